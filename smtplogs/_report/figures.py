@@ -1,0 +1,150 @@
+"""The numbers of a report, from the frames: attempts, accounts, doubts, what was read and what was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs.charts._frames import NOT_ACCEPTED, attempts
+from smtplogs.schema import COVERAGE, as_table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+NEEDED = ("time", "user", "client_ip", "relay_host", "side", "cause", "basis", "source", "line_no", "also")
+"""Event columns that a report needs besides those that tell an attempt from context."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Key figures of an event table; attempts of our server at upstream relays are counted in, and once more apart."""
+
+    first: datetime | None
+    last: datetime | None
+    n_attempts: int
+    by_outcome: dict[str, int]
+    n_clients: int
+    n_clients_never_accepted: int
+    n_accounts: int
+    n_accounts_hit: int
+    n_names_never_accepted: int
+    n_without_name: int
+    n_relay_attempts: int
+    n_relay_not_accepted: int
+    n_mails: int
+    n_assumed: int
+    n_unexplained: int
+    doubts: dict[str, int]
+
+    @property
+    def n_accepted(self) -> int:
+        """Attempts that ended with a login."""
+        return self.by_outcome.get("success", 0)
+
+    @property
+    def n_not_accepted(self) -> int:
+        """Attempts that did not end with a login, for any reason."""
+        return self.n_attempts - self.n_accepted
+
+
+def figures(events: pl.DataFrame) -> Figures:
+    """Return the key figures of the events (narrowed to NEEDED)."""
+    everything = attempts(_complete(events))
+    relayed = everything.filter(pl.col("side") == "client")
+    refused = everything.filter(pl.col("outcome").is_in(NOT_ACCEPTED))
+    accepted = everything.filter(pl.col("outcome") == "success")
+    accounts = _distinct(accepted, "user")
+    mails = attempts(_complete(events), stage="mail").filter(pl.col("outcome") == "success")
+    outcomes = everything.group_by(pl.col("outcome").cast(pl.String)).agg(pl.col("count").sum())
+    quality = everything.group_by(pl.col("time_quality").cast(pl.String)).len()
+    return Figures(
+        first=everything["time"].min(),  # pyright: ignore[reportArgumentType]
+        last=everything["time"].max(),  # pyright: ignore[reportArgumentType]
+        n_attempts=_total(everything),
+        by_outcome=dict(outcomes.sort("count", descending=True).iter_rows()),
+        n_clients=len(_distinct(everything, "client_ip")),
+        n_clients_never_accepted=len(_distinct(refused, "client_ip") - _distinct(accepted, "client_ip")),
+        n_accounts=len(accounts),
+        n_accounts_hit=len(accounts & _distinct(refused, "user")),
+        n_names_never_accepted=len(_distinct(refused, "user") - accounts),
+        n_without_name=_total(refused.filter(pl.col("user").is_null())),
+        n_relay_attempts=_total(relayed),
+        n_relay_not_accepted=_total(relayed.filter(pl.col("outcome").is_in(NOT_ACCEPTED))),
+        n_mails=_total(mails),
+        n_assumed=_total(refused.filter(pl.col("basis") == "assumed")),
+        n_unexplained=_total(refused.filter(pl.col("cause").fill_null("unknown") == "unknown")),
+        doubts={q: n for q, n in quality.iter_rows() if q not in (None, "exact")},
+    )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read, from the coverage table: sums over files, and what each of them has to say."""
+
+    n_files: int = 0
+    bytes: int = 0
+    lines: int = 0
+    kept: int = 0
+    records: int = 0
+    context: int = 0
+    dismissed: int = 0
+    not_understood: int = 0
+    bad_stamps: int = 0
+    formats: list[str] = field(default_factory=list)
+    files: pl.DataFrame = field(default_factory=pl.DataFrame)
+    examples: list[tuple[str, str]] = field(default_factory=list)
+    year_evidence: list[str] = field(default_factory=list)
+    zone_evidence: list[str] = field(default_factory=list)
+    cannot_show: list[str] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+
+def reading(coverage: pl.DataFrame | None) -> Reading:
+    """Return what the coverage table says about all files; rows of single programs are not counted twice."""
+    if coverage is None or coverage.is_empty():
+        return Reading()
+    coverage = as_table(coverage, COVERAGE)
+    whole = coverage.filter(pl.col("program").is_null())
+    files = whole if whole.height else coverage
+    summed = ("bytes", "lines", "kept", "records", "context", "dismissed", "not_understood", "bad_stamps")
+    formats = (part.strip() for text in files["format"].drop_nulls() for part in text.split(","))
+    return Reading(
+        n_files=files["source"].n_unique(),
+        **{name: int(files[name].sum()) for name in summed},
+        formats=sorted(set(formats)),
+        files=files,
+        examples=[(s, e) for s, es in files.select("source", "examples").iter_rows() for e in es or []],
+        year_evidence=_said(files, "year_evidence"),
+        zone_evidence=_said(files, "zone_evidence"),
+        cannot_show=coverage["cannot_show"]
+        .explode(empty_as_null=True)
+        .drop_nulls()
+        .unique(maintain_order=True)
+        .to_list(),
+        errors=[(s, e) for s, e in files.select("source", "error").iter_rows() if e],
+    )
+
+
+def _said(files: pl.DataFrame, column: str) -> list[str]:
+    """Return the distinct texts of a column, with the number of files where they differ."""
+    said = files[column].drop_nulls().value_counts(sort=True)
+    if said.height == 1 and said["count"].item() == files.height:
+        return [said[column].item()]
+    return [f"{text} ({n:,} of {files.height:,} files)" for text, n in said.iter_rows()]
+
+
+def _complete(events: pl.DataFrame) -> pl.DataFrame:
+    """Add the columns that a small frame made by hand may lack."""
+    wanted = {"user": pl.String, "client_ip": pl.String, "side": pl.String, "cause": pl.String, "basis": pl.String}
+    wanted |= {"time_quality": pl.String}
+    return events.with_columns(pl.lit(None, d).alias(n) for n, d in wanted.items() if n not in events.columns)
+
+
+def _distinct(events: pl.DataFrame, column: str) -> set[str]:
+    return set(events[column].drop_nulls().unique())
+
+
+def _total(events: pl.DataFrame) -> int:
+    return int(events["count"].sum())

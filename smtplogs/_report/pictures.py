@@ -1,0 +1,115 @@
+"""Charts as pictures inside the page: SVG in a data URI, drawn without pyplot, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import polars as pl
+from matplotlib.figure import Figure
+
+from smtplogs.charts import cause_counts, client_counts, lockout_bars, plot_causes, plot_clients, plot_lockouts
+from smtplogs.charts import plot_timeline as draw_timeline
+from smtplogs.charts._ranked import height as ranked_height
+from smtplogs.charts._style import RC
+from smtplogs.charts.gantt import height as gantt_height
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.axes import Axes
+
+WIDTH = 9.0
+MOST_LOCKOUTS = 25
+MOST_CAUSES = 12
+MOST_CLIENTS = 15
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart for the page: the data URI, and what it shows for those who cannot see it."""
+
+    uri: str
+    says: str
+
+
+def pictures(
+    events: pl.DataFrame,
+    findings: pl.DataFrame,
+    *,
+    coverage: pl.DataFrame | None,
+    traffic: pl.DataFrame | None,
+    tz: str,
+) -> dict[str, Picture]:
+    """Return the charts that have something to show, by name."""
+    drawn = {
+        "timeline": _draw(
+            lambda ax: draw_timeline(events, findings=findings, coverage=coverage, traffic=traffic, tz=tz, ax=ax),
+            3.2,
+            "Attempts to log in over time, stacked by outcome; the findings are numbered.",
+        )
+    }
+    near = close_up(events, findings)
+    if near is not None:
+        part, says = near
+        drawn["close_up"] = _draw(lambda ax: draw_timeline(part, findings=findings.head(1), tz=tz, ax=ax), 2.4, says)
+    rows = lockout_bars(findings).height
+    if rows:
+        drawn["lockouts"] = _draw(
+            lambda ax: plot_lockouts(findings, limit=MOST_LOCKOUTS, tz=tz, ax=ax),
+            gantt_height(min(rows, MOST_LOCKOUTS)),
+            "Lockouts and runs of failures as bars over time, hatched where begin or end is uncertain.",
+        )
+    causes = cause_counts(events)["cause"].n_unique()
+    if causes:
+        drawn["causes"] = _draw(
+            lambda ax: plot_causes(events, limit=MOST_CAUSES, ax=ax),
+            ranked_height(min(causes, MOST_CAUSES + 1)),
+            "Number of attempts not accepted, per cause.",
+        )
+    clients = client_counts(events, limit=MOST_CLIENTS).height
+    if clients:
+        drawn["clients"] = _draw(
+            lambda ax: plot_clients(events, limit=MOST_CLIENTS, ax=ax),
+            ranked_height(clients),
+            "The clients with the most attempts not accepted.",
+        )
+    return drawn
+
+
+def close_up(events: pl.DataFrame, findings: pl.DataFrame) -> tuple[pl.DataFrame, str] | None:
+    """Return the events around the weightiest finding, of its account if it is about one, and what they are.
+
+    None if there is no finding, or if it lasts so long that the whole timeline shows it well enough.
+    """
+    first, last = events["time"].min(), events["time"].max()
+    if findings.is_empty() or first is None or last is None:
+        return None
+    top = findings.row(0, named=True)
+    start, end = top["onset_after"] or top["start"], top["end_before"] or top["end"] or top["end_after"]
+    if start is None or end is None:
+        return None
+    around = max(end - start, timedelta(minutes=20))
+    if 3 * around > (last - first) / 4:  # pyright: ignore[reportOperatorIssue]
+        return None
+    part = events.filter(pl.col("time").is_between(start - around, end + around))
+    whose = top["user"] if top["subject_kind"] == "user" and "user" in events.columns else None
+    if whose is not None:
+        part = part.filter(pl.col("user") == whose)
+    attempts = f"attempts of {whose}" if whose is not None else "all attempts"
+    return (part, f"Finding 1 close up: {attempts} in the time around it.") if part.height else None
+
+
+def _draw(draw: Callable[[Axes], Axes], inches: float, says: str) -> Picture:
+    with mpl.rc_context(RC | {"svg.hashsalt": "smtplogs"}):
+        figure = Figure(figsize=(WIDTH, inches))
+        draw(figure.add_subplot())
+        page = io.BytesIO()
+        figure.savefig(
+            page, format="svg", bbox_inches="tight", pad_inches=0.05, metadata={"Date": None, "Creator": None}
+        )
+    return Picture("data:image/svg+xml;base64," + base64.b64encode(page.getvalue()).decode(), says)

@@ -1,0 +1,134 @@
+"""The terminal's summary: what was read, then the weightiest findings in plain words, then what to do next."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from smtplogs._report import words
+from smtplogs._report.figures import NEEDED, Figures, Reading, figures, reading
+from smtplogs._report.stories import Story, found, stories
+from smtplogs._visible import visible
+from smtplogs.charts._frames import narrow, table
+from smtplogs.charts._time import zone
+from smtplogs.schema import COVERAGE, OUTCOMES
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from smtplogs.schema import Frame
+
+STYLES = {"serious": "bold red", "warning": "yellow", "info": "cyan"}
+MOST_ERRORS = 5
+
+
+def triage_text(
+    events: Frame, coverage: Frame | None, findings: Frame, *, limit: int = 10, tz: str | None = None
+) -> Group:
+    """Return the triage summary for a rich console; without colours it reads the same.
+
+    Parameters
+    ----------
+    events, coverage, findings
+        The tables; without coverage the summary says so.
+    limit
+        Most findings to tell, the weightiest first.
+    tz
+        Zone in which times are shown; None is UTC.
+
+    Returns
+    -------
+    rich.console.Group
+        Print it with ``rich.console.Console().print``. Log text in it can neither colour nor move anything.
+    """
+    tz = zone(tz or "UTC").key
+    known = figures(narrow(events, *NEEDED))
+    read = reading(None if coverage is None else table(coverage, COVERAGE))
+    ranked, not_assessable = found(findings)
+    told = stories(ranked, {}, {}, tz, limit=0)
+    blocks: list[RenderableType] = [_read(known, read, tz), Text()]
+    if not told:
+        blocks.append(Text("No finding: nothing here meets the thresholds of the detectors."))
+    for story in told[:limit]:
+        blocks += [_finding(story, tz), Text()]
+    if len(told) > limit:
+        blocks.append(Text(f"{words.many(len(told) - limit, 'more finding')} not shown here."))
+    if not_assessable.height:
+        blocks.append(Text(f"{words.many(not_assessable.height, 'question')} could not be assessed with these logs."))
+    blocks.append(Text.assemble(("Next: ", "bold"), f"smtplogs report {_sources(read)} -o postmortem.html"))
+    return Group(*blocks)
+
+
+def _read(known: Figures, read: Reading, tz: str) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+
+    def say(label: str, text: str, style: str = "") -> None:
+        grid.add_row(label, Text(visible(text), style=style))
+
+    if read.n_files:
+        files = words.many(read.n_files, "file")
+        say(
+            "Read",
+            f"{files}, {words.size(read.bytes)}, {words.many(read.lines, 'line')}; {read.kept:,} may be about logins",
+        )
+        formats = f" ({', '.join(read.formats)})" if read.formats else ""
+        say("Understood", f"{read.records + read.context + read.dismissed:,} lines{formats}")
+        if read.not_understood:
+            say("", f"{words.many(read.not_understood, 'line')} that may be about logins were not understood", "yellow")
+        if read.bad_stamps:
+            say("", f"{words.many(read.bad_stamps, 'line')} with a stamp that cannot be read", "yellow")
+    else:
+        say("Read", "no coverage table: how much was understood is not known")
+    period = f"{words.period(known.first, known.last, tz)} ({tz})" if known.first else "no attempts to log in"
+    say("Period", period)
+    if read.year_evidence:
+        say("  year", "; ".join(read.year_evidence[:3]))
+    if read.zone_evidence:
+        say("  zone", "; ".join(read.zone_evidence[:3]))
+    outcomes = ", ".join(f"{known.by_outcome[o]:,} {o}" for o in OUTCOMES if known.by_outcome.get(o))
+    say("AUTH", f"{words.many(known.n_attempts, 'attempt')}" + (f": {outcomes}" if outcomes else ""))
+    if known.n_relay_attempts:
+        refused = f"{known.n_relay_not_accepted:,} not accepted"
+        say("At relays", f"{words.many(known.n_relay_attempts, 'attempt')} of our server, {refused}")
+    for source, error in read.errors[:MOST_ERRORS]:
+        say("Error", f"{source}: {error}", "red")
+    if len(read.errors) > MOST_ERRORS:
+        say("", f"{words.many(len(read.errors) - MOST_ERRORS, 'more file')} with errors", "red")
+    return grid
+
+
+def _finding(story: Story, tz: str) -> Table:
+    """Tell one finding: who, from where, since when, why, what to do, how sure."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    grid.add_row(
+        Text(f"{story.number}", style="bold"),
+        Text.assemble((story.severity.upper(), STYLES.get(story.severity, "")), " ", (visible(story.title), "bold")),
+    )
+    sure = story.confidence + (f": {'; '.join(story.because[:3])}" if story.because else "")
+    told = {
+        "who": story.subject,
+        "from": story.trigger or (story.source if story.source != story.subject else None),
+        "when": f"{story.period} ({tz})",
+        "why": story.cause,
+        "do": story.advice,
+        "sure": sure,
+    }
+    for label, text in told.items():
+        if text:
+            grid.add_row(label, Text(visible(text)))
+    return grid
+
+
+def _sources(read: Reading) -> str:
+    """Return the files for the next command, if they can be typed as they are."""
+    names = read.files["source"].unique(maintain_order=True).to_list() if read.n_files else []
+    plain = 0 < len(names) <= 3 and all(re.fullmatch(r"[A-Za-z0-9._/:+~-]+", name) for name in names)
+    return " ".join(names) if plain else "LOGS"

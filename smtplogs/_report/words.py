@@ -1,0 +1,101 @@
+"""Plain words: numbers, lengths of time, moments in one zone, names of kinds and severities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+OUTCOMES = {
+    "success": "the login was accepted",
+    "failure": "the credentials were rejected",
+    "deferred": "the server could not judge the credentials",
+    "aborted": "the client gave up, or sent what is no login",
+    "refused": "the command is not allowed here, or not yet",
+    "throttled": "a limit said no",
+}
+"""What the outcome words mean, for readers who have not met them."""
+
+KINDS = {
+    "lockout": "Lockout",
+    "failure_streak": "Run of failures",
+    "ip_ban": "Banned address",
+    "stale_credential": "Outdated password in use",
+    "rotation": "Change of password",
+}
+
+TRIGGERS = {
+    "self_inflicted": "a client of the account itself",
+    "attacker_induced": "an address that attacks",
+    "unknown_source": "a source not known before",
+}
+
+BLANK = "–"
+
+
+def number(value: float | None) -> str:
+    """Return a whole number with thousands apart."""
+    return BLANK if value is None else f"{value:,.0f}"
+
+
+def share(part: float, whole: float) -> str:
+    """Return a share in percent; never 0 % or 100 % of what is not none or all."""
+    if not whole:
+        return BLANK
+    percent = 100 * part / whole
+    if 0 < percent < 1:
+        return "under 1 %"
+    return "over 99 %" if 99 < percent < 100 else f"{percent:.0f} %"
+
+
+def many(n: int, one: str, several: str | None = None) -> str:
+    """Return a number with its noun: "1 file", "2 files"."""
+    return f"{n:,} {one if n == 1 else several or one + 's'}"
+
+
+def size(n_bytes: int | None) -> str:
+    """Return a number of bytes in the unit that reads best."""
+    if n_bytes is None:
+        return BLANK
+    value, unit = float(n_bytes), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+
+
+def kind(word: str | None) -> str:
+    """Return what a kind of finding is called."""
+    if not word:
+        return "Finding"
+    return KINDS.get(word, word.replace("_", " ").capitalize())
+
+
+def moment(when: datetime | None, tz: str, *, offset: bool = False) -> str:
+    """Return a moment to the second in the zone; with its offset from UTC if asked for."""
+    if when is None:
+        return BLANK
+    local = when.astimezone(ZoneInfo(tz))
+    return local.isoformat(sep=" ", timespec="seconds") if offset else f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def period(start: datetime | None, end: datetime | None, tz: str) -> str:
+    """Return a stretch of time to the minute, the date once if it is one day."""
+    if start is None:
+        return BLANK
+    a = start.astimezone(ZoneInfo(tz))
+    if end is None:
+        return f"since {a:%Y-%m-%d %H:%M}, end not seen"
+    b = end.astimezone(ZoneInfo(tz))
+    if f"{a:%Y-%m-%d %H:%M}" == f"{b:%Y-%m-%d %H:%M}":
+        return f"{a:%Y-%m-%d %H:%M}"
+    return f"{a:%Y-%m-%d %H:%M} to {b:%H:%M}" if a.date() == b.date() else f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}"
+
+
+def sentence(text: str | None) -> str:
+    """Return the text with a full stop at its end, and its first letter as it is."""
+    text = (text or "").strip()
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."

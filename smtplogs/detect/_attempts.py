@@ -1,0 +1,164 @@
+"""Events as detectors use them: attempts to log in, by account and client, with what each client did before and after."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from smtplogs.schema import EVENTS, need
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NEEDED = ("time", "stage", "outcome", "user", "client_ip")
+ALSO_USED = ("cause", "count", "side", "protocol", "source", "line_no")
+POLICY_CAUSES = ("oauth_required", "auth_disabled_by_policy", "access_policy_denied", "account_action_required")
+"""Refused by a rule, whatever the secret: no guess, and no sign of a lock."""
+
+ORDER = ("time", "source_id", "line_no", "ok", "client_id")
+
+
+def duration(text: str, parameter: str) -> timedelta:
+    """Return a Polars duration string such as ``"15m"`` as a timedelta; a ValueError names the parameter."""
+    origin = datetime(1970, 1, 1)  # noqa: DTZ001 - only a difference leaves this function
+    try:
+        span = pl.select(pl.lit(origin).dt.offset_by(text) - pl.lit(origin)).item()
+    except (PolarsError, TypeError):
+        span = timedelta(0)
+    if span <= timedelta(0):
+        raise ValueError(f'{parameter}={text!r} is no duration; write one like "90s", "15m", "6h" or "1d"')
+    return span
+
+
+def account(user: pl.Expr) -> pl.Expr:
+    """Return the normal form of a login, by which attempts are brought together: no blanks around it, lower case."""
+    form = user.str.strip_chars().str.to_lowercase()
+    return pl.when(form != "").then(form)
+
+
+def login_attempts(
+    events: pl.DataFrame, *, protocols: Sequence[str] = ("smtp",), client: Sequence[str] = ("client_ip",)
+) -> pl.DataFrame:
+    """Return the attempts that our server judged, or could not judge, in order of account and time.
+
+    Stage auth, side server, a time, and outcome success, failure or deferred; the others say nothing about the secret.
+
+    Returns
+    -------
+    DataFrame
+        ``time, user, account`` (normal form), ``client_ip, n`` (how many times), ``cause, ok`` (accepted), ``bad``
+        (credentials rejected; neither: deferred), ``source, line_no`` and numbers that stand for texts, in the order
+        of the texts: ``account_id, ip_id, client_id, source_id``.
+    """
+    need(events, *NEEDED, *client)
+    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in ALSO_USED if c not in events.columns]
+    tries = (
+        events.lazy()
+        .with_columns(missing)
+        .filter(
+            pl.col("stage") == "auth",
+            pl.col("side").fill_null("server") == "server",
+            pl.col("protocol").fill_null("smtp").cast(pl.String).is_in(list(protocols)),
+            pl.col("outcome").cast(pl.String).is_in(["success", "failure", "deferred"]),
+            pl.col("time").is_not_null(),
+            pl.col("count").fill_null(1) > 0,
+        )
+        .select(
+            "time",
+            "user",
+            account(pl.col("user")).alias("account"),
+            "client_ip",
+            pl.when(pl.col("client_ip").is_not_null())
+            .then(pl.concat_str([pl.col(c).cast(pl.String) for c in client], separator="\x1f", ignore_nulls=True))
+            .alias("client"),
+            pl.col("count").fill_null(1).cast(pl.Int64).alias("n"),
+            "cause",
+            (pl.col("outcome") == "success").alias("ok"),
+            (pl.col("outcome") == "failure").alias("bad"),
+            "source",
+            "line_no",
+        )
+        .collect()
+    )
+    numbers = {"account_id": "account", "ip_id": "client_ip", "client_id": "client", "source_id": "source"}
+    return (
+        tries.with_columns(_numbers(tries[text]).alias(number) for number, text in numbers.items())
+        .drop("client")
+        .sort("account_id", *ORDER)
+    )
+
+
+def _numbers(texts: pl.Series) -> pl.Series:
+    """Number the texts in their own order: as fast to sort and group as integers, and the same for any input order."""
+    return texts.cast(pl.Enum(texts.unique().drop_nulls().sort())).to_physical().cast(pl.UInt32)
+
+
+def histories(
+    tries: pl.DataFrame, *, trusted_successes: int, trusted_last: timedelta, recover: timedelta
+) -> pl.DataFrame:
+    """Return the attempts with a name on accounts that were ever refused, each with what is known around it.
+
+    `user` is the login as first logged with a success, else as first logged. Added: ``run`` (number of logins of the account so far: a run of refusals has one), ``last_any, next_any`` (login
+    of the account before and after), ``next_any_ip``, ``n_ok`` (logins of this client so far), ``last_ok, next_ok``
+    (its login before and after), ``trusted`` (an established client at that time) and ``heals`` (logs in again soon).
+    """
+    client = ["account_id", "client_id"]
+    login = pl.when("ok").then("time")
+    refused = (~pl.col("ok")).any().over("account_id")
+    named = tries.filter(pl.col("account_id").is_not_null()).filter(refused)
+    worked = pl.col("ok").any().over("account_id")
+    known = named.filter(worked).with_columns(
+        pl.col("user").filter("ok").first().over("account_id"),
+        pl.col("ok").cast(pl.Int64).cum_sum().over("account_id").alias("run"),
+        login.forward_fill().over("account_id").alias("last_any"),
+        login.backward_fill().over("account_id").alias("next_any"),
+        pl.when("ok").then("ip_id").backward_fill().over("account_id").alias("next_any_ip"),
+        pl.when("ok").then("n").otherwise(0).cum_sum().over(client).alias("n_ok"),
+        login.forward_fill().over(client).alias("last_ok"),
+        login.backward_fill().over(client).alias("next_ok"),
+    )
+    # most names that attackers try never log in: nothing to look up for them
+    unknown = named.filter(~worked).with_columns(
+        pl.col("user").first().over("account_id"),
+        *(pl.lit(0, known.schema[c]).alias(c) for c in ("run", "n_ok")),
+        *(
+            pl.lit(None, known.schema[c]).alias(c)
+            for c in ("last_any", "next_any", "next_any_ip", "last_ok", "next_ok")
+        ),
+    )
+    established = (pl.col("n_ok") >= trusted_successes) & (pl.col("time") - pl.col("last_ok") <= trusted_last)
+    return (
+        pl.concat([known, unknown.select(known.columns)])
+        .sort("account_id", maintain_order=True)
+        .with_columns(
+            (established & pl.col("client_id").is_not_null()).fill_null(False).alias("trusted"),
+            (pl.col("next_ok") - pl.col("time") <= recover).fill_null(False).alias("heals"),
+        )
+    )
+
+
+def chained(rows: pl.DataFrame, by: Sequence[str], pause: timedelta) -> pl.DataFrame:
+    """Number the chains of refusals (`chain`): rows of one group, in order, without a longer pause between two."""
+    new = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in by)
+    new = new | (pl.col("time") - pl.col("time").shift(1) > pause).fill_null(False)
+    return rows.with_columns((new | (pl.int_range(pl.len()) == 0)).cast(pl.UInt32).cum_sum().alias("chain"))
+
+
+def dense(rows: pl.DataFrame, failures: int, within: timedelta, counted: pl.Expr | None = None) -> pl.Series:
+    """Tell the rows that complete `failures` failures of their chain within that time; `n` counts as so many.
+
+    Rows for which `counted` is false neither count nor are told.
+    """
+    weight = pl.col("n").clip(upper_bound=failures)
+    weight = weight if counted is None else pl.when(counted).then(weight).otherwise(0)
+    each = rows.select(pl.int_range(pl.len()).repeat_by(weight).explode().alias("row")).drop_nulls()["row"]
+    spelled_out = rows.select("chain", "time")[each].with_columns(each)
+    # chains lie one after another, so that no window over them is needed
+    earlier = pl.col("chain", "time").shift(failures - 1).name.suffix("_before")
+    spelled_out = spelled_out.with_columns(earlier)
+    close = (pl.col("chain") == pl.col("chain_before")) & (pl.col("time") - pl.col("time_before") <= within)
+    hits = spelled_out.filter(close.fill_null(False))["row"].unique()
+    return rows.select(pl.int_range(pl.len()).is_in(hits.implode()).alias("dense")).to_series()

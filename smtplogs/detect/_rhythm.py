@@ -1,0 +1,49 @@
+"""Regular attempts: the period of a stream of times, and how well it is kept (missed ticks and retries allowed)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_MULTIPLES = 6
+LEAST_TICKS = 5
+LEAST_SHARE = 0.8
+
+
+def rhythm(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Return the rhythm of each group of times: a row a group.
+
+    Retries (gaps up to a fifth of the upper quartile, within 15 and 60 s) are folded into the tick before them; a gap
+    of up to six periods counts as missed ticks. Bounds as measured on cron jobs, sleep loops, people and back-off.
+
+    Returns
+    -------
+    DataFrame
+        The `by` columns, ``n_ticks``, ``period_s`` [s], ``regular_share`` (0-1) and ``regular``: at least 5 ticks of
+        which 80 % keep the period within 5 % (at least 3 s, at most 300 s).
+    """
+    gap = (pl.col("time") - pl.col("time").shift(1).over(by)).dt.total_microseconds() / 1e6
+    retry = (0.2 * pl.col("gap").quantile(0.75).over(by)).clip(15, 60)
+    multiple = (pl.col("gap") / pl.col("gap").median().over(by)).round().clip(lower_bound=1)
+    off = (pl.col("gap") / pl.col("k") - pl.col("period_s")).abs()
+    return (
+        rows.select(*by, "time")
+        .sort(*by, "time")
+        .with_columns(gap.alias("gap"))
+        .filter(pl.col("gap").is_null() | (pl.col("gap") > retry))
+        .with_columns(gap.alias("gap"))
+        .with_columns(multiple.alias("k"))
+        .with_columns((pl.col("gap") / pl.col("k")).median().over(by).alias("period_s"))
+        .with_columns(((pl.col("k") <= MOST_MULTIPLES) & (off <= (0.05 * pl.col("period_s")).clip(3, 300))).alias("on"))
+        .group_by(by, maintain_order=True)
+        .agg(pl.len().alias("n_ticks"), pl.col("period_s").first(), pl.col("on").mean().alias("regular_share"))
+        .with_columns(
+            ((pl.col("n_ticks") >= LEAST_TICKS) & (pl.col("regular_share").fill_null(0) >= LEAST_SHARE)).alias(
+                "regular"
+            )
+        )
+    )

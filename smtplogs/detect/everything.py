@@ -1,0 +1,64 @@
+"""All detectors at once: their findings as one table."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs.detect._findings import weightiest_first
+from smtplogs.detect.locking import lockouts
+from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, Column, as_table, door, dtypes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from smtplogs.schema import Frame
+
+DETECTORS: tuple[Callable[..., Any], ...] = (lockouts,)
+"""The registry: every detector, ``(events, *, ...) -> findings + own columns``. A new one adds its word here."""
+
+
+@door
+def findings(events: pl.DataFrame, *, coverage: Frame | None = None, traffic: Frame | None = None) -> pl.DataFrame:
+    """Run every detector with its defaults and return what they found as one table.
+
+    Parameters
+    ----------
+    events
+        Events as ``read`` or ``load`` give them.
+    coverage, traffic
+        The tables that came with them (``read(..., full=True)``). Detectors that need one say ``not_assessable``
+        without it.
+
+    Returns
+    -------
+    DataFrame
+        The common columns of findings, and ``details``: the detector's own columns as a JSON object (times in ISO
+        8601, UTC). The weightiest first: by severity, number of events, start.
+    """
+    tables = {"coverage": _table(coverage, COVERAGE), "traffic": _table(traffic, TRAFFIC)}
+    found = []
+    for detector in DETECTORS:
+        wanted = inspect.signature(detector).parameters
+        found.append(_packed(detector(events, **{k: v for k, v in tables.items() if k in wanted})))
+    return weightiest_first(pl.concat(found))
+
+
+def _packed(found: pl.DataFrame) -> pl.DataFrame:
+    """Return findings with their own columns folded into `details`; own columns without a value are left out."""
+    own = found.select(pl.exclude(list(FINDINGS)))
+    details = pl.Series("details", [None] * found.height, pl.String)
+    if own.width and own.height:
+        details = own.select(pl.struct(pl.all()).struct.json_encode().alias("details"))["details"]
+    return found.select(list(dtypes(FINDINGS))).with_columns(details)
+
+
+def _table(frame: Frame | None, columns: Mapping[str, Column]) -> pl.DataFrame | None:
+    """Return another table of the run, whatever library it comes in, in its documented form."""
+    if frame is None:
+        return None
+    if isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        return as_table(frame.lazy().collect(), columns)
+    return as_table(pl.from_pandas(frame), columns)

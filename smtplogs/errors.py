@@ -1,0 +1,37 @@
+"""Every error that smtplogs raises on purpose.
+
+::
+
+    Exception
+    ├── SmtplogsError            base: catch this to catch them all
+    │   ├── NothingToRead        no readable file, or none that holds a known log
+    │   ├── UnknownName          a format, sample or column that does not exist
+    │   └── BrokenInput          a file that cannot be read to its end (only raised with ``strict``)
+    └── ValueError
+        └── MissingColumns       (also a SmtplogsError) the frame lacks columns that the function needs
+
+A bad file inside a good set is no exception: it is a row in the coverage table. Wrong arguments are plain
+``ValueError`` or ``TypeError`` with the remedy in the text.
+"""
+
+from __future__ import annotations
+
+
+class SmtplogsError(Exception):
+    """Base of the errors below; its text is meant to be shown to the user as it is."""
+
+
+class NothingToRead(SmtplogsError):
+    """No path matched, or none of the files could be read."""
+
+
+class UnknownName(SmtplogsError):
+    """A name given by the caller that is not in the list of known ones; the text names those."""
+
+
+class BrokenInput(SmtplogsError):
+    """A damaged file met while the caller asked to be strict."""
+
+
+class MissingColumns(SmtplogsError, ValueError):
+    """A frame that lacks columns which a function needs."""

@@ -1,0 +1,163 @@
+"""One line explained: which patterns looked at it, which took it, what they made of it, what it means."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs import parsing, redacting, replies, stamps, unwrapping
+from smtplogs.logformats import ALL
+from smtplogs.schema import RECORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smtplogs.logformats import Pattern
+
+_SHOWN = [
+    c for c in RECORDS if c not in ("raw", "line_no", "source", "key", "also", "auth_offered", "pattern", "format")
+]
+_SCHEMA = {
+    "line_no": pl.UInt64,
+    "text": pl.String,
+    "verdict": pl.String,
+    "format": pl.String,
+    "pattern": pl.String,
+    "outcome": pl.String,
+    "cause": pl.String,
+    "basis": pl.String,
+    "meaning": pl.String,
+    "first_check": pl.String,
+    "fix": pl.String,
+    "who": pl.String,
+    "why": pl.String,
+    "fields": pl.String,
+    "written_by": pl.String,
+}
+
+
+def explain(text: str) -> pl.DataFrame:
+    """Explain log lines, or what a server answered.
+
+    Parameters
+    ----------
+    text
+        One or more log lines; or a reply such as ``535 5.7.8 Error: authentication failed``.
+
+    Returns
+    -------
+    DataFrame
+        A row per candidate: `line_no`, `text` (secrets cut), `verdict` (taken, context only, dismissed, looked at but
+        does not fit, not understood, a reply), `format`, `pattern`, `outcome`, `cause`, `basis`, what the cause means
+        (`meaning`, `first_check`, `fix`, `who`), `why`, `fields` (JSON: every column that the line fills) and
+        `written_by` (source of the software that writes it).
+
+    Notes
+    -----
+    A line by itself shows less than the same line among its neighbours: TLS, HELO and the meaning of counters come
+    from the other lines of its session.
+    """
+    rows = []
+    for number, line in enumerate(text.splitlines() or [""], start=1):
+        if line.strip():
+            rows += _explained(number, line)
+    return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _explained(number: int, line: str) -> list[dict[str, object]]:
+    batch = pl.DataFrame({"line_no": [number], "line": [line]}, schema=parsing.LINES)
+    wrapper = unwrapping.detect([line])
+    if wrapper is not None and wrapper.peel is not None:
+        batch, _ = unwrapping.unwrap(batch, wrapper, last=True)
+    batch, _ = unwrapping.repeats(batch)
+    shown = redacting.without_secrets(batch, "line")["line"][0]
+    framed = parsing.unframed(batch, parsing.Tally())
+    if framed.is_empty():
+        return _as_reply(number, line, shown)
+    taken = parsing.records(batch, parsing.Plan("", None, None, traffic=True), parsing.Tally()).events
+    message, program = framed["message"][0], framed["program"][0] or ""
+    rows = [_taken(number, shown, row) for row in _timed(taken).to_dicts()]
+    names = {(r["format"], r["pattern"]) for r in rows}
+    rows += [r for r in _looked_at(number, shown, program, message) if (r["format"], r["pattern"]) not in names]
+    if rows:
+        return rows
+    known = parsing.claimed(program, traffic=True)
+    if known is None:
+        return [_row(number, shown, "dismissed", why=f"no format claims lines of {program!r}")]
+    return [_row(number, shown, "not understood", format=known.name, why="no pattern of this program comes near")]
+
+
+def _timed(taken: pl.DataFrame) -> pl.DataFrame:
+    """Read the stamp without guessing a year: one line has no neighbours to tell it."""
+    if taken.is_empty():
+        return taken
+    timed, carry = stamps.resolve(taken, stamps.anchor(year=2000))
+    return timed if carry.year_evidence == stamps.STATED else timed.drop("time")
+
+
+def _taken(number: int, shown: str, row: dict[str, object]) -> dict[str, object]:
+    role = "context only" if row["_role"] == "context" else "taken"
+    cause = str(row["cause"]) if row.get("cause") else None
+    known = replies.causes().filter(pl.col("cause") == cause).to_dicts()
+    fields = {k: str(row[k]) for k in _SHOWN if row.get(k) is not None and k not in ("outcome", "cause", "basis")}
+    meaning = {k: known[0].get(k) for k in ("meaning", "first_check", "fix", "who")} if known else {}
+    names = ("outcome", "cause", "basis", "format", "pattern")
+    return _row(
+        number,
+        shown,
+        role,
+        **{k: None if row.get(k) is None else str(row[k]) for k in names},
+        **meaning,
+        fields=json.dumps(fields, ensure_ascii=False),
+        written_by=_pattern(str(row["format"]), str(row["pattern"])).written_by,
+    )
+
+
+def _looked_at(number: int, shown: str, program: str, message: str) -> Iterator[dict[str, object]]:
+    """Patterns whose words stand in the message, and whether they fit."""
+    text = pl.Series([message])
+    for format_, p in parsing.patterns_for(program, traffic=True):
+        fits = bool(text.str.contains(p.regex)[0])
+        if not any(words in message for words in p.literals) and not (fits and p.role == "dismiss"):
+            continue
+        if fits and p.role == "dismiss":
+            yield _row(number, shown, "dismissed", format=format_.name, pattern=p.name, written_by=p.written_by,
+                       why="this kind of line says nothing about logins")  # fmt: skip
+        else:
+            why = (
+                "it would fit too, but another pattern comes first" if fits else "its words are there, its shape is not"
+            )
+            yield _row(number, shown, "looked at", format=format_.name, pattern=p.name, why=why)
+
+
+def _as_reply(number: int, line: str, shown: str) -> list[dict[str, object]]:
+    reply = replies.parse_reply(line)
+    if reply.code is None and reply.enhanced is None:
+        why = "no envelope known to smtplogs (syslog, journal, Dovecot's own log ...) fits, and it is no SMTP reply"
+        return [_row(number, shown, "not understood", why=why)]
+    who = {c["cause"]: c["who"] for c in replies.causes().select("cause", "who").to_dicts()}
+    return [
+        _row(
+            number,
+            shown,
+            "a reply",
+            cause=row["cause"],
+            outcome=row["outcome"],
+            meaning=row["explain"],
+            first_check=row["check"],
+            fix=row["fix"],
+            who=who.get(row["cause"]),
+            why=row["why"],
+        )
+        for row in replies.explain(line).to_dicts()
+    ]
+
+
+def _pattern(format_: str, name: str) -> Pattern:
+    return next(p for f in ALL if f.name == format_ for p in f.patterns if p.name == name)
+
+
+def _row(number: int, shown: str, verdict: str, **columns: object) -> dict[str, object]:
+    return {"line_no": number, "text": shown, "verdict": verdict} | columns

@@ -1,0 +1,196 @@
+"""Dovecot's auth and auth-worker processes until 2.3: why a login was refused.
+
+These lines need `auth_verbose=yes`; only errors come without it. A line with a session was asked for by one of Dovecot's
+own login processes, a line without by Postfix, Exim or another SMTP server.
+"""
+
+from __future__ import annotations
+
+from smtplogs.logformats._dovecot_parts import (
+    BAD_NAME,
+    NEXT,
+    OLD,
+    OLD_AT_LEVEL,
+    PASSWORD,
+    PROGRAM,
+    REASON,
+    REASON_NOT_FINAL,
+    REASON_OR_FORGERY,
+    REST,
+    auth,
+    broken,
+    denied,
+    garbled,
+    nameless,
+    nobody,
+    wrong,
+)
+from smtplogs.logformats._format import Pattern, Sample
+
+_BY = "dovecot src/auth/auth-request.c, auth-request-fields.c, passdb-*.c, mech-*.c"
+
+AUTH = (
+    Pattern(
+        "auth_doubtful",
+        program=PROGRAM,
+        literal=PASSWORD,
+        regex=nameless(OLD, "user", "client_ip", "session") + REASON_OR_FORGERY,
+        sets=auth(),
+        written_by=f"{_BY}, 1.0 to 2.3 with auth_verbose_passwords=plain: whose address it is cannot be told",
+        samples=(
+            Sample(
+                "auth: sql(bob,203.0.113.9): Password mismatch (given password: x,192.0.2.1): unknown user (given password: y)",
+                wrong | {"passdb": "sql", "detail": "Password mismatch (given password: [redacted])"},
+            ),
+        ),
+        not_these=("auth: sql(bob,203.0.113.9): Password mismatch (given password: x,192.0.2.1)",),
+    ),
+    Pattern(
+        "auth_next",
+        program=PROGRAM,
+        literal=NEXT,
+        regex=OLD + REASON_NOT_FINAL,
+        sets=auth(),
+        role="context",
+        keeps_raw=True,
+        written_by=f"{_BY}, 2.3: one database said no, another one decides",
+        samples=(
+            Sample(
+                "auth: passwd-file(alice@example.com,203.0.113.9,<l51p7fZgM61/AAAH>): Password mismatch "
+                "(SHA1 of given password: a4b48a) - trying the next passdb",
+                wrong
+                | {
+                    "passdb": "passwd-file",
+                    "user": "alice@example.com",
+                    "client_ip": "203.0.113.9",
+                    "session": "l51p7fZgM61/AAAH",
+                    "detail": "Password mismatch (SHA1 of given password: [redacted]) - trying the next passdb",
+                },
+            ),
+        ),
+    ),
+    Pattern(
+        "auth_bad_name",
+        program=PROGRAM,
+        literal="Username character disallowed",
+        regex=nameless(OLD, "user") + BAD_NAME,
+        sets=auth(),
+        written_by=f"{_BY}, 2.1 to 2.3: the name is printed whole; by default only A-Z a-z 0-9 . - _ @ may stand in it",
+        samples=(
+            Sample(
+                "auth: plain(?,203.0.113.9): Username character disallowed by auth_username_chars: 0x2c "
+                "(username: ann@x,192.0.2.1): unknown user)",
+                garbled
+                | {
+                    "passdb": "plain",
+                    "mechanism": "PLAIN",
+                    "user": "ann@x,192.0.2.1): unknown user",
+                    "client_ip": "203.0.113.9",
+                    "detail": "Username character disallowed by auth_username_chars: 0x2c "
+                    "(username: ann@x,192.0.2.1): unknown user)",
+                },
+            ),
+        ),
+    ),
+    Pattern(
+        "auth_refused",
+        program=PROGRAM,
+        literal=("auth: ", "auth(default): ", "auth-worker"),
+        regex=OLD + REASON,
+        sets=auth(),
+        written_by=f"{_BY}, 1.0 to 2.3: auth(default) in 1.x, <session> since 2.1, conn ...: auth-worker<n>: since 2.3.11",
+        samples=(
+            Sample(
+                "auth: sql(admin@example.com,203.0.113.9,<6rXunFtu493AqJDi>): Password mismatch",
+                wrong
+                | {
+                    "passdb": "sql",
+                    "user": "admin@example.com",
+                    "client_ip": "203.0.113.9",
+                    "session": "6rXunFtu493AqJDi",
+                    "detail": "Password mismatch",
+                },
+            ),
+            Sample(
+                "auth-worker(10377): conn unix:auth-worker (pid=919,uid=112): auth-worker<1>: "
+                "sql(info@example.com,2001:db8::7): unknown user (given password: a) b)",
+                nobody
+                | {
+                    "passdb": "sql",
+                    "user": "info@example.com",
+                    "client_ip": "2001:db8::7",
+                    "detail": "unknown user (given password: [redacted])",
+                },
+            ),
+            Sample(
+                "auth(default): pam(ann,::ffff:203.0.113.9): pam_authenticate() failed: Permission denied",
+                denied
+                | {
+                    "passdb": "pam",
+                    "user": "ann",
+                    "client_ip": "203.0.113.9",
+                    "detail": "pam_authenticate() failed: Permission denied",
+                },
+            ),
+        ),
+        not_these=("auth: sql(bob,203.0.113.9): Master user logging in as ann",),
+    ),
+    Pattern(
+        "auth_error",
+        program=PROGRAM,
+        literal=("auth: ", "auth-worker"),
+        regex=rf"{OLD_AT_LEVEL}(?P<detail>{REST})$",
+        sets=auth(),
+        written_by=f"{_BY}, 2.0 to 2.3: logged without auth_verbose; Postfix still answers 535",
+        samples=(
+            Sample(
+                "auth-worker(203): Error: conn unix:auth-worker (pid=201,uid=101): auth-worker<1>: "
+                "sql(alice@example.com,203.0.113.9): Password query failed: no such table: users",
+                broken
+                | {
+                    "passdb": "sql",
+                    "user": "alice@example.com",
+                    "client_ip": "203.0.113.9",
+                    "detail": "Password query failed: no such table: users",
+                },
+            ),
+        ),
+    ),
+)
+
+TROUBLE = (
+    Pattern(
+        "auth_trouble",
+        program=PROGRAM,
+        literal=("auth: ", "auth-worker", "auth("),
+        regex=r"^auth(?:-worker)?(?:\(.*\))?(?:<[^>]*>)*: (?:request \[[0-9]+\]: )?(?P<level>Error|Fatal|Panic): (?P<detail>.*)$",
+        sets=auth(),
+        written_by="dovecot src/auth: databases, workers and clients of the auth process, 2.0 and later; nobody's login",
+        samples=(
+            Sample(
+                "auth: Error: auth client 0 disconnected with 5 pending requests: EOF",
+                broken | {"detail": "auth client 0 disconnected with 5 pending requests: EOF"},
+            ),
+        ),
+    ),
+    Pattern(
+        "auth_queue",
+        program=PROGRAM,
+        literal="Auth request was queued",
+        regex=r"^auth(?:-worker)?(?:\([0-9]+\))?: (?P<level>Warning): (?:[^:]*: )*(?P<detail>Auth request was queued for .*)$",
+        sets=auth(),
+        written_by="dovecot src/auth/auth-worker-server.c, since 2.0 (a warning until 2.2 and since 2.4, an error in 2.3)",
+        samples=(
+            Sample(
+                "auth: Warning: auth-worker: Auth request was queued for 9 seconds, 3 left in queue "
+                "(see auth_worker_max_count)",
+                broken
+                | {
+                    "level": "Warning",
+                    "detail": "Auth request was queued for 9 seconds, 3 left in queue (see auth_worker_max_count)",
+                },
+            ),
+        ),
+    ),
+)
+"""Nobody's login; tried after the lines that name one, of all versions."""

@@ -1,0 +1,344 @@
+"""Dovecot's login processes (imap, pop3, submission, sieve): who got in, who did not and how often, proxies, limits.
+
+A login process sums the failures of a connection up when it ends; a failure that a success follows in the same
+connection is in no sum, only in the lines of the auth process.
+"""
+
+from __future__ import annotations
+
+from smtplogs.logformats._dovecot_parts import ADDRESS, FIELDS, LEVEL, LOGIN, PROGRAM, auth, context
+from smtplogs.logformats._format import Pattern, Sample
+
+_BY = "dovecot src/login-common/client-common.c"
+_LITERAL = "-login: "
+_INFO = r"(?:Info: )?"
+_START = rf"^(?:dovecot: )?{_INFO}{LOGIN}"
+_CODE = r"(?: \((?P<vendor_code>[a-z0-9]+(?:_[a-z0-9]+)+)\))?"
+
+success = auth(outcome="success", cause="success", basis="line")
+
+# the hot form knows only fields that hold no free text: a name with `>` cannot stretch into them
+_IN_A_HURRY = (
+    rf"user=<(?P<user>[^>]*)>, method=(?P<mechanism>[A-Za-z0-9_-]+), rip=(?P<client_ip>{ADDRESS}), "
+    rf"lip=(?P<server_ip>{ADDRESS})(?:, (?:mpid=[0-9]+|(?P<tls>TLS|TSL|secured)|session=<(?P<session>[^>]*)>))*$"
+)
+
+LOGINS = (
+    Pattern(
+        "login_success",
+        program=PROGRAM,
+        literal=("-login: Login: ", "-login: Logged in: ", "-login: Info: Log"),
+        regex=rf"^(?P<protocol>imap|pop3)-login: (?:Info: )?Log(?:in|ged in): {_IN_A_HURRY}",
+        sets=success,
+        hot=True,
+        harmless=True,
+        written_by=f"{_BY}: Login until 2.3, Logged in since 2.4",
+        samples=(
+            Sample(
+                "imap-login: Login: user=<alice@example.com>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, "
+                "mpid=207, TLS, session=<V7ra7vZgFYx/AAAH>",
+                success
+                | {
+                    "protocol": "imap",
+                    "user": "alice@example.com",
+                    "mechanism": "PLAIN",
+                    "client_ip": "203.0.113.9",
+                    "server_ip": "192.0.2.25",
+                    "tls": "yes",
+                    "session": "V7ra7vZgFYx/AAAH",
+                },
+            ),
+            Sample(
+                "pop3-login: Logged in: user=<bob>, method=LOGIN, rip=2001:db8::7, lip=2001:db8::25, mpid=161, "
+                "secured, session=<eW+BjfZgh99/AAAH>",
+                success
+                | {
+                    "protocol": "pop3",
+                    "user": "bob",
+                    "mechanism": "LOGIN",
+                    "client_ip": "2001:db8::7",
+                    "server_ip": "2001:db8::25",
+                    "session": "eW+BjfZgh99/AAAH",
+                },
+            ),
+        ),
+    ),
+    Pattern(
+        "login_success_odd",
+        program=PROGRAM,
+        literal=_LITERAL,
+        regex=rf"{_START}{_INFO}Log(?:in|ged in): {FIELDS}",
+        sets=success,
+        written_by=f"{_BY}: other services, log files, additions to login_log_format_elements, 1.0 and later",
+        samples=(
+            Sample(
+                "submission-login: Info: Logged in: user=<alice@example.com>, method=PLAIN, rip=203.0.113.9, "
+                "lip=192.0.2.25, mpid=167, TLS, TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits), "
+                "session=<jFtSjvZgH6F/AAAH>",
+                success
+                | {
+                    "service": "submission",
+                    "user": "alice@example.com",
+                    "mechanism": "PLAIN",
+                    "client_ip": "203.0.113.9",
+                    "server_ip": "192.0.2.25",
+                    "tls": "yes",
+                    "cipher": "TLS_AES_256_GCM_SHA384",
+                    "session": "jFtSjvZgH6F/AAAH",
+                },
+            ),
+            Sample(
+                "imap-login: Login: user=<a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.25>, method=PLAIN, "
+                "rip=203.0.113.9, lip=192.0.2.25, mpid=207, TLS, session=<V7ra7vZgFYx/AAAH>",
+                success
+                | {
+                    "protocol": "imap",
+                    "user": "a>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.25",
+                    "mechanism": "PLAIN",
+                    "client_ip": "203.0.113.9",
+                    "server_ip": "192.0.2.25",
+                    "tls": "yes",
+                    "session": "V7ra7vZgFYx/AAAH",
+                },
+            ),
+        ),
+    ),
+    Pattern(
+        "login_proxied",
+        program=PROGRAM,
+        literal=_LITERAL,
+        regex=rf"{_START}{_INFO}proxy(?:\(.*\))?: [Ss]tarted proxying to .*?: {FIELDS}",
+        sets=success,
+        written_by="dovecot src/login-common/client-common-auth.c: a proxy whose backend took the login, since 1.1",
+        samples=(
+            Sample(
+                "imap-login: proxy(ann,192.0.2.143:143): Started proxying to <192.0.2.143> (0.004 secs): user=<ann>, "
+                "method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, TLS, session=<NTI4FiZxcQCSud4G>",
+                success
+                | {
+                    "protocol": "imap",
+                    "user": "ann",
+                    "mechanism": "PLAIN",
+                    "client_ip": "203.0.113.9",
+                    "server_ip": "192.0.2.25",
+                    "tls": "yes",
+                    "session": "NTI4FiZxcQCSud4G",
+                },
+            ),
+        ),
+    ),
+    Pattern(
+        "login_not_tried",
+        program=PROGRAM,
+        literal=_LITERAL,
+        regex=rf"{_START}{_INFO}(?P<detail>[^<]*\((?:no auth attempts|disconnected before auth was ready"
+        rf"|disconnected during TLS handshake)[^<()]*\){_CODE}): {FIELDS}",
+        sets=context(),
+        role="context",
+        written_by=f"{_BY}, client_get_extra_disconnect_reason(), 1.1 and later",
+        samples=(
+            Sample(
+                "imap-login: Disconnected: Connection closed (no auth attempts in 0 secs): user=<>, rip=203.0.113.9, "
+                "lip=192.0.2.25, TLS handshaking: SSL_accept() syscall failed: Success, session=<Cgv8jfZgt+h/AAAH>",
+                context(
+                    protocol="imap",
+                    detail="Disconnected: Connection closed (no auth attempts in 0 secs)",
+                    client_ip="203.0.113.9",
+                    server_ip="192.0.2.25",
+                    session="Cgv8jfZgt+h/AAAH",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "login_failed",
+        program=PROGRAM,
+        literal=_LITERAL,
+        regex=rf"{_START}{_INFO}(?P<detail>(?:Aborted|Disconnected|Login aborted|Remote closed|Client has quit|Maximum"
+        r"|Connection|Logged out|Too many|Inactivity|Idle|Shutting)[^<]*?"
+        rf"\((?:[^<()]*?(?P<n_attempts>[0-9]+) (?:authentication )?attempts[^<()]*|[^<()]*)\){_CODE}): {FIELDS}",
+        sets=auth(),
+        written_by=f"{_BY}: Aborted login and Disconnected until 2.3, Login aborted with a code since 2.4",
+        samples=(
+            Sample(
+                "imap-login: Disconnected: Inactivity (auth failed, 7 attempts in 176 secs): user=<info>, "
+                "method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, session=<6brQWt/vCADDhP/+>",
+                auth(
+                    protocol="imap",
+                    outcome="failure",
+                    cause="bad_credentials",
+                    basis="assumed",
+                    count=7,
+                    n_attempts=7,
+                    detail="Disconnected: Inactivity (auth failed, 7 attempts in 176 secs)",
+                    user="info",
+                    mechanism="PLAIN",
+                    client_ip="203.0.113.9",
+                    server_ip="192.0.2.25",
+                    session="6brQWt/vCADDhP/+",
+                ),
+            ),
+            Sample(
+                "submission-login: Login aborted: Connection closed (unfinished AUTH command) (client didn't finish "
+                "SASL auth, 1 attempts in 0 secs) (auth_waiting_client): user=<>, method=LOGIN, rip=203.0.113.9, "
+                "lip=192.0.2.25, TLS: Connection closed, session=<70BTjvZg87l/AAAH>",
+                auth(
+                    service="submission",
+                    outcome="aborted",
+                    cause="aborted",
+                    basis="line",
+                    n_attempts=1,
+                    detail="Login aborted: Connection closed (unfinished AUTH command) (client didn't finish "
+                    "SASL auth, 1 attempts in 0 secs) (auth_waiting_client)",
+                    vendor_code="auth_waiting_client",
+                    mechanism="LOGIN",
+                    client_ip="203.0.113.9",
+                    server_ip="192.0.2.25",
+                    tls="yes",
+                    session="70BTjvZg87l/AAAH",
+                ),
+            ),
+            Sample(
+                "pop3-login: Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10): "
+                "user=<ann>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, TLS",
+                auth(
+                    protocol="pop3",
+                    outcome="throttled",
+                    cause="throttled_connection",
+                    basis="line",
+                    detail="Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
+                    user="ann",
+                    mechanism="PLAIN",
+                    client_ip="203.0.113.9",
+                    server_ip="192.0.2.25",
+                    tls="yes",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "authenticate_failed",
+        program=PROGRAM,
+        literal=_LITERAL,
+        regex=rf"{_START}{_INFO}(?:Authenticate [^<]*?|APOP|Login) failed: (?P<detail>[^<]*?): {FIELDS}",
+        sets=auth(),
+        written_by="dovecot src/login-common/sasl-server.c, client-common-auth.c: one attempt, with auth_verbose until "
+        "2.3; the sum at the end of the connection counts it again",
+        samples=(
+            Sample(
+                "submission-login: Authenticate NTLM failed: Unsupported authentication mechanism.: user=<>, "
+                "method=NTLM, rip=203.0.113.9, lip=192.0.2.25, session=<5h5SjvZg56B/AAAH>",
+                auth(
+                    service="submission",
+                    outcome="refused",
+                    cause="mechanism_unsupported",
+                    basis="line",
+                    detail="Unsupported authentication mechanism.",
+                    mechanism="NTLM",
+                    client_ip="203.0.113.9",
+                    server_ip="192.0.2.25",
+                    session="5h5SjvZg56B/AAAH",
+                ),
+            ),
+            Sample(
+                "imap-login: Info: Login failed: Plaintext authentication disabled: user=<>, rip=203.0.113.9, "
+                "lip=192.0.2.25",
+                auth(
+                    protocol="imap",
+                    outcome="refused",
+                    cause="tls_required",
+                    basis="line",
+                    detail="Plaintext authentication disabled",
+                    client_ip="203.0.113.9",
+                    server_ip="192.0.2.25",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "proxy_failed",
+        program=PROGRAM,
+        literal=_LITERAL,
+        regex=rf"{_START}(?P<level>{LEVEL}): proxy(?:\(.*?\))?: (?P<detail>.*?): {FIELDS}",
+        sets=auth(),
+        written_by="dovecot src/login-common/login-proxy.c: the server behind the proxy could not be used",
+        samples=(
+            Sample(
+                "imap-login: Error: proxy(ann,192.0.2.143:143): connect(192.0.2.143, 143) failed: Connection refused "
+                "(after 0 secs): user=<ann>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, session=<NTI4FiZxcQCSud4G>",
+                auth(
+                    protocol="imap",
+                    level="Error",
+                    outcome="deferred",
+                    cause="backend_unavailable",
+                    basis="assumed",
+                    detail="connect(192.0.2.143, 143) failed: Connection refused (after 0 secs)",
+                    user="ann",
+                    mechanism="PLAIN",
+                    client_ip="203.0.113.9",
+                    server_ip="192.0.2.25",
+                    session="NTI4FiZxcQCSud4G",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "auth_unreachable",
+        program=PROGRAM,
+        literal=_LITERAL,
+        regex=rf"{_START}(?:(?P<level>{LEVEL}): )?(?P<detail>(?:Disconnected: )?Auth process (?:broken|not responding)"
+        rf"[^<]*?|Auth connection closed with [0-9]+ pending requests[^<]*?)(?:: {FIELDS.removesuffix('$')})?$",
+        sets=auth(),
+        written_by="dovecot src/login-common/client-common-auth.c, src/lib-auth/auth-client-connection.c",
+        samples=(
+            Sample(
+                "imap-login: Warning: Auth process not responding, delayed sending initial response (greeting): "
+                "user=<>, rip=203.0.113.9, lip=192.0.2.25, session=<9uZByfZgra1/AAAH>",
+                auth(
+                    protocol="imap",
+                    level="Warning",
+                    outcome="deferred",
+                    cause="backend_unavailable",
+                    basis="line",
+                    detail="Auth process not responding, delayed sending initial response (greeting)",
+                    client_ip="203.0.113.9",
+                    server_ip="192.0.2.25",
+                    session="9uZByfZgra1/AAAH",
+                ),
+            ),
+            Sample(
+                "submission-login: Warning: Auth connection closed with 2 pending requests (max 5 secs, pid=201, EOF)",
+                auth(
+                    service="submission",
+                    level="Warning",
+                    outcome="deferred",
+                    cause="backend_unavailable",
+                    basis="line",
+                    detail="Auth connection closed with 2 pending requests (max 5 secs, pid=201, EOF)",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "login_ended",
+        program=PROGRAM,
+        literal=_LITERAL,
+        regex=rf"{_START}{_INFO}(?P<detail>(?:Aborted login|Disconnected|Login aborted|Connection closed)[^<()]*?): {FIELDS}",
+        sets=context(),
+        role="context",
+        written_by=f"{_BY}: the end of a connection, without a word on logins (1.0, and after a plug-in)",
+        samples=(
+            Sample(
+                "pop3-login: Aborted login: user=<ann>, method=PLAIN, rip=::ffff:203.0.113.9, lip=::ffff:192.0.2.25",
+                context(
+                    protocol="pop3",
+                    detail="Aborted login",
+                    user="ann",
+                    mechanism="PLAIN",
+                    client_ip="203.0.113.9",
+                    server_ip="192.0.2.25",
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,164 @@
+"""What stands before a message: syslog in its dialects, journal short forms, Dovecot's own log file, multilog.
+
+Each envelope captures `stamp` and `message`, and `host`, `program`, `pid` where it holds them. Order is part of the
+meaning: the first that fits takes the line. Sources: RFC 3164, RFC 5424, rsyslog and systemd manuals, postlogd(8),
+Dovecot's `log_path`, multilog(8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_ISO = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(?:[.,][0-9]{{1,9}})?(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})?"
+_BSD = rf"{_MONTH} {{1,2}}[0-9]{{1,2}}(?: [0-9]{{4}})? {_CLOCK}(?:\.[0-9]{{1,9}})?(?: [0-9]{{4}})?"
+_HOST = r"[0-9A-Za-z_.:%-]*[0-9A-Za-z_.%-]"
+_PROGRAM = r"[^ \[\]:(]+"
+_TAIL = (
+    rf"(?P<host>{_HOST}) (?P<program>{_PROGRAM})(?:\[(?P<pid>[0-9]+)\])?: "
+    r"(?:\[ID [0-9]+ [^ \]]+\] )?(?P<message>.*)$"
+)
+_PRI = r"^\x00*(?:<[0-9]{1,3}>)?"
+_DOVECOT_PROCESS = (
+    r"(?:auth|auth-worker|imap|pop3|submission|managesieve|lmtp|[a-z0-9-]+-login|master|log|config|anvil|stats)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Envelope:
+    """One way to frame a message.
+
+    Attributes
+    ----------
+    name
+        Word for the coverage table.
+    regex
+        For the whole line; groups stamp, message and, where present, host, program, pid.
+    program
+        Tag that a line without one belongs to.
+    sample, expect
+        A line, and its groups.
+    """
+
+    name: str
+    regex: str
+    program: str | None
+    sample: str
+    expect: dict[str, str] = field(default_factory=dict)
+
+
+ENVELOPES = (
+    Envelope(
+        "rfc5424",
+        rf"^(?:<[0-9]{{1,3}}>)?1 (?P<stamp>{_ISO}) (?P<host>[^ ]+) (?P<program>[^ ]+) (?P<pid>[0-9]+|-) [^ ]+ "
+        r'(?:-|(?:\[(?:[^\]\\"]|\\.|"(?:[^"\\]|\\.)*")*\])+) ?(?:\x{feff})?(?P<message>.*)$',
+        None,
+        '<20>1 2025-11-03T09:05:01Z mx1 postfix/smtpd 42 - [meta sequenceId="7"] connect from unknown[192.0.2.1]',
+        {
+            "stamp": "2025-11-03T09:05:01Z",
+            "host": "mx1",
+            "program": "postfix/smtpd",
+            "pid": "42",
+            "message": "connect from unknown[192.0.2.1]",
+        },
+    ),
+    Envelope(
+        "iso",
+        rf"{_PRI}(?P<stamp>{_ISO}) {_TAIL}",
+        None,
+        "2025-11-03T09:05:01.123456+01:00 mx1 postfix/smtpd[42]: connect from unknown[192.0.2.1]",
+        {
+            "stamp": "2025-11-03T09:05:01.123456+01:00",
+            "host": "mx1",
+            "program": "postfix/smtpd",
+            "pid": "42",
+            "message": "connect from unknown[192.0.2.1]",
+        },
+    ),
+    Envelope(
+        "rfc3164",
+        rf"{_PRI}(?P<stamp>{_BSD}) (?:<[a-z0-9]+\.[a-z0-9]+> )?{_TAIL}",
+        None,
+        "Nov  3 09:05:01 mx1 postfix/smtpd[42]: connect from unknown[192.0.2.1]",
+        {
+            "stamp": "Nov  3 09:05:01",
+            "host": "mx1",
+            "program": "postfix/smtpd",
+            "pid": "42",
+            "message": "connect from unknown[192.0.2.1]",
+        },
+    ),
+    Envelope(
+        "rfc3164_nohost",
+        rf"{_PRI}(?P<stamp>{_BSD}) (?P<program>postfix[^ \[\]:]*|dovecot)(?:\[(?P<pid>[0-9]+)\])?: (?P<message>.*)$",
+        None,
+        "<22>Nov  3 09:05:01 postfix/smtpd[42]: connect from unknown[192.0.2.1]",
+        {
+            "stamp": "Nov  3 09:05:01",
+            "program": "postfix/smtpd",
+            "pid": "42",
+            "message": "connect from unknown[192.0.2.1]",
+        },
+    ),
+    Envelope(
+        "journal_unix",
+        rf"^(?P<stamp>[0-9]{{9,11}}\.[0-9]{{6}}) {_TAIL}",
+        None,
+        "1762157101.123456 mx1 postfix/smtpd[42]: connect from unknown[192.0.2.1]",
+        {
+            "stamp": "1762157101.123456",
+            "host": "mx1",
+            "program": "postfix/smtpd",
+            "pid": "42",
+            "message": "connect from unknown[192.0.2.1]",
+        },
+    ),
+    Envelope(
+        "journal_full",
+        rf"^(?P<stamp>[A-Z][a-z]{{2}} [0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK} [A-Z+0-9-]+) {_TAIL}",
+        None,
+        "Mon 2025-11-03 09:05:01 UTC mx1 postfix/smtpd[42]: connect from unknown[192.0.2.1]",
+        {
+            "stamp": "Mon 2025-11-03 09:05:01 UTC",
+            "host": "mx1",
+            "program": "postfix/smtpd",
+            "pid": "42",
+            "message": "connect from unknown[192.0.2.1]",
+        },
+    ),
+    Envelope(
+        "tai64n",
+        r"^(?P<stamp>@[0-9a-f]{24}) (?:(?P<program>dovecot-auth|postfix[^ \[\]:]*)(?:\[(?P<pid>[0-9]+)\])?: )?"
+        r"(?P<message>.*)$",
+        "dovecot",
+        "@400000004c91b044077a9e94 imap-login: Info: Aborted login: rip=192.0.2.1",
+        {"stamp": "@400000004c91b044077a9e94", "message": "imap-login: Info: Aborted login: rip=192.0.2.1"},
+    ),
+    Envelope(
+        "dovecot1_file",
+        rf"^(?:dovecot: )?(?P<stamp>{_MONTH} [0-9]{{2}} {_CLOCK}) (?P<message>(?:Info|Warn|Error|Fatal): .*)$",
+        "dovecot",
+        "dovecot: Mar 13 15:25:07 Info: auth(default): pam(ann,192.0.2.1): pam_authenticate() failed",
+        {
+            "stamp": "Mar 13 15:25:07",
+            "message": "Info: auth(default): pam(ann,192.0.2.1): pam_authenticate() failed",
+        },
+    ),
+    Envelope(
+        "dovecot_file",
+        rf"^(?P<stamp>(?:{_MONTH} [0-9]{{2}} {_CLOCK}|{_ISO})(?:\.[0-9]{{1,9}})?) (?P<message>{_DOVECOT_PROCESS}[:(].*)$",
+        "dovecot",
+        "Nov 03 09:05:01 auth: Info: passwd-file(ann,192.0.2.1): Password mismatch",
+        {"stamp": "Nov 03 09:05:01", "message": "auth: Info: passwd-file(ann,192.0.2.1): Password mismatch"},
+    ),
+)
+
+HOT_ENVELOPES = {
+    "iso": r"^(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.+Z-]+) (?P<key>[^ \[\]:]+ [^ \[\]:]+\[[0-9]+\]): ",
+    "rfc3164": r"^(?P<stamp>[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}) (?P<key>[^ \[\]:]+ [^ \[\]:]+\[[0-9]+\]): ",
+}
+"""One-pass forms of the two envelopes that nearly all files have.
+
+`key` holds host, tag and pid in one: there are few distinct ones, so they are taken apart once each.
+"""

@@ -1,0 +1,133 @@
+"""Postfix smtpd: TLS on the way to a login."""
+
+from __future__ import annotations
+
+from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._postfix_parts import PEER, QUEUE_ID, always
+
+tls = always(side="server", stage="tls")
+context = always(side="server", stage="tls", outcome="info")
+
+TLS = (
+    Pattern(
+        "tls_established",
+        program="smtpd",
+        literal="TLS connection established from ",
+        # one byte decides at each fork: hot
+        regex=r"^(?:Anonymous |Untrusted |Verified )?T(?:rusted T)?LS connection established from "
+        r"(?P<client_name>[^\[\] ]*)\[(?P<client_ip>[^\] ]*)\]"
+        r"(?: to [^ :]+:|:(?:(?P<client_port>[0-9]+)(?: to [^ :]+)?:)?) (?P<tls>[^ ]+) with cipher (?P<cipher>[^ ]+) .*$",
+        sets=context(),
+        role="context",
+        hot=True,
+        harmless=True,
+        written_by="postfix src/tls/tls_misc.c, smtpd_tls_loglevel >= 1; trust word since 2.5, ` to SNI` since 3.4",
+        samples=(
+            Sample(
+                "Anonymous TLS connection established from unknown[203.0.113.9] to mail.example.com: TLSv1.3 with cipher "
+                "TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature RSA-PSS (2048 bits)",
+                context(client_ip="203.0.113.9", tls="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384"),
+            ),
+            Sample(
+                "TLS connection established from unknown[203.0.113.9]: TLSv1 with cipher AES256-SHA (256/256 bits)",
+                context(client_ip="203.0.113.9", tls="TLSv1", cipher="AES256-SHA"),
+            ),
+        ),
+        not_these=(
+            "Verified TLS connection established to mx.example.org[198.51.100.25]:25: TLSv1.3 with cipher X (256/256 bits)",
+        ),
+    ),
+    Pattern(
+        "tls_error",
+        program="smtpd",
+        literal="SSL_accept error from ",
+        regex=rf"^SSL_accept error from {PEER}: (?P<detail>.*)$",
+        sets=tls(),
+        written_by="postfix src/tls/tls_server.c, since 2.9; the library lines that follow tell why",
+        samples=(
+            Sample(
+                "SSL_accept error from unknown[203.0.113.9]: -1",
+                tls(
+                    client_ip="203.0.113.9",
+                    detail="-1",
+                    outcome="aborted",
+                    cause="tls_handshake_failed",
+                    basis="line",
+                ),
+            ),
+            Sample(
+                "SSL_accept error from pc.example.net[203.0.113.9]:50222: lost connection",
+                tls(
+                    client_name="pc.example.net",
+                    client_ip="203.0.113.9",
+                    client_port=50222,
+                    detail="lost connection",
+                    outcome="aborted",
+                    cause="tls_handshake_failed",
+                    basis="line",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "tls_library",
+        program="smtpd",
+        literal="TLS library problem: ",
+        regex=r"^warning: TLS library problem: (?P<detail>.*)$",
+        sets=context(),
+        role="context",
+        written_by="postfix src/tls/tls_misc.c; text of OpenSSL; names no client, belongs to the SSL_accept line before",
+        samples=(
+            Sample(
+                "warning: TLS library problem: error:0A00010B:SSL routines::wrong version number:"
+                "../ssl/record/ssl3_record.c:350:",
+                context(
+                    detail="error:0A00010B:SSL routines::wrong version number:../ssl/record/ssl3_record.c:350:",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "tls_client_certificate",
+        program="smtpd",
+        literal="abort: TLS from ",
+        regex=rf"^{QUEUE_ID}: abort: TLS from {PEER}: (?P<detail>.*)$",
+        sets=tls(),
+        written_by="postfix src/smtpd/smtpd.c, smtpd_tls_req_ccert",
+        samples=(
+            Sample(
+                "NOQUEUE: abort: TLS from unknown[203.0.113.9]: No client certificate presented",
+                tls(
+                    client_ip="203.0.113.9",
+                    detail="No client certificate presented",
+                    outcome="refused",
+                    cause="access_policy_denied",
+                    basis="line",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "tls_wrapper_dropped",
+        program="smtpd",
+        literal="Wrapper-mode request dropped",
+        regex=rf"^warning: (?P<detail>Wrapper-mode request dropped) from {PEER} for service (?P<limit_service>[^ ]+)\. "
+        r"TLS context initialization failed.*$",
+        sets=tls(),
+        written_by="postfix src/smtpd/smtpd.c, smtpd_tls_wrappermode without a working TLS engine",
+        samples=(
+            Sample(
+                "warning: Wrapper-mode request dropped from unknown[203.0.113.9] for service smtps. "
+                "TLS context initialization failed. For details see earlier warnings in your logs.",
+                tls(
+                    client_ip="203.0.113.9",
+                    limit_service="smtps",
+                    detail="Wrapper-mode request dropped",
+                    outcome="refused",
+                    cause="tls_unavailable",
+                    basis="line",
+                ),
+            ),
+        ),
+    ),
+)

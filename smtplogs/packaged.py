@@ -1,0 +1,90 @@
+"""The sample logs and notebooks that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from smtplogs.errors import UnknownName
+
+_HERE = Path(__file__).resolve().parent
+_PROSE = {".md", ".csv", ".json", ".tsv"}
+
+
+def data(folder: str) -> Path:
+    """Return a data folder (`notebooks`, `sample_logs`): the installed copy, else the checkout's.
+
+    Raises
+    ------
+    UnknownName
+        If neither is there.
+    """
+    for place in (_HERE / "_data" / folder, _HERE.parent / folder):
+        if place.is_dir():
+            return place
+    raise UnknownName(f"this installation of smtplogs lacks its {folder}/; install it again")
+
+
+def _logs(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.is_file() and f.suffix not in _PROSE)
+
+
+def samples() -> pl.DataFrame:
+    """Return the sample logs: `name` (for `sample`), `about` (first sentence of its ORIGIN.md), `files`, `bytes`."""
+    rows = []
+    root = data("sample_logs")
+    for origin in sorted(root.rglob("ORIGIN.md")):
+        folder = origin.parent
+        logs = _logs(folder)
+        text = [line.strip() for line in origin.read_text("utf-8").splitlines() if line.strip()]
+        about = next((line for line in text if not line.startswith("#")), text[0])
+        rows.append(
+            {
+                "name": folder.relative_to(root).as_posix(),
+                "about": about,
+                "files": [f.name for f in logs],
+                "bytes": sum(f.stat().st_size for f in logs),
+            }
+        )
+    return pl.DataFrame(rows)
+
+
+def sample(name: str) -> list[Path]:
+    """Return the log files of a sample, ready for `read`.
+
+    Parameters
+    ----------
+    name
+        As in `samples()`: `postfix/lockout`; the last part is enough where it is unique.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such sample; the text names those that are.
+    """
+    root = data("sample_logs")
+    names = [o.parent.relative_to(root).as_posix() for o in sorted(root.rglob("ORIGIN.md"))]
+    hits = [n for n in names if n == name] or [n for n in names if n.rpartition("/")[2] == name]
+    if len(hits) != 1:
+        raise UnknownName(f"no sample named {name!r}; there are {', '.join(names)}")
+    return _logs(root / hits[0])
+
+
+def unpack(folder: str | Path) -> Path:
+    """Copy notebooks and sample logs into a folder to work in; files that are there already stay as they are.
+
+    Returns
+    -------
+    Path
+        The folder, with `notebooks/` and `sample_logs/` in it.
+    """
+    place = Path(folder)
+    for name in ("notebooks", "sample_logs"):
+        source = data(name)
+        for file in source.rglob("*"):
+            target = place / name / file.relative_to(source)
+            if file.is_file() and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(file.read_bytes())
+    return place

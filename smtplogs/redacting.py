@@ -1,0 +1,124 @@
+"""Secrets out of log text, before it is stored or shown: passwords, AUTH blobs, and passwords typed as user names."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+import polars as pl
+
+_KEY = secrets.token_bytes(32)
+"""Of this run only: a pseudonym links attempts inside one result and nothing else."""
+
+_MECHANISMS = "PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|EXTERNAL|SCRAM-[A-Z0-9-]+"
+
+_RULES = (
+    ("password", "given password", r"\((given password): .*\)", "($1: [redacted])"),
+    (
+        "password hash",
+        "given password",
+        r"\(((?:SHA1|PLAIN|SHA256|MD5)[a-z0-9 ]* of given password): [^)]*\)",
+        "($1: [redacted])",
+    ),
+    ("sasl response", "resp=", r"\bresp=([^<\t#][^\t#]*)", "resp=[redacted]"),
+    ("sasl response", "(?i)auth[ \t]", rf"(?i)\b(AUTH[ \t]+(?:{_MECHANISMS}))[ \t]+[A-Za-z0-9+/=*]+", "$1 [redacted]"),
+    ("sasl response", "init_response", r"(sasl_method [^,]+, init_response) .*", "$1 [redacted]"),
+    ("sasl response", "after AUTH", r"(after AUTH from [^ ]+\]:?[0-9]*:) .+", "$1 [redacted]"),
+    ("sasl response", "non-SMTP", r"(non-SMTP command from [^ ]+: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),
+    ("sasl response", ": [<>] ", r"(: [<>] [^ ]*\[[^\] ]*\](?::[0-9]+)?: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),
+    ("password", "pass[a-z]*[ =]`", r"(\bpass(?:word|wd)?[ =]`).*'", "$1[redacted]'"),
+    ("password", "(?i)passw", r"(?i)\b(passw(?:or)?d=)[^ ,;&]+", "$1[redacted]"),
+    ("password", "://", r"([a-z][a-z0-9+.-]*://[^:/@ ]+:)[^@/ ]+@", "$1[redacted]@"),
+)
+"""(kind of secret, where to look, pattern, replacement): the words of Dovecot's auth_verbose_passwords and auth_debug,
+Postfix's verbose and pipelining lines, and URLs."""
+
+_TRIGGER = (
+    "given password|resp=|AUTH |Auth |auth |AUTH\t|init_response|non-SMTP|: < |: > "
+    "|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
+)
+"""Plain words, so that the engine looks for them all at once: every rule needs one of them."""
+
+
+def without_secrets(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
+    """Cut known secrets out of the text columns; `redacted` names the kind cut from `raw` (or the last column).
+
+    Parameters
+    ----------
+    frame
+        Any frame with these String columns.
+    columns
+        The columns to clean. The last one is the whole line: only where it holds a secret can the others.
+    """
+    hit = frame[columns[-1]].str.contains(_TRIGGER).fill_null(value=False)
+    if not hit.any():
+        return frame if "redacted" in frame.columns else frame.with_columns(redacted=pl.lit(None, pl.String))
+    rows = hit.arg_true()
+    part = frame[rows].select(*columns, redacted=pl.lit(None, pl.String))
+    line = columns[-1]
+    for kind, where, pattern, replacement in _RULES:
+        if part[line].str.contains(where).any():
+            cut = part.with_columns(pl.col(c).str.replace_all(pattern, replacement) for c in columns)
+            changed = pl.lit(cut[line] != part[line]) & pl.col("redacted").is_null()
+            part = cut.with_columns(redacted=pl.when(changed).then(pl.lit(kind)).otherwise("redacted"))
+    known = frame["redacted"] if "redacted" in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
+    return frame.with_columns(
+        *(frame[c].scatter(rows, part[c]) for c in columns), known.scatter(rows, part["redacted"]).alias("redacted")
+    )
+
+
+def looks_like_password(user: pl.Expr) -> pl.Expr:
+    """True for a login without `@`, of 8 or more characters, of 3 or more of: lower, upper, digit, other."""
+    classes = pl.sum_horizontal(
+        user.str.contains(c).cast(pl.UInt8) for c in ("[a-z]", "[A-Z]", "[0-9]", r"[^a-zA-Z0-9]")
+    )
+    return (
+        user.is_not_null()
+        & ~user.str.contains("@", literal=True)
+        & ~user.str.starts_with("[redacted:")
+        & (user.str.len_chars() >= 8)
+        & (classes >= 3)
+    )
+
+
+def pseudonym(user: str) -> str:
+    """Return the name that stands for a secret in this run, and in no other."""
+    return f"[redacted:user]#{hmac.new(_KEY, user.encode(), hashlib.sha256).hexdigest()[:8]}"
+
+
+def pseudonyms(users: pl.Series) -> pl.Series:
+    """Replace names that look like passwords by pseudonyms; the others stay as they are."""
+    distinct = users.unique().drop_nulls()
+    suspects = distinct.to_frame("user").filter(looks_like_password(pl.col("user")))["user"]
+    if suspects.is_empty():
+        return users
+    return users.replace(suspects, pl.Series([pseudonym(u) for u in suspects], dtype=pl.String))
+
+
+def without_typed_passwords(frame: pl.DataFrame, failing: pl.Expr) -> pl.DataFrame:
+    """Replace names that look like passwords in `user`, `detail` and `raw` of the rows where `failing` holds."""
+    mask = frame.select((failing & looks_like_password(pl.col("user"))).fill_null(False).alias("hit"))["hit"]
+    if not mask.any():
+        return frame
+    index = mask.arg_true()
+    part = frame[index]
+    new = pseudonyms(part["user"])
+    texts = [c for c in ("detail", "raw") if c in frame.columns]
+    changed = {c: _replace_each(part[c], part["user"], new) for c in texts}
+    if "redacted" not in frame.columns:
+        frame = frame.with_columns(redacted=pl.lit(None, pl.String))
+    return frame.with_columns(
+        frame["user"].scatter(index, new),
+        frame["redacted"].scatter(index, "password as user name"),
+        *(frame[c].scatter(index, values) for c, values in changed.items()),
+    )
+
+
+def _replace_each(texts: pl.Series, old: pl.Series, new: pl.Series) -> pl.Series:
+    """Replace in each text its own old part by its own new part (few rows: a plain loop)."""
+    return pl.Series(
+        texts.name,
+        [t if t is None else t.replace(o, n) for t, o, n in zip(texts, old, new, strict=True)],
+        dtype=pl.String,
+    )

@@ -1,0 +1,186 @@
+"""Cause, outcome and basis of records: decided once per distinct text with its codes, then joined back."""
+
+from __future__ import annotations
+
+import functools
+
+import polars as pl
+
+from smtplogs.replies.catalogue import rows
+from smtplogs.replies.matching import candidates
+from smtplogs.replies.meanings import cause_table
+from smtplogs.schema import CAUSES, OUTCOMES, RECORDS
+
+KEYS = (
+    "side",
+    "stage",
+    "format",
+    "service",
+    "server_port",
+    "reply_code",
+    "enhanced_code",
+    "vendor_code",
+    "level",
+    "detail",
+)
+"""Record columns that a verdict depends on."""
+
+VERDICT = ("cause", "outcome", "basis")
+
+
+def classify(records: pl.DataFrame) -> pl.DataFrame:
+    """Fill `cause`, `outcome` and `basis` where a pattern left them empty.
+
+    The catalogue decides the cause of every record that has a `stage` and is not context (outcome `info`). The outcome
+    then follows from the cause, unless the catalogue's row has its own. A text that no row fits is `unknown`; its
+    outcome follows from reply code and stage: 4xx is deferred; else a refused AUTH is a failure, a broken TLS handshake
+    or session is aborted, a failed connect is deferred, and any other command is refused.
+
+    Parameters
+    ----------
+    records
+        Any frame with record columns; those that are missing count as null.
+
+    Returns
+    -------
+    polars.DataFrame
+        The same rows in the same order. What was set is kept.
+
+    Examples
+    --------
+    >>> line = pl.DataFrame({"side": ["server"], "stage": ["auth"], "format": ["dovecot"], "detail": ["unknown user"]})
+    >>> classify(line).select("cause", "outcome", "basis").row(0)
+    ('unknown_user', 'failure', 'line')
+    """
+    absent = (pl.lit(None, RECORDS[n].dtype).alias(n) for n in (*KEYS, *VERDICT) if n not in records.columns)
+    part = records.with_columns(*absent).select(*KEYS, *(pl.col(n).cast(RECORDS[n].dtype) for n in VERDICT))
+    undecided = part.select(
+        pl.col("stage").is_not_null()
+        & pl.col("cause").is_null()
+        & ~pl.col("outcome").is_in(["info", "success"]).fill_null(False)
+    ).to_series()
+    answers = _spread(_answers(part.filter(undecided)), undecided)
+    part = part.with_columns(
+        pl.coalesce("cause", answers["cause"], pl.when(outcome="success").then(pl.lit("success", _CAUSE))),
+        pl.coalesce("outcome", answers["outcome"]),
+        pl.coalesce("basis", answers["basis"]),
+    )
+    settled = pl.col("cause").is_not_null()
+    return records.with_columns(
+        part.select(
+            "cause",
+            pl.when(settled & pl.col("outcome").is_null())
+            .then(_outcome_of_cause())
+            .otherwise("outcome")
+            .alias("outcome"),
+            pl.when(settled).then(pl.col("basis").fill_null("line")).otherwise("basis").alias("basis"),
+        )
+    )
+
+
+def verdicts(evidence: pl.DataFrame) -> pl.DataFrame:
+    """Return row of the catalogue (null: none), cause, outcome and basis for each row of KEYS, in order."""
+    named = evidence.select(
+        "side",
+        "stage",
+        "reply_code",
+        "enhanced_code",
+        "vendor_code",
+        "level",
+        "detail",
+        program="format",
+        service=_kind_of_service(),
+    )
+    best = candidates(named).unique("key", keep="first", maintain_order=True)
+    return (
+        evidence.with_row_index("key")
+        .join(best.join(_row_verdicts(), on="row"), on="key", how="left", maintain_order="left")
+        .select(
+            "row",
+            pl.col("cause").fill_null("unknown"),
+            pl.coalesce("outcome", _outcome_of_unknown()),
+            pl.col("basis").fill_null("line"),
+        )
+    )
+
+
+def _answers(asked: pl.DataFrame) -> pl.DataFrame:
+    """Decide each distinct combination of keys once; one answer per row of `asked`, in its order."""
+    if asked.is_empty():
+        return asked.select(VERDICT)
+    telling = [name for name in KEYS if asked[name].null_count() < asked.height]
+    distinct = asked.select(telling).unique()
+    every = distinct.with_columns(pl.lit(None, RECORDS[n].dtype).alias(n) for n in KEYS if n not in telling)
+    decided = pl.concat([distinct, verdicts(every).select(VERDICT)], how="horizontal")
+    return (
+        asked.select(telling)
+        .join(decided, on=telling, how="left", nulls_equal=True, maintain_order="left")
+        .select(VERDICT)
+    )
+
+
+def _spread(answers: pl.DataFrame, where: pl.Series) -> pl.DataFrame:
+    """Put the answers at the rows where the mask is true; null elsewhere."""
+    if answers.height == where.len():
+        return answers
+    place = pl.select(pl.when(where).then(where.cum_sum() - 1)).to_series()
+    return answers.select(pl.all().gather(place))
+
+
+_CAUSE = pl.Enum(CAUSES)
+_OUTCOME = pl.Enum(OUTCOMES)
+
+
+@functools.cache
+def _row_verdicts() -> pl.DataFrame:
+    """Row number -> cause, outcome (null: as for unknown), basis."""
+    return pl.DataFrame(
+        [
+            {
+                "row": number,
+                "cause": row.cause,
+                "outcome": row.outcome or cause_table()[row.cause]["outcome"],
+                "basis": row.basis,
+            }
+            for number, row in enumerate(rows())
+        ],
+        schema={"row": pl.UInt16, **{name: RECORDS[name].dtype for name in VERDICT}},
+    )
+
+
+def _outcome_of_cause() -> pl.Expr:
+    """Return the outcome that follows from `cause`."""
+    follows = {cause: entry["outcome"] for cause, entry in cause_table().items()}
+    known = pl.col("cause").replace_strict(list(follows), list(follows.values()), return_dtype=_OUTCOME, default=None)
+    return pl.coalesce(known, _outcome_of_unknown())
+
+
+def _outcome_of_unknown() -> pl.Expr:
+    """Return the outcome where the cause does not tell: by reply code, then by stage."""
+    stage = pl.col("stage").cast(pl.String)
+    return (
+        pl.when(pl.col("reply_code").is_between(400, 499) | (stage == "connect"))
+        .then(pl.lit("deferred"))
+        .when(stage == "auth")
+        .then(pl.lit("failure"))
+        .when(stage.is_in(["tls", "session"]))
+        .then(pl.lit("aborted"))
+        .otherwise(pl.lit("refused"))
+        .cast(_OUTCOME)
+    )
+
+
+def _kind_of_service() -> pl.Expr:
+    """Return `wrapper` for port 465, `submission` for 587, by name or port; `other` for the rest."""
+    name = pl.col("service").str.to_lowercase()
+    port = pl.when(pl.col("side").cast(pl.String) == "server").then("server_port")
+    return (
+        pl.when(
+            name.str.contains(r"(?:^|/)(?:smtps|submissions|ssmtp)|465").fill_null(False)
+            | (port == 465).fill_null(False)
+        )
+        .then(pl.lit("wrapper"))
+        .when(name.str.contains(r"(?:^|/)(?:submission|msa)|587").fill_null(False) | (port == 587).fill_null(False))
+        .then(pl.lit("submission"))
+        .otherwise(pl.lit("other"))
+    )

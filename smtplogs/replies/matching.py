@@ -1,0 +1,159 @@
+"""Which rows of the catalogue fit a text with its codes, and how well: one mechanism for verdicts and explanations."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs.replies.catalogue import rows
+from smtplogs.replies.wording import comparable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smtplogs.replies.catalogue import Row
+
+EVIDENCE = {
+    "side": pl.String,
+    "stage": pl.String,
+    "program": pl.String,
+    "service": pl.String,
+    "reply_code": pl.UInt16,
+    "enhanced_code": pl.String,
+    "vendor_code": pl.String,
+    "level": pl.String,
+    "detail": pl.String,
+}
+"""What rows are compared with. Null means `not known` in the first four columns and `not there` in the others;
+`program` is a family of software, `service` a kind of listener."""
+
+_CODES = ("vendor_code", "enhanced_code", "reply_code", "level")
+_ANY = "any text"
+
+_PER_BYTE = 1 << 16
+_PER_PRIORITY = 1 << 28
+_PER_EVIDENCE = 1 << 36
+
+
+def candidates(evidence: pl.DataFrame) -> pl.DataFrame:
+    """Find every row of the catalogue that fits, best first.
+
+    The work grows with the texts and with what is found in them, not with the size of the catalogue: each text is
+    turned into clues (the codes it came with, and the known texts that one search finds in it), a join on the clue
+    proposes rows, and a regex runs only on the texts its row was proposed for.
+
+    Parameters
+    ----------
+    evidence
+        The columns of EVIDENCE.
+
+    Returns
+    -------
+    polars.DataFrame
+        `key` (row number in `evidence`), `row` (number in `catalogue.rows()`), `literal` (the text that was found).
+    """
+    filed = _filed()
+    occurring = pl.col("text").str.extract_many(list(_literals()), overlapping=True).list.unique()
+    keys = evidence.select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.items()).select(
+        pl.row_index("key"),
+        pl.exclude("vendor_code", "level", "detail"),
+        pl.col("vendor_code", "level").str.to_lowercase(),
+        comparable(pl.col("detail")).alias("text"),
+    )
+    clues = pl.concat_list(occurring, *(pl.format(f"{name} {{}}", name) for name in _CODES), pl.lit(_ANY))
+    fitting = (
+        keys.with_columns(clues.alias("clue"))
+        .explode("clue")
+        .join(filed, on="clue")
+        .filter(
+            *(_not_otherwise(name) for name in ("side", "stage", "program", "service")),
+            *(_there(name) for name in _CODES),
+        )
+    )
+    shapely = fitting["pattern"].is_not_null()
+    if shapely.any():
+        fitting = fitting.filter(~shapely | pl.col("text").str.contains(pl.col("pattern")).fill_null(False))
+    return (
+        fitting.select(
+            "key",
+            "row",
+            pl.when("by_text").then("clue").alias("literal"),
+            pl.col("weight")
+            + pl.when("by_text").then(pl.col("clue").str.len_bytes().cast(pl.Int64)).otherwise(0) * _PER_BYTE,
+        )
+        .sort("key", "weight", descending=[False, True])
+        .unique(["key", "row"], keep="first", maintain_order=True)
+        .drop("weight")
+    )
+
+
+def _not_otherwise(name: str) -> pl.Expr:
+    """Hold unless the row asks for other values than the known one."""
+    asked, known = pl.col(f"{name}_asked"), pl.col(name)
+    return asked.is_null() | known.is_null() | asked.list.contains(known)
+
+
+def _there(name: str) -> pl.Expr:
+    """Hold if the row asks for nothing, or for a value that is there."""
+    asked = pl.col(f"{name}_asked")
+    return asked.is_null() | asked.list.contains(pl.col(name)).fill_null(False)
+
+
+def _weight(number: int, row: Row) -> int:
+    """Order of the rows, but for the length of the text found, which counts between priority and narrowness.
+
+    More evidence wins; then priority, the longer text, the narrower place, the earlier row.
+    """
+    narrowness = (row.side != "any") + bool(row.stage) + bool(row.program)
+    return row.evidence * _PER_EVIDENCE + (row.priority + 8) * _PER_PRIORITY + narrowness * (1 << 13) - number
+
+
+def _clues(row: Row) -> Iterator[str]:
+    """Yield the clues that propose a row, taken from the most telling thing it has; the rest is tested afterwards."""
+    if row.vendor_code:
+        yield from (f"vendor_code {code.lower()}" for code in row.vendor_code)
+    elif row.text:
+        yield from row.text
+    elif row.pattern:
+        yield _ANY
+    elif row.enhanced:
+        yield from (f"enhanced_code {code}" for code in row.enhanced)
+    elif row.code:
+        yield from (f"reply_code {code}" for code in row.code)
+    else:
+        yield from (f"level {level.lower()}" for level in row.level)
+
+
+@functools.cache
+def _literals() -> tuple[str, ...]:
+    """Every text that proposes a row."""
+    return tuple(dict.fromkeys(text for row in rows() if not row.vendor_code for text in row.text))
+
+
+@functools.cache
+def _filed() -> pl.DataFrame:
+    """The catalogue filed by clue, with all conditions of each row; one line per clue of a row."""
+    lines = [
+        {
+            "clue": clue,
+            "by_text": clue in row.text,
+            "row": number,
+            "weight": _weight(number, row),
+            "pattern": row.pattern,
+            "side_asked": None if row.side == "any" else [row.side],
+            "stage_asked": row.stage or None,
+            "program_asked": row.program or None,
+            "service_asked": row.service or None,
+            "reply_code_asked": row.code or None,
+            "enhanced_code_asked": row.enhanced or None,
+            "vendor_code_asked": [code.lower() for code in row.vendor_code] or None,
+            "level_asked": [level.lower() for level in row.level] or None,
+        }
+        for number, row in enumerate(rows())
+        for clue in _clues(row)
+    ]
+    head = {"clue": pl.String, "by_text": pl.Boolean, "row": pl.UInt16, "weight": pl.Int64, "pattern": pl.String}
+    asked = {f"{name}_asked": pl.List(dtype) for name, dtype in EVIDENCE.items() if name != "detail"}
+    return pl.DataFrame(lines, schema=head | asked)

@@ -1,0 +1,58 @@
+"""The table of causes: family, outcome, meaning, what to check and repair, and who can do it."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from importlib import resources
+from typing import Any
+
+import polars as pl
+
+from smtplogs.schema import CAUSES, OUTCOMES
+
+COLUMNS = {
+    "cause": pl.Enum(CAUSES),
+    "family": pl.String,
+    "outcome": pl.Enum(OUTCOMES),
+    "meaning": pl.String,
+    "first_check": pl.String,
+    "fix": pl.String,
+    "who": pl.String,
+    "waiting_helps": pl.Boolean,
+    "answers": pl.List(pl.String),
+    "references": pl.List(pl.String),
+}
+
+
+@functools.cache
+def cause_table() -> dict[str, dict[str, Any]]:
+    """Cause -> its fields, in the order of `schema.CAUSES`; what has no answer is None."""
+    text = resources.files("smtplogs.replies").joinpath("causes.toml").read_text("utf-8")
+    table = {cause: dict.fromkeys(COLUMNS) | entry for cause, entry in tomllib.loads(text).items()}
+    if tuple(table) != CAUSES:
+        raise ValueError("causes.toml does not hold the causes of the schema in their order")
+    return table
+
+
+def causes() -> pl.DataFrame:
+    """Return every cause with its meaning and what to do about it.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per cause, in the order of the vocabulary:
+
+        * `cause`, `family` (credential, policy, protocol, server, limit, rights, network, none);
+        * `outcome`: what follows from the cause; null for `unknown`, whose outcome follows from stage and reply code;
+        * `meaning`, `first_check`, `fix`, `who` can repair it;
+        * `waiting_helps`: whether it passes by itself; null where the question makes no sense;
+        * `answers`: questions of the troubleshooting checklist that the cause answers;
+        * `references`: standards that define it.
+
+    Examples
+    --------
+    >>> causes().filter(pl.col("cause") == "relay_denied")["outcome"].item()
+    'refused'
+    """
+    return pl.DataFrame([{**entry, "cause": cause} for cause, entry in cause_table().items()], schema=COLUMNS)

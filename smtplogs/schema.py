@@ -1,0 +1,338 @@
+"""The tables: their columns, dtypes, units and closed vocabularies; the door between pandas and Polars."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import polars as pl
+
+from smtplogs.errors import MissingColumns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    Frame = pl.DataFrame | pl.LazyFrame | pd.DataFrame
+
+P = ParamSpec("P")
+
+TIME_QUALITIES = ("exact", "zone_assumed", "year_inferred", "ambiguous", "none")
+STAGES = ("connect", "tls", "helo", "auth", "mail", "rcpt", "data", "session")
+OUTCOMES = ("success", "failure", "deferred", "aborted", "refused", "throttled", "info")
+BASES = ("line", "counter", "context", "assumed")
+SIDES = ("server", "client")
+PROTOCOLS = ("smtp", "imap", "pop3", "sieve", "http")
+DELIVERIES = ("sent", "deferred", "bounced")
+SEVERITIES = ("info", "warning", "serious")
+CONFIDENCES = ("high", "medium", "low")
+STATUSES = ("found", "not_assessable")
+SUBJECT_KINDS = ("user", "client", "address", "network", "service", "server", "relay", "campaign")
+
+CAUSES = (
+    "success",
+    "bad_credentials",
+    "unknown_user",
+    "password_expired",
+    "password_transition_required",
+    "account_locked",
+    "account_disabled",
+    "app_password_required",
+    "token_invalid",
+    "wrong_credential_kind",
+    "oauth_required",
+    "auth_disabled_by_policy",
+    "access_policy_denied",
+    "account_action_required",
+    "account_restricted",
+    "auth_required",
+    "auth_not_offered",
+    "tls_required",
+    "tls_too_old",
+    "tls_unavailable",
+    "tls_handshake_failed",
+    "mechanism_unsupported",
+    "mechanism_too_weak",
+    "malformed_response",
+    "aborted",
+    "bad_sequence",
+    "wrong_host_or_port",
+    "helo_rejected",
+    "backend_unavailable",
+    "service_unavailable",
+    "server_config_error",
+    "throttled_auth",
+    "throttled_connection",
+    "throttled_sending",
+    "quota_exceeded",
+    "too_many_errors",
+    "relay_denied",
+    "sender_not_owned",
+    "sender_not_verified",
+    "connection_lost",
+    "timeout",
+    "unknown",
+)
+"""Why an attempt ended as it did. `unknown` rather than a guess; null for context rows."""
+
+KINDS = (
+    "lockout",
+    "failure_streak",
+    "ip_ban",
+    "stale_credential",
+    "rotation",
+)
+"""What a finding can be. A new detector adds its words here."""
+
+TIME = pl.Datetime("us", "UTC")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: dtype, meaning, unit where there is one."""
+
+    dtype: Any
+    meaning: str
+    unit: str = ""
+
+
+EVENTS: Mapping[str, Column] = {
+    "time": Column(TIME, "when the server wrote the line; null only with time_quality none", "UTC"),
+    "time_quality": Column(pl.Enum(TIME_QUALITIES), "the worst doubt that applies to `time`"),
+    "stage": Column(pl.Enum(STAGES), "the SMTP step it happened at"),
+    "outcome": Column(
+        pl.Enum(OUTCOMES),
+        "accepted / credentials rejected / could not be judged / client gave up or sent rubbish / "
+        "command not allowed here / a limit said no / context only",
+    ),
+    "cause": Column(pl.Enum(CAUSES), "why; null for info; `unknown` rather than a guess"),
+    "basis": Column(
+        pl.Enum(BASES),
+        "how outcome and cause are known: the line says so / the disconnect counter / "
+        "the session or a paired line / a bare refusal read as the catalogue's default",
+    ),
+    "count": Column(pl.UInt32, "how many times (repeats, aggregated rows, silent refusals)", "attempts"),
+    "side": Column(pl.Enum(SIDES), "server: we judged a client; client: we logged in at an upstream relay"),
+    "protocol": Column(pl.Enum(PROTOCOLS), "all but smtp stay out of counts and detectors unless asked for"),
+    "user": Column(pl.String, "login as logged; what looks like a password is replaced by a pseudonym"),
+    "client_ip": Column(pl.String, "address of the peer, canonical text; null on side=client"),
+    "client_port": Column(pl.UInt16, "port of the peer"),
+    "client_name": Column(pl.String, "reverse name that the server believed"),
+    "helo": Column(pl.String, "what the peer called itself"),
+    "server_ip": Column(pl.String, "our listener; on side=client the relay's address"),
+    "server_port": Column(pl.UInt16, "its port, only if the log tells: a service name is not a port"),
+    "relay_host": Column(pl.String, "upstream relay (side=client)"),
+    "mechanism": Column(pl.String, "SASL mechanism, upper case"),
+    "authenticator": Column(pl.String, "Exim's authenticator name as logged"),
+    "auth_offered": Column(
+        pl.List(pl.String), "mechanisms in the EHLO before this row; empty: none; null: the log cannot tell"
+    ),
+    "tls": Column(pl.String, "TLSv1.3 ...; yes: encrypted, version not logged; none: proven; null: cannot tell"),
+    "cipher": Column(pl.String, "TLS cipher"),
+    "service": Column(pl.String, "middle of the tag (`submission`, `smtps`); null for plain `postfix/smtpd`"),
+    "reply_code": Column(pl.UInt16, "SMTP reply code, only if the line carries it"),
+    "enhanced_code": Column(pl.String, "enhanced status code, only if the line carries it"),
+    "vendor_code": Column(pl.String, "the software's own code (Entra 50126, Dovecot temp_fail ...)"),
+    "detail": Column(pl.String, "the software's own words, secrets redacted"),
+    "rate_value": Column(pl.Float64, "what a limiter printed (Postfix: the count reached, not the limit)"),
+    "rate_window_s": Column(pl.Float64, "window of that limiter", "s"),
+    "duration_s": Column(pl.Float64, "length of a ban or delay", "s"),
+    "sender": Column(pl.String, "MAIL FROM"),
+    "n_recipients": Column(pl.UInt32, "recipients", "recipients"),
+    "queue_id": Column(pl.String, "queue or message id"),
+    "delivery": Column(pl.Enum(DELIVERIES), "side=client: what became of the mail"),
+    "dsn": Column(pl.String, "side=client: delivery status as our server recorded it"),
+    "session": Column(pl.String, "the software's token, else host/program/pid@time of connect"),
+    "host": Column(pl.String, "who logged"),
+    "program": Column(pl.String, "the whole syslog tag"),
+    "pid": Column(pl.UInt32, "process id"),
+    "format": Column(pl.String, "which format read the line"),
+    "source": Column(pl.String, "file as given (`archive.tar!member`)"),
+    "line_no": Column(pl.UInt64, "1-based line in the expanded file"),
+    "also": Column(pl.List(pl.String), "other lines of the same event, `source:line_no`"),
+    "redacted": Column(pl.String, "kind of secret cut from this line, else null"),
+    "raw": Column(pl.String, "the line, redacted"),
+}
+
+RECORDS: Mapping[str, Column] = {
+    **EVENTS,
+    "pattern": Column(pl.String, "the pattern that took the line"),
+    "key": Column(pl.String, "`host tag[pid]`: who wrote the line"),
+    "step": Column(pl.String, "SMTP command that a line names (RCPT, AUTH ...), turned into `stage`"),
+    "stats": Column(pl.String, "Postfix disconnect statistics (`ehlo=2 starttls=1 auth=0/1 ...`)"),
+    "level": Column(pl.String, "level word inside the message (Error, Warning ...)"),
+    "passdb": Column(pl.String, "Dovecot password database or mechanism that spoke"),
+    "peer_pid": Column(pl.UInt32, "pid of the process that asked Dovecot (auth_debug)"),
+    "request_id": Column(pl.String, "number of a request on that connection"),
+    "limit_service": Column(pl.String, "service name that a limiter printed"),
+    "sasl_sender": Column(pl.String, "MAIL FROM AUTH= value"),
+    "n_attempts": Column(pl.UInt32, "attempts that a summary line counts", "attempts"),
+}
+"""One row per line that a pattern took: the event columns plus what only stitching needs."""
+
+TRAFFIC: Mapping[str, Column] = {
+    "time": Column(TIME, "start of the minute", "UTC"),
+    "source": Column(pl.String, "file"),
+    "host": Column(pl.String, "who logged; null on the rows that count all lines of a file"),
+    "program": Column(pl.String, "syslog tag; null on the rows that count all lines of a file"),
+    "service": Column(pl.String, "service of the tag"),
+    "side": Column(pl.Enum(SIDES), "server or client"),
+    "relay_host": Column(pl.String, "upstream relay"),
+    "n_lines": Column(pl.UInt32, "lines of any kind", "lines"),
+    "n_connects": Column(pl.UInt32, "connections", "connections"),
+    "n_sessions_without_auth": Column(pl.UInt32, "ended sessions that never tried AUTH", "sessions"),
+    "n_messages": Column(pl.UInt32, "mails accepted", "messages"),
+    "n_recipients": Column(pl.UInt32, "recipients of those", "recipients"),
+    "n_sent": Column(pl.UInt32, "deliveries done", "deliveries"),
+    "n_deferred": Column(pl.UInt32, "deliveries deferred", "deliveries"),
+}
+
+COVERAGE: Mapping[str, Column] = {
+    "source": Column(pl.String, "file as given"),
+    "program": Column(pl.String, "program of the lines; null on the row of the whole file"),
+    "format": Column(pl.String, "format that reads them"),
+    "compression": Column(pl.String, "gzip, bzip2, xz, zstd or null"),
+    "bytes": Column(pl.UInt64, "size of the expanded file", "bytes"),
+    "lines": Column(pl.UInt64, "lines in the file", "lines"),
+    "kept": Column(pl.UInt64, "lines that passed the prefilter", "lines"),
+    "records": Column(pl.UInt64, "lines that say something about a login, a limit or a refusal", "lines"),
+    "context": Column(pl.UInt64, "lines understood and used as context only", "lines"),
+    "dismissed": Column(pl.UInt64, "lines that a named pattern proves to be none of ours", "lines"),
+    "not_understood": Column(pl.UInt64, "kept lines that no pattern took", "lines"),
+    "examples": Column(pl.List(pl.String), "some of the lines not understood, redacted, as `line_no: text`"),
+    "first_time": Column(TIME, "first stamp", "UTC"),
+    "last_time": Column(TIME, "last stamp", "UTC"),
+    "bad_stamps": Column(pl.UInt64, "lines whose stamp could not be read", "lines"),
+    "year_evidence": Column(pl.String, "where the year comes from"),
+    "zone_evidence": Column(pl.String, "where the zone comes from"),
+    "cannot_show": Column(pl.List(pl.String), "what this log can never show"),
+    "error": Column(pl.String, "what went wrong with the file, with the line where it did"),
+}
+
+FINDINGS: Mapping[str, Column] = {
+    "finding_id": Column(pl.String, "hash of detector, subject, start"),
+    "detector": Column(pl.String, "name of the function that found it"),
+    "kind": Column(pl.Enum(KINDS), "what it is"),
+    "status": Column(pl.Enum(STATUSES), "found, or not_assessable with these tables"),
+    "severity": Column(pl.Enum(SEVERITIES), "info, warning, serious"),
+    "subject_kind": Column(pl.Enum(SUBJECT_KINDS), "what kind of thing it is about"),
+    "subject": Column(pl.String, "whom or what it is about"),
+    "user": Column(pl.String, "account, if one"),
+    "client_ip": Column(pl.String, "address, if one"),
+    "relay_host": Column(pl.String, "upstream relay, if one"),
+    "start": Column(TIME, "first moment", "UTC"),
+    "end": Column(TIME, "last moment; null: not seen to end", "UTC"),
+    "n_events": Column(pl.UInt32, "attempts it rests on", "attempts"),
+    "title": Column(pl.String, "the finding in one sentence"),
+    "cause": Column(pl.Enum(CAUSES), "cause of the events behind it"),
+    "advice": Column(pl.String, "what to do, in one sentence"),
+    "confidence": Column(pl.Enum(CONFIDENCES), "how sure"),
+    "because": Column(pl.List(pl.String), "the reasons for that confidence"),
+    "refuted_by": Column(pl.String, "what would show it to be wrong"),
+    "part_of": Column(pl.String, "finding_id of the story it belongs to"),
+    "evidence": Column(pl.List(pl.String), "deciding lines, `source:line_no`; at most 20, first and last always in"),
+}
+
+
+def dtypes(table: Mapping[str, Column]) -> dict[str, Any]:
+    """Column name -> Polars dtype of a table."""
+    return {name: column.dtype for name, column in table.items()}
+
+
+def empty(table: Mapping[str, Column]) -> pl.DataFrame:
+    """Return a frame of the table without rows."""
+    return pl.DataFrame(schema=dtypes(table))
+
+
+def need(frame: pl.DataFrame | pl.LazyFrame, *columns: str) -> None:
+    """Raise MissingColumns, naming what is missing, unless the frame has these columns."""
+    present = frame.collect_schema().names()
+    missing = [c for c in columns if c not in present]
+    if missing:
+        raise MissingColumns(
+            f"the frame lacks the column(s) {', '.join(missing)}; it should come from smtplogs.read() or .load()"
+        )
+
+
+def conform(frame: pl.DataFrame, table: Mapping[str, Column] = EVENTS) -> pl.DataFrame:
+    """Cast the table's columns that are present to their documented dtypes; other columns stay as they are.
+
+    Words outside a vocabulary become ``unknown`` where the vocabulary has that word, else null.
+    """
+    casts = []
+    for name, column in table.items():
+        if name not in frame.columns or frame.schema[name] == column.dtype:
+            continue
+        expr = pl.col(name)
+        if isinstance(column.dtype, pl.Enum):
+            words = column.dtype.categories
+            other = pl.lit("unknown") if "unknown" in words else pl.lit(None, pl.String)
+            expr = expr.cast(pl.String)
+            expr = pl.when(expr.is_in(words.to_list()) | expr.is_null()).then(expr).otherwise(other).cast(column.dtype)
+        elif isinstance(column.dtype, pl.Datetime):
+            dtype = frame.schema[name]
+            zone = getattr(dtype, "time_zone", None)
+            expr = expr.cast(pl.Datetime("us", zone))
+            expr = expr.dt.convert_time_zone("UTC") if zone else expr.dt.replace_time_zone("UTC")
+        elif isinstance(column.dtype, pl.List):
+            expr = expr.cast(pl.List(pl.String), strict=False)
+        else:
+            expr = expr.cast(column.dtype, strict=False)
+        casts.append(expr.alias(name))
+    return frame.with_columns(casts) if casts else frame
+
+
+def as_table(frame: pl.DataFrame, table: Mapping[str, Column]) -> pl.DataFrame:
+    """Return exactly the table's columns, in order and dtype; missing ones are null."""
+    missing = [pl.lit(None, c.dtype).alias(n) for n, c in table.items() if n not in frame.columns]
+    return conform(frame.with_columns(missing), table).select(list(table))
+
+
+def to_polars(frame: Frame) -> pl.DataFrame:
+    """Return a conformed Polars DataFrame from a Polars (lazy or not) or pandas frame."""
+    if isinstance(frame, pl.LazyFrame):
+        return conform(frame.collect())
+    if isinstance(frame, pl.DataFrame):
+        return conform(frame)
+    if hasattr(frame, "iloc"):
+        return conform(pl.from_pandas(frame))
+    raise TypeError(f"expected a Polars or pandas frame, got {type(frame).__name__}")
+
+
+def door(function: Callable[Concatenate[pl.DataFrame, P], pl.DataFrame]) -> Callable[Concatenate[Any, P], Any]:
+    """Let a frame function take Polars or pandas and answer in kind.
+
+    pandas in -> pandas out; DataFrame or LazyFrame in -> DataFrame out. The frame is conformed to the documented
+    dtypes first, so a round trip through pandas loses nothing.
+    """
+
+    @functools.wraps(function)
+    def at_the_door(frame: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        answer = function(to_polars(frame), *args, **kwargs)
+        return answer.to_pandas() if hasattr(frame, "iloc") else answer
+
+    at_the_door.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return at_the_door
+
+
+def columns() -> pl.DataFrame:
+    """Return every column of every table: table, column, dtype, unit, meaning, vocabulary."""
+    tables = {"events": EVENTS, "traffic": TRAFFIC, "coverage": COVERAGE, "findings": FINDINGS}
+    return pl.DataFrame(
+        [
+            {
+                "table": table,
+                "column": name,
+                "dtype": "Enum" if isinstance(c.dtype, pl.Enum) else str(c.dtype),
+                "unit": c.unit or None,
+                "meaning": c.meaning,
+                "vocabulary": c.dtype.categories.to_list() if isinstance(c.dtype, pl.Enum) else None,
+            }
+            for table, cols in tables.items()
+            for name, c in cols.items()
+        ],
+        schema_overrides={"vocabulary": pl.List(pl.String)},
+    )

@@ -1,0 +1,427 @@
+"""What only other lines can tell: files meet, Dovecot's word meets Postfix's, doubles go, penalties are told from outages.
+
+Works on the events and the loose records of all files, whatever their order. Sources: Dovecot src/auth/auth-penalty.c,
+src/auth/auth-request.c; Postfix xsasl_dovecot_server.c; measured in the project's loopback lab.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from smtplogs.parsing import Batch
+from smtplogs.redacting import pseudonyms
+from smtplogs.schema import EVENTS, RECORDS, as_table, empty
+from smtplogs.stitching import Carry, reference, stacked, stitch
+
+PAIR_BEFORE = "5s"
+"""Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
+
+LOST_WITHIN = "10s"
+"""Postfix waits 10 s for Dovecot; the line of a lost answer stands that far before or after."""
+
+PENALTY_WITHIN = "30s"
+"""Dovecot's penalty delay (4, 8, 15 s) remembers failures of an address for about this long."""
+
+ALIVE_WITHIN = "5m"
+"""A success of anybody within this time shows that the backend was alive."""
+
+_WAITED = "_waited"
+_LOST = "Connection lost to authentication server"
+_CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
+
+_WEIGHT = {
+    "backend_unavailable": 0,
+    "server_config_error": 0,
+    "access_policy_denied": 1,
+    "account_disabled": 1,
+    "account_locked": 1,
+    "password_expired": 1,
+    "malformed_response": 2,
+    "token_invalid": 2,
+    "bad_credentials": 3,
+    "unknown_user": 4,
+}
+"""Of several lines about one attempt the most telling cause wins: error, policy, wrong secret, unknown name."""
+
+
+def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
+    """Finish events with the loose records of all files.
+
+    Parameters
+    ----------
+    events
+        What `stitch` finished, of any number of files.
+    loose
+        What it handed back: session ends that another file holds, Dovecot and PAM lines.
+
+    Returns
+    -------
+    DataFrame
+        The event table, in order of time, source and line.
+    """
+    dovecot = pl.DataFrame()
+    if loose.height:
+        order = [c for c in ("host", "time", "source", "line_no") if c in loose.columns]
+        waits = pl.col("format").is_in(["dovecot", "pam"])
+        mine = loose.filter(~waits).sort(order, nulls_last=True)
+        # a session may go from one file into the next: their lines are numbered through
+        mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
+        dovecot = loose.filter(waits)
+        events = stacked(events, *stitch(Batch(events=mine), Carry(), final=True).events)
+    if events.is_empty() and dovecot.is_empty():
+        return empty(EVENTS)
+    events = _with_columns(events)
+    if dovecot.height:
+        events = _paired(events, _with_columns(dovecot))
+    events = _without_doubles(_plain_text(events))
+    filled = [c for c in events.columns if c in EVENTS and events[c].null_count() < events.height]
+    events = events.select(filled).sort("time", "source", "line_no", nulls_last=True, maintain_order=True)
+    return _penalties(as_table(events, EVENTS))
+
+
+def _with_columns(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the record columns that the frame lacks, as nulls."""
+    missing = [pl.lit(None, c.dtype).alias(n) for n, c in RECORDS.items() if n not in frame.columns]
+    return frame.with_columns(missing) if missing else frame
+
+
+def _paired(events: pl.DataFrame, dovecot: pl.DataFrame) -> pl.DataFrame:
+    """Give Dovecot's word to the Postfix failures it belongs to; what belongs to none becomes events of its own."""
+    debug = pl.col("pattern").str.starts_with("debug_")
+    events = _asked(events, dovecot.filter(debug))
+    dovecot = dovecot.filter(~debug & (pl.col("_role") == "event"))
+    pam = dovecot.filter(pl.col("format") == "pam")
+    dovecot = dovecot.filter(pl.col("format") == "dovecot")
+    attempt = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null()
+    login = pl.col("pattern").str.starts_with("login_")
+    # what Dovecot says of itself is no attempt of anybody
+    notice = pl.when((pl.col("stage") == "auth") & ~attempt & ~login).then(pl.lit("session", RECORDS["stage"].dtype))
+    own = [dovecot.filter(~attempt | login).with_columns(pl.coalesce(notice, "stage").alias("stage"))]
+    with_session = dovecot.filter(attempt & ~login & pl.col("session").is_not_null())
+    without = dovecot.filter(attempt & ~login & pl.col("session").is_null())
+    if with_session.height:
+        logins, rest = _login_attempts(own[0], with_session)
+        own = [logins, rest]
+    if without.height:
+        events, rest = _matched(events, _attempts(without, "host", "client_ip", "user"))
+        own.append(_without_postfix(rest, events))
+    frames = [f for f in (events, *own) if f.height]
+    events = pl.concat(frames, how="diagonal_relaxed") if frames else _with_columns(pl.DataFrame())
+    return _with_pam(events, pam) if pam.height else events
+
+
+def _attempts(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """One row per attempt: databases asked in turn (within 3 s) are one story, told by its most telling line."""
+    rank = pl.col("passdb").fill_null("").rank("dense")
+    lines = lines.sort(*by, "time", "source", "line_no", nulls_last=True).with_columns(_rank=_first_seen(lines, rank))
+    same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift()) for c in by)
+    near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=3)
+    goes_on = same & near & (pl.col("_rank") > pl.col("_rank").shift())
+    lines = lines.with_columns(
+        _attempt=(~goes_on.fill_null(False)).cum_sum(),
+        _weight=pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8),
+        _ref=reference(),
+    )
+    if lines["_attempt"].n_unique() == lines.height:
+        return lines.drop("_rank", "_attempt", "_weight", "_ref")
+    best = lines.sort("_attempt", "_weight", "line_no", maintain_order=True)
+    refs = best.group_by("_attempt", maintain_order=True).agg(_refs=pl.col("_ref"))
+    best = best.unique("_attempt", keep="first", maintain_order=True).join(refs, on="_attempt", maintain_order="left")
+    others = pl.col("_refs").list.set_difference(pl.concat_list("_ref"))
+    return best.with_columns(also=pl.when(others.list.len() > 0).then(others)).drop(
+        "_rank", "_attempt", "_weight", "_ref", "_refs"
+    )
+
+
+def _first_seen(lines: pl.DataFrame, rank: pl.Expr) -> pl.Expr:
+    """Rank of a database by its first line in the logs: the order in which Dovecot asks them."""
+    order = lines.sort("time", "source", "line_no", nulls_last=True)["passdb"].fill_null("").unique(maintain_order=True)
+    if order.len() < 2:
+        return pl.lit(0)
+    return pl.col("passdb").fill_null("").replace_strict(order, pl.int_range(order.len(), eager=True), default=0)
+
+
+def _login_attempts(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Login processes count their attempts themselves: auth lines of their sessions only say why.
+
+    A deny database says "unknown user" for every good login: such a line in the second of the success is no failure.
+    """
+    lines = _attempts(lines, "session", "user")
+    summary = logins.filter(pl.col("session").is_not_null())
+    failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
+    said = (
+        lines.sort("time")
+        .group_by("session", maintain_order=True)
+        .agg(pl.col("cause").cast(pl.String).last().alias("_cause"), reference().alias("_refs"))
+    )
+    logins = logins.join(said, on="session", how="left", maintain_order="left")
+    told = pl.col("_cause").is_not_null() & (pl.col("outcome") != "success") & (pl.col("basis") == "assumed")
+    logins = logins.with_columns(
+        also=pl.when(pl.col("outcome") != "success").then("_refs").otherwise("also"),
+        cause=pl.when(told).then(pl.col("_cause").cast(_CAUSE)).otherwise("cause"),
+        basis=pl.when(told).then(pl.lit("context", _BASIS)).otherwise("basis"),
+    ).drop("_cause", "_refs")
+    good = summary.filter(pl.col("outcome") == "success").select("session", _good=pl.col("time")).unique("session")
+    rest = lines.join(failed.select("session"), on="session", how="anti").join(good, on="session", how="left")
+    denied = (pl.col("cause") == "unknown_user") & ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1))
+    return logins, rest.filter(~denied.fill_null(False)).drop("_good")
+
+
+def _name_key(user: pl.Expr) -> pl.Expr:
+    """Login names to compare: Dovecot cuts names at 64 bytes and ends them in `...`."""
+    return user.str.strip_suffix("...").str.head(60)
+
+
+def _hosts(a: pl.DataFrame, b: pl.DataFrame) -> pl.Expr:
+    """Compare hosts only where both logs name them and share one."""
+    shared = set(a["host"].unique().drop_nulls()) & set(b["host"].unique().drop_nulls())
+    return pl.col("host").fill_null("") if shared else pl.lit("")
+
+
+def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pair Dovecot's attempts with Postfix's failures, one to one; return events and the attempts left over."""
+    events = events.with_row_index("_event")
+    attempts = attempts.with_row_index("_attempt")
+    open_ = events.filter(
+        (pl.col("format") == "postfix")
+        & (pl.col("side") == "server")
+        & (pl.col("stage") == "auth")
+        & (pl.col("basis") == "assumed")
+        & pl.col("outcome").is_in(["failure", "deferred"])
+    )
+    host = _hosts(open_, attempts)
+    names = {"_event": open_, "_attempt": attempts}
+    keyed = {
+        row: frame.select(
+            row,
+            "time",
+            ip=pl.concat_str(host, pl.lit(" "), pl.col("client_ip").fill_null("")),
+            name=_name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
+            lost=pl.col("detail").str.starts_with(_LOST).fill_null(False),
+        ).sort("time")
+        for row, frame in names.items()
+    }
+    left, right = keyed["_event"], keyed["_attempt"]
+    pairs = []
+    for by, within, strategy, which in (
+        (["ip", "name"], PAIR_BEFORE, "backward", pl.lit(True)),
+        (["ip"], PAIR_BEFORE, "backward", pl.col("name") == ""),
+        # the two print control characters differently, and one of them may hide what the other shows
+        (["ip"], PAIR_BEFORE, "backward", pl.col("name").str.contains(r"\?|^\[redacted:")),
+        (["ip", "name"], LOST_WITHIN, "nearest", pl.col("lost")),
+    ):
+        found, left, right = _one_to_one(left, right, by, within, strategy, which)
+        pairs.append(found)
+    links = pl.concat(pairs)
+    if links.is_empty():
+        return events.drop("_event"), attempts.drop("_attempt")
+    said = attempts.select(
+        "_attempt",
+        _ref=pl.concat_list(reference()),
+        _also="also",
+        _cause="cause",
+        _outcome="outcome",
+        _user="user",
+        _mechanism="mechanism",
+        _vendor="vendor_code",
+    )
+    links = links.join(said, on="_attempt")
+    events = events.join(links, on="_event", how="left", maintain_order="left")
+    told = pl.col("_cause").is_not_null() & ~pl.col("detail").str.starts_with(_LOST).fill_null(False)
+    broken = pl.col("_cause").is_in(["backend_unavailable", "server_config_error"]).fill_null(False)
+    told = told | broken
+    events = events.with_columns(
+        cause=pl.when(told).then("_cause").otherwise("cause"),
+        outcome=pl.when(told).then("_outcome").otherwise("outcome"),
+        basis=pl.when(told).then(pl.lit("context", _BASIS)).otherwise("basis"),
+        user=pl.coalesce("user", "_user"),
+        mechanism=pl.coalesce("mechanism", "_mechanism"),
+        vendor_code=pl.coalesce("vendor_code", "_vendor"),
+        also=pl.when(pl.col("_ref").is_null())
+        .then("also")
+        .otherwise(pl.concat_list(pl.col("also").fill_null([]), "_ref", pl.col("_also").fill_null([]))),
+    )
+    used = [c for c in events.columns if c.startswith("_") and c in links.columns]
+    rest = attempts.join(links.select("_attempt"), on="_attempt", how="anti")
+    return events.drop(used), rest.drop("_attempt")
+
+
+def _one_to_one(
+    left: pl.DataFrame, right: pl.DataFrame, by: list[str], within: str, strategy: str, which: pl.Expr
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Pair rows of one key nearest in time; each row once. Return pairs and what is left on both sides."""
+    found = [pl.DataFrame(schema={"_event": pl.UInt32, "_attempt": pl.UInt32})]
+    for _ in range(5):
+        wanted = left.filter(which)
+        if wanted.is_empty() or right.is_empty():
+            break
+        joined = wanted.join_asof(
+            right.select("_attempt", "time", *by, _then=pl.col("time")),
+            on="time",
+            by=by,
+            strategy=strategy,  # type: ignore[arg-type]
+            tolerance=within,
+            check_sortedness=False,
+        ).filter(pl.col("_attempt").is_not_null())
+        if joined.is_empty():
+            break
+        near = (pl.col("time") - pl.col("_then")).abs()
+        pairs = joined.sort(near, "_event").unique("_attempt", keep="first", maintain_order=True)
+        pairs = pairs.select("_event", "_attempt")
+        found.append(pairs)
+        left = left.join(pairs, on="_event", how="anti", maintain_order="left")
+        right = right.join(pairs, on="_attempt", how="anti", maintain_order="left")
+    return pl.concat(found), left, right
+
+
+def _without_postfix(attempts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Keep the attempts of addresses that no Postfix session of that time explains.
+
+    Where Postfix logs the address soon after, the attempt is counted there: as a failure (paired), or as the success
+    that followed a deny database's "unknown user".
+    """
+    postfix = events.filter((pl.col("format") == "postfix") & pl.col("client_ip").is_not_null())
+    if attempts.is_empty() or postfix.is_empty():
+        return attempts
+    after = postfix.select("client_ip", "time", _seen=pl.lit(value=True)).sort("time")
+    timed = attempts.with_columns(time=pl.col("time") - pl.duration(seconds=10)).sort("time")
+    seen = timed.join_asof(
+        after, on="time", by="client_ip", strategy="forward", tolerance="10m", check_sortedness=False
+    )
+    return (
+        seen.filter(pl.col("_seen").is_null()).drop("_seen").with_columns(time=pl.col("time") + pl.duration(seconds=10))
+    )
+
+
+def _asked(events: pl.DataFrame, debug: pl.DataFrame) -> pl.DataFrame:
+    """Dovecot's auth_debug names the asking process: a success without mail gets its name from there."""
+    good = debug.filter(
+        (pl.col("pattern") == "debug_out") & pl.col("user").is_not_null() & (pl.col("vendor_code") == "OK")
+    )
+    if events.is_empty() or good.is_empty():
+        return events
+    said = good.select("time", pid="peer_pid", _user="user", _ref=reference()).drop_nulls("pid").sort("time")
+    events = events.sort("time").join_asof(
+        said, on="time", by="pid", strategy="backward", tolerance="10m", check_sortedness=False
+    )
+    nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")
+    told = (nameless & pl.col("_user").is_not_null()).fill_null(False)
+    return events.with_columns(
+        user=pl.when(told).then("_user").otherwise("user"),
+        also=pl.when(told).then(pl.concat_list(pl.col("also").fill_null([]), "_ref")).otherwise("also"),
+    ).drop("_user", "_ref")
+
+
+def _with_pam(events: pl.DataFrame, pam: pl.DataFrame) -> pl.DataFrame:
+    """A PAM line stands for an attempt only where neither Postfix nor Dovecot has a line for it."""
+    failures = events.filter(pl.col("stage") == "auth").select(
+        "time", "client_ip", user=_name_key(pl.col("user")).fill_null(""), _seen=pl.lit(value=True)
+    )
+    keyed = pam.with_columns(_name=pl.col("user"), user=_name_key(pl.col("user")).fill_null("")).sort("time")
+    seen = keyed.join_asof(
+        failures.sort("time"), on="time", by=["client_ip", "user"], strategy="nearest", tolerance="10s",
+        check_sortedness=False,
+    )  # fmt: skip
+    alone = seen.filter(pl.col("_seen").is_null()).with_columns(user="_name").drop("_name", "_seen")
+    alone = _without_postfix(alone, events)
+    return pl.concat([events, alone], how="diagonal_relaxed") if alone.height else events
+
+
+def _penalties(events: pl.DataFrame) -> pl.DataFrame:
+    """A lost answer from Dovecot: a broken backend, or the delay it lays on an address that failed before.
+
+    Takes events in order of time.
+
+    Backend: an error of it stands within a minute. Penalty: two or more failed or lost attempts of that address in
+    the 30 s before, one of them judged, while somebody succeeds within 5 minutes.
+    """
+    lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(_LOST)
+    if not lost.any():
+        return events
+    narrow = events.select(
+        "time", "client_ip", "side", "stage", "outcome", "cause", "count", "protocol", "detail",
+        _event=pl.int_range(pl.len(), dtype=pl.UInt32), host=pl.col("host").fill_null(""), _lost=pl.lit(lost),
+    )  # fmt: skip
+    server = narrow.filter((pl.col("side") == "server") & pl.col("time").is_not_null())
+    at = server.filter("_lost").select("_event", "time", "client_ip", "host")
+    # Dovecot complains of an asker that left, which is what Postfix does when a penalty takes too long
+    left = pl.col("detail").str.contains("pending requests", literal=True).fill_null(value=False)
+    broken = server.filter(
+        pl.col("cause").is_in(["backend_unavailable", "server_config_error"]) & (pl.col("protocol") == "smtp") & ~left
+    )
+    alive = server.filter(pl.col("outcome") == "success")
+    for marks, name, within in ((broken, "_broken", "1m"), (alive, "_alive", ALIVE_WITHIN)):
+        at = at.join_asof(
+            marks.select("time", "host", pl.lit(value=True).alias(name)),
+            on="time", by="host", strategy="nearest", tolerance=within, check_sortedness=False,
+        )  # fmt: skip
+    judged = pl.col("outcome") == "failure"
+    tried = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("cause") == "unknown")))
+    tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
+    at = _counted_before(at, tried, "_upto", "0s")
+    at = _counted_before(at, tried, "_until", PENALTY_WITHIN)
+    at = at.join_asof(
+        tried.filter(judged).select("client_ip", "time", _judged=pl.col("time")),
+        on="time", by="client_ip", strategy="backward", tolerance="60s", check_sortedness=False,
+    )  # fmt: skip
+    verdict = at.select(
+        "_event",
+        _verdict=pl.when(pl.col("_broken").is_not_null())
+        .then(pl.lit("backend_unavailable"))
+        .when((pl.col("_upto") - pl.col("_until") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive"))
+        .then(pl.lit("throttled_auth")),
+    ).drop_nulls()
+    told = narrow.select("_event").join(verdict, on="_event", how="left", maintain_order="left")["_verdict"]
+    throttled = pl.lit(told == "throttled_auth").fill_null(value=False)
+    return events.with_columns(
+        cause=pl.coalesce(pl.lit(told).cast(_CAUSE), "cause"),
+        outcome=pl.when(throttled).then(pl.lit("throttled", _OUTCOME)).otherwise("outcome"),
+        basis=pl.when(pl.lit(told.is_not_null())).then(pl.lit("context", _BASIS)).otherwise("basis"),
+    )
+
+
+def _counted_before(at: pl.DataFrame, tried: pl.DataFrame, name: str, ago: str) -> pl.DataFrame:
+    """Count the attempts of each address up to (not including) the moment, or that long before it."""
+    sums = tried.select("client_ip", "time", pl.col("count").cum_sum().over("client_ip").cast(pl.Int64).alias(name))
+    moved = at.with_columns(pl.col("time").dt.offset_by(f"-{ago}"), _then=pl.col("time")).sort("time")
+    found = moved.join_asof(
+        sums, on="time", by="client_ip", strategy="backward", allow_exact_matches=False, check_sortedness=False
+    )
+    return found.with_columns(pl.col(name).fill_null(0), time="_then").drop("_then").sort("time")
+
+
+def _plain_text(events: pl.DataFrame) -> pl.DataFrame:
+    """`tls` none where it is proven: no STARTTLS counted on a service that does STARTTLS in other sessions."""
+    if "plain" not in events.columns or "starttls" not in events.columns:
+        return events
+    does = events.select("program", "starttls").filter("starttls")["program"].unique()
+    proven = (pl.col("plain") & pl.col("tls").is_null() & pl.col("program").is_in(does.implode())).fill_null(
+        value=False
+    )
+    return events.with_columns(tls=pl.when(proven).then(pl.lit("none")).otherwise("tls"))
+
+
+def _without_doubles(events: pl.DataFrame) -> pl.DataFrame:
+    """The same lines in two files of one host whose times overlap (mail.log and mail.err): the maximum, not the sum."""
+    if events["source"].n_unique() < 2:
+        return events
+    spans = events.group_by("source").agg(_from=pl.col("time").min(), _to=pl.col("time").max(), _size=pl.len())
+    events = events.join(spans, on="source", how="left", maintain_order="left")
+    line = ["host", "raw", "stage", "cause"]
+    per = (
+        events.filter(pl.col("raw").is_not_null())
+        .group_by(*line, "source")
+        .agg(pl.len().alias("_n"), pl.col("_from").first(), pl.col("_to").first(), pl.col("_size").first())
+    )
+    twice = per.filter(pl.len().over(line) > 1).filter(
+        pl.col("_from").max().over(line) < pl.col("_to").min().over(line)
+    )
+    if twice.is_empty():
+        return events.drop("_from", "_to", "_size")
+    best = twice.sort("_n", "_size", "source", descending=[True, True, False]).unique(
+        line, keep="first", maintain_order=True
+    )
+    losing = twice.join(best.select(*line, "source"), on=[*line, "source"], how="anti", nulls_equal=True)
+    return events.join(losing, on=[*line, "source"], how="anti", nulls_equal=True, maintain_order="left").drop(
+        "_from", "_to", "_size"
+    )

@@ -1,0 +1,251 @@
+"""Sources -> numbered chunks of whole lines, and what went wrong on the way."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import polars as pl
+
+from smtplogs.sources._archives import archive_kind, opener
+from smtplogs.sources._expanding import expand
+from smtplogs.sources._pieces import PIECE, Damaged, ahead, as_utf8, begin, sliced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smtplogs.sources._pieces import Pieces
+    from smtplogs.sources._source import Source
+
+CHUNK = 32 << 20
+"""Bytes of a chunk: smaller ones cost more for each line, larger ones only memory."""
+
+MAX_LINE = 16 << 20
+"""A longer line is cut here."""
+
+# Freed at once, this tells glibc to keep memory of such sizes for the next chunk. Else it hands each chunk back and
+# faults in fresh pages for the next, which doubles the cost of feeding (0.7 cpu-s/GB). Elsewhere it does nothing.
+bytearray(31 << 20)
+
+_AHEAD = 2 * CHUNK // PIECE
+_HEAD = 512
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Whole lines; only the last line of a file may lack its newline.
+
+    Attributes
+    ----------
+    data
+        The lines as bytes, as they stand in the expanded file (of UTF-16: as UTF-8; a byte order mark is taken off).
+    first_line
+        Number of the first, counted from 1.
+    n_lines
+        How many.
+    """
+
+    data: bytes
+    first_line: int
+    n_lines: int
+
+
+class Reading:
+    """One pass over a source: iterate for its chunks, then look at what it says.
+
+    Damage never raises: what could be read is handed out, and `error` tells.
+
+    Attributes
+    ----------
+    source
+        What is read.
+    lines
+        Lines handed out so far.
+    bytes
+        Expanded bytes so far.
+    cut_lines
+        Lines that were longer than MAX_LINE and lost their rest.
+    error
+        After the last chunk: what is missing, and where it begins. Null if all was read.
+    note
+        After the last chunk: something odd that cost no line (other data behind the end of compressed data).
+    sha256
+        After the last chunk, if asked for: of the expanded bytes, so that a log and its packed twin are equal.
+
+    Examples
+    --------
+    >>> with open_source(source) as reading:
+    ...     for chunk in reading:
+    ...         lines_of(chunk)
+    >>> reading.error
+    'gzip data cut off in line 812345 (byte 123456789): the end is missing, what stands before is read'
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        hash: bool = False,  # noqa: A002
+        chunk_bytes: int = CHUNK,
+        max_line: int = MAX_LINE,
+    ) -> None:
+        self.source = source
+        self.lines = 0
+        self.bytes = 0
+        self.cut_lines = 0
+        self.error: str | None = None
+        self.note: str | None = None
+        self.sha256: str | None = None
+        self._chunk_bytes = chunk_bytes
+        self._max_line = max_line
+        self._digest = hashlib.sha256() if hash else None
+        self._pieces = _expanded(source)
+        self._damage: Damaged | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and end the thread that reads ahead; nothing more can be read."""
+        self._pieces.close()
+
+    def peek(self, n_bytes: int = 1 << 16) -> list[str]:
+        """Return the first lines, without their ends, from about `n_bytes`; the iteration still starts at line 1.
+
+        For telling the format, before the iteration. A last line that is cut by `n_bytes` is left off, unless it is
+        the only one.
+        """
+        head, self._pieces = begin(self._pieces, n_bytes + 1)
+        if not head:
+            return []
+        lines = b"".join(as_utf8(iter([head[:n_bytes]]))).decode("utf-8", "replace").split("\n")
+        if len(lines) > 1 and (len(head) > n_bytes or not lines[-1]):
+            lines.pop()
+        return [line.removesuffix("\r") for line in lines]
+
+    def __iter__(self) -> Iterator[Chunk]:
+        if self.source.compression or (self.source.place and self.source.place.expanded):
+            self._pieces = ahead(self._pieces, _AHEAD)
+        whole = True
+        pieces = self._cut(sliced(as_utf8(self._measured()), min(self._chunk_bytes, self._max_line)))
+        for data in _whole_lines(pieces, self._chunk_bytes):
+            chunk = Chunk(data, self.lines + 1, _count(data))
+            self.lines += chunk.n_lines
+            whole = data.endswith(b"\n")
+            yield chunk
+        if self._digest:
+            self.sha256 = self._digest.hexdigest()
+        if self._damage:
+            where = f" {'after' if whole else 'in'} line {self.lines} (byte {self.bytes})" if self.bytes else ""
+            said = f"{self._damage.what}{where}: {self._damage.why}"
+            self.note, self.error = (said, None) if self._damage.harmless else (None, said)
+
+    def _measured(self) -> Pieces:
+        """Count and hash the pieces; a damage ends them."""
+        try:
+            for piece in self._pieces:
+                self.bytes += len(piece)
+                if self._digest:
+                    self._digest.update(piece)
+                yield piece
+        except Damaged as damage:
+            self._damage = damage
+
+    def _cut(self, pieces: Pieces) -> Pieces:
+        """Drop what a line holds beyond its limit; no piece may be longer than that limit."""
+        length = 0  # of the line that is still open
+        for piece in pieces:
+            first, last = piece.find(b"\n"), piece.rfind(b"\n")
+            end = length + (len(piece) if first < 0 else first)
+            if end <= self._max_line:
+                yield piece
+            else:
+                self.cut_lines += length <= self._max_line
+                yield piece[: max(0, self._max_line - length)]
+                yield piece[first:] if first >= 0 else b""
+            length = end if first < 0 else len(piece) - last - 1
+
+
+def open_source(source: Source, *, hash: bool = False) -> Reading:  # noqa: A002
+    """Start to read a source; with `hash`, take the SHA-256 of its expanded bytes on the way."""
+    return Reading(source, hash=hash)
+
+
+def lines_of(chunk: Chunk) -> pl.LazyFrame:
+    """Return the lines of a chunk: `line_no` (UInt64, in the expanded file) and `line` (String).
+
+    A carriage return before the newline is taken off; bytes that are no UTF-8 become U+FFFD.
+    """
+    number = pl.col("line_no").cast(pl.UInt64) + pl.lit(chunk.first_line, pl.UInt64)
+    return _scan(chunk.data).select(number, "line")
+
+
+def _whole_lines(pieces: Pieces, chunk_bytes: int) -> Pieces:
+    """Join pieces into chunks that end where a line ends; each byte is copied once."""
+    held: list[bytes | memoryview] = []
+    size = 0
+    for piece in pieces:
+        end = piece.rfind(b"\n") + 1
+        size += len(piece)
+        if end and size >= chunk_bytes:
+            held.append(memoryview(piece)[:end])
+            whole = b"".join(held)
+            held[:] = [piece[end:]]
+            size -= len(whole)
+            yield whole
+        else:
+            held.append(piece)
+    if size:
+        yield b"".join(held)
+
+
+def _scan(data: bytes) -> pl.LazyFrame:
+    """Let Polars split bytes at newlines; numbered from 0."""
+    # Polars takes one byte order mark off, for the start of a file; the feeder did that, so this one is text
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    return pl.scan_csv(
+        mark + data,
+        has_header=False,
+        separator="\n",  # no line holds it, so that a line is one field
+        quote_char=None,
+        schema={"line": pl.String},
+        empty_string_is_null=False,
+        encoding="utf8-lossy",
+        row_index_name="line_no",
+    )
+
+
+def _count(data: bytes) -> int:
+    """Count lines: a sixth of the cost of bytes.count, and by construction the number of rows of `_scan`."""
+    return _scan(data).select(pl.len()).collect().item()
+
+
+def _expanded(source: Source) -> Pieces:
+    """Yield the expanded bytes of a source."""
+    if source.path is not None:
+        return expand(opener(source.path, source.place))
+    return _no_archive(expand(_standard_input, twice=False))
+
+
+def _standard_input() -> Pieces:
+    buffer = getattr(sys.stdin, "buffer", None)
+    if buffer is None:
+        raise Damaged("standard input cannot be read", "there is none")
+    try:
+        while piece := buffer.read(PIECE):
+            yield piece
+    except (OSError, ValueError) as error:
+        raise Damaged("standard input cannot be read", str(error)) from error
+
+
+def _no_archive(pieces: Pieces) -> Pieces:
+    head, whole = begin(pieces, _HEAD)
+    if kind := archive_kind(head):
+        raise Damaged("standard input cannot be read", f"it is a {kind} archive: give it by its path")
+    yield from whole

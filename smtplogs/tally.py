@@ -1,0 +1,122 @@
+"""What was read and understood: the coverage and traffic tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs.logformats import ALL
+from smtplogs.normalising import split_keys
+from smtplogs.schema import COVERAGE, TRAFFIC, as_table, empty
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from smtplogs.parsing import Tally
+
+ROLES = ("records", "context", "dismissed", "not_understood")
+
+_BY = ("time", "source", "host", "program", "service", "side", "relay_host")
+_SUMS = (
+    "n_lines",
+    "n_connects",
+    "n_sessions_without_auth",
+    "n_messages",
+    "n_recipients",
+    "n_sent",
+    "n_deferred",
+)
+
+
+def coverage_of(
+    source: str,
+    tally: Tally,
+    *,
+    first_time: datetime | None,
+    last_time: datetime | None,
+    **facts: Any,
+) -> pl.DataFrame:
+    """Coverage rows of one file: the whole file first (`program` null), then a row per program, most lines first.
+
+    Parameters
+    ----------
+    source
+        Name of the file.
+    tally
+        What became of its kept lines.
+    first_time, last_time
+        Range of its stamps.
+    **facts
+        Further columns of the file's row (bytes, lines, kept, error ...).
+    """
+    programs: dict[str, dict[str, Any]] = {}
+    for (program, format_, role), n in tally.counts.items():
+        row = programs.setdefault(program, dict.fromkeys(ROLES, 0) | {"program": program, "format": None})
+        row[role] += n
+        row["format"] = format_ or row["format"]
+    formats = sorted({str(r["format"]) for r in programs.values() if r["format"]})
+    titles = {f.name: f for f in ALL}
+    whole = {
+        "program": None,
+        "format": "+".join(formats) or None,
+        **{role: sum(r[role] for r in programs.values()) for role in ROLES},
+        "examples": [line for lines in tally.examples.values() for line in lines][:20],
+        "first_time": first_time,
+        "last_time": last_time,
+        "cannot_show": [text for name in formats for text in titles[name].cannot_show],
+        **facts,
+    }
+    ranked = sorted(programs.values(), key=lambda r: (-sum(r[role] for role in ROLES), r["program"]))
+    rows = [
+        whole,
+        *(
+            r
+            | {
+                "program": r["program"] or None,
+                "kept": sum(r[role] for role in ROLES),
+                "examples": tally.examples.get(r["program"], []),
+            }
+            for r in ranked
+            if r["program"]
+        ),
+    ]
+    frame = pl.DataFrame(
+        [{"source": source} | r for r in rows], schema_overrides={"examples": pl.List(pl.String)}, strict=False
+    )
+    return as_table(frame, COVERAGE)
+
+
+def traffic_of(records: pl.DataFrame) -> pl.DataFrame:
+    """Count connections, sessions without AUTH, mails and deliveries of a batch of records, a row a minute."""
+    if records.is_empty():
+        return empty(TRAFFIC)
+    pattern = pl.col("pattern")
+    ended = pattern == "disconnect"
+    tried = pl.col("stats").str.contains(r"(?:^| )auth=") if "stats" in records.columns else pl.lit(value=False)
+    mail = pattern.is_in(["client_sasl", "client_sasl_odd", "client"])
+    sent = (pl.col("delivery") == "sent") if "delivery" in records.columns else pl.lit(value=False)
+    deferred = (pl.col("delivery") == "deferred") if "delivery" in records.columns else pl.lit(value=False)
+    by = ("source", "key", "side", "relay_host")
+    present = [c if c in records.columns else pl.lit(None, TRAFFIC[c].dtype).alias(c) for c in by]
+    counted = records.select(
+        pl.col("time").dt.truncate("1m"),
+        *present,
+        n_connects=pattern == "connect",
+        n_sessions_without_auth=ended & ~tried.fill_null(False),
+        n_messages=mail,
+        n_sent=sent,
+        n_deferred=deferred,
+    )
+    sums = ("n_connects", "n_sessions_without_auth", "n_messages", "n_sent", "n_deferred")
+    rows = counted.filter(pl.any_horizontal(sums)).group_by("time", *by).agg(pl.col(c).sum() for c in sums)
+    return as_table(split_keys(rows), TRAFFIC)
+
+
+def merged_traffic(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Add up traffic rows of the same minute and place."""
+    filled = [p for p in parts if p.height]
+    if not filled:
+        return empty(TRAFFIC)
+    rows = pl.concat(filled).group_by(*_BY).agg(pl.col(c).sum() for c in _SUMS)
+    return as_table(rows, TRAFFIC).sort(*_BY, nulls_last=True)

@@ -1,0 +1,148 @@
+"""Lines from public test suites and from our own lab, each against what must become of it.
+
+The cases are data: `cases/*.jsonl`, made by `cases/translate.py`, which tells the rules and keeps the list of cases that
+are wrong.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from smtplogs import parsing, reading, stamps, unwrapping
+from smtplogs.normalising import split_keys
+from smtplogs.schema import RECORDS, conform
+
+CASES = Path(__file__).parent / "cases"
+MESSAGE_ONLY = "2025-11-03T09:05:01Z mx1 {}[42]: {}"
+NOW = dt.datetime(2025, 12, 31, tzinfo=dt.UTC)
+
+Row = dict[str, Any]
+
+
+@cache
+def cases(name: str) -> list[Row]:
+    """Return the cases of a file."""
+    return [json.loads(text) for text in (CASES / f"{name}.jsonl").read_text().splitlines()]
+
+
+def params(name: str) -> list[Any]:
+    """Return an index per case, with a name to find it by; the wrong ones are left out."""
+    return [pytest.param(i, id=f"{name}-{i}") for i, case in enumerate(cases(name)) if "wrong" not in case]
+
+
+def line_of(case: Row) -> str:
+    return MESSAGE_ONLY.format(case["program"], case["line"]) if "program" in case else case["line"]
+
+
+def records_of(lines: dict[int, str], *, hot: bool = True) -> list[Row]:
+    """Parse lines of one file; `line_no` is the index that they were given under."""
+    wrapper = unwrapping.detect(list(lines.values()))
+    chosen = parsing.plan(list(lines.values()) if hot else ["x"])
+    batch = pl.DataFrame({"line_no": list(lines), "line": list(lines.values())}, schema=parsing.LINES)
+    if wrapper is not None:
+        batch, _ = unwrapping.unwrap(batch, wrapper, last=True)
+    told, _ = parsing.parse(batch.lazy(), chosen)
+    parts = [split_keys(told.frame) if told.frame.height else told.frame, told.events]
+    found = pl.concat([f for f in parts if f.height], how="diagonal_relaxed").sort("line_no")
+    found, _ = stamps.resolve(conform(found, RECORDS), stamps.anchor(year=2025, now=NOW))
+    return found.to_dicts()
+
+
+@cache
+def records(name: str, *, hot: bool = True) -> dict[int, Row]:
+    """Return the record of every line of a file of cases that gave one, all lines parsed at once."""
+    lines = {i: line_of(case) for i, case in enumerate(cases(name))}
+    wrapped = {i for i, line in lines.items() if unwrapping.detect([line]) is not None}
+    rows = records_of({i: line for i, line in lines.items() if i not in wrapped}, hot=hot)
+    for i in wrapped:
+        rows += records_of({i: lines[i]}, hot=hot)
+    return {row["line_no"]: row for row in rows}
+
+
+def same_time(expected: str | None, moment: dt.datetime | None) -> bool:
+    """Tell whether a moment is the one written; without a year only month, day and time of day count."""
+    if expected is None or moment is None:
+        return expected is None and moment is None
+    if expected.startswith("--"):
+        written = moment.strftime("--%m-%dT%H:%M:%S.%f")
+        return written.startswith(expected) and not written[len(expected) :].strip("0.")
+    given = dt.datetime.fromisoformat(re.sub(r"(\.[0-9]{6})[0-9]+", r"\1", expected))
+    given = given.replace(tzinfo=dt.UTC) if given.tzinfo is None else given
+    return given == moment
+
+
+def shown(value: Any) -> Any:
+    """Return a value as the cases write it: pseudonyms differ from run to run."""
+    return re.sub(r"(\[redacted:user\])#[0-9a-f]{8}", r"\1", value) if isinstance(value, str) else value
+
+
+def differences(expect: Row, row: Row) -> dict[str, tuple[Any, Any]]:
+    """Return column -> (expected, found) where a record is not as it must be."""
+    found = {**row, "role": row.get("_role", "event")}
+    wrong = {}
+    for column, expected in expect.items():
+        value = shown(found.get(column))
+        if column == "time":
+            right = same_time(expected, value)
+        else:
+            right = value in expected if isinstance(expected, list) else value == expected
+        if not right:
+            wrong[column] = (expected, value)
+    return wrong
+
+
+def check(name: str, index: int) -> None:
+    case, row = cases(name)[index], records(name).get(index)
+    if case["expect"] is None:
+        assert row is None or row["_role"] != "event", f"{case['line']}\nmust give no event, gave {told(row)}"
+        return
+    assert row is not None, f"{case['line']}\nwas taken by no pattern"
+    wrong = differences(case["expect"], row)
+    assert not wrong, f"{case['line']}\nas {row['pattern']} differs (expected, found):\n" + "\n".join(
+        f"  {column}: {pair}" for column, pair in wrong.items()
+    )
+
+
+def told(row: Row) -> Row:
+    return {k: v for k, v in row.items() if v is not None and k not in {"raw", "stamp", "key"}}
+
+
+@pytest.mark.parametrize("index", params("postfix-dovecot"))
+def test_a_line_from_a_public_suite_gives_what_it_must(index: int) -> None:
+    check("postfix-dovecot", index)
+
+
+@pytest.mark.parametrize("index", params("lab"))
+def test_a_line_from_the_lab_gives_what_it_must(index: int) -> None:
+    check("lab", index)
+
+
+@pytest.mark.parametrize("name", ["postfix-dovecot", "lab"])
+def test_fused_patterns_and_the_general_way_agree(name: str) -> None:
+    fast, slow = records(name), records(name, hot=False)
+
+    assert fast.keys() == slow.keys()
+    for index, row in fast.items():
+        other = told(slow[index])
+        # frequent context lines come out of the fused way with few columns
+        assert told(row) == (other if row["_role"] == "event" else {c: other.get(c) for c in told(row)})
+
+
+@pytest.mark.parametrize("index", params("envelopes"))
+def test_every_envelope_of_one_message_gives_the_same_event(index: int, tmp_path: Path) -> None:
+    case = cases("envelopes")[index]
+    path = tmp_path / "mail.log"
+    path.write_text(case["line"] + "\n")
+
+    rows = reading.read(path, year=2025).filter(pl.col("outcome") != "info").to_dicts()
+
+    assert len(rows) == 1
+    assert differences(case["expect"], rows[0]) == {}

@@ -1,0 +1,142 @@
+"""Every pattern against its own samples, exactly; against its look-alikes; against everybody else's samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from smtplogs import parsing
+from smtplogs.logformats import ALL, Lines, Pattern, Sample, formats
+from smtplogs.logformats._envelopes import ENVELOPES
+from smtplogs.logformats._format import DEFAULTS, ENVELOPE_COLUMNS
+from smtplogs.redacting import pseudonym
+from smtplogs.schema import RECORDS
+
+STAMP = "2025-11-03T09:05:01.123456+01:00"
+TRANSIENT = {"stamp", "outer", "key", "_role", "side"}
+TAGS = {"postfix": "postfix/submission/{}[42]", "dovecot": "dovecot", "pam": "auth"}
+
+
+def tag_of(format_: Lines, pattern: Pattern, sample: Sample) -> str:
+    """Return the syslog tag that a sample stands under."""
+    if sample.program:
+        return sample.program if "[" in sample.program else f"{sample.program}[42]"
+    daemon = pattern.program.split("|")[0].replace("(?:", "").replace(")", "")
+    return TAGS[format_.name].format(daemon)
+
+
+def line_of(format_: Lines, pattern: Pattern, sample: Sample, message: str | None = None) -> str:
+    return f"{STAMP} mx1 {tag_of(format_, pattern, sample)}: {sample.message if message is None else message}"
+
+
+def parse(lines: list[str], *, hot: bool) -> list[dict[str, Any]]:
+    """Records of lines, in order; the plan of text that is no log has no hot envelope."""
+    chosen = parsing.plan(lines if hot else ["x"], traffic=True)
+    frame = pl.DataFrame({"line_no": range(1, len(lines) + 1), "line": lines}, schema=parsing.LINES)
+    batch = parsing.records(frame, chosen, parsing.Tally())
+    return sorted((row for part in batch.both() for row in part.to_dicts()), key=lambda row: row["line_no"])
+
+
+def said(row: dict[str, Any]) -> dict[str, Any]:
+    """What a record says beyond its envelope and the defaults."""
+    skip = ENVELOPE_COLUMNS | TRANSIENT | {"redacted"}
+    return {k: v for k, v in row.items() if v is not None and k in RECORDS and k not in skip and DEFAULTS.get(k) != v}
+
+
+ALL_SAMPLES = [(f, p, s) for f in ALL for p in f.patterns for s in p.samples]
+IDS = [f"{f.name}-{p.name}-{i}" for f in ALL for p in f.patterns for i, _ in enumerate(p.samples)]
+
+
+@pytest.mark.parametrize(("format_", "pattern", "sample"), ALL_SAMPLES, ids=IDS)
+def test_a_sample_gives_exactly_what_it_says(format_: Lines, pattern: Pattern, sample: Sample) -> None:
+    line = line_of(format_, pattern, sample)
+    answers = []
+    for hot in (True, False):
+        rows = parse([line], hot=hot)
+        if pattern.role == "dismiss":
+            assert rows == []
+            continue
+        assert [r["pattern"] for r in rows] == [pattern.name]
+        answers.append(rows[0])
+    for row in answers:
+        expected = {k: v for k, v in sample.expect.items() if k not in ENVELOPE_COLUMNS | {"side", "redacted"}}
+        if str(row.get("user")).startswith("[redacted:user]"):
+            name = expected["user"]
+            expected |= {"user": pseudonym(name), "detail": expected["detail"].replace(name, pseudonym(name))}
+        assert said(row) == {k: v for k, v in expected.items() if v is not None}
+        if "service" in sample.expect:
+            assert row["service"] == sample.expect["service"]
+        if "side" in sample.expect:
+            assert row["side"] == sample.expect["side"]
+
+
+@pytest.mark.parametrize(("format_", "pattern"), [(f, p) for f in ALL for p in f.patterns], ids=lambda x: x.name)
+def test_look_alikes_stay_out(format_: Lines, pattern: Pattern) -> None:
+    for message in pattern.not_these:
+        rows = parse([line_of(format_, pattern, pattern.samples[0], message)], hot=True)
+        assert pattern.name not in [r["pattern"] for r in rows]
+
+
+def test_every_literal_of_an_event_stands_in_its_samples() -> None:
+    for _, pattern, sample in ALL_SAMPLES:
+        if pattern.literals:
+            assert any(text in sample.message for text in pattern.literals), pattern.name
+
+
+def test_literals_survive_json_escaping() -> None:
+    for format_ in ALL:
+        for pattern in format_.patterns:
+            for text in pattern.literals:
+                assert not set(text) & set('"\\<>'), (pattern.name, text)
+
+
+def test_the_prefilter_keeps_every_sample_of_ours() -> None:
+    fine = parsing.plan(["x"], traffic=True).prefilter
+    for format_, pattern, sample in ALL_SAMPLES:
+        if pattern.role == "dismiss" or not pattern.literals:
+            continue
+        line = pl.Series([line_of(format_, pattern, sample)])
+        assert line.str.contains(fine)[0], (pattern.name, line[0])
+        if not pattern.traffic:
+            assert line.str.contains("|".join(parsing.COARSE))[0], (pattern.name, line[0])
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES, ids=lambda e: e.name)
+def test_an_envelope_takes_its_sample_first(envelope: Any) -> None:
+    line = pl.Series([envelope.sample])
+    for other in ENVELOPES:
+        groups = line.str.extract_groups(other.regex).struct.unnest().to_dicts()[0]
+        if other is envelope:
+            assert {k: v for k, v in groups.items() if v is not None} == envelope.expect
+            break
+        assert groups["stamp"] is None, f"{other.name} takes the sample of {envelope.name}"
+
+
+def test_hot_envelopes_agree_with_the_general_ones() -> None:
+    iso = [line_of(f, p, s) for f, p, s in ALL_SAMPLES if p.hot]
+    for lines in (iso, [line.replace(STAMP, "Nov  3 09:05:01") for line in iso]):
+        fast, slow = parse(lines, hot=True), parse(lines, hot=False)
+        assert [said(row) | {"key": row["key"], "raw": row["raw"]} for row in fast] == [
+            said(row) | {"key": row["key"], "raw": row["raw"]} for row in slow
+        ]
+
+
+def test_patterns_without_sample_anchor_or_column_are_refused() -> None:
+    good = {"program": "smtpd", "written_by": "test", "samples": (Sample("x"),)}
+    for wrong, words in (
+        ({"regex": "^x$", "samples": ()}, "no sample"),
+        ({"regex": "x"}, "not anchored"),
+        ({"regex": "^(?P<colour>x)$"}, "no column"),
+        ({"regex": "^x$", "sets": {"outcome": "lost"}}, "no word"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            Pattern("p", **(good | wrong))
+
+
+def test_formats_lists_every_pattern() -> None:
+    frame = formats()
+
+    assert frame.height == sum(len(f.patterns) for f in ALL)
+    assert frame.select("format", "pattern").is_unique().all()

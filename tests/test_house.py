@@ -1,0 +1,121 @@
+"""The walls: imports go down only, names are listed, rooms say what they hold, prose keeps its word."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import smtplogs
+
+PACKAGE = Path(smtplogs.__file__).parent
+ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
+
+FLOORS = (
+    {"errors"},
+    {"_visible"},
+    {"schema"},
+    {"redacting", "normalising", "sources", "stamps", "unwrapping", "replies"},
+    {"logformats"},
+    {"parsing"},
+    {"stitching"},
+    {"settling"},
+    {"tally", "rollups", "packaged", "explaining"},
+    {"reading"},
+    {"detect"},
+    {"charts"},
+    {"reporting", "_report"},
+    {"tables"},
+    {"cli"},
+)
+"""From the cellar to the roof: a room may import from its own floor's package and from below."""
+
+LEVEL = {room: n for n, floor in enumerate(FLOORS) for room in floor}
+
+
+def room_of(path: Path) -> str:
+    """Return the top-level room of a file: `charts` for `charts/gantt.py`."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[tuple[str, ast.AST]]:
+    """Return the rooms of smtplogs that a file imports, with the place."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "smtplogs":
+            parts = (node.module or "").split(".")[1:]
+            found += [(parts[0], node)] if parts else [(a.name, node) for a in node.names]
+        elif isinstance(node, ast.Import):
+            found += [(a.name.split(".")[1], node) for a in node.names if a.name.startswith("smtplogs.")]
+    return found
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down_only(path: Path) -> None:
+    room = room_of(path)
+    if room in {"__init__", "__main__"}:
+        return
+    assert room in LEVEL, f"{room} stands on no floor: add it to FLOORS"
+    for target, node in imports(path):
+        if target in {room, "__version__"}:
+            continue
+        same_floor = LEVEL[target] == LEVEL[room]
+        assert LEVEL[target] < LEVEL[room] or same_floor, f"{path}:{node.lineno} looks up to {target}"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_room_says_what_it_holds_and_has_no_import_inside(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+
+    assert ast.get_docstring(tree), f"{path} has no first line"
+    inner = [
+        n.lineno
+        for f in ast.walk(tree)
+        if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)
+        for n in ast.walk(f)
+        if isinstance(n, ast.Import | ast.ImportFrom)
+    ]
+    allowed = {"__init__.py", "cli.py"}  # the front door and the command line load heavy things on first use
+    assert not inner or path.name in allowed, f"{path} imports inside a function at {inner}"
+
+
+def test_detectors_know_no_format_and_no_chart() -> None:
+    for path in (PACKAGE / "detect").glob("*.py"):
+        text = path.read_text()
+        assert not {t for t, _ in imports(path)} & {"logformats", "parsing", "charts"}, path
+        assert "matplotlib" not in text, path
+
+
+def test_every_public_name_is_there_sorted_documented_and_typed() -> None:
+    names = smtplogs.__all__
+
+    assert names == sorted(names)
+    for name in names:
+        thing = getattr(smtplogs, name)
+        if not callable(thing) or inspect.isclass(thing):
+            continue
+        assert (inspect.getdoc(thing) or "").strip(), name
+        signature = inspect.signature(thing)
+        assert signature.return_annotation is not inspect.Parameter.empty, name
+        for parameter in signature.parameters.values():
+            assert parameter.annotation is not inspect.Parameter.empty, (name, parameter.name)
+
+
+def test_parsing_needs_neither_pandas_nor_matplotlib_nor_pyarrow() -> None:
+    code = (
+        "import sys, smtplogs as sl; sl.read(sl.sample('postfix/new-year')); "
+        "print(sorted({'pandas', 'matplotlib', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_module_has_the_name_of_a_public_function() -> None:
+    rooms = {p.stem for p in PACKAGE.glob("*.py")} | {p.name for p in PACKAGE.iterdir() if p.is_dir()}
+
+    assert not rooms & set(smtplogs.__all__)
