@@ -6,9 +6,10 @@ import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import polars as pl
 from cyclopts import App, CycloptsError, Parameter
@@ -19,9 +20,6 @@ from smtplogs import tables
 from smtplogs._report.triage import triage_text
 from smtplogs._visible import visible
 from smtplogs.errors import SmtplogsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Files = Annotated[list[str], Parameter(consume_multiple=True, help="Logs (files, folders, globs, -) or event tables.")]
 Out = Annotated[Path | None, Parameter(name=["--output", "-o"], help="File to write: .parquet, .csv, .ndjson.")]
@@ -196,6 +194,9 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
         _give(frame, ours["output"], *shown)
         return _verdict(frame, check=bool(ours["check"])) if "severity" in frame.columns else 0
 
+    # a detector names the types of its parameters for readers only; the command line needs them for real
+    hints = get_type_hints(inspect.unwrap(function), localns={"Sequence": Sequence, "Frame": Any})
+    own = [p.replace(annotation=hints[p.name]) for p in own]
     annotations = {p.name: p.annotation for p in (*common, *own)}
     command.__signature__ = inspect.Signature([*common, *own])  # type: ignore[attr-defined]
     command.__annotations__ = annotations

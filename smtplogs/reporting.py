@@ -11,15 +11,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from smtplogs import detect
+from smtplogs._frames import narrow, table
 from smtplogs._report.contents import contents
 from smtplogs._report.figures import NEEDED
 from smtplogs._report.markdown import fenced, neutral
 from smtplogs._report.pictures import pictures
 from smtplogs._report.stories import LONGEST_LINE, evidence_lines, found
 from smtplogs._report.triage import triage_text
+from smtplogs._spans import zone
 from smtplogs._visible import visible
-from smtplogs.charts._frames import narrow, table
-from smtplogs.charts._time import zone
 from smtplogs.schema import COVERAGE, TRAFFIC
 
 if TYPE_CHECKING:

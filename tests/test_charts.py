@@ -16,7 +16,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from smtplogs.charts import _time as clock
+from smtplogs import _spans as spans
 from smtplogs.charts import (
     cause_counts,
     client_counts,
@@ -146,7 +146,7 @@ def test_an_event_on_a_border_belongs_to_the_bin_that_begins_there() -> None:
     ],
 )
 def test_the_bin_is_round_and_follows_the_span(span: timedelta, every: str) -> None:
-    assert clock.round_bin(T0, T0 + span) == every
+    assert spans.round_bin(T0, T0 + span) == every
 
 
 @pytest.mark.parametrize("hours", [1, 3, 10, 24, 100, 24 * 7, 24 * 31, 24 * 90])
@@ -508,7 +508,7 @@ def test_pandas_findings_draw_the_same_bars() -> None:
     ],
 )
 def test_lengths_of_time_are_said_in_the_units_that_matter(seconds: int, said: str) -> None:
-    assert clock.duration(seconds) == said
+    assert spans.duration(seconds) == said
 
 
 # ---- causes and clients

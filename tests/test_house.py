@@ -17,8 +17,9 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible"},
+    {"_visible", "_spans"},
     {"schema"},
+    {"_frames"},
     {"redacting", "normalising", "sources", "stamps", "unwrapping", "replies"},
     {"logformats"},
     {"parsing"},

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from smtplogs import replies
+from smtplogs._frames import plain
 from smtplogs._report import prose, words
 from smtplogs._report.figures import Figures, figures, reading
 from smtplogs._report.stories import SHOWN, Harm, Moment, harm, moments, stories
+from smtplogs._spans import duration
 from smtplogs._visible import shorten
 from smtplogs.charts import cause_counts, client_counts
-from smtplogs.charts._frames import plain
-from smtplogs.charts._time import duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

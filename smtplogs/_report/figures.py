@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.charts._frames import NOT_ACCEPTED, attempts
+from smtplogs._frames import NOT_ACCEPTED, attempts
 from smtplogs.schema import COVERAGE, as_table
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import polars as pl
 
 import smtplogs
 from smtplogs._report import words
-from smtplogs.charts._time import round_bin
-from smtplogs.charts._time import words as bin_words
+from smtplogs._spans import round_bin
+from smtplogs._spans import words as bin_words
 
 if TYPE_CHECKING:
     from datetime import datetime

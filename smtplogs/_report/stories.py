@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._frames import lazy_columns, plain, unpack
 from smtplogs._report import words
-from smtplogs.charts._frames import lazy_columns, plain, unpack
-from smtplogs.charts._time import duration
+from smtplogs._spans import duration
 from smtplogs.detect._findings import weightiest_first
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from smtplogs._frames import narrow, table
 from smtplogs._report import words
 from smtplogs._report.figures import NEEDED, Figures, Reading, figures, reading
 from smtplogs._report.stories import Story, found, stories
+from smtplogs._spans import zone
 from smtplogs._visible import visible
-from smtplogs.charts._frames import narrow, table
-from smtplogs.charts._time import zone
 from smtplogs.schema import COVERAGE, OUTCOMES
 
 if TYPE_CHECKING:

@@ -1,119 +1,19 @@
-"""Time on charts: round bins that are true to the clock of a zone, and the date axis that names both."""
+"""The date axis of a chart, which names its zone; times as matplotlib's numbers."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
+from smtplogs._spans import zone
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import numpy as np
     from matplotlib.axes import Axes
-
-MOST_BINS = 5_000
-
-_UNITS = {"s": ("second", "s"), "m": ("minute", "min"), "h": ("hour", "h"), "d": ("day", "days")}
-_UNITS |= {"w": ("week", "weeks"), "mo": ("month", "months"), "q": ("quarter", "quarters"), "y": ("year", "years")}
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746, "q": 7_889_238, "y": 31_556_952}
-_ROUND = [
-    "1s",
-    "2s",
-    "5s",
-    "10s",
-    "30s",
-    "1m",
-    "2m",
-    "5m",
-    "10m",
-    "15m",
-    "30m",
-    "1h",
-    "2h",
-    "3h",
-    "6h",
-    "12h",
-    "1d",
-    "2d",
-    "1w",
-    "1mo",
-    "1q",
-    "1y",
-]
-_DOUBTS = {"zone_assumed": "zone assumed", "year_inferred": "year inferred", "ambiguous": "some hours ambiguous"}
-
-
-def zone(tz: str) -> ZoneInfo:
-    """Return the time zone of that name."""
-    try:
-        return ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"unknown time zone {tz!r}; names look like 'Europe/Warsaw' or 'UTC'") from None
-
-
-def parts(every: str) -> tuple[int, str]:
-    """Return number and unit of a bin size such as ``5m``."""
-    match = re.fullmatch(r"([1-9][0-9]*)(s|m|h|d|w|mo|q|y)", every)
-    if match is None:
-        raise ValueError(f"bin size {every!r}: write a number and one of s, m, h, d, w, mo, q, y, as in '5m' or '1d'")
-    return int(match[1]), match[2]
-
-
-def words(every: str) -> str:
-    """Return a bin size in words: ``5m`` is "5 min", ``1h`` is "hour"."""
-    n, unit = parts(every)
-    one, many = _UNITS[unit]
-    return one if n == 1 else f"{n} {many}"
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time in words, with the two units that matter: "52 min", "3 h 10 min", "2 d 4 h"."""
-    seconds = round(seconds)
-    if seconds < 100:
-        return f"{seconds} s"
-    minutes = round(seconds / 60)
-    for size, big, small, unit in ((1440, "d", "h", 60), (60, "h", "min", 1)):
-        if minutes >= size:
-            whole, rest = divmod(minutes, size)
-            rest //= unit
-            return f"{whole:,} {big} {rest} {small}" if rest else f"{whole:,} {big}"
-    return f"{minutes} min"
-
-
-def round_bin(first: datetime, last: datetime) -> str:
-    """Return the finest round bin size that cuts the span into at most 120 bins."""
-    span = (last - first).total_seconds()
-    for every in _ROUND:
-        n, unit = parts(every)
-        if span / (n * _SECONDS[unit]) <= 118:
-            return every
-    return _ROUND[-1]
-
-
-def edges(first: datetime, last: datetime, every: str, tz: str) -> pl.Series:
-    """Return the borders (UTC) of the bins that hold `first` to `last`; bin k lies between border k and k + 1.
-
-    Bins of days and longer begin at midnight in the zone, so the day of a clock change is an hour shorter or longer.
-    Shorter bins are all of one length, counted from the first local midnight.
-    """
-    n, unit = parts(every)
-    if (last - first).total_seconds() / (n * _SECONDS[unit]) > MOST_BINS:
-        raise ValueError(f"every={every!r} makes more than {MOST_BINS:,} bins; choose a larger one, or leave it out")
-    local = zone(tz)
-    if unit in ("s", "m", "h"):
-        step = timedelta(seconds=n * _SECONDS[unit])
-        day = first.astimezone(local).replace(hour=0, minute=0, second=0, microsecond=0)
-        origin = day.astimezone(UTC)
-        start = origin + (first - origin) // step * step
-        return pl.datetime_range(start, last + step, step, time_unit="us", time_zone="UTC", eager=True).alias("time")
-    naive = pl.Series("time", [first.astimezone(local).replace(tzinfo=None)]).dt.truncate(every).item()
-    end = pl.Series([last.astimezone(local).replace(tzinfo=None)]).dt.truncate(every).dt.offset_by(every).item()
-    days: list[date] = pl.datetime_range(naive, end, every, time_unit="us", eager=True).to_list()
-    midnights = [datetime(d.year, d.month, d.day, tzinfo=local).astimezone(UTC) for d in days]
-    return pl.Series("time", midnights, dtype=pl.Datetime("us", "UTC"))
 
 
 def days(times: pl.Series) -> np.ndarray:
@@ -141,11 +41,3 @@ def date_axis(ax: Axes, tz: str, *, doubt: str = "") -> None:
     ax.xaxis.set_major_formatter(formatter)
     ax.xaxis.offsetText.set_visible(True)
     ax.set_xlabel(f"time ({tz}{doubt})")
-
-
-def doubts(events: pl.DataFrame) -> str:
-    """Return what is not sure about the events' times, for the axis label: ", zone assumed", or nothing."""
-    if "time_quality" not in events.columns:
-        return ""
-    seen = set(events["time_quality"].cast(pl.String).unique().drop_nulls())
-    return "".join(f", {said}" for quality, said in _DOUBTS.items() if quality in seen)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.charts._frames import NOT_ACCEPTED, attempts, narrow, plain
+from smtplogs._frames import NOT_ACCEPTED, attempts, narrow, plain
 from smtplogs.charts._ranked import Row, draw_ranked
 from smtplogs.charts._style import canvas, say_empty, styled
 from smtplogs.schema import door

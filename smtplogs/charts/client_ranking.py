@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs._frames import NOT_ACCEPTED, attempts, narrow
 from smtplogs._visible import shorten
-from smtplogs.charts._frames import NOT_ACCEPTED, attempts, narrow
 from smtplogs.charts._ranked import Row, draw_ranked
 from smtplogs.charts._style import canvas, say_empty, styled
 from smtplogs.schema import OUTCOMES, door

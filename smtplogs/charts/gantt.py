@@ -8,8 +8,9 @@ import polars as pl
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from smtplogs import _spans as spans
+from smtplogs._frames import unpack
 from smtplogs.charts import _time as clock
-from smtplogs.charts._frames import unpack
 from smtplogs.charts._style import COLOURS, INK, MUTED, OTHERS, canvas, grid, legend, say_empty, styled, text
 from smtplogs.detect._findings import weightiest_first
 from smtplogs.schema import TIME
@@ -94,7 +95,7 @@ def plot_lockouts(findings: Frame, *, limit: int = 25, tz: str = "UTC", ax: Axes
     """
     fresh = ax is None
     ax = canvas(ax)
-    ax.set_xlabel(f"time ({clock.zone(tz).key})")
+    ax.set_xlabel(f"time ({spans.zone(tz).key})")
     everything = lockout_bars(unpack(findings))
     bars = lockout_bars(unpack(findings), limit=limit)
     if bars.is_empty():
@@ -187,11 +188,11 @@ def _length(row: dict[str, Any]) -> str:
     least = (row["known_until"] - row["known_from"]).total_seconds()
     most = (row["uncertain_until"] - row["uncertain_from"]).total_seconds()
     if row["open_end"]:
-        return f"over {clock.duration(least)}"
+        return f"over {spans.duration(least)}"
     return (
-        clock.duration(most)
-        if clock.duration(least) == clock.duration(most)
-        else f"{clock.duration(least)} to {clock.duration(most)}"
+        spans.duration(most)
+        if spans.duration(least) == spans.duration(most)
+        else f"{spans.duration(least)} to {spans.duration(most)}"
     )
 
 

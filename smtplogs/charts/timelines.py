@@ -11,8 +11,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
+from smtplogs import _spans as spans
+from smtplogs._frames import attempts, narrow, table, unpack
 from smtplogs.charts import _time as clock
-from smtplogs.charts._frames import attempts, narrow, table, unpack
 from smtplogs.charts._style import (
     ALL_OTHERS,
     COLOURS,
@@ -107,7 +108,7 @@ def plot_timeline(
     """
     ax = canvas(ax)
     kept = attempts(narrow(events, by), by, stage=stage)
-    ax.set_xlabel(f"time ({clock.zone(tz).key}{clock.doubts(kept)})")
+    ax.set_xlabel(f"time ({spans.zone(tz).key}{spans.doubts(kept)})")
     ax.set_ylabel("AUTH events" if stage == "auth" else "events" if stage is None else f"{stage} events")
     frame = _bins(kept, every=every, by=by, tz=tz)
     if frame.is_empty():
@@ -125,8 +126,8 @@ def plot_timeline(
     if coverage is not None or traffic is not None:
         handles |= _strip(ax, coverage, traffic, timedelta(days=float(ends[0] - starts[0])))
 
-    clock.date_axis(ax, tz, doubt=clock.doubts(kept))
-    ax.set_ylabel(f"{ax.get_ylabel()} per {clock.words(width)}")
+    clock.date_axis(ax, tz, doubt=spans.doubts(kept))
+    ax.set_ylabel(f"{ax.get_ylabel()} per {spans.words(width)}")
     grid(ax, "y")
     counts(ax.yaxis)
     legend(ax, list(handles.values()), [text(name, 28) for name in handles])
@@ -139,22 +140,22 @@ def _utc(moment: Any) -> datetime:
 
 def _width(kept: pl.DataFrame, every: str | None) -> str:
     times = kept["time"].drop_nulls()
-    return every or clock.round_bin(times.min(), times.max())  # pyright: ignore[reportArgumentType]
+    return every or spans.round_bin(times.min(), times.max())  # pyright: ignore[reportArgumentType]
 
 
 def _bins(kept: pl.DataFrame, *, every: str | None, by: str, tz: str) -> pl.DataFrame:
     """Count attempts per bin and group, empty bins included."""
-    name = clock.zone(tz).key
+    name = spans.zone(tz).key
     zoned = pl.Datetime("us", name)
     if every is not None:
-        clock.parts(every)
+        spans.parts(every)
     kept = kept.select("time", pl.col(by).cast(pl.String).fill_null(NO_GROUP).alias("_group"), "count").drop_nulls(
         "time"
     )
     if kept.is_empty():
         return pl.DataFrame(schema={"time": zoned, "end": zoned, by: pl.String, "n": pl.UInt64})
     first, last = kept["time"].min(), kept["time"].max()
-    borders = clock.edges(first, last, _width(kept, every), tz)  # pyright: ignore[reportArgumentType]
+    borders = spans.edges(first, last, _width(kept, every), tz)  # pyright: ignore[reportArgumentType]
     names = _names(kept, by)
     kept = kept.with_columns(
         pl.Series("_bin", borders.search_sorted(kept["time"], side="right") - 1, dtype=pl.Int64),

@@ -124,6 +124,7 @@ def _reasons(lock: Mapping[str, Any], rules: Rules) -> list[str]:
             f"{counted(lock['n_clients'], 'established client')} ({listed(lock['clients'])}), whose password worked "
             f"before and after, {'was' if lock['n_clients'] == 1 else 'were'} refused {times(lock['n_refused'])}."
         )
+    if lock["n_clients"] and lock["n_others_active"]:
         reasons.append(
             f"Of {counted(lock['n_others_active'], 'account')} active in those minutes {lock['n_others_refused']:,} met "
             "refusals without failures before them; an outage hits many."

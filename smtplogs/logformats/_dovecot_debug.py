@@ -113,8 +113,8 @@ STRANGERS = (
     Pattern(
         "login_other",
         program=PROGRAM,
-        regex=r"^(?:Info: )?[a-z0-9-]+-login: (?:Info: )?(?:ID sent: .*|proxy(?:\(.*\))?: [Dd]isconnect(?:ed|ing).*"
-        r"|SSL is disabled.*)$",
+        regex=r"^(?:Info: )?[a-z0-9-]+-login: (?:Info: )?(?:ID sent: .*|SSL is disabled.*"
+        r"|(?:Warning: )?proxy(?:\(.*\))?: (?:[Dd]isconnect(?:ed|ing).*|.* - reconnecting \(attempt #[0-9]+\).*))$",
         role="dismiss",
         written_by="dovecot src/imap-login/imap-login-cmd-id.c, src/login-common/login-proxy.c, client-common.c",
         samples=(

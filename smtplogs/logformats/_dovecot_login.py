@@ -6,16 +6,12 @@ connection is in no sum, only in the lines of the auth process.
 
 from __future__ import annotations
 
-from smtplogs.logformats._dovecot_parts import ADDRESS, FIELDS, LEVEL, LOGIN, PROGRAM, auth, context
+from smtplogs.logformats._dovecot_parts import ADDRESS, FIELDS, LEVEL, LOGIN, PROGRAM, auth, context, success
 from smtplogs.logformats._format import Pattern, Sample
 
 _BY = "dovecot src/login-common/client-common.c"
 _LITERAL = "-login: "
-_INFO = r"(?:Info: )?"
-_START = rf"^(?:dovecot: )?{_INFO}{LOGIN}"
 _CODE = r"(?: \((?P<vendor_code>[a-z0-9]+(?:_[a-z0-9]+)+)\))?"
-
-success = auth(outcome="success", cause="success", basis="line")
 
 # the hot form knows only fields that hold no free text: a name with `>` cannot stretch into them
 _IN_A_HURRY = (
@@ -67,7 +63,7 @@ LOGINS = (
         "login_success_odd",
         program=PROGRAM,
         literal=_LITERAL,
-        regex=rf"{_START}{_INFO}Log(?:in|ged in): {FIELDS}",
+        regex=rf"{LOGIN}Log(?:in|ged in): {FIELDS}",
         sets=success,
         written_by=f"{_BY}: other services, log files, additions to login_log_format_elements, 1.0 and later",
         samples=(
@@ -104,34 +100,10 @@ LOGINS = (
         ),
     ),
     Pattern(
-        "login_proxied",
-        program=PROGRAM,
-        literal=_LITERAL,
-        regex=rf"{_START}{_INFO}proxy(?:\(.*\))?: [Ss]tarted proxying to .*?: {FIELDS}",
-        sets=success,
-        written_by="dovecot src/login-common/client-common-auth.c: a proxy whose backend took the login, since 1.1",
-        samples=(
-            Sample(
-                "imap-login: proxy(ann,192.0.2.143:143): Started proxying to <192.0.2.143> (0.004 secs): user=<ann>, "
-                "method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, TLS, session=<NTI4FiZxcQCSud4G>",
-                success
-                | {
-                    "protocol": "imap",
-                    "user": "ann",
-                    "mechanism": "PLAIN",
-                    "client_ip": "203.0.113.9",
-                    "server_ip": "192.0.2.25",
-                    "tls": "yes",
-                    "session": "NTI4FiZxcQCSud4G",
-                },
-            ),
-        ),
-    ),
-    Pattern(
         "login_not_tried",
         program=PROGRAM,
         literal=_LITERAL,
-        regex=rf"{_START}{_INFO}(?P<detail>[^<]*\((?:no auth attempts|disconnected before auth was ready"
+        regex=rf"{LOGIN}(?P<detail>[^<]*\((?:no auth attempts|disconnected before auth was ready"
         rf"|disconnected during TLS handshake)[^<()]*\){_CODE}): {FIELDS}",
         sets=context(),
         role="context",
@@ -154,7 +126,7 @@ LOGINS = (
         "login_failed",
         program=PROGRAM,
         literal=_LITERAL,
-        regex=rf"{_START}{_INFO}(?P<detail>(?:Aborted|Disconnected|Login aborted|Remote closed|Client has quit|Maximum"
+        regex=rf"{LOGIN}(?P<detail>(?:Aborted|Disconnected|Login aborted|Remote closed|Client has quit|Maximum"
         r"|Connection|Logged out|Too many|Inactivity|Idle|Shutting)[^<]*?"
         rf"\((?:[^<()]*?(?P<n_attempts>[0-9]+) (?:authentication )?attempts[^<()]*|[^<()]*)\){_CODE}): {FIELDS}",
         sets=auth(),
@@ -220,7 +192,7 @@ LOGINS = (
         "authenticate_failed",
         program=PROGRAM,
         literal=_LITERAL,
-        regex=rf"{_START}{_INFO}(?:Authenticate [^<]*?|APOP|Login) failed: (?P<detail>[^<]*?): {FIELDS}",
+        regex=rf"{LOGIN}(?:Authenticate [^<]*?|APOP|Login) failed: (?P<detail>[^<]*?): {FIELDS}",
         sets=auth(),
         written_by="dovecot src/login-common/sasl-server.c, client-common-auth.c: one attempt, with auth_verbose until "
         "2.3; the sum at the end of the connection counts it again",
@@ -256,37 +228,10 @@ LOGINS = (
         ),
     ),
     Pattern(
-        "proxy_failed",
-        program=PROGRAM,
-        literal=_LITERAL,
-        regex=rf"{_START}(?P<level>{LEVEL}): proxy(?:\(.*?\))?: (?P<detail>.*?): {FIELDS}",
-        sets=auth(),
-        written_by="dovecot src/login-common/login-proxy.c: the server behind the proxy could not be used",
-        samples=(
-            Sample(
-                "imap-login: Error: proxy(ann,192.0.2.143:143): connect(192.0.2.143, 143) failed: Connection refused "
-                "(after 0 secs): user=<ann>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, session=<NTI4FiZxcQCSud4G>",
-                auth(
-                    protocol="imap",
-                    level="Error",
-                    outcome="deferred",
-                    cause="backend_unavailable",
-                    basis="assumed",
-                    detail="connect(192.0.2.143, 143) failed: Connection refused (after 0 secs)",
-                    user="ann",
-                    mechanism="PLAIN",
-                    client_ip="203.0.113.9",
-                    server_ip="192.0.2.25",
-                    session="NTI4FiZxcQCSud4G",
-                ),
-            ),
-        ),
-    ),
-    Pattern(
         "auth_unreachable",
         program=PROGRAM,
         literal=_LITERAL,
-        regex=rf"{_START}(?:(?P<level>{LEVEL}): )?(?P<detail>(?:Disconnected: )?Auth process (?:broken|not responding)"
+        regex=rf"{LOGIN}(?:(?P<level>{LEVEL}): )?(?P<detail>(?:Disconnected: )?Auth process (?:broken|not responding)"
         rf"[^<]*?|Auth connection closed with [0-9]+ pending requests[^<]*?)(?:: {FIELDS.removesuffix('$')})?$",
         sets=auth(),
         written_by="dovecot src/login-common/client-common-auth.c, src/lib-auth/auth-client-connection.c",
@@ -323,7 +268,7 @@ LOGINS = (
         "login_ended",
         program=PROGRAM,
         literal=_LITERAL,
-        regex=rf"{_START}{_INFO}(?P<detail>(?:Aborted login|Disconnected|Login aborted|Connection closed)[^<()]*?): {FIELDS}",
+        regex=rf"{LOGIN}(?P<detail>(?:Aborted login|Disconnected|Login aborted|Connection closed)[^<()]*?): {FIELDS}",
         sets=context(),
         role="context",
         written_by=f"{_BY}: the end of a connection, without a word on logins (1.0, and after a plug-in)",

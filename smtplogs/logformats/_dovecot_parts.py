@@ -2,7 +2,7 @@ r"""Pieces that Dovecot patterns share: who is meant, in the two shapes of auth 
 
 Names and, with `auth_verbose_passwords=plain`, passwords are typed by strangers and may look like the rest of a line:
 the name `a,192.0.2.1): Password mismatch` gives `sql(a,192.0.2.1): Password mismatch,203.0.113.9): unknown user`. Two
-facts keep addresses honest. What Dovecot itself says never holds `): `, so a text that does was cut too early (REST).
+facts keep addresses honest. What Dovecot itself says holds no end of a prefix, so a text that does was cut too early (REST).
 And of all cuts that leave a whole text the first is taken, since a logged password stands behind the true one.
 """
 
@@ -23,6 +23,7 @@ wrong = auth(outcome="failure", cause="bad_credentials", basis="line")
 nobody = auth(outcome="failure", cause="unknown_user", basis="line")
 denied = auth(outcome="failure", cause="access_policy_denied", basis="line")
 broken = auth(outcome="deferred", cause="backend_unavailable", basis="line", level="Error")
+success = auth(outcome="success", cause="success", basis="line")
 garbled = auth(outcome="aborted", cause="malformed_response", basis="line")
 
 ADDRESS = r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:%[0-9A-Za-z]+)?"
@@ -36,30 +37,32 @@ _MECHANISMS = (
 
 # --- who: `auth: DB(USER,IP[,master][,<SESSION>]): ` until 2.3, `auth(USER,IP,sasl:MECH[,master])<SESSION>: DB: ` in 2.4
 
-_OLD_WHO = (
-    rf"(?P<passdb>(?P<mechanism>{_MECHANISMS})|[A-Za-z0-9_.-]+)\((?P<user>.*?)(?:,(?P<client_ip>{ADDRESS}))?"
-    r"(?:,master)?(?:,(?:<(?P<session>[^>]*)>)?)?\): "
-)
-_OLD_WORKER = r"(?:conn [^ ]+ \([^)]*\): auth(?:-worker)?<[0-9]+>: )?"
-_OLD_PROCESS = r"auth(?:-worker)?(?:\((?:default|[0-9]+)\))?: "
+_USER = r"(?P<user>.*?)"
+_PEER = rf",(?P<client_ip>{ADDRESS})"
 
-OLD = rf"^(?:dovecot: )?(?:(?:Info|Warn|Error): )?{_OLD_PROCESS}(?:Info: )?{_OLD_WORKER}{_OLD_WHO}"
+_DATABASE = rf"(?P<passdb>(?P<mechanism>{_MECHANISMS})|[A-Za-z0-9_.-]+)"
+_SESSION = r"(?:,master)?(?:,(?:<(?P<session>[^>]*)>)?)?"
+_PROCESS = r"auth(?:-worker)?(?:\((?:default|[0-9]+)\))?: "
+_WORKER = r"(?:conn [^ ]+ \([^)]*\): auth(?:-worker)?<[0-9]+>: )?"
+
+OLD = (
+    rf"^(?:dovecot: )?(?:(?:Info|Warn|Error): )?{_PROCESS}(?:Info: )?{_WORKER}"
+    rf"{_DATABASE}\({_USER}(?:{_PEER})?{_SESSION}\): "
+)
 """Until 2.3: `auth-worker(304): pam(ann,192.0.2.1): `. The level came first in the log file of 1.x."""
 
-OLD_AT_LEVEL = rf"^{_OLD_PROCESS}(?P<level>{LEVEL}): {_OLD_WORKER}{_OLD_WHO}"
-"""The same above level Info."""
+OLD_AT_LEVEL = rf"^{_PROCESS}(?P<level>{LEVEL}): {_WORKER}{_DATABASE}\({_USER}{_PEER}{_SESSION}\): "
+"""The same above level Info, always with an address: `mysql(localhost): ` is a database, not a user."""
 
-_NEW_WHO = (
-    rf"(?P<user>.*?)(?:,(?P<client_ip>{ADDRESS}))?(?:,sasl:(?P<mechanism>[^ ,()]+))?(?:,master)?\)"
-    r"(?:<[0-9]+>)?(?:<(?P<session>[^>]*)>)?: (?:request \[[0-9]+\]: )?"
-)
+_MECHANISM = r"(?:,sasl:(?P<mechanism>[^ ,()]+))?(?:,master)?"
+_REQUEST = r"(?:<[0-9]+>)?(?:<(?P<session>[^>]*)>)?: (?:request \[[0-9]+\]: )?"
 _NEW_DATABASE = r"(?:(?P<passdb>[A-Za-z0-9_.-]+): )?"
 
-NEW = rf"^auth(?:-worker)?\({_NEW_WHO}(?:Info: )?{_NEW_DATABASE}"
+NEW = rf"^auth(?:-worker)?\({_USER}(?:{_PEER})?{_MECHANISM}\){_REQUEST}(?:Info: )?{_NEW_DATABASE}"
 """Since 2.4: `auth-worker(ann,192.0.2.1)<571>: request [1]: passwd-file: `. The older shape must be tried first."""
 
-NEW_AT_LEVEL = rf"^auth(?:-worker)?\({_NEW_WHO}(?P<level>{LEVEL}): {_NEW_DATABASE}"
-"""The same above level Info."""
+NEW_AT_LEVEL = rf"^auth(?:-worker)?\({_USER}{_PEER}{_MECHANISM}\){_REQUEST}(?P<level>{LEVEL}): {_NEW_DATABASE}"
+"""The same above level Info, always with an address."""
 
 
 def nameless(regex: str, *groups: str) -> str:
@@ -76,7 +79,7 @@ NEXT = " - trying the next "
 
 _KNOWN = (
     r"(?:[Pp]assword mismatch|[Uu]nknown user|User unknown|[Ii]nvalid credentials|Login attempt with empty password"
-    r"|pam_[a-z_]+\(\) failed: |allow_(?:real_)?nets check failed|(?:[a-z_ ]*)?check_client_fp check failed"
+    r"|pam_[a-z_]+\(\) failed: |allow_(?:real_)?nets check failed|[a-z_ ]*check_client_fp check failed"
     r"|User found from deny passdb|Authentication failure due to policy server refusal|Policy check action is "
     r"|[Pp]assword expired|[Uu]ser (?:is |account )?disabled|oauth2 failed: |Token (?:is|validation)|login user: "
     r"|No password returned|Requested [^ ]+ scheme, but |Unknown scheme |user not found from |User not authorized "
@@ -86,19 +89,19 @@ _KNOWN = (
 )
 """How the reasons begin that say why a login was refused. Anything else at level Info is no refusal."""
 
-REST = r"(?:[^)]|\)+[^:)])*\)*"
-"""Text without `): `."""
+REST = r"(?:[^)]|\)+[^:<)])*\)*"
+"""Text that holds the end of no prefix: neither `): ` nor `)<`."""
 
-_PLAIN = r"[^(]*\(given password: .*\)"
+_PLAIN = rf"{REST}\(given password: .*\)"
 
-REASON = rf"(?P<detail>{_KNOWN}(?:{_PLAIN}|(?:[^)]|\)+[^:)])*?\)*))(?: \((?:[A-Z0-9]+ of )?given password: [^)]*)?$"
+REASON = rf"(?P<detail>{_KNOWN}(?:{_PLAIN}|(?:[^)]|\)+[^:<)])*?\)*))(?: \((?:[A-Z0-9]+ of )?given password: [^)]*)?$"
 """A reason, with the logged password (the parser cuts it out) or, where the line breaks off in it, without."""
 
 REASON_NOT_FINAL = rf"(?P<detail>{_KNOWN}(?:{_PLAIN}|{REST}) - trying the next (?:passdb|userdb))$"
 """A reason after which another database is asked."""
 
 REASON_OR_FORGERY = (
-    rf"(?P<detail>{_KNOWN}[^(]*\(given password: .*,{ADDRESS}(?:,[^()]*)?\)(?:<[^>]*>)*: .*\)"
+    rf"(?P<detail>{_KNOWN}{REST}\(given password: .*,{ADDRESS}(?:,[^()]*)?\)(?:<[^>]*>)*: .*\)"
     r"(?: - trying the next (?:passdb|userdb))?)$"
 )
 """A logged password that holds another address and reason: or a name that holds the first ones."""
@@ -110,7 +113,7 @@ BAD_NAME = (
 
 # --- login processes
 
-LOGIN = r"(?:(?P<protocol>imap|pop3)|(?P<service>[a-z0-9]+))-login: "
+LOGIN = r"^(?:dovecot: )?(?:Info: )?(?:(?P<protocol>imap|pop3)|(?P<service>[a-z0-9]+))-login: (?:Info: )?"
 """`imap-login: `; a submission or sieve service is a service, of which the parser knows the protocol."""
 
 _ELEMENT = (

@@ -18,7 +18,7 @@ PIECE = 1 << 18
 """Bytes handed on at a time: small enough to stay in the cache of a core from the kernel to the chunk."""
 
 
-class Damaged(Exception):  # noqa: N818 - it says where the bytes end, and never leaves this room
+class Damaged(Exception):
     """The bytes end here, and not as they should. All that came before has been handed out.
 
     Attributes

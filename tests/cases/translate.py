@@ -51,7 +51,10 @@ NAMES = {
 }
 """Word of a case -> outcome, cause, basis where it is fixed. `throttled` depends on the stage."""
 
-SHARPER = (("TLS is required, but was not offered", "tls_unavailable"),)
+SHARPER = (
+    ("TLS is required, but was not offered", "tls_unavailable"),
+    ("user not found from userdb", "unknown_user"),
+)
 """Words for which our vocabulary has a better cause than the dictionary's."""
 
 STAGES = {
