@@ -58,10 +58,10 @@ def canonical_addresses(values: pl.Series) -> pl.Series:
 
 
 def split_keys(frame: pl.DataFrame) -> pl.DataFrame:
-    """Take `key` (`host tag[pid]`) apart into host, program and pid, once per distinct key."""
+    """Take `key` (`host tag[pid]` or `host tag`) apart into host, program and pid, once per distinct key."""
     keys = frame.select(pl.col("key").unique())
     parts = keys.with_columns(
-        pl.col("key").str.extract_groups(r"^(?P<host>[^ ]*) (?P<program>[^\[]*)\[(?P<pid>[0-9]*)\]$").alias("_parts")
+        pl.col("key").str.extract_groups(r"^(?P<host>[^ ]*) (?P<program>[^\[]*)(?:\[(?P<pid>[0-9]+)\])?$").alias("_parts")
     ).unnest("_parts")
     parts = parts.with_columns(_nothing("host", ""), service_of(pl.col("program")).alias("service"))
     return frame.drop("service", strict=False).join(parts, on="key", how="left", maintain_order="left")
@@ -73,9 +73,8 @@ def with_keys(frame: pl.DataFrame, host_name: str | None = None) -> pl.DataFrame
         unnamed = pl.col("host") if "host" in frame.columns else pl.lit(None, pl.String)
         frame = frame.with_columns(unnamed.fill_null(host_name).alias("host"))
     host = pl.col("host").fill_null("") if "host" in frame.columns else pl.lit("")
-    pid = pl.col("pid").cast(pl.String).fill_null("") if "pid" in frame.columns else pl.lit("")
-    program = pl.col("program").fill_null("")
-    return frame.with_columns(key=pl.concat_str(host, pl.lit(" "), program, pl.lit("["), pid, pl.lit("]")))
+    pid = pl.format("[{}]", "pid").fill_null("") if "pid" in frame.columns else pl.lit("")
+    return frame.with_columns(key=pl.concat_str(host, pl.lit(" "), pl.col("program").fill_null(""), pid))
 
 
 def service_of(program: pl.Expr) -> pl.Expr:

@@ -14,7 +14,7 @@ _KEY = secrets.token_bytes(32)
 _MECHANISMS = "PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|EXTERNAL|SCRAM-[A-Z0-9-]+"
 
 _RULES = (
-    ("password", "given password", r"\((given password): .*\)", "($1: [redacted])"),
+    ("password", "given password", r"\((given password): (?:.*\)|.*$)", "($1: [redacted])"),
     (
         "password hash",
         "given password",

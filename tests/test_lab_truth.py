@@ -175,6 +175,36 @@ def test_a_success_is_never_a_failure(sample: str) -> None:
 
 
 @pytest.mark.parametrize("sample", [NEW, OLD])
+def test_every_bare_refusal_gets_the_word_of_dovecot(sample: str) -> None:
+    bare = events(sample).filter(pl.col("detail") == "(reason unavailable)")
+
+    assert bare.height == {NEW: 27, OLD: 30}[sample]
+    assert bare.filter(pl.col("basis") != "context").rows() == []
+    assert bare["also"].list.len().min() >= 1
+
+
+@pytest.mark.parametrize("sample", [NEW, OLD])
+def test_a_penalty_delay_is_never_called_an_outage(sample: str) -> None:
+    """Dovecot ran all the time and judged others in the same minute; one broken account or one dead socket is no outage."""
+    lost = events(sample).filter(pl.col("detail").str.starts_with("Connection lost to authentication server"))
+
+    assert lost.height == 6
+    assert set(lost.select("outcome", "cause").iter_rows()) <= {
+        ("throttled", "throttled_auth"),
+        ("deferred", "unknown"),
+    }
+
+
+@pytest.mark.parametrize("sample", [NEW, OLD])
+def test_dovecot_and_pam_never_count_what_postfix_or_a_login_process_counts(sample: str) -> None:
+    others = events(sample).filter(
+        pl.col("format") != "postfix", pl.col("stage") == "auth", pl.col("protocol") == "smtp"
+    )
+
+    assert others.filter(~pl.col("raw").str.contains("submission-login: ")).select("line_no", "format").rows() == []
+
+
+@pytest.mark.parametrize("sample", [NEW, OLD])
 def test_what_is_left_out_is_still_in_the_lab(sample: str) -> None:
     for table in (HARNESS, NO_TRACE):
         assert all(scenario in truth(s) for s, scenario in table if s == sample)
