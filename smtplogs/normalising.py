@@ -25,7 +25,7 @@ _STAGE_OF_STEP = {
     "END-OF-MESSAGE": "data",
 }
 _PROTOCOL_OF_SERVICE = {"imap": "imap", "pop3": "pop3", "managesieve": "sieve", "sieve": "sieve"}
-_STALE_USER = ("Connection lost", "Can't connect", "Invalid base64", "Invalid authentication mechanism")
+_STALE_USER = "^(?:Connection lost|Can't connect|Invalid base64|Invalid authentication mechanism)"
 """Reasons under which Postfix may print the name of an earlier attempt (smtpd_sasl_glue.c keeps the last one)."""
 
 _ENCRYPTED = {"TLS": "yes", "TSL": "yes", "SSL": "yes", "TLS handshaking": None, "secured": None}
@@ -61,7 +61,9 @@ def split_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """Take `key` (`host tag[pid]` or `host tag`) apart into host, program and pid, once per distinct key."""
     keys = frame.select(pl.col("key").unique())
     parts = keys.with_columns(
-        pl.col("key").str.extract_groups(r"^(?P<host>[^ ]*) (?P<program>[^\[]*)(?:\[(?P<pid>[0-9]+)\])?$").alias("_parts")
+        pl.col("key")
+        .str.extract_groups(r"^(?P<host>[^ ]*) (?P<program>[^\[]*)(?:\[(?P<pid>[0-9]+)\])?$")
+        .alias("_parts")
     ).unnest("_parts")
     parts = parts.with_columns(_nothing("host", ""), service_of(pl.col("program")).alias("service"))
     return frame.drop("service", strict=False).join(parts, on="key", how="left", maintain_order="left")
@@ -98,27 +100,25 @@ def normalised(frame: pl.DataFrame, *, bare: bool = False) -> pl.DataFrame:
     if "mechanism" in has:
         exprs.append(pl.col("mechanism").str.to_uppercase())
     if "user" in has:
-        user = pl.when(~pl.col("user").is_in(["(unavailable)", "", "?"])).then("user")
+        nobody = (pl.col("user") == "") | (pl.col("user") == "?") | (pl.col("user") == "(unavailable)")
         if "detail" in has and "format" in has:
-            stale = pl.any_horizontal(pl.col("detail").str.starts_with(words) for words in _STALE_USER)
-            user = pl.when(~((pl.col("format") == "postfix") & stale.fill_null(False))).then(user)
-        exprs.append(user.alias("user"))
+            stale = pl.col("detail").str.contains(_STALE_USER).fill_null(value=False)
+            nobody = nobody | ((pl.col("format") == "postfix") & stale)
+        exprs.append(pl.when(~nobody).then("user").alias("user"))
     if "tls" in has:
         exprs.append(pl.col("tls").replace(_ENCRYPTED).alias("tls"))
     if "delivery" in has:
         exprs.append(pl.col("delivery").str.to_lowercase().cast(RECORDS["delivery"].dtype, strict=False))
-    if "step" in has:
+    if "step" in has and frame["step"].null_count() < frame.height:
         step = pl.col("step").replace_strict(_STAGE_OF_STEP, default="session", return_dtype=pl.String)
-        stage = (
-            pl.coalesce(pl.col("stage"), pl.when(pl.col("step").is_not_null()).then(step)) if "stage" in has else step
+        step = pl.when(pl.col("step").is_not_null()).then(step)
+        exprs.append((pl.coalesce("stage", step) if "stage" in has else step).alias("stage"))
+    known = pl.col("protocol") if "protocol" in has else pl.lit(None, pl.String)
+    if "service" in has and frame["service"].is_in(list(_PROTOCOL_OF_SERVICE)).any():
+        known = pl.coalesce(
+            known, pl.col("service").replace_strict(_PROTOCOL_OF_SERVICE, default=None, return_dtype=pl.String)
         )
-        exprs.append(stage.alias("stage"))
-    if "service" in has:
-        protocol = pl.col("service").replace_strict(_PROTOCOL_OF_SERVICE, default="smtp", return_dtype=pl.String)
-        known = pl.col("protocol") if "protocol" in has else pl.lit(None, pl.String)
-        exprs.append(pl.coalesce(known, protocol).alias("protocol"))
-    elif "protocol" not in has:
-        exprs.append(pl.lit("smtp").alias("protocol"))
+    exprs.append(known.fill_null("smtp").alias("protocol"))
     once = pl.lit(1, pl.UInt32)
     times = [pl.col(c).cast(pl.UInt32, strict=False).fill_null(1) for c in ("count", "n_attempts") if c in has]
     exprs.append(functools.reduce(operator.mul, times, once).alias("count"))

@@ -76,6 +76,11 @@ class Tally:
         """Count lines of a program under a role."""
         self.counts[program or "", format_ or "", role] += n
 
+    def add_all(self, lines: pl.DataFrame, format_: str | None, role: str) -> None:
+        """Count lines of several programs under a role."""
+        for program, n in lines["program"].value_counts().iter_rows():
+            self.add(program, format_, role, n)
+
     def miss(self, program: str | None, format_: str | None, lines: pl.DataFrame) -> None:
         """Count lines that nothing took and keep a few, redacted."""
         self.add(program, format_, "not_understood", lines.height)
@@ -331,16 +336,28 @@ def _labelled(taken: pl.DataFrame, format_: Lines, pattern: Pattern) -> pl.DataF
 
 def _take_slowly(lines: pl.DataFrame, chosen: Plan, tally: Tally) -> list[pl.DataFrame]:
     """Take the envelope off, dispatch by tag, try the tag's patterns in order."""
-    parts = []
     framed = with_keys(unframed(lines, tally), chosen.host)
-    for (program,), group in framed.partition_by("program", as_dict=True).items():
-        claim = _claimed(program or "", chosen.traffic, chosen.only)
-        if claim is None:
-            tally.add(program, None, "dismissed", group.height)
-            continue
-        format_, service, patterns = claim
-        parts += _take_patterns(group.with_columns(service=pl.lit(service, pl.String)), format_, patterns, tally)
+    programs = framed["program"].unique().to_list()
+    claims = {p: _claimed(p or "", chosen.traffic, chosen.only) for p in programs}
+    sets = list(dict.fromkeys(claim[2] for claim in claims.values() if claim))
+    known = pl.DataFrame(
+        [(p, claim[1], sets.index(claim[2])) if claim else (p, None, None) for p, claim in claims.items()],
+        schema={"program": pl.String, "service": pl.String, "_set": pl.UInt32},
+        orient="row",
+    )
+    framed = framed.join(known, on="program", how="left", nulls_equal=True, maintain_order="left")
+    parts: list[pl.DataFrame] = []
+    for (i,), group in framed.partition_by("_set", as_dict=True, include_key=False).items():
+        if i is None:
+            tally.add_all(group, None, "dismissed")
+        else:
+            parts += _take_patterns(group, _format_of(sets[i]), sets[i], tally)
     return parts
+
+
+def _format_of(patterns: Sequence[Pattern]) -> Lines:
+    """Return the format that these patterns belong to."""
+    return next(f for f in ALL if patterns[0] in f.patterns)
 
 
 def unframed(lines: pl.DataFrame, tally: Tally) -> pl.DataFrame:
@@ -394,7 +411,7 @@ def _take_patterns(
     group: pl.DataFrame, format_: Lines, patterns: Sequence[Pattern], tally: Tally
 ) -> list[pl.DataFrame]:
     """Try the patterns of one tag in their order; count what is dismissed and what none takes."""
-    program, parts = group["program"][0], []
+    parts: list[pl.DataFrame] = []
     tests = [_announced("message", p).any().alias(p.name) for p in patterns if p.literals]
     said = group.select(tests).row(0, named=True) if tests else {}
     for p in patterns:
@@ -411,12 +428,12 @@ def _take_patterns(
             continue
         taken = tried.filter(hit)
         group = group.join(taken.select("line_no"), on="line_no", how="anti", maintain_order="left")
-        tally.add(program, format_.name, _ROLE_WORD[p.role], taken.height)
+        tally.add_all(taken, format_.name, _ROLE_WORD[p.role])
         if p.role == "dismiss":
             continue
         values = found.filter(hit).drop("_hit")
         taken = taken.drop("message", *values.columns, strict=False).hstack(values)
         parts.append(_labelled(taken, format_, p))
-    if group.height:
-        tally.miss(program, format_.name, group)
+    for (program,), missed in group.partition_by("program", as_dict=True).items():
+        tally.miss(program, format_.name, missed)
     return parts

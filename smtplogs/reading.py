@@ -186,20 +186,19 @@ def read_files(paths: Paths, settings: Settings) -> tuple[list[FileResult], pl.D
     """Read every file once; return what each gave, and the coverage table with what could not be read."""
     found, problems = sources.find(paths)
     results: list[FileResult] = []
-    trouble = [pl.DataFrame({"source": [p.name], "error": [p.message]}) for p in problems]
+    unread = [(p.name, "note" if p.on_purpose else "error", p.message) for p in problems]
     with ThreadPoolExecutor(WORKERS) as pool:
         for source, anchor in zip(found, anchors(found, settings), strict=True):
             result = read_file(source, settings, anchor, pool)
             twin = next((r for r in results if r.size == result.size and same_content(r.source, source)), None)
             if twin is not None:
-                text = f"same content as {twin.source.name}: counted once"
-                trouble.append(pl.DataFrame({"source": [source.name], "error": [text]}))
+                unread.append((source.name, "note", f"same content as {twin.source.name}: counted once"))
                 continue
             results.append(result)
     if not results:
         raise NothingToRead("; ".join(f"{p.name}: {p.message}" for p in problems) or "nothing to read")
-    rows = [r.coverage for r in results] + [as_table(t, COVERAGE) for t in trouble]
-    return results, pl.concat(rows)
+    rows = [as_table(pl.DataFrame({"source": [name], kind: [text]}), COVERAGE) for name, kind, text in unread]
+    return results, pl.concat([*(r.coverage for r in results), *rows])
 
 
 def anchors(found: list[sources.Source], settings: Settings) -> list[stamps.Anchor]:
@@ -282,7 +281,8 @@ def _read_once(
         bad_stamps=clock.bad_stamps,
         year_evidence=clock.year_evidence,
         zone_evidence=clock.zone_evidence,
-        error="; ".join(t for t in (reading.error, reading.note, _cut(reading)) if t) or None,
+        note=reading.note,
+        error="; ".join(t for t in (reading.error, _cut(reading)) if t) or None,
     )
     result = FileResult(
         source,

@@ -209,6 +209,7 @@ COVERAGE: Mapping[str, Column] = {
     "year_evidence": Column(pl.String, "where the year comes from"),
     "zone_evidence": Column(pl.String, "where the zone comes from"),
     "cannot_show": Column(pl.List(pl.String), "what this log can never show"),
+    "note": Column(pl.String, "what is odd but cost nothing: files left out by a rule, twins, bytes behind the end"),
     "error": Column(pl.String, "what went wrong with the file, with the line where it did"),
 }
 

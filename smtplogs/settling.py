@@ -11,7 +11,7 @@ import polars as pl
 from smtplogs.parsing import Batch
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, as_table, empty
-from smtplogs.stitching import Carry, reference, stacked, stitch
+from smtplogs.stitching import Carry, patched, reference, stacked, stitch
 
 PAIR_BEFORE = "5s"
 """Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
@@ -75,14 +75,21 @@ def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
         events = _paired(events, _with_columns(dovecot))
     events = _without_doubles(_plain_text(events))
     filled = [c for c in events.columns if c in EVENTS and events[c].null_count() < events.height]
-    events = events.select(filled).sort("time", "source", "line_no", nulls_last=True, maintain_order=True)
+    order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
+    events = events.select(filled).sort(order, nulls_last=True, maintain_order=True)
     return _penalties(as_table(events, EVENTS))
 
 
+_USED = (
+    "host", "pid", "user", "client_ip", "mechanism", "vendor_code", "session", "also", "passdb", "peer_pid", "detail",
+    "raw", "cause", "outcome", "basis", "stage", "protocol", "count",
+)  # fmt: skip
+"""Columns that the functions below look at."""
+
+
 def _with_columns(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add the record columns that the frame lacks, as nulls."""
-    missing = [pl.lit(None, c.dtype).alias(n) for n, c in RECORDS.items() if n not in frame.columns]
-    return frame.with_columns(missing) if missing else frame
+    """Add the columns used below that the frame lacks, as nulls."""
+    return frame.with_columns(pl.lit(None, RECORDS[n].dtype).alias(n) for n in _USED if n not in frame.columns)
 
 
 def _paired(events: pl.DataFrame, dovecot: pl.DataFrame) -> pl.DataFrame:
@@ -107,33 +114,37 @@ def _paired(events: pl.DataFrame, dovecot: pl.DataFrame) -> pl.DataFrame:
         own.append(_without_postfix(rest, events))
     frames = [f for f in (events, *own) if f.height]
     events = pl.concat(frames, how="diagonal_relaxed") if frames else _with_columns(pl.DataFrame())
-    return _with_pam(events, pam) if pam.height else events
+    return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
 
 
 def _attempts(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
     """One row per attempt: databases asked in turn (within 3 s) are one story, told by its most telling line."""
-    rank = pl.col("passdb").fill_null("").rank("dense")
-    lines = lines.sort(*by, "time", "source", "line_no", nulls_last=True).with_columns(_rank=_first_seen(lines, rank))
-    same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift()) for c in by)
+    who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
+    lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_first_seen(lines))
+    lines = lines.sort("_who", "time", "line_no", nulls_last=True)
+    same = pl.col("_who") == pl.col("_who").shift()
     near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=3)
-    goes_on = same & near & (pl.col("_rank") > pl.col("_rank").shift())
+    goes_on = lines.select(
+        (same & near & (pl.col("_rank") > pl.col("_rank").shift())).fill_null(value=False)
+    ).to_series()
+    lines = lines.drop("_who", "_rank")
+    if not goes_on.any():
+        return lines
     lines = lines.with_columns(
-        _attempt=(~goes_on.fill_null(False)).cum_sum(),
+        _attempt=(~goes_on).cum_sum(),
         _weight=pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8),
         _ref=reference(),
     )
-    if lines["_attempt"].n_unique() == lines.height:
-        return lines.drop("_rank", "_attempt", "_weight", "_ref")
     best = lines.sort("_attempt", "_weight", "line_no", maintain_order=True)
     refs = best.group_by("_attempt", maintain_order=True).agg(_refs=pl.col("_ref"))
     best = best.unique("_attempt", keep="first", maintain_order=True).join(refs, on="_attempt", maintain_order="left")
     others = pl.col("_refs").list.set_difference(pl.concat_list("_ref"))
     return best.with_columns(also=pl.when(others.list.len() > 0).then(others)).drop(
-        "_rank", "_attempt", "_weight", "_ref", "_refs"
+        "_attempt", "_weight", "_ref", "_refs"
     )
 
 
-def _first_seen(lines: pl.DataFrame, rank: pl.Expr) -> pl.Expr:
+def _first_seen(lines: pl.DataFrame) -> pl.Expr:
     """Rank of a database by its first line in the logs: the order in which Dovecot asks them."""
     order = lines.sort("time", "source", "line_no", nulls_last=True)["passdb"].fill_null("").unique(maintain_order=True)
     if order.len() < 2:
@@ -180,15 +191,12 @@ def _hosts(a: pl.DataFrame, b: pl.DataFrame) -> pl.Expr:
 
 def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pair Dovecot's attempts with Postfix's failures, one to one; return events and the attempts left over."""
-    events = events.with_row_index("_event")
     attempts = attempts.with_row_index("_attempt")
-    open_ = events.filter(
-        (pl.col("format") == "postfix")
-        & (pl.col("side") == "server")
-        & (pl.col("stage") == "auth")
-        & (pl.col("basis") == "assumed")
-        & pl.col("outcome").is_in(["failure", "deferred"])
-    )
+    open_ = events.select(
+        "time", "host", "client_ip", "user", "detail", _event=pl.int_range(pl.len(), dtype=pl.UInt32),
+        _open=(pl.col("format") == "postfix") & (pl.col("side") == "server") & (pl.col("stage") == "auth")
+        & (pl.col("basis") == "assumed") & pl.col("outcome").is_in(["failure", "deferred"]),
+    ).filter("_open")  # fmt: skip
     host = _hosts(open_, attempts)
     names = {"_event": open_, "_attempt": attempts}
     keyed = {
@@ -204,46 +212,48 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame
     left, right = keyed["_event"], keyed["_attempt"]
     pairs = []
     for by, within, strategy, which in (
-        (["ip", "name"], PAIR_BEFORE, "backward", pl.lit(True)),
-        (["ip"], PAIR_BEFORE, "backward", pl.col("name") == ""),
+        (["ip", "name"], PAIR_BEFORE, "backward", ~pl.col("lost")),
+        (["ip"], PAIR_BEFORE, "backward", (pl.col("name") == "") & ~pl.col("lost")),
         # the two print control characters differently, and one of them may hide what the other shows
         (["ip"], PAIR_BEFORE, "backward", pl.col("name").str.contains(r"\?|^\[redacted:")),
-        (["ip", "name"], LOST_WITHIN, "nearest", pl.col("lost")),
+        # Postfix prints no name there that could be trusted, and the line of its own attempt may come too late
+        (["ip"], LOST_WITHIN, "nearest", pl.col("lost")),
     ):
         found, left, right = _one_to_one(left, right, by, within, strategy, which)
         pairs.append(found)
     links = pl.concat(pairs)
     if links.is_empty():
-        return events.drop("_event"), attempts.drop("_attempt")
+        return events, attempts.drop("_attempt")
     said = attempts.select(
         "_attempt",
-        _ref=pl.concat_list(reference()),
+        _ref=reference(),
         _also="also",
         _cause="cause",
         _outcome="outcome",
-        _user="user",
+        user="user",
         _mechanism="mechanism",
         _vendor="vendor_code",
     )
-    links = links.join(said, on="_attempt")
-    events = events.join(links, on="_event", how="left", maintain_order="left")
-    told = pl.col("_cause").is_not_null() & ~pl.col("detail").str.starts_with(_LOST).fill_null(False)
-    broken = pl.col("_cause").is_in(["backend_unavailable", "server_config_error"]).fill_null(False)
-    told = told | broken
-    events = events.with_columns(
-        cause=pl.when(told).then("_cause").otherwise("cause"),
-        outcome=pl.when(told).then("_outcome").otherwise("outcome"),
-        basis=pl.when(told).then(pl.lit("context", _BASIS)).otherwise("basis"),
-        user=pl.coalesce("user", "_user"),
+    links = links.join(said, on="_attempt").sort("_event")
+    mine = events.select("user", "detail", "also", "mechanism", "vendor_code")[links["_event"]].rename(
+        {"user": "_name", "also": "_mine"}
+    )
+    links = links.hstack(mine)
+    lost = pl.col("detail").str.starts_with(_LOST).fill_null(value=False)
+    broken = pl.col("_cause").is_in(["backend_unavailable", "server_config_error"]).fill_null(value=False)
+    told = (~lost & pl.col("_cause").is_not_null()) | broken
+    lists = [pl.col("_mine").fill_null([]), pl.concat_list("_ref"), pl.col("_also").fill_null([])]
+    values = links.select(
+        cause=pl.when(told).then("_cause"),
+        outcome=pl.when(told).then("_outcome"),
+        basis=pl.when(told).then(pl.lit("context", _BASIS)),
+        user=pl.coalesce("_name", "user"),
         mechanism=pl.coalesce("mechanism", "_mechanism"),
         vendor_code=pl.coalesce("vendor_code", "_vendor"),
-        also=pl.when(pl.col("_ref").is_null())
-        .then("also")
-        .otherwise(pl.concat_list(pl.col("also").fill_null([]), "_ref", pl.col("_also").fill_null([]))),
+        also=pl.concat_list(lists),
     )
-    used = [c for c in events.columns if c.startswith("_") and c in links.columns]
     rest = attempts.join(links.select("_attempt"), on="_attempt", how="anti")
-    return events.drop(used), rest.drop("_attempt")
+    return patched(events, links["_event"], values), rest.drop("_attempt")
 
 
 def _one_to_one(
@@ -312,9 +322,11 @@ def _asked(events: pl.DataFrame, debug: pl.DataFrame) -> pl.DataFrame:
     ).drop("_user", "_ref")
 
 
-def _with_pam(events: pl.DataFrame, pam: pl.DataFrame) -> pl.DataFrame:
+def _with_pam(events: pl.DataFrame, dovecot: pl.DataFrame, pam: pl.DataFrame) -> pl.DataFrame:
     """A PAM line stands for an attempt only where neither Postfix nor Dovecot has a line for it."""
-    failures = events.filter(pl.col("stage") == "auth").select(
+    # Dovecot's own lines as well: several attempts of one session end in one row, under the last name
+    tried = pl.concat([f.select("time", "client_ip", "user", "stage") for f in (events, dovecot)])
+    failures = tried.filter(pl.col("stage") == "auth").select(
         "time", "client_ip", user=_name_key(pl.col("user")).fill_null(""), _seen=pl.lit(value=True)
     )
     keyed = pam.with_columns(_name=pl.col("user"), user=_name_key(pl.col("user")).fill_null("")).sort("time")
@@ -339,7 +351,7 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
     if not lost.any():
         return events
     narrow = events.select(
-        "time", "client_ip", "side", "stage", "outcome", "cause", "count", "protocol", "detail",
+        "time", "client_ip", "side", "stage", "outcome", "cause", "count", "protocol", "detail", "user",
         _event=pl.int_range(pl.len(), dtype=pl.UInt32), host=pl.col("host").fill_null(""), _lost=pl.lit(lost),
     )  # fmt: skip
     server = narrow.filter((pl.col("side") == "server") & pl.col("time").is_not_null())
@@ -347,15 +359,33 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
     # Dovecot complains of an asker that left, which is what Postfix does when a penalty takes too long
     left = pl.col("detail").str.contains("pending requests", literal=True).fill_null(value=False)
     broken = server.filter(
-        pl.col("cause").is_in(["backend_unavailable", "server_config_error"]) & (pl.col("protocol") == "smtp") & ~left
+        pl.col("cause").is_in(["backend_unavailable", "server_config_error"])
+        & (pl.col("protocol") == "smtp")
+        & pl.col("user").is_null()  # of nobody in particular
+        & ~left
+        & ~pl.col("_lost")
     )
     alive = server.filter(pl.col("outcome") == "success")
     for marks, name, within in ((broken, "_broken", "1m"), (alive, "_alive", ALIVE_WITHIN)):
         at = at.join_asof(
-            marks.select("time", "host", pl.lit(value=True).alias(name)),
+            marks.select("time", "host", pl.col("time").alias(name)),
             on="time", by="host", strategy="nearest", tolerance=within, check_sortedness=False,
         )  # fmt: skip
     judged = pl.col("outcome") == "failure"
+    # somebody judged between the error and the lost answer, or soon after: one bad account or socket, no outage
+    answers = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("outcome") == "success")))
+    at = (
+        at.with_columns(_then=pl.col("time"), time=pl.min_horizontal("time", "_broken"))
+        .sort("time")
+        .join_asof(
+            answers.select("time", "host", _answered=pl.col("time")),
+            on="time", by="host", strategy="forward", check_sortedness=False,
+        )
+        .with_columns(time="_then")
+        .drop("_then")
+        .sort("time")
+    )  # fmt: skip
+    answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
     tried = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("cause") == "unknown")))
     tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
     at = _counted_before(at, tried, "_upto", "0s")
@@ -366,9 +396,11 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     verdict = at.select(
         "_event",
-        _verdict=pl.when(pl.col("_broken").is_not_null())
+        _verdict=pl.when(pl.col("_broken").is_not_null() & ~answered.fill_null(value=False))
         .then(pl.lit("backend_unavailable"))
-        .when((pl.col("_upto") - pl.col("_until") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive"))
+        .when(
+            (pl.col("_upto") - pl.col("_until") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive").is_not_null()
+        )
         .then(pl.lit("throttled_auth")),
     ).drop_nulls()
     told = narrow.select("_event").join(verdict, on="_event", how="left", maintain_order="left")["_verdict"]

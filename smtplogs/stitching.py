@@ -286,7 +286,7 @@ def _line_events(wide: pl.DataFrame, spine: pl.DataFrame, kept: pl.DataFrame) ->
     return _after_backend(_with_library_words(rows), wide)
 
 
-def _patched(frame: pl.DataFrame, rows: pl.Series, values: pl.DataFrame) -> pl.DataFrame:
+def patched(frame: pl.DataFrame, rows: pl.Series, values: pl.DataFrame) -> pl.DataFrame:
     """Put new values (nulls change nothing) into a few rows without moving the others."""
     places = frame.select(_row=pl.int_range(pl.len(), dtype=pl.UInt32))
     new = places.join(values.with_columns(_row=rows.cast(pl.UInt32)), on="_row", how="left", maintain_order="left")
@@ -301,7 +301,7 @@ def _with_library_words(rows: pl.DataFrame) -> pl.DataFrame:
     nothing = {c: pl.lit(None, RECORDS[c].dtype) for c in ("outcome", "cause", "basis")}
     told = rows[joined].with_columns(detail=pl.concat_str("detail", pl.lit(": "), "_library"), **nothing)
     told = replies.classify(told).select("detail", "outcome", "cause", "basis")
-    return _patched(rows, joined, told).drop("_library")
+    return patched(rows, joined, told).drop("_library")
 
 
 def _after_backend(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
@@ -319,7 +319,7 @@ def _after_backend(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
         also=pl.concat_list(reference()),
     )
     used = before.select("source", "line_no")
-    return _patched(rows, told, said).drop("_backend").join(used, on=["source", "line_no"], how="anti")
+    return patched(rows, told, said).drop("_backend").join(used, on=["source", "line_no"], how="anti")
 
 
 def _logins(last: pl.DataFrame, rows: pl.DataFrame, kept: pl.DataFrame) -> list[pl.DataFrame]:

@@ -6,6 +6,7 @@ The colours differ by 20 CIELAB units or more from each other, also for eyes wit
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -16,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from smtplogs._visible import shorten, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from matplotlib.axes import Axes
@@ -57,7 +58,19 @@ RC: Any = {
     "axes.unicode_minus": False,
 }
 
-styled = mpl.rc_context(RC)
+
+@contextmanager
+def _in_style() -> Iterator[None]:
+    """Restore only what was set: Jupyter's backend may start inside and set things of its own."""
+    before = {name: mpl.rcParams[name] for name in RC}
+    mpl.rcParams.update(RC)
+    try:
+        yield
+    finally:
+        mpl.rcParams.update(before)
+
+
+styled = _in_style()
 """Decorator: draw in this style, and leave the user's own settings as they were."""
 
 
