@@ -10,6 +10,7 @@ from smtplogs.errors import UnknownName
 
 _HERE = Path(__file__).resolve().parent
 _PROSE = {".md", ".csv", ".json", ".tsv"}
+_SHOWS = "Shows: "
 
 
 def data(folder: str) -> Path:
@@ -30,19 +31,25 @@ def _logs(folder: Path) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.is_file() and f.suffix not in _PROSE)
 
 
+def _about(origin: Path) -> str:
+    """Return what an ORIGIN.md says that the sample shows (its line `Shows: ...`), else its title."""
+    lines = origin.read_text("utf-8").splitlines()
+    shown = next((line.removeprefix(_SHOWS) for line in lines if line.startswith(_SHOWS)), None)
+    text = shown or next((line.lstrip("# ") for line in lines if line.strip()), "")
+    return text.strip().removesuffix(".")
+
+
 def samples() -> pl.DataFrame:
-    """Return the sample logs: `name` (for `sample`), `about` (first sentence of its ORIGIN.md), `files`, `bytes`."""
+    """Return the sample logs: `name` (for `sample`), `about` (what it shows, in a line), `files`, `bytes`."""
     rows = []
     root = data("sample_logs")
     for origin in sorted(root.rglob("ORIGIN.md")):
         folder = origin.parent
         logs = _logs(folder)
-        text = [line.strip() for line in origin.read_text("utf-8").splitlines() if line.strip()]
-        about = next((line for line in text if not line.startswith("#")), text[0])
         rows.append(
             {
                 "name": folder.relative_to(root).as_posix(),
-                "about": about,
+                "about": _about(origin),
                 "files": [f.name for f in logs],
                 "bytes": sum(f.stat().st_size for f in logs),
             }

@@ -22,6 +22,12 @@ LOST_WITHIN = "10s"
 PENALTY_WITHIN = "30s"
 """Dovecot's penalty delay (4, 8, 15 s) remembers failures of an address for about this long."""
 
+PENALTY_BEFORE = "40s"
+"""The same before the line of a lost answer, which Postfix writes 10 s after the AUTH command."""
+
+BROKEN_WITHIN = "2m"
+"""An error of the backend explains lost answers up to this far from it, unless somebody is judged between the two."""
+
 ALIVE_WITHIN = "5m"
 """A success of anybody within this time shows that the backend was alive."""
 
@@ -61,10 +67,11 @@ def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
     """
     dovecot = pl.DataFrame()
     if loose.height:
-        order = [c for c in ("host", "time", "source", "line_no") if c in loose.columns]
         waits = pl.col("format").is_in(["dovecot", "pam"])
-        mine = loose.filter(~waits).sort(order, nulls_last=True)
-        # a session may go from one file into the next: their lines are numbered through
+        # a session may go from one file into the next, within one second too: their lines are numbered through
+        files = loose["source"].unique(maintain_order=True)
+        file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
+        mine = loose.filter(~waits).sort("time", file, "line_no", nulls_last=True)
         mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
         dovecot = loose.filter(waits)
         events = stacked(events, *stitch(Batch(events=mine), Carry(), final=True).events)
@@ -130,8 +137,11 @@ def _attempts(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
     lines = lines.drop("_who", "_rank")
     if not goes_on.any():
         return lines
-    lines = lines.with_columns(
-        _attempt=(~goes_on).cum_sum(),
+    lines = lines.with_columns(_attempt=(~goes_on).cum_sum())
+    several = lines["_attempt"].filter(goes_on).unique()
+    told = pl.col("_attempt").is_in(several.implode())
+    single = lines.filter(~told).drop("_attempt")
+    lines = lines.filter(told).with_columns(
         _weight=pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8),
         _ref=reference(),
     )
@@ -139,14 +149,14 @@ def _attempts(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
     refs = best.group_by("_attempt", maintain_order=True).agg(_refs=pl.col("_ref"))
     best = best.unique("_attempt", keep="first", maintain_order=True).join(refs, on="_attempt", maintain_order="left")
     others = pl.col("_refs").list.set_difference(pl.concat_list("_ref"))
-    return best.with_columns(also=pl.when(others.list.len() > 0).then(others)).drop(
-        "_attempt", "_weight", "_ref", "_refs"
-    )
+    best = best.with_columns(also=others).drop("_attempt", "_weight", "_ref", "_refs")
+    return pl.concat([single, best], how="diagonal_relaxed")
 
 
 def _first_seen(lines: pl.DataFrame) -> pl.Expr:
     """Rank of a database by its first line in the logs: the order in which Dovecot asks them."""
-    order = lines.sort("time", "source", "line_no", nulls_last=True)["passdb"].fill_null("").unique(maintain_order=True)
+    first = lines.group_by(pl.col("passdb").fill_null("")).agg(pl.struct("time", "line_no").min().alias("first"))
+    order = first.sort("first", "passdb")["passdb"]
     if order.len() < 2:
         return pl.lit(0)
     return pl.col("passdb").fill_null("").replace_strict(order, pl.int_range(order.len(), eager=True), default=0)
@@ -344,8 +354,8 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
 
     Takes events in order of time.
 
-    Backend: an error of it stands within a minute. Penalty: two or more failed or lost attempts of that address in
-    the 30 s before, one of them judged, while somebody succeeds within 5 minutes.
+    Backend: an error of it stands within two minutes. Penalty: two or more failed or lost attempts of that address in
+    the 30 s before its AUTH command, one of them judged, while somebody succeeds within 5 minutes.
     """
     lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(_LOST)
     if not lost.any():
@@ -366,7 +376,7 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         & ~pl.col("_lost")
     )
     alive = server.filter(pl.col("outcome") == "success")
-    for marks, name, within in ((broken, "_broken", "1m"), (alive, "_alive", ALIVE_WITHIN)):
+    for marks, name, within in ((broken, "_broken", BROKEN_WITHIN), (alive, "_alive", ALIVE_WITHIN)):
         at = at.join_asof(
             marks.select("time", "host", pl.col("time").alias(name)),
             on="time", by="host", strategy="nearest", tolerance=within, check_sortedness=False,
@@ -389,7 +399,7 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
     tried = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("cause") == "unknown")))
     tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
     at = _counted_before(at, tried, "_upto", "0s")
-    at = _counted_before(at, tried, "_until", PENALTY_WITHIN)
+    at = _counted_before(at, tried, "_until", PENALTY_BEFORE)
     at = at.join_asof(
         tried.filter(judged).select("client_ip", "time", _judged=pl.col("time")),
         on="time", by="client_ip", strategy="backward", tolerance="60s", check_sortedness=False,

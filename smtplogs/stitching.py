@@ -18,7 +18,7 @@ from smtplogs import replies
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
 from smtplogs.parsing import Batch
-from smtplogs.schema import RECORDS, TIME
+from smtplogs.schema import EVENTS, RECORDS, TIME
 
 ATTEMPTS = ("sasl_failure", "sasl_failure_odd", "sasl_aborted", "auth_rate_limit")
 """Patterns whose lines each stand for one AUTH command that the disconnect counter holds as well."""
@@ -255,7 +255,10 @@ def _events(mine: Batch, spine: pl.DataFrame, sessions: pl.DataFrame) -> list[pl
     kept = _with_names(kept).with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
     last = _last_rows(mine, kept)
     rows = _line_events(mine.events, spine, kept)
-    return [rows, *_logins(last, rows, kept), *_silent(last, kept), _info(last, kept.filter("told"))]
+    events = stacked(rows, *_logins(last, rows, kept), *_silent(last, kept), _info(last, kept.filter("told")))
+    used = [c for c in events.columns if c in EVENTS or c in ("plain", "starttls")]
+    # sorted here, in small pieces, the whole is nearly sorted later
+    return [events.select(used).sort("time", "line_no", nulls_last=True)] if events.height else []
 
 
 def _line_events(wide: pl.DataFrame, spine: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:

@@ -98,6 +98,7 @@ class Reading:
     year_evidence: list[str] = field(default_factory=list)
     zone_evidence: list[str] = field(default_factory=list)
     cannot_show: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -109,20 +110,22 @@ def reading(coverage: pl.DataFrame | None) -> Reading:
     whole = coverage.filter(pl.col("program").is_null())
     files = whole if whole.height else coverage
     summed = ("bytes", "lines", "kept", "records", "context", "dismissed", "not_understood", "bad_stamps")
-    formats = (part.strip() for text in files["format"].drop_nulls() for part in text.split(","))
+    formats = (part.strip() for text in files["format"].drop_nulls() for part in text.split("+"))
+    read = files.filter(pl.any_horizontal(pl.col("bytes", "lines", "kept").is_not_null()))
     return Reading(
-        n_files=files["source"].n_unique(),
+        n_files=read["source"].n_unique(),
         **{name: int(files[name].sum()) for name in summed},
         formats=sorted(set(formats)),
         files=files,
         examples=[(s, e) for s, es in files.select("source", "examples").iter_rows() for e in es or []],
-        year_evidence=_said(files, "year_evidence"),
-        zone_evidence=_said(files, "zone_evidence"),
+        year_evidence=_said(read, "year_evidence"),
+        zone_evidence=_said(read, "zone_evidence"),
         cannot_show=coverage["cannot_show"]
         .explode(empty_as_null=True)
         .drop_nulls()
         .unique(maintain_order=True)
         .to_list(),
+        notes=[(s, n) for s, n in files.select("source", "note").iter_rows() if n],
         errors=[(s, e) for s, e in files.select("source", "error").iter_rows() if e],
     )
 
@@ -130,9 +133,9 @@ def reading(coverage: pl.DataFrame | None) -> Reading:
 def _said(files: pl.DataFrame, column: str) -> list[str]:
     """Return the distinct texts of a column, with the number of files where they differ."""
     said = files[column].drop_nulls().value_counts(sort=True)
-    if said.height == 1 and said["count"].item() == files.height:
+    if said.height == 1:
         return [said[column].item()]
-    return [f"{text} ({n:,} of {files.height:,} files)" for text, n in said.iter_rows()]
+    return [f"{text} ({n:,} of {said['count'].sum():,} files)" for text, n in said.iter_rows()]
 
 
 def _complete(events: pl.DataFrame) -> pl.DataFrame:
