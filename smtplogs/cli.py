@@ -1,15 +1,18 @@
-"""The command line: the library spelled with dashes, plus `triage`, `notebook`-side helpers and exit codes."""
+"""The command line: the library spelled with dashes, plus `triage`, `plot`, `lab` and exit codes."""
 
 from __future__ import annotations
 
 import inspect
+import io
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, NamedTuple
 
 import polars as pl
 from cyclopts import App, CycloptsError, Parameter
@@ -21,218 +24,302 @@ from smtplogs._report.triage import triage_text
 from smtplogs._visible import visible
 from smtplogs.errors import SmtplogsError
 
-Files = Annotated[list[str], Parameter(consume_multiple=True, help="Logs (files, folders, globs, -) or event tables.")]
-Out = Annotated[Path | None, Parameter(name=["--output", "-o"], help="File to write: .parquet, .csv, .ndjson.")]
-Tz = Annotated[str | None, Parameter(help="Zone of stamps that name none, and of the times shown (Europe/Warsaw).")]
+Files = Annotated[
+    list[str],
+    Parameter(
+        allow_leading_hyphen=True,
+        help="Logs: files, folders, globs, archives, - for standard input; or what `read -o` wrote.",
+    ),
+]
+Output = Annotated[
+    Path | None, Parameter(name=["--output", "-o"], help="File to write (.parquet, .csv, .ndjson) instead of showing.")
+]
+Format = Annotated[str, Parameter(help="Name of the one format to read, or auto: all of them.")]
+Tz = Annotated[str | None, Parameter(help="Zone of stamps that name none, and of times shown, as in Europe/Warsaw.")]
 Year = Annotated[int | None, Parameter(help="Year in which the newest log ends, for stamps without one.")]
-Since = Annotated[str | None, Parameter(help="Only events from this moment on.")]
-Until = Annotated[str | None, Parameter(help="Only events before this moment.")]
-Check = Annotated[bool, Parameter(negative="", help="Exit with 1 if there are findings.")]
+Check = Annotated[bool, Parameter(show_default=False, help="Exit with 1 if anything above info is found.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How to read: the options of `smtplogs.read`."""
+
+    format: Format = "auto"
+    tz: Tz = None
+    year: Year = None
+    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None
+    since: Annotated[str | None, Parameter(help="Only events from this moment on.")] = None
+    until: Annotated[str | None, Parameter(help="Only events before this moment.")] = None
+
+
+HOW = How()
 
 app = App(
     name="smtplogs",
     help="Find out why SMTP logins fail: mail logs in, events, findings, charts and a postmortem out.",
+    help_epilogue="Exit codes: 0 clean, 1 findings (with --check), 2 a mistake of the caller or nothing readable.",
+    help_format="plaintext",
     version=sl.__version__,
     help_flags=["--help", "-h"],
+    default_parameter=Parameter(negative=(), show_default=lambda value: tables.words(value) or None),
+    suppress_keyboard_interrupt=False,
 )
 
 DETECTORS: tuple[Callable[..., pl.DataFrame], ...] = (sl.lockouts,)
-"""Frame functions that become commands with their own parameters as options."""
+"""Detectors that become commands with their own parameters as options."""
+
+TOLD = ("severity", "title", "advice", "confidence")
+"""Columns of findings shown on a terminal."""
+
+
+class Tables(NamedTuple):
+    """What a log gave; coverage and traffic are None for an event table."""
+
+    events: pl.DataFrame
+    coverage: pl.DataFrame | None
+    traffic: pl.DataFrame | None
 
 
 @app.command
-def triage(
-    files: Files,
-    *,
-    tz: Tz = None,
-    year: Year = None,
-    since: Since = None,
-    until: Until = None,
-    check: Check = False,
-) -> int:
-    """Say in plain words what is wrong: what was read, then at most ten findings. Writes nothing.
+def triage(files: Files, /, *, how: How = HOW, check: Check = False) -> int:
+    """Say in plain words what is wrong; needs no option, writes nothing.
 
-    Without an option it reads the logs as they are and says what it had to assume.
+    First what was read and understood, and what had to be assumed; then at most ten findings, the weightiest first.
     """
-    events, coverage, _ = _load(files, tz=tz, year=year, since=since, until=until, traffic=False)
-    found = sl.findings(events, coverage=coverage)
-    _console().print(triage_text(events, coverage, found, tz=tz))
+    given = _tables(files, how)
+    found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
+    _console().print(triage_text(given.events, given.coverage, found, tz=how.tz), crop=False)
     return _verdict(found, check=check)
 
 
 @app.command
-def read(
-    files: Files,
-    *,
-    output: Out = None,
-    tz: Tz = None,
-    year: Year = None,
-    host: str | None = None,
-    format: str = "auto",  # noqa: A002 - the word of the library
-    since: Since = None,
-    until: Until = None,
-) -> int:
-    """Read logs into the event table and write it, or show its first rows."""
-    events = sl.read(files, tz=tz, year=year, host=host, format=format, since=since, until=until)
-    return _give(events, output)
+def read(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
+    """Read logs into the event table; write or show it."""
+    _ready(output)
+    return _give(_tables(files, how).events, output)
 
 
 @app.command
 def report(
     files: Files,
+    /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("postmortem.html"),
-    title: str | None = None,
-    tz: Tz = None,
-    year: Year = None,
-    since: Since = None,
-    until: Until = None,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="File to write: .html or .md.")] = Path(
+        "postmortem.html"
+    ),
+    title: Annotated[str | None, Parameter(help="Headline; without it the weightiest finding.")] = None,
+    how: How = HOW,
     check: Check = False,
 ) -> int:
-    """Write the postmortem: one self-contained page (.html) or text (.md)."""
-    events, coverage, traffic = _load(files, tz=tz, year=year, since=since, until=until, traffic=True)
-    found = sl.findings(events, coverage=coverage, traffic=traffic)
-    path = sl.report(events, output, coverage=coverage, traffic=traffic, findings=found, title=title, tz=tz)
-    _console().print(f"wrote {visible(str(path))}")
+    """Write the postmortem: one page (.html) or text (.md)."""
+    tables.ready(output, ".html", ".htm", ".md")
+    given = _tables(files, how)
+    found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
+    more = {"coverage": given.coverage, "traffic": given.traffic, "findings": found}
+    path = sl.report(given.events, output, **more, title=title, tz=how.tz)
+    _console().print(f"wrote {visible(path)}")
     return _verdict(found, check=check)
 
 
 @app.command
-def findings(
-    files: Files,
-    *,
-    output: Out = None,
-    tz: Tz = None,
-    year: Year = None,
-    since: Since = None,
-    until: Until = None,
-    check: Check = False,
-) -> int:
-    """Run every detector and write or show what they found."""
-    events, coverage, traffic = _load(files, tz=tz, year=year, since=since, until=until, traffic=True)
-    found = sl.findings(events, coverage=coverage, traffic=traffic)
-    _give(found, output, "severity", "kind", "title", "advice", "confidence")
+def findings(files: Files, /, *, output: Output = None, how: How = HOW, check: Check = False) -> int:
+    """Run every detector; write or show what they found."""
+    _ready(output)
+    given = _tables(files, how)
+    found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
+    _give(found, output, *TOLD)
     return _verdict(found, check=check)
 
 
 @app.command
-def coverage(files: Files, *, output: Out = None, tz: Tz = None, year: Year = None) -> int:
+def evidence(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
+    """Show the log lines behind the findings."""
+    _ready(output)
+    given = _tables(files, how)
+    found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
+    return _give(sl.evidence(found, given.events), output)
+
+
+@app.command
+def coverage(
+    files: Files, /, *, output: Output = None, format: Format = "auto", tz: Tz = None, year: Year = None  # noqa: A002
+) -> int:  # fmt: skip
     """Show what was read and understood, by file and program."""
-    return _give(sl.coverage(files, tz=tz, year=year), output)
+    _ready(output)
+    seen = sl.coverage(files, format=format, tz=tz, year=year)
+    return _give(seen, output, *tables.COVERAGE_SHOWN)
 
 
 @app.command
 def explain(
-    text: Annotated[str | None, Parameter(help="Log lines or a server's reply; without it: standard input.")] = None,
+    text: Annotated[
+        str | None,
+        Parameter(allow_leading_hyphen=True, help="Log lines or a server's reply; - or nothing: standard input."),
+    ] = None,
+    /,
 ) -> int:
-    """Explain a log line or a reply: which patterns take it, what they make of it, what it means, what to do."""
-    table = sl.explain(sys.stdin.read() if text in (None, "-") else str(text))
-    _console().print(*tables.explained(table), sep="\n")
+    """Explain a log line or a reply: what it means, what to do."""
+    table = sl.explain(_piped() if text in (None, "-") else os.fsencode(text or "").decode("utf-8", "replace"))
+    if table.is_empty():
+        raise ValueError("nothing to explain: the text is empty")
+    console = _console()
+    for block in tables.explained(table):
+        console.print(block)
     return 0
 
 
 @app.command
 def plot(
-    chart: str,
+    chart: Annotated[str, Parameter(help="timeline, lockouts, causes or clients.")],
     files: Files,
+    /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("chart.png"),
-    tz: Tz = None,
-    year: Year = None,
-    since: Since = None,
-    until: Until = None,
-) -> int:
-    """Draw one chart (timeline, lockouts, causes, clients) into a .png, .svg or .pdf file."""
-    names = sorted(n.removeprefix("plot_") for n in sl.__all__ if n.startswith("plot_"))
-    if chart not in names:
-        raise ValueError(f"no chart named {chart!r}; there are {', '.join(names)}")
-    events, seen, traffic = _load(files, tz=tz, year=year, since=since, until=until, traffic=True)
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="File to write (.png, .svg, .pdf); without it CHART.png.")] = None,
+    every: Annotated[str | None, Parameter(help="Bin size of the timeline, as in 5m or 1h.")] = None,
+    by: Annotated[str | None, Parameter(help="Column by which the timeline is stacked.")] = None,
+    limit: Annotated[int | None, Parameter(help="Most rows to draw.")] = None,
+    stage: Annotated[str | None, Parameter(help="SMTP step that counts; without it auth.")] = None,
+    how: How = HOW,
+) -> int:  # fmt: skip
+    """Draw a chart into a file: timeline, lockouts, causes or clients."""
+    charts = sorted(name.removeprefix("plot_") for name in sl.__all__ if name.startswith("plot_"))
+    if chart not in charts:
+        raise ValueError(f"no chart named {chart!r}; there are {', '.join(charts)}")
+    output = output or Path(f"{chart}.png")
+    tables.ready(output, ".png", ".svg", ".pdf")
     draw = getattr(sl, f"plot_{chart}")
-    given: dict[str, Any] = {"tz": tz or "UTC", "findings": None, "coverage": seen, "traffic": traffic}
-    given["findings"] = sl.lockouts(events)
-    known = inspect.signature(draw).parameters
-    first = given["findings"] if next(iter(known)) == "findings" else events
-    axes = draw(first, **{k: v for k, v in given.items() if k in list(known)[1:]})
-    axes.figure.savefig(output, bbox_inches="tight", dpi=150)
-    _console().print(f"wrote {visible(str(output))}")
+    known = list(inspect.signature(draw).parameters)
+    asked = {"every": every, "by": by, "limit": limit, "stage": stage}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if strange := [f"--{name}" for name in asked if name not in known]:
+        raise ValueError(f"the chart {chart!r} has no option {', '.join(strange)}")
+    given = _tables(files, how)
+    found = sl.lockouts(given.events)
+    more = {"tz": how.tz or "UTC", "findings": found, "coverage": given.coverage, "traffic": given.traffic}
+    first = found if known[0] == "findings" else given.events
+    axes = draw(first, **asked, **{name: value for name, value in more.items() if name in known[1:]})
+    picture = io.BytesIO()
+    axes.figure.savefig(picture, format=output.suffix[1:].lower(), bbox_inches="tight", dpi=150)
+    with tables.whole(output) as file:
+        file.write(picture.getvalue())
+    _console().print(f"wrote {visible(output)}")
+    return 0
+
+
+@app.command
+def sample(name: Annotated[str, Parameter(help="As `smtplogs samples` lists them, as in postfix/lockout.")], /) -> int:
+    """Print the files of a sample log, a line each."""
+    for path in sl.sample(name):
+        print(path)
+    return 0
+
+
+@app.command
+def unpack(folder: Annotated[Path, Parameter(help="Folder for the copies; made if needed.")], /) -> int:
+    """Copy the notebooks and sample logs into a folder to work in."""
+    _console().print(f"notebooks and samples are in {visible(sl.unpack(folder))}")
     return 0
 
 
 @app.command
 def lab(
-    folder: Annotated[Path | None, Parameter(help="Where to put the copies; default: a new folder here.")] = None,
+    folder: Annotated[Path, Parameter(help="Folder for the copies; made if needed.")] = Path("smtplogs-lab"), /
 ) -> int:
-    """Start JupyterLab on a copy of the notebooks and sample logs that come with smtplogs."""
+    """Start JupyterLab on a copy of the notebooks and sample logs."""
     if find_spec("jupyterlab") is None:
         raise ValueError('JupyterLab is not installed; install it with: pip install "smtplogs[notebook]"')
-    place = sl.unpack(folder or Path("smtplogs-lab"))
-    _console().print(f"notebooks and samples are in {visible(str(place))}")
+    place = sl.unpack(folder)
+    _console().print(f"notebooks and samples are in {visible(place)}")
     return subprocess.call([sys.executable, "-m", "jupyterlab", str(place / "notebooks")])  # noqa: S603 - our own call
 
 
-def _table_command(function: Callable[[], pl.DataFrame]) -> None:
+def _table_command(function: Callable[[], pl.DataFrame], *shown: str) -> None:
     """Make a command of a function without arguments that answers with a frame."""
 
-    def command(*, output: Out = None) -> int:
-        return _give(function(), output)
+    def command(*, output: Output = None) -> int:
+        _ready(output)
+        return _give(function(), output, *shown)
 
-    command.__doc__ = function.__doc__
+    command.__doc__ = _documented(function)[0].partition(":")[0].rstrip(".").replace("Return ", "Show ", 1) + "."
     app.command(command, name=function.__name__)
 
 
 def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
-    """Make a command of a frame function: the ways to read logs, then the function's own parameters."""
-    own = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    common = [p for p in inspect.signature(_common).parameters.values() if p.name not in {o.name for o in own}]
+    """Make a command of a frame function: how to read logs, then the function's own parameters."""
+    judges = function in DETECTORS
 
-    def command(files: list[str], **given: Any) -> int:
-        ours = {name: given.pop(name, None) for name in ("output", "tz", "year", "since", "until", "check")}
-        events, _, _ = _load(
-            files, tz=ours["tz"], year=ours["year"], since=ours["since"], until=ours["until"], traffic=False
-        )
-        frame = function(events, **given)
-        _give(frame, ours["output"], *shown)
-        return _verdict(frame, check=bool(ours["check"])) if "severity" in frame.columns else 0
+    def command(
+        files: Files, /, *, output: Output = None, how: How = HOW, check: Check = False, **given: Any
+    ) -> int:  # fmt: skip
+        _ready(output)
+        frame = function(_tables(files, how).events, **given)
+        _give(frame, output, *shown)
+        return _verdict(frame, check=check) if judges else 0
 
-    # a detector names the types of its parameters for readers only; the command line needs them for real
-    hints = get_type_hints(inspect.unwrap(function), localns={"Sequence": Sequence, "Frame": Any})
-    own = [p.replace(annotation=hints[p.name]) for p in own]
-    annotations = {p.name: p.annotation for p in (*common, *own)}
-    command.__signature__ = inspect.Signature([*common, *own])  # type: ignore[attr-defined]
-    command.__annotations__ = annotations
-    command.__doc__ = (function.__doc__ or "").split("\n\n")[0]
+    about, told = _documented(function)
+    own = [
+        p.replace(annotation=Annotated[OPTION_TYPES[p.annotation], Parameter(help=told.get(p.name))])
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    ]
+    common = [
+        p.replace(annotation={"files": Files, "output": Output, "how": How, "check": Check}[name])
+        for name, p in inspect.signature(command).parameters.items()
+        if name != "given" and (judges or name != "check")
+    ]
+    signature = inspect.Signature([*common, *own])
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    command.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
+    command.__doc__ = about
     app.command(command, name=function.__name__)
 
 
-def _common(
-    files: Files,
-    *,
-    output: Out = None,
-    tz: Tz = None,
-    year: Year = None,
-    since: Since = None,
-    until: Until = None,
-    check: Check = False,
-) -> None:
-    """Parameters that every command on events has."""
+OPTION_TYPES: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "Sequence[str]": Sequence[str]}
+"""What a parameter's annotation means on the command line."""
 
 
-for _function in (sl.causes, sl.columns, sl.formats, sl.samples):
-    _table_command(_function)
-for _function in (sl.summary, sl.sessions):
-    _events_command(_function)
+def _documented(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    """Return the first paragraph of a numpydoc text, and what it says about each parameter."""
+    text = inspect.getdoc(function) or ""
+    about = text.partition("\n\n")[0].replace("\n", " ")
+    body = text.partition("\nParameters\n----------\n")[2].partition("\n\n")[0]
+    told: dict[str, str] = {}
+    names: list[str] = []
+    for line in body.splitlines():
+        if not line.startswith(" "):
+            names = line.split(", ")
+            continue
+        for name in names:
+            told[name] = f"{told.get(name, '')} {line.strip().replace('`', '')}".strip()
+    return about, told
+
+
+for _function, *_shown in (
+    (sl.causes, "cause", "outcome", "meaning", "first_check", "fix"),
+    (sl.columns, "table", "column", "dtype", "unit", "meaning"),
+    (sl.formats, "format", "pattern", "role", "sample"),
+    (sl.samples, "name", "about", "bytes"),
+):
+    _table_command(_function, *_shown)
+_events_command(sl.summary, "stage", "outcome", "cause", "n", "n_users", "n_client_ips", "last")
+_events_command(sl.sessions, "start", "client_ip", "tls", "users", "n_attempts", "n_failure", "causes", "result")
 for _function in DETECTORS:
-    _events_command(_function, "severity", "kind", "title", "advice", "confidence")
+    _events_command(_function, *TOLD)
 
 
-def _load(
-    files: list[str], *, tz: str | None, year: int | None, since: str | None, until: str | None, traffic: bool
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame | None]:
-    """Return the three tables, from logs or from an event table that `read -o` wrote."""
-    if files and all(Path(f).suffix == ".parquet" for f in files):
-        return sl.load(files, since=since, until=until, tz=tz).collect(), pl.DataFrame(), None
+def _tables(files: list[str], how: How) -> Tables:
+    """Return the three tables of logs, or the events that `read -o` wrote."""
     with tables.progress(files):
-        return sl.read(files, tz=tz, year=year, since=since, until=until, full=True)
+        if all(Path(f).suffix == ".parquet" for f in files):
+            return Tables(sl.load(files, since=how.since, until=how.until, tz=how.tz).collect(), None, None)
+        return Tables(*sl.read(files, **asdict(how), full=True))
+
+
+def _ready(output: Path | None) -> None:
+    """Complain of an output that cannot be written before the logs are read."""
+    if output is not None:
+        tables.ready(output, *tables.ENDINGS)
 
 
 def _give(frame: pl.DataFrame, output: Path | None, *shown: str) -> int:
@@ -241,8 +328,15 @@ def _give(frame: pl.DataFrame, output: Path | None, *shown: str) -> int:
         tables.show(frame, _console(), *shown)
     else:
         tables.write(frame, output)
-        _console().print(f"wrote {frame.height:,} rows to {visible(str(output))}")
+        _console().print(f"wrote {frame.height:,} rows to {visible(output)}")
     return 0
+
+
+def _piped() -> str:
+    """Return what stands on standard input, as far as `explain` looks at it."""
+    if sys.stdin.isatty():
+        print("paste log lines or a reply, then press Ctrl-D", file=sys.stderr)
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
 def _verdict(found: pl.DataFrame, *, check: bool) -> int:
@@ -251,25 +345,50 @@ def _verdict(found: pl.DataFrame, *, check: bool) -> int:
     return 1 if check and serious.height else 0
 
 
+class _Terminal(Console):
+    """A console that takes text as it is, and leaves a broken pipe to `main`."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=False)
+    return _Terminal(highlight=False, markup=False, emoji=False)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; exit 0 (clean), 1 (findings, with --check) or 2 (a mistake, or nothing readable)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no mistake
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(
+            arguments,
+            console=_console(),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
         sys.stdout.flush()
     except BrokenPipeError:
-        # the reader of a pipe went away (`| head`): no error, but the interpreter must not flush again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 0  # the reader of a pipe went away (`| head`)
     except KeyboardInterrupt:
         code = _complain("interrupted")
     except CycloptsError as error:
         code = _complain(str(error).strip() or type(error).__name__)
-    except (SmtplogsError, ValueError, OSError, pl.exceptions.PolarsError) as error:
+    except pl.exceptions.PolarsError as error:
+        code = _complain(str(error).partition("\n")[0])
+    except OSError as error:
+        code = _complain(f"{visible(error.filename)}: {error.strerror}" if error.filename else str(error))
+    except (SmtplogsError, ValueError) as error:
         code = _complain(str(error))
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        code = _complain(f"a bug in smtplogs: {error!r} at {place.filename}:{place.lineno}; please report it")
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # what is left cannot be written, and the interpreter must not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise SystemExit(code if isinstance(code, int) else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -38,19 +39,27 @@ _SCHEMA = {
 }
 
 
+MAX_LINES = 200
+"""Lines that are explained at once: each is tried on every pattern by itself."""
+
+_GOES_ON = re.compile(r"\s*([2-5][0-9]{2})-")
+"""A line of a reply after which another follows."""
+
+
 def explain(text: str) -> pl.DataFrame:
     """Explain log lines, or what a server answered.
 
     Parameters
     ----------
     text
-        One or more log lines; or a reply such as ``535 5.7.8 Error: authentication failed``.
+        One or more log lines (at most 200), wrapped by docker or the journal or not; or a reply such as
+        ``535 5.7.8 Error: authentication failed``, of one line or several.
 
     Returns
     -------
     DataFrame
-        A row per candidate: `line_no`, `text` (secrets cut), `verdict` (taken, context only, dismissed, looked at but
-        does not fit, not understood, a reply), `format`, `pattern`, `outcome`, `cause`, `basis`, what the cause means
+        A row per candidate: `line_no`, `text` (secrets cut), `verdict` (taken, context only, dismissed, looked at, not
+        understood, a reply), `format`, `pattern`, `outcome`, `cause`, `basis`, what the cause means
         (`meaning`, `first_check`, `fix`, `who`), `why`, `fields` (JSON: every column that the line fills) and
         `written_by` (source of the software that writes it).
 
@@ -58,12 +67,37 @@ def explain(text: str) -> pl.DataFrame:
     -----
     A line by itself shows less than the same line among its neighbours: TLS, HELO and the meaning of counters come
     from the other lines of its session.
+
+    Raises
+    ------
+    ValueError
+        If there are too many lines.
     """
-    rows = []
-    for number, line in enumerate(text.splitlines() or [""], start=1):
-        if line.strip():
-            rows += _explained(number, line)
+    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    if len(lines) > MAX_LINES:
+        raise ValueError(f"{len(lines):,} lines are too many to explain (at most {MAX_LINES}); use read and coverage")
+    rows = [row for number, line in _replies_joined(lines) for row in _explained(number, line)]
     return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _replies_joined(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Join the lines of one reply: all but its last have a hyphen behind the code."""
+    held: list[str] = []
+    first, code = 0, ""
+    for number, line in lines:
+        if held and not line.lstrip().startswith(code):
+            yield first, "\n".join(held)
+            held = []
+        if not held:
+            first = number
+        held.append(line)
+        if goes_on := _GOES_ON.match(line):
+            code = goes_on[1]
+        else:
+            yield first, "\n".join(held)
+            held = []
+    if held:
+        yield first, "\n".join(held)
 
 
 def _explained(number: int, line: str) -> list[dict[str, object]]:
@@ -72,21 +106,28 @@ def _explained(number: int, line: str) -> list[dict[str, object]]:
     if wrapper is not None and wrapper.peel is not None:
         batch, _ = unwrapping.unwrap(batch, wrapper, last=True)
     batch, _ = unwrapping.repeats(batch)
+    if batch.is_empty():
+        return []
     shown = redacting.without_secrets(batch, "line")["line"][0]
     framed = parsing.unframed(batch, parsing.Tally())
     if framed.is_empty():
         return _as_reply(number, line, shown)
     taken = parsing.records(batch, parsing.Plan("", None, None, traffic=True), parsing.Tally()).events
     message, program = framed["message"][0], framed["program"][0] or ""
+    if taken.height and taken["raw"][0] is not None:
+        shown = taken["raw"][0]  # without a password that was typed as user name, too
     rows = [_taken(number, shown, row) for row in _timed(taken).to_dicts()]
     names = {(r["format"], r["pattern"]) for r in rows}
-    rows += [r for r in _looked_at(number, shown, program, message) if (r["format"], r["pattern"]) not in names]
-    if rows:
+    others = _looked_at(number, shown, program, message, taken=bool(rows))
+    rows += [r for r in others if (r["format"], r["pattern"]) not in names]
+    if any(r["verdict"] != "looked at" for r in rows):
         return rows
     known = parsing.claimed(program, traffic=True)
     if known is None:
-        return [_row(number, shown, "dismissed", why=f"no format claims lines of {program!r}")]
-    return [_row(number, shown, "not understood", format=known.name, why="no pattern of this program comes near")]
+        tag = redacting.without_secrets(pl.DataFrame({"tag": [program]}), "tag")["tag"][0]
+        return [_row(number, shown, "dismissed", why=f"no format claims lines of {tag!r}"), *rows]
+    why = "the words of these patterns are there, but none fits" if rows else "no pattern of this program comes near"
+    return [_row(number, shown, "not understood", format=known.name, why=why), *rows]
 
 
 def _timed(taken: pl.DataFrame) -> pl.DataFrame:
@@ -94,13 +135,13 @@ def _timed(taken: pl.DataFrame) -> pl.DataFrame:
     if taken.is_empty():
         return taken
     timed, carry = stamps.resolve(taken, stamps.anchor(year=2000))
-    return timed if carry.year_evidence == stamps.STATED else timed.drop("time")
+    return timed if carry.year_evidence == stamps.STATED else timed.drop("time", "time_quality")
 
 
 def _taken(number: int, shown: str, row: dict[str, object]) -> dict[str, object]:
     role = "context only" if row["_role"] == "context" else "taken"
     cause = str(row["cause"]) if row.get("cause") else None
-    known = replies.causes().filter(pl.col("cause") == cause).to_dicts()
+    known = replies.causes().filter(pl.col("cause").cast(pl.String).eq_missing(pl.lit(cause))).to_dicts()
     fields = {k: str(row[k]) for k in _SHOWN if row.get(k) is not None and k not in ("outcome", "cause", "basis")}
     meaning = {k: known[0].get(k) for k in ("meaning", "first_check", "fix", "who")} if known else {}
     names = ("outcome", "cause", "basis", "format", "pattern")
@@ -115,14 +156,15 @@ def _taken(number: int, shown: str, row: dict[str, object]) -> dict[str, object]
     )
 
 
-def _looked_at(number: int, shown: str, program: str, message: str) -> Iterator[dict[str, object]]:
-    """Patterns whose words stand in the message, and whether they fit."""
+def _looked_at(number: int, shown: str, program: str, message: str, *, taken: bool) -> Iterator[dict[str, object]]:
+    """Patterns whose words stand in the message, and whether they fit; of those that dismiss, the first that fits."""
     text = pl.Series([message])
     for format_, p in parsing.patterns_for(program, traffic=True):
         fits = bool(text.str.contains(p.regex)[0])
         if not any(words in message for words in p.literals) and not (fits and p.role == "dismiss"):
             continue
-        if fits and p.role == "dismiss":
+        if fits and p.role == "dismiss" and not taken:
+            taken = True
             yield _row(number, shown, "dismissed", format=format_.name, pattern=p.name, written_by=p.written_by,
                        why="this kind of line says nothing about logins")  # fmt: skip
         else:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import polars as pl
 from dateutil import parser as dateparser
-from dateutil import tz as zones
 
 from smtplogs import parsing, sources, stamps, stitching, tally
+from smtplogs._spans import zone
 from smtplogs.errors import NothingToRead, UnknownName
 from smtplogs.logformats import ALL
 from smtplogs.schema import COVERAGE, EVENTS, as_table, dtypes
@@ -164,7 +164,7 @@ def moment(given: Moment | None, *, tz: str | None) -> dt.datetime | None:
     Raises
     ------
     ValueError
-        If dateutil does not understand it.
+        If dateutil does not understand it, or there is no such zone.
     """
     if given is None:
         return None
@@ -178,7 +178,7 @@ def moment(given: Moment | None, *, tz: str | None) -> dt.datetime | None:
     if not isinstance(given, dt.datetime):
         given = dt.datetime(given.year, given.month, given.day)  # noqa: DTZ001
     if given.tzinfo is None:
-        given = given.replace(tzinfo=zones.gettz(tz) if tz else dt.UTC)
+        given = given.replace(tzinfo=zone(tz) if tz else dt.UTC)
     return given.astimezone(dt.UTC)
 
 
@@ -398,7 +398,7 @@ def load(
     Raises
     ------
     NothingToRead
-        If there is no such file.
+        If there is no such file, or one that holds other things.
     """
     given = [dataset] if isinstance(dataset, str | PathLike) else list(dataset)
     places = [Path(d) / "**" / "*.parquet" if Path(d).is_dir() else Path(d) for d in given]
@@ -407,6 +407,8 @@ def load(
         names = frame.collect_schema().names()
     except (FileNotFoundError, pl.exceptions.PolarsError) as error:
         raise NothingToRead(f"no event table in {', '.join(map(str, given))}: {error}") from error
+    if missing := [c for c in ("time", "stage", "outcome", "source") if c not in names]:
+        raise NothingToRead(f"no event table in {', '.join(map(str, given))}: it lacks the column {missing[0]!r}")
     begin, end = moment(since, tz=tz), moment(until, tz=tz)
     frame = frame.with_columns(pl.lit(None, c.dtype).alias(n) for n, c in EVENTS.items() if n not in names)
     frame = frame.map_batches(lambda f: as_table(f, EVENTS), schema=dtypes(EVENTS))

@@ -77,10 +77,10 @@ def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
         events = stacked(events, *stitch(Batch(events=mine), Carry(), final=True).events)
     if events.is_empty() and dovecot.is_empty():
         return empty(EVENTS)
-    events = _with_columns(events)
+    events = _with_columns(_plain_text(events) if events.height else empty(EVENTS))
     if dovecot.height:
         events = _paired(events, _with_columns(dovecot))
-    events = _without_doubles(_plain_text(events))
+    events = _without_doubles(events)
     filled = [c for c in events.columns if c in EVENTS and events[c].null_count() < events.height]
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
     events = events.select(filled).sort(order, nulls_last=True, maintain_order=True)

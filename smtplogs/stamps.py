@@ -120,7 +120,9 @@ def anchor(
     if year is not None:
         if not _EARLIEST.year <= year <= _LATEST.year:
             raise ValueError(f"year={year} is no year of a log; expected {_EARLIEST.year} to {_LATEST.year}")
-        return Anchor(_LATEST.replace(year=year, microsecond=0), "given by the caller", True, tz, zone_evidence)
+        # the day of slack ends with the year: a log of 1 January is of the year that was given, not of the next
+        end = _LATEST.replace(year=year, microsecond=0) - _DAY
+        return Anchor(end, "given by the caller", True, tz, zone_evidence)
     evidence = (("file name", rotation), ("gzip header", gzip_mtime), ("file time", mtime), ("the clock", now))
     for name, when in evidence:
         if when is None or not _OLDEST_EVIDENCE <= when.year <= _LATEST.year:

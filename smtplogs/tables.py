@@ -6,7 +6,9 @@ import json
 import os
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
 from rich.console import Console, RenderableType
@@ -17,64 +19,118 @@ from smtplogs._visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+ENDINGS = (".parquet", ".csv", ".ndjson", ".jsonl")
 
 MAX_ROWS = 40
 """Rows shown on a terminal; a file gets them all."""
 
-_FORMULA = r"^[=+\-@\t\r]"
+COVERAGE_SHOWN = ("source", "program", "format", "lines", "kept", "not_understood", "first_time", "note", "error")
+"""Columns of the coverage table that fit a terminal."""
+
+_WIDE = {"title": 5, "advice": 4, "meaning": 3, "first_check": 3, "fix": 3, "sample": 5, "about": 4, "raw": 5}
+"""Columns of sentences, and their share of the width."""
+
+_FORMULA = r"^[ ]*[=+\-@\t\r\n]"
 """First characters that make a spreadsheet read a cell as a formula (OWASP, CSV injection)."""
+
+_HIDDEN = r"[\p{C}\p{Z}--\x20]"
+"""Characters that `visible` may have to escape."""
+
+
+def ready(path: Path, *endings: str) -> None:
+    """Complain of a file that cannot be written, before work is done for it.
+
+    Raises
+    ------
+    ValueError
+        If the name has none of the endings.
+    OSError
+        If it is a folder, or its folder is missing or may not be written.
+    """
+    if path.suffix.lower() not in endings:
+        known = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        raise ValueError(f"cannot tell what to write from the name {path.name!r}; let it end in {known}")
+    if path.is_dir():
+        raise IsADirectoryError(21, "is a folder; give the name of a file", str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(2, "its folder does not exist", str(path))
+    if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):
+        raise PermissionError(13, "may not be written here", str(path))
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears under its name whole, or not at all."""
+    if path.exists() and not path.is_file():
+        with path.open("wb") as pipe:  # a named pipe or device is written to, never replaced
+            yield pipe
+        return
+    path = path.resolve()  # a link stays a link
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".smtplogs.")
+    place = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        mask = os.umask(0)
+        os.umask(mask)
+        place.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
+        place.replace(path)
+    except OSError as error:
+        place.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
 
 
 def write(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame whole or not at all; the ending of the name says how.
 
     Parquet keeps every dtype (enums become strings, so that files of different versions can be read together). CSV
-    joins lists with `; ` and puts a quote before what a spreadsheet would take for a formula. NDJSON keeps lists.
+    joins lists with `; `, escapes control characters, and puts a quote before what a spreadsheet would take for a
+    formula. NDJSON keeps lists and texts as they are.
 
     Raises
     ------
     ValueError
         If the ending is none of .parquet, .csv, .ndjson, .jsonl.
+    OSError
+        If the file cannot be written.
     """
-    kind = path.suffix.lower()
-    writers = {".parquet": _parquet, ".csv": _csv, ".ndjson": _ndjson, ".jsonl": _ndjson}
-    if kind not in writers:
-        raise ValueError(f"cannot tell the format of {path.name!r}; let the name end in .parquet, .csv or .ndjson")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            writers[kind](frame, file)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # noqa: PTH101 - as a plain open() would have made it
-        os.replace(name, path)  # noqa: PTH105
-    except BaseException:
-        os.unlink(name)  # noqa: PTH108
-        raise
+    ready(path, *ENDINGS)
+    with whole(path) as file:
+        {".parquet": _parquet, ".csv": _csv}.get(path.suffix.lower(), _ndjson)(frame, file)
 
 
-def _words(frame: pl.DataFrame) -> pl.DataFrame:
+def _texts(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
 
 
 def _parquet(frame: pl.DataFrame, file: Any) -> None:
-    _words(frame).write_parquet(file, compression="zstd")
+    _texts(frame).write_parquet(file, compression="zstd")
 
 
 def _ndjson(frame: pl.DataFrame, file: Any) -> None:
-    _words(frame).write_ndjson(file)
-
-
-def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame that fits into CSV: lists joined, formulas made harmless."""
-    frame = _words(frame).with_columns(pl.col(pl.List(pl.String)).list.join("; "))
-    text = pl.col(pl.String)
-    return frame.with_columns(pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep())
+    _texts(frame).write_ndjson(file)
 
 
 def _csv(frame: pl.DataFrame, file: Any) -> None:
     flat(frame).write_csv(file, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
+
+
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame that fits into CSV: lists joined, control characters shown, formulas made harmless."""
+    frame = _texts(frame).with_columns(pl.col(pl.List(pl.String)).list.join("; "))
+    text = pl.col(pl.String)
+    frame = frame.with_columns(
+        pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()
+    )
+    return frame.with_columns(
+        column.replace(odd, pl.Series([visible(t) for t in odd], dtype=pl.String))
+        for column in frame.select(pl.col(pl.String)).iter_columns()
+        if (odd := column.filter(column.str.contains(_HIDDEN).fill_null(value=False)).unique()).len()
+    )
 
 
 def show(frame: pl.DataFrame, console: Console, *columns: str) -> None:
@@ -82,12 +138,16 @@ def show(frame: pl.DataFrame, console: Console, *columns: str) -> None:
     if not console.is_terminal:
         console.file.write(flat(frame).write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.fZ"))
         return
-    chosen = [c for c in columns if c in frame.columns] or [c for c in frame.columns if not _hollow(frame[c])]
-    grid = Table(show_lines=False, header_style="bold")
+    if frame.is_empty():
+        console.print("nothing found: no rows")
+        return
+    chosen = [c for c in columns or frame.columns if c in frame.columns and not _hollow(frame[c])]
+    grid = Table(show_lines=bool(set(chosen) & set(_WIDE)), header_style="bold", expand=bool(set(chosen) & set(_WIDE)))
     for name in chosen:
-        grid.add_column(name, overflow="fold")
+        number = frame.schema[name].is_numeric()
+        grid.add_column(name, overflow="fold", ratio=_WIDE.get(name), justify="right" if number else "left")
     for row in frame.select(chosen).head(MAX_ROWS).iter_rows():
-        grid.add_row(*(Text("" if v is None else visible(_shown(v))) for v in row))
+        grid.add_row(*(Text(visible(words(v))) for v in row))
     console.print(grid)
     if frame.height > MAX_ROWS:
         console.print(f"{MAX_ROWS} of {frame.height:,} rows; -o FILE.csv writes them all")
@@ -97,29 +157,44 @@ def _hollow(column: pl.Series) -> bool:
     return column.len() > 0 and column.null_count() == column.len()
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, list):
-        return "; ".join(str(v) for v in value)
+def words(value: object) -> str:
+    """Return a cell as a person reads it: lists joined, times to the second, nothing for null."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value))
     return f"{value:%Y-%m-%d %H:%M:%S}" if hasattr(value, "strftime") else str(value)
 
 
-def explained(table: pl.DataFrame) -> list[RenderableType]:
-    """Lay out the answer of `explain`: a block per candidate."""
-    blocks: list[RenderableType] = []
-    for row in table.to_dicts():
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(style="bold", no_wrap=True)
-        grid.add_column(overflow="fold")
-        for name, value in row.items():
-            if value in (None, "", []):
-                continue
-            if name == "fields":
-                for field, text in json.loads(str(value)).items():
-                    grid.add_row(f"  {field}", Text(visible(str(text))))
+def explained(table: pl.DataFrame) -> Iterator[RenderableType]:
+    """Lay out the answer of `explain`: the text, a block per answer, and in a line what was looked at in vain."""
+    for _, rows in groupby(table.iter_rows(named=True), lambda row: (row["line_no"], row["text"])):
+        answers = list(rows)
+        yield Text(f"{answers[0]['line_no']}: {visible(answers[0]['text'], limit=2_000)}", style="dim")
+        in_vain: dict[str, list[str]] = {}
+        for row in answers:
+            if row["verdict"] == "looked at":
+                in_vain.setdefault(row["why"], []).append(f"{row['format']} {row['pattern']}")
             else:
-                grid.add_row(name.replace("_", " "), Text(visible(_shown(value))))
-        blocks += [grid, Text("")]
-    return blocks or [Text("nothing to explain: the text is empty")]
+                yield _answer(row)
+        for why, names in in_vain.items():
+            yield Text(f"looked at: {', '.join(names)}: {why}", style="dim")
+        yield Text("")
+
+
+def _answer(row: dict[str, Any]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in row.items():
+        if name in ("line_no", "text") or value in (None, "", []):
+            continue
+        if name == "fields":
+            for field, text in json.loads(value).items():
+                grid.add_row(f"  {field}", Text(visible(text, limit=2_000)))
+        else:
+            grid.add_row(name.replace("_", " "), Text(visible(words(value), limit=2_000)))
+    return grid
 
 
 @contextmanager
@@ -129,5 +204,5 @@ def progress(files: list[str]) -> Iterator[None]:
     if not console.is_terminal:
         yield
         return
-    with console.status(f"reading {visible(' '.join(files))[:60]} ..."):
+    with console.status(Text(f"reading {visible(' '.join(files), limit=60)} ...")):
         yield

@@ -115,9 +115,14 @@ def test_a_fraction_has_none_to_nine_digits_and_is_cut_at_microseconds(template:
     assert resolve(frame([template.format(fraction)]), GIVEN)[0]["time"].to_list() == [expected]
 
 
-@pytest.mark.parametrize("text", ["Dec 31 23:59:60", "2025-12-31T23:59:60+01:00", "2025-12-31 23:59:60"])
+@pytest.mark.parametrize("text", ["2025-12-31T23:59:60+01:00", "2025-12-31 23:59:60"])
 def test_second_60_is_the_next_second(text: str):
     assert read([text], GIVEN) == [("2025-12-31 23:00:00", "exact")]
+
+
+def test_second_60_without_a_year_is_the_next_second_too():
+    assert read(["Dec 31 23:59:59", "Dec 31 23:59:60"], GIVEN)[1] == ("2025-12-31 23:00:00", "exact")
+    assert read(["Jun 30 23:59:60"], GIVEN) == [("2025-06-30 22:00:00", "exact")]
 
 
 BAD = ["garbage", "", "Feb 30 01:02:03", "Nov  3 24:00:00", "Nov  3 09:05:61", "2025-13-01T00:00:00Z", "9h", "Monday 09:05",
@@ -210,6 +215,16 @@ def test_the_first_stamp_takes_the_latest_year_that_the_anchor_allows_with_a_day
     by = anchor(mtime=datetime(2025, 6, 1, 12, 0, tzinfo=UTC))
     assert read(["Jun  2 12:00:00"], by)[0][0] == "2025-06-02 12:00:00"
     assert read(["Jun  2 12:00:01"], by)[0][0] == "2024-06-02 12:00:01"
+
+
+@pytest.mark.parametrize("text", ["Jan  1 00:00:00", "Jan  1 17:42:17", "Jan  2 00:00:00", "Dec 31 23:59:59"])
+def test_a_year_that_the_caller_gives_has_no_day_of_slack_into_the_next(text: str):
+    assert read([text], anchor(year=2026, tz="UTC"))[0][0].startswith("2026-")
+
+
+def test_a_log_that_ends_on_new_years_day_began_in_the_year_before_the_given_one():
+    found, _, _ = read_file(["Dec 30 03:18:00", "Jan  1 05:09:22"], anchor(year=2026), 100)
+    assert [t for t, _ in rows(found)] == ["2025-12-30 03:18:00", "2026-01-01 05:09:22"]
 
 
 @pytest.mark.parametrize("size", [1, 2, 100])
@@ -449,7 +464,7 @@ def test_an_outer_stamp_that_is_not_exact_is_no_evidence():
 @pytest.mark.parametrize(
     ("evidence", "latest", "text"),
     [
-        ({"year": 2024}, naive("2024-12-31 23:59:59"), "given by the caller"),
+        ({"year": 2024}, naive("2024-12-30 23:59:59"), "given by the caller"),
         ({"rotation": date(2026, 6, 1)}, naive("2026-06-01 23:59:59"), "file name (2026-06-01)"),
         ({"gzip_mtime": naive("2026-06-01 04:00")}, naive("2026-06-01 04:00"), "gzip header (2026-06-01 04:00 UTC)"),
         (

@@ -196,5 +196,6 @@ def _file(row: dict[str, Any], tz: str) -> dict[str, Any]:
         "not_understood": words.number(row["not_understood"]),
         "first": words.moment(row["first_time"], tz),
         "last": words.moment(row["last_time"], tz),
+        "note": row["note"],
         "error": row["error"],
     }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STYLES = {"serious": "bold red", "warning": "yellow", "info": "cyan"}
 MOST_ERRORS = 5
+MOST_NOTES = 3
 
 
 def triage_text(
@@ -52,14 +53,18 @@ def triage_text(
     told = stories(ranked, {}, {}, tz, limit=0)
     blocks: list[RenderableType] = [_read(known, read, tz), Text()]
     if not told:
-        blocks.append(Text("No finding: nothing here meets the thresholds of the detectors."))
+        none = (
+            "nothing here meets the thresholds of the detectors" if known.n_attempts else "there was nothing to judge"
+        )
+        blocks.append(Text(f"No finding: {none}."))
     for story in told[:limit]:
         blocks += [_finding(story, tz), Text()]
     if len(told) > limit:
         blocks.append(Text(f"{words.many(len(told) - limit, 'more finding')} not shown here."))
     if not_assessable.height:
         blocks.append(Text(f"{words.many(not_assessable.height, 'question')} could not be assessed with these logs."))
-    blocks.append(Text.assemble(("Next: ", "bold"), f"smtplogs report {_sources(read)} -o postmortem.html"))
+    command = f"smtplogs report {_sources(read)} -o postmortem.html"
+    blocks.append(Text.assemble(("Next: ", "bold"), command, no_wrap=True, overflow="ignore"))  # to be copied whole
     return Group(*blocks)
 
 
@@ -76,9 +81,10 @@ def _read(known: Figures, read: Reading, tz: str) -> Table:
         say(
             "Read",
             f"{files}, {words.size(read.bytes)}, {words.many(read.lines, 'line')}; {read.kept:,} may be about logins",
+            "" if read.kept or not read.lines else "yellow",
         )
         formats = f" ({', '.join(read.formats)})" if read.formats else ""
-        say("Understood", f"{read.records + read.context + read.dismissed:,} lines{formats}")
+        say("Understood", f"{words.many(read.records + read.context + read.dismissed, 'line')}{formats}")
         if read.not_understood:
             say("", f"{words.many(read.not_understood, 'line')} that may be about logins were not understood", "yellow")
         if read.bad_stamps:
@@ -88,9 +94,9 @@ def _read(known: Figures, read: Reading, tz: str) -> Table:
     period = f"{words.period(known.first, known.last, tz)} ({tz})" if known.first else "no attempts to log in"
     say("Period", period)
     if read.year_evidence:
-        say("  year", "; ".join(read.year_evidence[:3]))
+        say("Year from", "; ".join(read.year_evidence[:3]))
     if read.zone_evidence:
-        say("  zone", "; ".join(read.zone_evidence[:3]))
+        say("Zone from", "; ".join(read.zone_evidence[:3]))
     outcomes = ", ".join(f"{known.by_outcome[o]:,} {o}" for o in OUTCOMES if known.by_outcome.get(o))
     say("AUTH", f"{words.many(known.n_attempts, 'attempt')}" + (f": {outcomes}" if outcomes else ""))
     if known.n_relay_attempts:
@@ -100,11 +106,15 @@ def _read(known: Figures, read: Reading, tz: str) -> Table:
         say("Error", f"{source}: {error}", "red")
     if len(read.errors) > MOST_ERRORS:
         say("", f"{words.many(len(read.errors) - MOST_ERRORS, 'more file')} with errors", "red")
+    for source, note in read.notes[:MOST_NOTES]:
+        say("Note", f"{source}: {note}", "dim")
+    if len(read.notes) > MOST_NOTES:
+        say("", words.many(len(read.notes) - MOST_NOTES, "more note"), "dim")
     return grid
 
 
 def _finding(story: Story, tz: str) -> Table:
-    """Tell one finding: who, from where, since when, why, what to do, how sure."""
+    """Tell one finding: who, from where, since when, why, what to do, how sure; what its title says is not repeated."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
@@ -112,19 +122,25 @@ def _finding(story: Story, tz: str) -> Table:
         Text(f"{story.number}", style="bold"),
         Text.assemble((story.severity.upper(), STYLES.get(story.severity, "")), " ", (visible(story.title), "bold")),
     )
-    sure = story.confidence + (f": {'; '.join(story.because[:3])}" if story.because else "")
+    source = story.trigger or story.source or ""
+    clock = tz == "UTC" and story.period[:16] in story.title
     told = {
-        "who": story.subject,
-        "from": story.trigger or (story.source if story.source != story.subject else None),
-        "when": f"{story.period} ({tz})",
+        "who": story.subject if story.subject not in story.title else None,
+        "from": source if source not in story.title else None,
+        "when": None if clock else f"{story.period} ({tz})",
         "why": story.cause,
         "do": story.advice,
-        "sure": sure,
+        "sure": "; ".join([story.confidence, *map(_inner, story.because[:3])]).replace("; ", ": ", 1),
     }
     for label, text in told.items():
         if text:
-            grid.add_row(label, Text(visible(text)))
+            grid.add_row(label, Text(visible(text), style="green" if label == "do" else ""))
     return grid
+
+
+def _inner(sentence: str) -> str:
+    """Return a sentence as it reads after a semicolon: "It happened" becomes "it happened", "IMAP" stays."""
+    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
 
 
 def _sources(read: Reading) -> str:

@@ -101,11 +101,11 @@ AUTH = (
         written_by=f"{_BY}, 1.0 to 2.3: auth(default) in 1.x, <session> since 2.1, conn ...: auth-worker<n>: since 2.3.11",
         samples=(
             Sample(
-                "auth: sql(admin@example.com,203.0.113.9,<6rXunFtu493AqJDi>): Password mismatch",
+                "auth: sql(admin,owner@example.com,203.0.113.9,<6rXunFtu493AqJDi>): Password mismatch",
                 wrong
                 | {
                     "passdb": "sql",
-                    "user": "admin@example.com",
+                    "user": "admin,owner@example.com",
                     "client_ip": "203.0.113.9",
                     "session": "6rXunFtu493AqJDi",
                     "detail": "Password mismatch",

@@ -1,0 +1,113 @@
+"""Write what is expected of each sample log: `python tests/rewrite_samples.py [NAME ...]`; its diff is the review.
+
+`events.csv` holds every event that is not context, or of a long log the first failing ones beside a `summary.csv` of
+all; `findings.csv` holds what `lockouts` finds. `test_samples.py` compares the same text with the files.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import smtplogs as sl
+
+SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
+
+READ: dict[str, dict[str, Any]] = {
+    "dovecot/log-path": {"year": 2026},
+    "postfix/auth-debug": {"year": 2026},
+    "postfix/lockout": {},
+    "postfix/misconfigured": {"year": 2026},
+    "postfix/new-year": {"year": 2026},
+    "postfix/outage": {"year": 2026},
+    "postfix/outbound-relay": {"year": 2026},
+    "postfix/postfix3.10-dovecot2.4": {"year": 2026},
+    "postfix/postfix3.7-dovecot2.3": {"year": 2026},
+    "postfix/quiet": {},
+}
+"""Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
+
+FEW = 200
+"""A log with more events than this is told by a summary."""
+
+HEAD = 30
+"""Failing events of such a log that are written all the same."""
+
+EVENTS = (
+    "source", "line_no", "time", "stage", "outcome", "cause", "basis", "count", "user", "client_ip",
+    "mechanism", "tls", "service", "also",
+)  # fmt: skip
+SUMMARY = ("stage", "outcome", "cause", "basis", "protocol")
+FINDINGS = (
+    "kind", "severity", "subject", "user", "client_ip", "start", "end", "n_events", "confidence", "trigger",
+    "trigger_kind", "title",
+)  # fmt: skip
+
+_PSEUDONYM = re.compile(r"(\[redacted:user\])#[0-9a-f]{8}")
+
+
+def read(name: str, *, backwards: bool = False) -> pl.DataFrame:
+    """Return the events of a sample, `backwards` with its files given in the other order."""
+    paths = sorted(sl.sample(name), reverse=backwards)
+    return sl.read(paths, **READ[name])
+
+
+def expectations(name: str) -> dict[str, str]:
+    """Return file name -> text of the tables that belong into the folder of a sample."""
+    events = read(name)
+    found = sl.lockouts(events)
+    told = told_events(events)
+    tables = {"events.csv": told, "findings.csv": found.select(FINDINGS)}
+    if told.height > FEW:
+        failing = told.filter(pl.col("outcome") != "success")
+        tables = tables | {"events.csv": failing.head(HEAD), "summary.csv": summary(events)}
+    return {file: as_csv(table) for file, table in sorted(tables.items())}
+
+
+def told_events(events: pl.DataFrame) -> pl.DataFrame:
+    """Return the events that are not context, by file and line; files by their name alone."""
+    folders = r"(?:[^:/]*/)+"
+    told = events.filter(pl.col("outcome") != "info").with_columns(
+        pl.col("source").str.replace(folders, ""),
+        pl.col("also").list.eval(pl.element().str.replace(folders, "")).list.join("; "),
+    )
+    columns = EVENTS if events["source"].n_unique() > 1 else EVENTS[1:]
+    order = ("time", "source", "line_no", "stage", "outcome", "cause")
+    return told.sort(*(pl.col(c).cast(pl.String) if c in order[3:] else pl.col(c) for c in order)).select(columns)
+
+
+def summary(events: pl.DataFrame) -> pl.DataFrame:
+    """Return a row per kind of event: how many attempts, of how many users and addresses."""
+    words = [pl.col(c).cast(pl.String) for c in SUMMARY]
+    rows = events.filter(pl.col("outcome") != "info").group_by(words)
+    return rows.agg(
+        n=pl.col("count").sum(),
+        n_users=pl.col("user").drop_nulls().n_unique(),
+        n_client_ips=pl.col("client_ip").drop_nulls().n_unique(),
+    ).sort(*SUMMARY)
+
+
+def as_csv(table: pl.DataFrame) -> str:
+    """Return CSV text with times in ISO 8601 (UTC), and without the pseudonyms that change from run to run."""
+    times = pl.selectors.datetime().dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ")
+    return _PSEUDONYM.sub(r"\1", table.with_columns(times).write_csv())
+
+
+def main() -> None:
+    """Write the tables of the named samples, or of all; take away those that no longer belong there."""
+    for name in sys.argv[1:] or READ:
+        tables = expectations(name)
+        for file in ("events.csv", "summary.csv", "findings.csv"):
+            place = SAMPLES / name / file
+            if file in tables:
+                place.write_text(tables[file], encoding="utf-8", newline="")
+            else:
+                place.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()
