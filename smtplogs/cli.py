@@ -55,6 +55,9 @@ class How:
 
 HOW = How()
 
+PIPE = "\0"
+"""Stands for a lone `-` while cyclopts, which takes that for an option, looks at the arguments."""
+
 app = App(
     name="smtplogs",
     help="Find out why SMTP logins fail: mail logs in, events, findings, charts and a postmortem out.",
@@ -147,7 +150,7 @@ def coverage(
 ) -> int:  # fmt: skip
     """Show what was read and understood, by file and program."""
     _ready(output)
-    seen = sl.coverage(files, format=format, tz=tz, year=year)
+    seen = sl.coverage(_named(files), format=format, tz=tz, year=year)
     return _give(seen, output, *tables.COVERAGE_SHOWN)
 
 
@@ -155,12 +158,12 @@ def coverage(
 def explain(
     text: Annotated[
         str | None,
-        Parameter(allow_leading_hyphen=True, help="Log lines or a server's reply; - or nothing: standard input."),
+        Parameter(help="Log lines or a server's reply; - or nothing: standard input."),
     ] = None,
     /,
 ) -> int:
     """Explain a log line or a reply: what it means, what to do."""
-    table = sl.explain(_piped() if text in (None, "-") else os.fsencode(text or "").decode("utf-8", "replace"))
+    table = sl.explain(_piped() if text in (None, PIPE) else os.fsencode(text or "").decode("utf-8", "replace"))
     if table.is_empty():
         raise ValueError("nothing to explain: the text is empty")
     console = _console()
@@ -310,10 +313,16 @@ for _function in DETECTORS:
 
 def _tables(files: list[str], how: How) -> Tables:
     """Return the three tables of logs, or the events that `read -o` wrote."""
+    files = _named(files)
     with tables.progress(files):
         if all(Path(f).suffix == ".parquet" for f in files):
             return Tables(sl.load(files, since=how.since, until=how.until, tz=how.tz).collect(), None, None)
         return Tables(*sl.read(files, **asdict(how), full=True))
+
+
+def _named(files: list[str]) -> list[str]:
+    """Return the files as the library names them."""
+    return ["-" if name == PIPE else name for name in files]
 
 
 def _ready(output: Path | None) -> None:
@@ -361,8 +370,9 @@ def main(arguments: list[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no mistake
     try:
+        given = sys.argv[1:] if arguments is None else arguments
         code = app(
-            arguments,
+            [PIPE if word == "-" else word for word in given],
             console=_console(),
             exit_on_error=False,
             print_error=False,

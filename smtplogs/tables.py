@@ -172,11 +172,11 @@ def explained(table: pl.DataFrame) -> Iterator[RenderableType]:
         answers = list(rows)
         yield Text(f"{answers[0]['line_no']}: {visible(answers[0]['text'], limit=2_000)}", style="dim")
         in_vain: dict[str, list[str]] = {}
-        for row in answers:
+        for i, row in enumerate(answers):
             if row["verdict"] == "looked at":
                 in_vain.setdefault(row["why"], []).append(f"{row['format']} {row['pattern']}")
             else:
-                yield _answer(row)
+                yield from (Text(""), _answer(row)) if i else (_answer(row),)
         for why, names in in_vain.items():
             yield Text(f"looked at: {', '.join(names)}: {why}", style="dim")
         yield Text("")

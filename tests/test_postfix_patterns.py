@@ -94,10 +94,7 @@ def test_a_mechanism_that_looks_like_the_end_of_a_peer_stays_a_mechanism() -> No
 @pytest.mark.parametrize(
     "line",
     [
-        "connect from {}",
         "disconnect from {} ehlo=1 auth=0/1 commands=1/2",
-        "Trusted TLS connection established from {}: TLSv1.2 with cipher X (128/128 bits)",
-        "Untrusted TLS connection established from {} to mail.example.com: TLSv1.2 with cipher X (128/128 bits)",
         "warning: {}: SASL PLAIN authentication failed: generic failure",
         "warning: {}: SASL PLAIN authentication aborted",
         "4AA091855DA0: client={}, sasl_method=PLAIN, sasl_username=ann",
@@ -110,6 +107,19 @@ def test_every_peer_in_every_place(line: str, peer: str, name: str, address: str
     _, groups = take(line.format(peer))
 
     assert (groups["client_name"], groups["client_ip"], groups.get("client_port")) == (name, address, port)
+
+
+@pytest.mark.parametrize(
+    "peer",
+    ["unknown[unknown]", "HOSTNAME[203.0.113.9]:55729", "localhost[::1]:49452", "pc_7.example.net[2001:db8::7]"],
+)
+def test_the_frame_of_a_session_is_seen_whoever_the_peer_is(peer: str) -> None:
+    assert take(f"connect from {peer}")[0] == "connect"
+    for line in (
+        f"Trusted TLS connection established from {peer}: TLSv1.2 with cipher X (128/128 bits)",
+        f"Untrusted TLS connection established from {peer} to mail.example.com: TLSv1.2 with cipher X (128/128 bits)",
+    ):
+        assert take(line) == ("tls_established", {"tls": "TLSv1.2", "cipher": "X"})
 
 
 @pytest.mark.parametrize(

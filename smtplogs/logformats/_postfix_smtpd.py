@@ -44,7 +44,7 @@ SESSION = (
         "connect",
         program="smtpd",
         literal="connect from ",
-        regex=rf"^connect from {PEER}$",
+        regex=r"^connect from [^\[\] ]*\[(?P<client_ip>[^\] ]*)\](?::[0-9]+)?$",
         sets=context(stage="connect"),
         role="context",
         hot=True,
@@ -54,7 +54,7 @@ SESSION = (
             Sample("connect from unknown[::ffff:203.0.113.9]", context(stage="connect", client_ip="203.0.113.9")),
             Sample(
                 "connect from pc.example.net[203.0.113.9]:51234",
-                context(stage="connect", client_name="pc.example.net", client_ip="203.0.113.9", client_port=51234),
+                context(stage="connect", client_ip="203.0.113.9"),
             ),
         ),
         not_these=("disconnect from unknown[203.0.113.9]", "CONNECT from [203.0.113.9]:4711 to [192.0.2.25]:25"),
