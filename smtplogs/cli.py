@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import polars as pl
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 from rich.console import Console
 
 import smtplogs as sl
@@ -27,7 +28,6 @@ from smtplogs.errors import SmtplogsError
 Files = Annotated[
     list[str],
     Parameter(
-        allow_leading_hyphen=True,
         help="Logs: files, folders, globs, archives, - for standard input; or what `read -o` wrote.",
     ),
 ]
@@ -369,6 +369,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command; exit 0 (clean), 1 (findings, with --check) or 2 (a mistake, or nothing readable)."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no mistake
+    if hasattr(signal, "siginterrupt"):
+        signal.siginterrupt(signal.SIGINT, True)  # the handler of Polars lets a read of a silent pipe go on  # noqa: FBT003
     try:
         given = sys.argv[1:] if arguments is None else arguments
         code = app(
@@ -383,6 +385,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = 0  # the reader of a pipe went away (`| head`)
     except KeyboardInterrupt:
         code = _complain("interrupted")
+    except UnusedCliTokensError as error:
+        code = _complain(f"too much on the line: {' '.join(error.unused_tokens)}; name all files in one place")
     except CycloptsError as error:
         code = _complain(str(error).strip() or type(error).__name__)
     except pl.exceptions.PolarsError as error:

@@ -283,7 +283,7 @@ def _take_hot(
         format_, p, regex = hot[i]
         tried = group.with_columns(pl.col("line").str.extract_groups(regex).alias("_groups")).unnest("_groups")
         keys = _keys(tried, format_, p)
-        hit = tried["key"].is_in(keys["key"]).fill_null(False)
+        hit = tried["key"].is_in(keys["key"].implode()).fill_null(False)
         if not hit.all():
             rest.append(group.filter(~hit))
             tried = tried.filter(hit)

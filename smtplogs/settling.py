@@ -120,7 +120,7 @@ def _paired(events: pl.DataFrame, dovecot: pl.DataFrame) -> pl.DataFrame:
         events, rest = _matched(events, _attempts(without, "host", "client_ip", "user"))
         own.append(_without_postfix(rest, events))
     frames = [f for f in (events, *own) if f.height]
-    events = pl.concat(frames, how="diagonal_relaxed") if frames else _with_columns(pl.DataFrame())
+    events = pl.concat(frames, how="diagonal_relaxed") if frames else _with_columns(empty(EVENTS))
     return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
 
 
@@ -155,8 +155,8 @@ def _attempts(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
 
 def _first_seen(lines: pl.DataFrame) -> pl.Expr:
     """Rank of a database by its first line in the logs: the order in which Dovecot asks them."""
-    first = lines.group_by(pl.col("passdb").fill_null("")).agg(pl.struct("time", "line_no").min().alias("first"))
-    order = first.sort("first", "passdb")["passdb"]
+    asked = lines.select("time", "line_no", pl.col("passdb").fill_null("")).sort("time", "line_no", "passdb")
+    order = asked["passdb"].unique(maintain_order=True)
     if order.len() < 2:
         return pl.lit(0)
     return pl.col("passdb").fill_null("").replace_strict(order, pl.int_range(order.len(), eager=True), default=0)
@@ -321,7 +321,7 @@ def _asked(events: pl.DataFrame, debug: pl.DataFrame) -> pl.DataFrame:
     if events.is_empty() or good.is_empty():
         return events
     said = good.select("time", pid="peer_pid", _user="user", _ref=reference()).drop_nulls("pid").sort("time")
-    events = events.sort("time").join_asof(
+    events = events.sort("time", maintain_order=True).join_asof(
         said, on="time", by="pid", strategy="backward", tolerance="10m", check_sortedness=False
     )
     nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")

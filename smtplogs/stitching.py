@@ -255,10 +255,10 @@ def _events(mine: Batch, spine: pl.DataFrame, sessions: pl.DataFrame) -> list[pl
     kept = _with_names(kept).with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
     last = _last_rows(mine, kept)
     rows = _line_events(mine.events, spine, kept)
-    events = stacked(rows, *_logins(last, rows, kept), *_silent(last, kept), _info(last, kept.filter("told")))
+    events = stacked(*_logins(last, rows, kept), rows, *_silent(last, kept), _info(last, kept.filter("told")))
     used = [c for c in events.columns if c in EVENTS or c in ("plain", "starttls")]
     # sorted here, in small pieces, the whole is nearly sorted later
-    return [events.select(used).sort("time", "line_no", nulls_last=True)] if events.height else []
+    return [events.select(used).sort("time", "line_no", nulls_last=True, maintain_order=True)] if events.height else []
 
 
 def _line_events(wide: pl.DataFrame, spine: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
@@ -275,6 +275,8 @@ def _line_events(wide: pl.DataFrame, spine: pl.DataFrame, kept: pl.DataFrame) ->
     )
     own = kept.select("sid", "session", "plain", "starttls", _session_helo="helo")
     known = known.join(own, on="sid", how="inner").sort("idx")
+    if known.is_empty():
+        return wide.clear()
     rows = wide[known["idx"]] if known.height < wide.height else wide
     some = {c: pl.when(pl.col(f"_{c}") != "").then(pl.col(f"_{c}")) for c in ("tls", "cipher", "helo")}
     known = known.select(

@@ -140,4 +140,4 @@ def ahead(pieces: Pieces, depth: int) -> Pieces:
     finally:
         stopped.set()
         room.release()
-        thread.join()
+        thread.join(1)  # not for ever: it may wait for a pipe that stays silent

@@ -42,13 +42,15 @@ NOT_LOGS = frozenset(
         ".sqlite",
         ".svg",
         ".toml",
+        ".tsv",
         ".xlsx",
     }
 )
 """Suffixes left out of folders and archives. Not `.json`: journald and docker write that. A file named is read."""
 
-NOT_LOG_NAMES = frozenset({"btmp", "faillog", "lastlog", "tallylog", "wtmp"})
-"""Binary account files of /var/log; lastlog and faillog may claim to be hundreds of gigabytes."""
+NOT_LOG_NAMES = frozenset({"btmp", "faillog", "lastlog", "tallylog", "truth.json", "wtmp"})
+"""Binary account files of /var/log (lastlog and faillog may claim to be hundreds of gigabytes), and what the sample logs
+were made to show."""
 
 _FOREIGN = {
     b"LPKSHHRH": "a binary journal: write it out with `journalctl --file=... -o json` first",
