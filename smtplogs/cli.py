@@ -370,7 +370,7 @@ def main(arguments: list[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no mistake
     if hasattr(signal, "siginterrupt"):
-        signal.siginterrupt(signal.SIGINT, True)  # the handler of Polars lets a read of a silent pipe go on  # noqa: FBT003
+        signal.siginterrupt(signal.SIGINT, True)  # the handler of Polars lets a read of a silent pipe go on
     try:
         given = sys.argv[1:] if arguments is None else arguments
         code = app(
@@ -386,13 +386,15 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = _complain("interrupted")
     except UnusedCliTokensError as error:
-        code = _complain(f"too much on the line: {' '.join(error.unused_tokens)}; name all files in one place")
+        code = _complain(f"too much on the line: {' '.join(error.unused_tokens or [])}; name all files in one place")
     except CycloptsError as error:
         code = _complain(str(error).strip() or type(error).__name__)
     except pl.exceptions.PolarsError as error:
         code = _complain(str(error).partition("\n")[0])
     except OSError as error:
-        code = _complain(f"{visible(error.filename)}: {error.strerror}" if error.filename else str(error))
+        code = _complain(
+            f"{visible(error.filename)}: {error.strerror}" if error.filename else error.strerror or str(error)
+        )
     except (SmtplogsError, ValueError) as error:
         code = _complain(str(error))
     except Exception as error:

@@ -125,12 +125,12 @@ def _paired(events: pl.DataFrame, dovecot: pl.DataFrame) -> pl.DataFrame:
 
 
 def _attempts(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """One row per attempt: databases asked in turn (within 3 s) are one story, told by its most telling line."""
+    """One row per attempt: databases asked in turn (within 2 s, PAM's delay) are one story, told by its most telling line."""
     who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
     lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_first_seen(lines))
     lines = lines.sort("_who", "time", "line_no", nulls_last=True)
     same = pl.col("_who") == pl.col("_who").shift()
-    near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=3)
+    near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=2)
     goes_on = lines.select(
         (same & near & (pl.col("_rank") > pl.col("_rank").shift())).fill_null(value=False)
     ).to_series()
@@ -173,7 +173,13 @@ def _login_attempts(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataF
     said = (
         lines.sort("time")
         .group_by("session", maintain_order=True)
-        .agg(pl.col("cause").cast(pl.String).last().alias("_cause"), reference().alias("_refs"))
+        .agg(
+            pl.col("cause").cast(pl.String).last().alias("_cause"),
+            pl.concat_list(pl.col("also").fill_null([]), pl.concat_list(reference()))
+            .list.explode()
+            .sort()
+            .alias("_refs"),
+        )
     )
     logins = logins.join(said, on="session", how="left", maintain_order="left")
     told = pl.col("_cause").is_not_null() & (pl.col("outcome") != "success") & (pl.col("basis") == "assumed")
@@ -221,7 +227,9 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame
     }
     left, right = keyed["_event"], keyed["_attempt"]
     pairs = []
-    for by, within, strategy, which in (
+    # a refusal waits for a second or two: the line in the second of the failure belongs to the attempt after it
+    for by, within, strategy, which, *ago in (
+        (["ip", "name"], "4s", "backward", ~pl.col("lost"), "1s"),
         (["ip", "name"], PAIR_BEFORE, "backward", ~pl.col("lost")),
         (["ip"], PAIR_BEFORE, "backward", (pl.col("name") == "") & ~pl.col("lost")),
         # the two print control characters differently, and one of them may hide what the other shows
@@ -229,7 +237,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame
         # Postfix prints no name there that could be trusted, and the line of its own attempt may come too late
         (["ip"], LOST_WITHIN, "nearest", pl.col("lost")),
     ):
-        found, left, right = _one_to_one(left, right, by, within, strategy, which)
+        found, left, right = _one_to_one(left, right, by, within, strategy, which, *ago)
         pairs.append(found)
     links = pl.concat(pairs)
     if links.is_empty():
@@ -267,7 +275,13 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame
 
 
 def _one_to_one(
-    left: pl.DataFrame, right: pl.DataFrame, by: list[str], within: str, strategy: str, which: pl.Expr
+    left: pl.DataFrame,
+    right: pl.DataFrame,
+    by: list[str],
+    within: str,
+    strategy: str,
+    which: pl.Expr,
+    ago: str = "0s",
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Pair rows of one key nearest in time; each row once. Return pairs and what is left on both sides."""
     found = [pl.DataFrame(schema={"_event": pl.UInt32, "_attempt": pl.UInt32})]
@@ -275,14 +289,18 @@ def _one_to_one(
         wanted = left.filter(which)
         if wanted.is_empty() or right.is_empty():
             break
-        joined = wanted.join_asof(
-            right.select("_attempt", "time", *by, _then=pl.col("time")),
-            on="time",
-            by=by,
-            strategy=strategy,  # type: ignore[arg-type]
-            tolerance=within,
-            check_sortedness=False,
-        ).filter(pl.col("_attempt").is_not_null())
+        joined = (
+            wanted.with_columns(pl.col("time").dt.offset_by(f"-{ago}"))
+            .join_asof(
+                right.select("_attempt", "time", *by, _then=pl.col("time")),
+                on="time",
+                by=by,
+                strategy=strategy,  # type: ignore[arg-type]
+                tolerance=within,
+                check_sortedness=False,
+            )
+            .filter(pl.col("_attempt").is_not_null())
+        )
         if joined.is_empty():
             break
         near = (pl.col("time") - pl.col("_then")).abs()

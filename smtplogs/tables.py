@@ -76,9 +76,10 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         os.umask(mask)
         place.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
         place.replace(path)
-    except OSError as error:
+    except (OSError, pl.exceptions.PolarsError) as error:
         place.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise OSError(getattr(error, "errno", None), why, str(path)) from error
     except BaseException:
         place.unlink(missing_ok=True)
         raise
