@@ -239,9 +239,9 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally) -> Batch:
         parts += _take_slowly(rest, chosen, tally)
     batch = Batch()
     if context:
-        batch.frame = normalised(pl.concat(context, how="diagonal_relaxed"), bare=True)
+        batch.frame = normalised(pl.concat(context, how="diagonal_relaxed", rechunk=True), bare=True)
     if parts:
-        wide = replies.classify(normalised(pl.concat(parts, how="diagonal_relaxed")))
+        wide = replies.classify(normalised(pl.concat(parts, how="diagonal_relaxed", rechunk=True)))
         batch.events = redacting.without_typed_passwords(wide, _unproven())
     return batch
 

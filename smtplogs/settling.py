@@ -11,7 +11,7 @@ import polars as pl
 from smtplogs.parsing import Batch
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, as_table, empty
-from smtplogs.stitching import Carry, patched, reference, stacked, stitch
+from smtplogs.stitching import Carry, finished, patched, reference, stacked, stitch
 
 PAIR_BEFORE = "5s"
 """Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
@@ -119,8 +119,8 @@ def _paired(events: pl.DataFrame, dovecot: pl.DataFrame) -> pl.DataFrame:
     if without.height:
         events, rest = _matched(events, _attempts(without, "host", "client_ip", "user"))
         own.append(_without_postfix(rest, events))
-    frames = [f for f in (events, *own) if f.height]
-    events = pl.concat(frames, how="diagonal_relaxed") if frames else _with_columns(empty(EVENTS))
+    own = [finished(f) for f in own if f.height]
+    events = pl.concat([finished(events), *own], how="vertical", rechunk=True)
     return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
 
 
