@@ -71,7 +71,9 @@ def test_dovecot_says_why(tmp_path: Path, said: str, outcome: str, cause: str) -
 @pytest.mark.parametrize(("clock", "cause"), [("10:00:00", "unknown_user"), ("09:59:59", "bad_credentials")])
 def test_dovecots_line_is_at_most_five_seconds_older(tmp_path: Path, clock: str, cause: str) -> None:
     """Beyond that it is another attempt, of which Postfix says nothing."""
-    lines = sorted([dovecot(clock, f"auth: passwd-file(alice,{IP}): unknown user"), *failing("10:00:05")], key=lambda t: t[:20])
+    lines = sorted(
+        [dovecot(clock, f"auth: passwd-file(alice,{IP}): unknown user"), *failing("10:00:05")], key=lambda t: t[:20]
+    )
 
     assert told(read(tmp_path, *lines).filter(format="postfix"), "cause") == [cause]
 
@@ -91,7 +93,9 @@ def test_dovecots_word_on_another_user_or_address_is_left_alone(tmp_path: Path) 
 def test_what_the_line_itself_proves_is_not_refined(tmp_path: Path) -> None:
     """Cyrus, and reasons of the site: Dovecot is not asked again."""
     proven = FAILED.replace("(reason unavailable)", "authentication failure")
-    events = read(tmp_path, dovecot("10:00:03", f"auth: passwd-file(alice,{IP}): unknown user"), *failing("10:00:05", proven))
+    events = read(
+        tmp_path, dovecot("10:00:03", f"auth: passwd-file(alice,{IP}): unknown user"), *failing("10:00:05", proven)
+    )
 
     assert told(events, "cause", "basis", "format") == [("bad_credentials", "line", "postfix")]
 
@@ -124,7 +128,9 @@ def test_many_failures_of_one_address_each_get_their_own_line(tmp_path: Path) ->
 
 def test_the_name_comes_from_dovecot_where_postfix_is_too_old_to_print_it(tmp_path: Path) -> None:
     old = FAILED.removesuffix(", sasl_username=alice").replace("(reason unavailable)", "UGFzc3dvcmQ6")
-    events = read(tmp_path, dovecot("10:00:03", f"auth: passwd-file(alice,{IP}): unknown user"), *failing("10:00:05", old))
+    events = read(
+        tmp_path, dovecot("10:00:03", f"auth: passwd-file(alice,{IP}): unknown user"), *failing("10:00:05", old)
+    )
 
     assert told(events, "user", "cause", "basis") == [("alice", "unknown_user", "context")]
 
@@ -137,7 +143,9 @@ def test_several_databases_are_one_attempt_and_the_most_telling_one_speaks(tmp_p
     ]
     with_postfix = read(tmp_path, *said, *failing("10:00:05"))
 
-    assert told(with_postfix, "outcome", "cause", "format", "count") == [("deferred", "backend_unavailable", "postfix", 1)]
+    assert told(with_postfix, "outcome", "cause", "format", "count") == [
+        ("deferred", "backend_unavailable", "postfix", 1)
+    ]
     assert sorted(with_postfix.filter(stage="auth")["also"][0]) == [f"{tmp_path}/mail.log:{n}" for n in (2, 3)]
     alone = read(tmp_path, *said)
     assert told(alone, "outcome", "cause", "format", "count", "line_no") == [
@@ -155,14 +163,20 @@ def test_a_deny_databases_unknown_user_before_a_good_smtp_login_is_no_failure(tm
         *good("10:00:00"),
     )
 
-    assert told(events, "stage", "outcome", "format") == [("auth", "success", "postfix"), ("mail", "success", "postfix")]
+    assert told(events, "stage", "outcome", "format") == [
+        ("auth", "success", "postfix"),
+        ("mail", "success", "postfix"),
+    ]
 
 
 def test_a_deny_databases_unknown_user_before_a_good_imap_login_is_no_failure(tmp_path: Path) -> None:
     events = read(
         tmp_path,
         dovecot("10:00:00", f"auth: passwd-file(carol,{IP},<s1>): unknown user - trying the next passdb"),
-        dovecot("10:00:00", f"imap-login: Login: user=<carol>, method=PLAIN, rip={IP}, lip=192.0.2.25, mpid=2, TLS, session=<s1>"),
+        dovecot(
+            "10:00:00",
+            f"imap-login: Login: user=<carol>, method=PLAIN, rip={IP}, lip=192.0.2.25, mpid=2, TLS, session=<s1>",
+        ),
     )
 
     assert told(events, "outcome", "protocol", "user") == [("success", "imap", "carol")]
@@ -172,7 +186,10 @@ def test_a_failure_long_before_the_login_of_the_same_imap_session_is_one(tmp_pat
     events = read(
         tmp_path,
         dovecot("10:00:00", f"auth: passwd-file(carol,{IP},<s1>): Password mismatch"),
-        dovecot("10:00:09", f"imap-login: Login: user=<carol>, method=PLAIN, rip={IP}, lip=192.0.2.25, mpid=2, TLS, session=<s1>"),
+        dovecot(
+            "10:00:09",
+            f"imap-login: Login: user=<carol>, method=PLAIN, rip={IP}, lip=192.0.2.25, mpid=2, TLS, session=<s1>",
+        ),
     )
 
     assert told(events, "outcome", "cause") == [("failure", "bad_credentials"), ("success", "success")]
@@ -188,9 +205,10 @@ def test_dovecot_alone_gives_attempts(tmp_path: Path) -> None:
         dovecot("10:00:09", f"auth: passwd-file(alice,{IP}): Password mismatch"),
     )
 
-    assert told(events, *WHAT, "user", "client_ip", "protocol", "side") == [
-        ("auth", "failure", "bad_credentials", "line", 1, "alice", IP, "smtp", "server")
-    ] * 2
+    assert (
+        told(events, *WHAT, "user", "client_ip", "protocol", "side")
+        == [("auth", "failure", "bad_credentials", "line", 1, "alice", IP, "smtp", "server")] * 2
+    )
 
 
 def test_the_sum_of_a_login_process_counts_and_its_lines_say_why(tmp_path: Path) -> None:
@@ -199,7 +217,10 @@ def test_the_sum_of_a_login_process_counts_and_its_lines_say_why(tmp_path: Path)
         dovecot("10:00:01", f"auth: passwd-file(bob,{IP},<s1>): unknown user"),
         dovecot("10:00:11", f"auth: passwd-file(bob,{IP},<s1>): unknown user"),
         dovecot("10:00:21", f"auth: passwd-file(bob,{IP},<s1>): unknown user"),
-        dovecot("10:00:30", f"imap-login: Disconnected (auth failed, 3 attempts in 25 secs): user=<bob>, method=PLAIN, rip={IP}, lip=192.0.2.25, TLS, session=<s1>"),
+        dovecot(
+            "10:00:30",
+            f"imap-login: Disconnected (auth failed, 3 attempts in 25 secs): user=<bob>, method=PLAIN, rip={IP}, lip=192.0.2.25, TLS, session=<s1>",
+        ),
     )
 
     assert told(events, *WHAT, "protocol") == [("auth", "failure", "unknown_user", "context", 3, "imap")]
@@ -210,7 +231,10 @@ def test_the_sum_of_another_session_does_not_swallow_attempts(tmp_path: Path) ->
     events = read(
         tmp_path,
         dovecot("10:00:01", f"auth: passwd-file(bob,{IP},<s2>): unknown user"),
-        dovecot("10:00:30", f"imap-login: Disconnected (auth failed, 1 attempts in 25 secs): user=<bob>, method=PLAIN, rip={IP}, lip=192.0.2.25, TLS, session=<s1>"),
+        dovecot(
+            "10:00:30",
+            f"imap-login: Disconnected (auth failed, 1 attempts in 25 secs): user=<bob>, method=PLAIN, rip={IP}, lip=192.0.2.25, TLS, session=<s1>",
+        ),
     )
 
     assert told(events, "count", "cause", "basis") == [(1, "unknown_user", "line"), (1, "bad_credentials", "assumed")]
@@ -219,24 +243,42 @@ def test_the_sum_of_another_session_does_not_swallow_attempts(tmp_path: Path) ->
 @pytest.mark.parametrize("clock", ["10:00:03", "10:00:04"])
 def test_a_pam_line_counts_only_where_nothing_else_tells_of_the_attempt(tmp_path: Path, clock: str) -> None:
     def pam(user: str) -> str:
-        return line(clock, f"pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={user} rhost={IP} ", "auth")
+        return line(
+            clock,
+            f"pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={user} rhost={IP} ",
+            "auth",
+        )
 
     beside_postfix = read(tmp_path, pam("alice"), *failing("10:00:05"))
     assert told(beside_postfix, "format") == ["postfix"]
 
-    beside_dovecot = read(tmp_path, pam("alice"), dovecot(clock, f"auth: pam(alice,{IP}): pam_authenticate() failed: Authentication failure (Password mismatch?)"))
+    beside_dovecot = read(
+        tmp_path,
+        pam("alice"),
+        dovecot(
+            clock, f"auth: pam(alice,{IP}): pam_authenticate() failed: Authentication failure (Password mismatch?)"
+        ),
+    )
     assert told(beside_dovecot, "format") == ["dovecot"]
 
     alone = read(tmp_path, pam("alice"))
-    assert told(alone, *WHAT, "user", "client_ip", "format") == [("auth", "failure", "bad_credentials", "assumed", 1, "alice", IP, "pam")]
+    assert told(alone, *WHAT, "user", "client_ip", "format") == [
+        ("auth", "failure", "bad_credentials", "assumed", 1, "alice", IP, "pam")
+    ]
 
 
 def test_auth_debug_names_a_login_without_mail(tmp_path: Path) -> None:
     events = read(
         tmp_path,
         postfix("10:00:00", f"connect from {PEER}"),
-        dovecot("10:00:01", "auth: Debug: conn unix:auth (pid=10,uid=100) [2]: client passdb out: OK#0112#011user=alice@example.com"),
-        dovecot("10:00:01", "auth: Debug: conn unix:auth (pid=77,uid=100) [3]: client passdb out: OK#0112#011user=bob@example.com"),
+        dovecot(
+            "10:00:01",
+            "auth: Debug: conn unix:auth (pid=10,uid=100) [2]: client passdb out: OK#0112#011user=alice@example.com",
+        ),
+        dovecot(
+            "10:00:01",
+            "auth: Debug: conn unix:auth (pid=77,uid=100) [3]: client passdb out: OK#0112#011user=bob@example.com",
+        ),
         postfix("10:00:04", f"disconnect from {PEER} ehlo=1 auth=1 quit=1 commands=3"),
     )
 
@@ -279,7 +321,11 @@ def test_a_lost_answer_after_failures_is_a_penalty_while_others_succeed(
 
 
 def test_failures_of_another_address_are_no_reason_for_a_penalty(tmp_path: Path) -> None:
-    other = [text.replace(IP, "203.0.113.10").replace("smtpd[10]", "smtpd[11]") for c in ("10:00:10", "10:00:20") for text in failing(c)]
+    other = [
+        text.replace(IP, "203.0.113.10").replace("smtpd[10]", "smtpd[11]")
+        for c in ("10:00:10", "10:00:20")
+        for text in failing(c)
+    ]
     events = read(tmp_path, *other, *failing("10:00:30", LOST), *good("10:01:00"))
 
     assert told(events.filter(client_ip=IP), "cause") == ["unknown"]
@@ -294,9 +340,16 @@ def test_failures_of_another_address_are_no_reason_for_a_penalty(tmp_path: Path)
         ("10:00:29", "mx2", "unknown"),  # another host's backend
     ],
 )
-def test_a_lost_answer_near_an_error_of_the_backend_is_the_backends(tmp_path: Path, clock: str, host: str, cause: str) -> None:
+def test_a_lost_answer_near_an_error_of_the_backend_is_the_backends(
+    tmp_path: Path, clock: str, host: str, cause: str
+) -> None:
     error = dovecot(clock, "auth: Fatal: master: service(auth): child 123 killed with signal 9", host=host)
-    broken = line(clock, "warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused", "postfix/smtpd[30]", host=host)
+    broken = line(
+        clock,
+        "warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused",
+        "postfix/smtpd[30]",
+        host=host,
+    )
     del error
     events = read(tmp_path, broken, *failing("10:00:30", LOST))
 
@@ -320,7 +373,9 @@ def test_dovecots_own_error_about_the_user_explains_a_lost_answer(tmp_path: Path
 
 def test_a_lost_answer_takes_no_verdict_from_dovecots_refusal(tmp_path: Path) -> None:
     """The password was wrong, but the client was told to try later."""
-    events = read(tmp_path, *failing("10:00:30", LOST), dovecot("10:00:36", f"auth: passwd-file(alice,{IP}): Password mismatch"))
+    events = read(
+        tmp_path, *failing("10:00:30", LOST), dovecot("10:00:36", f"auth: passwd-file(alice,{IP}): Password mismatch")
+    )
 
     assert told(events, "outcome", "cause", "user", "also") == [
         ("deferred", "unknown", "alice", [f"{tmp_path}/mail.log:4"])
@@ -352,7 +407,10 @@ def test_identical_lines_of_two_logs_of_a_host_count_as_often_as_in_the_fuller_o
 
 def test_equal_lines_of_two_hosts_are_two_attempts(tmp_path: Path) -> None:
     a = write(tmp_path / "a.log", postfix("10:00:05", FAILED), postfix("10:00:07", FAILED))
-    b = write(tmp_path / "b.log", *(t.replace("mx1", "mx2") for t in (postfix("10:00:05", FAILED), postfix("10:00:07", FAILED))))
+    b = write(
+        tmp_path / "b.log",
+        *(t.replace("mx1", "mx2") for t in (postfix("10:00:05", FAILED), postfix("10:00:07", FAILED))),
+    )
 
     assert sorted(told(reading.read([a, b]), "host")) == ["mx1", "mx1", "mx2", "mx2"]
 

@@ -31,7 +31,9 @@ def test_a_failure_knows_tls_cipher_service_port_helo_and_session(tmp_path: Path
             f"NOQUEUE: reject: RCPT from {peer}: 554 5.7.1 <a@example.org>: Relay access denied; "
             "from=<b@example.com> to=<a@example.org> proto=ESMTP helo=<laptop.example.net>",
         ),
-        submission("10:00:04", f"disconnect from {peer} ehlo=2 starttls=1 auth=0/1 mail=1 rcpt=0/1 quit=1 commands=6/8"),
+        submission(
+            "10:00:04", f"disconnect from {peer} ehlo=2 starttls=1 auth=0/1 mail=1 rcpt=0/1 quit=1 commands=6/8"
+        ),
     )
 
     columns = ("tls", "cipher", "service", "client_port", "client_ip", "client_name", "helo", "session", "host", "pid")
@@ -458,7 +460,9 @@ def test_a_dead_backend_and_the_failure_after_it_are_one_attempt(tmp_path: Path)
         submission("10:00:03", f"disconnect from {PEER} ehlo=1 auth=0/1 commands=1/2"),
     )
 
-    assert told(events, *WHAT, "user", "line_no") == [("auth", "deferred", "backend_unavailable", "context", 1, "alice", 3)]
+    assert told(events, *WHAT, "user", "line_no") == [
+        ("auth", "deferred", "backend_unavailable", "context", 1, "alice", 3)
+    ]
     assert events.filter(stage="auth")["also"].to_list() == [[f"{tmp_path}/mail.log:2"]]
 
 
