@@ -100,7 +100,7 @@ def triage(files: Files, /, *, how: How = HOW, check: Check = False) -> int:
 def read(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
     """Read logs into the event table; write or show it."""
     _ready(output)
-    return _give(_tables(files, how).events, output)
+    return _give(_tables(files, how).events, output, "time", "stage", "outcome", "cause", "user", "client_ip")
 
 
 @app.command
@@ -141,7 +141,7 @@ def evidence(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
     _ready(output)
     given = _tables(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
-    return _give(sl.evidence(found, given.events), output)
+    return _give(sl.evidence(found, given.events), output, "finding_id", "source", "line_no", "raw")
 
 
 @app.command
@@ -300,7 +300,7 @@ def _documented(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
 
 for _function, *_shown in (
     (sl.causes, "cause", "outcome", "meaning", "first_check", "fix"),
-    (sl.columns, "table", "column", "dtype", "unit", "meaning"),
+    (sl.columns, "table", "column", "meaning"),
     (sl.formats, "format", "pattern", "role", "sample"),
     (sl.samples, "name", "about", "bytes"),
 ):

@@ -111,11 +111,11 @@ def _explained(number: int, line: str) -> list[dict[str, object]]:
     shown = redacting.without_secrets(batch, "line")["line"][0]
     framed = parsing.unframed(batch, parsing.Tally())
     if framed.is_empty():
-        return _as_reply(number, line, shown)
+        return _as_reply(number, line, redacting.without_suspects(shown))
     taken = parsing.records(batch, parsing.Plan("", None, None, traffic=True), parsing.Tally()).events
     message, program = framed["message"][0], framed["program"][0] or ""
-    if taken.height and taken["raw"][0] is not None:
-        shown = taken["raw"][0]  # without a password that was typed as user name, too
+    # a line that became an event has already lost a password typed as user name
+    shown = (taken["raw"][0] if taken.height else None) or redacting.without_suspects(shown)
     rows = [_taken(number, shown, row) for row in _timed(taken).to_dicts()]
     names = {(r["format"], r["pattern"]) for r in rows}
     others = _looked_at(number, shown, program, message, taken=bool(rows))

@@ -12,7 +12,7 @@ import polars as pl
 
 from smtplogs import redacting, replies, unwrapping
 from smtplogs.logformats import ALL
-from smtplogs.logformats._envelopes import ENVELOPES, HOT_ENVELOPES
+from smtplogs.logformats._envelopes import ENVELOPES, HOT_ENVELOPES, STAMP
 from smtplogs.normalising import normalised, split_keys, with_keys
 from smtplogs.sources import lines_of
 
@@ -87,7 +87,10 @@ class Tally:
         kept = self.examples.setdefault(program or "", [])
         if len(kept) < MAX_EXAMPLES:
             some = redacting.without_secrets(lines.head(MAX_EXAMPLES - len(kept)).select("line_no", "line"), "line")
-            kept += [f"{n}: {text[:500]}" for n, text in some.select("line_no", "line").iter_rows()]
+            kept += [
+                f"{n}: {redacting.without_suspects(text)[:500]}"
+                for n, text in some.select("line_no", "line").iter_rows()
+            ]
 
     def update(self, other: Tally) -> None:
         """Add the sums of another tally."""
@@ -107,10 +110,13 @@ class Batch:
         Frequent lines that only frame a session (connect, TLS, disconnect): few columns.
     events
         All others: classified, without secrets, with every column that stitching counts on.
+    minutes
+        For the traffic table: `stamp` (and `outer`) of the first line of each run within a minute, `n_lines` of it.
     """
 
     frame: pl.DataFrame = field(default_factory=pl.DataFrame)
     events: pl.DataFrame = field(default_factory=pl.DataFrame)
+    minutes: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def height(self) -> int:
@@ -176,7 +182,7 @@ def chunks(reading: Reading, chosen: Plan) -> Iterator[pl.LazyFrame]:
         carry = None
         for chunk in reading:
             lines = lines_of(chunk)
-            kept = (lines if wrapper.keep_all else lines.filter(trusted)).collect()
+            kept = (lines if wrapper.keep_all or chosen.traffic else lines.filter(trusted)).collect()
             inner, carry = unwrapping.unwrap(kept, wrapper, carry)
             yield inner.lazy()
         if carry is not None:
@@ -203,13 +209,36 @@ def parse(lines: pl.LazyFrame, chosen: Plan) -> tuple[Batch, Tally]:
     text = pl.col("line").str
     # two steps on purpose: as one plan both would look at every line
     some = lines.collect() if chosen.traffic else lines.filter(text.contains(_COARSE)).collect()
+    minutes = minutes_of(some) if chosen.traffic else pl.DataFrame()
     kept = some.filter(text.contains(chosen.prefilter))
     if kept.is_empty():
-        return Batch(), told
+        return Batch(minutes=minutes), told
     if kept["line"].str.contains(unwrapping.REPEAT_LITERAL, literal=True).any():
         written = pl.coalesce(pl.col(c) for c in ("written", "line") if c in kept.columns)
         kept, _ = unwrapping.repeats(kept.with_columns(written=written))
-    return records(kept, chosen, told), told
+    batch = records(kept, chosen, told)
+    batch.minutes = minutes
+    return batch, told
+
+
+def minutes_of(lines: pl.DataFrame) -> pl.DataFrame:
+    """Count lines in runs of one minute, whatever they say: `stamp` (and `outer`) of the first, `n_lines`.
+
+    The head of a line to its minutes tells the runs apart, so that few stamps are read; the clock that follows it, and
+    the offset behind that, stay as the first line has them.
+    """
+    text = pl.col("line").str
+    head = (
+        pl.when(text.head(1).is_between(pl.lit("A"), pl.lit("Z"))).then(text.head(12))
+        .when(text.starts_with("20")).then(text.head(16))
+        .otherwise(text.head(25))  # rarer stamps to their seconds
+    )  # fmt: skip
+    outer = ["outer"] if "outer" in lines.columns else []
+    if outer:
+        head = pl.concat_str(head, pl.col("outer").str.head(16).fill_null(""))
+    runs = lines.select("line", *outer, run=head.rle_id())
+    firsts = runs.group_by("run", maintain_order=True).agg(pl.col("line", *outer).first(), n_lines=pl.len())
+    return firsts.select(pl.col("line").str.extract(STAMP).alias("stamp"), *outer, "n_lines")
 
 
 def records(lines: pl.DataFrame, chosen: Plan, tally: Tally) -> Batch:

@@ -259,9 +259,15 @@ def _read_once(
     events: list[pl.DataFrame] = []
     loose: list[pl.DataFrame] = []
     traffic: list[pl.DataFrame] = []
+    minute: stamps.Carry | None = None
     with sources.open_source(source) as reading:
         chosen = parsing.plan(reading.peek(), traffic=settings.traffic, only=settings.only, host=settings.host)
         for batch in _batches(reading, chosen, told, pool):
+            if settings.traffic:
+                counted, minute = tally.lines_of(batch.minutes, anchor, minute, source.name)
+                traffic.append(counted)
+            if not batch.height:
+                continue
             timed, clock = _timed(batch, anchor, clock, source.name)
             if settings.traffic:
                 traffic += [tally.traffic_of(frame) for frame in timed.both()]
@@ -334,7 +340,7 @@ def _batches(
     def next_one() -> Iterator[parsing.Batch]:
         batch, tally_ = waiting.popleft().result()
         told.update(tally_)
-        if batch.height:
+        if batch.height or batch.minutes.height:
             yield batch
 
     for lines in parsing.chunks(reading, chosen):

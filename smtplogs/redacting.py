@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 
 import polars as pl
@@ -94,6 +95,20 @@ def pseudonyms(users: pl.Series) -> pl.Series:
     if suspects.is_empty():
         return users
     return users.replace(suspects, pl.Series([pseudonym(u) for u in suspects], dtype=pl.String))
+
+
+_NAMED = re.compile(
+    r"(?:\b(?:sasl_username|user|username|login|authid|account)[=:] ?[<\"']?|[a-z]\()([^\s,;<>()\"']{8,256})"
+)
+"""Where a line that no pattern knows may name an account: `user=...`, `passdb(...,`."""
+
+
+def without_suspects(text: str) -> str:
+    """Return a line that no pattern took, with pseudonyms for names that look like passwords (one line: for examples)."""
+    names = list(dict.fromkeys(_NAMED.findall(text)))
+    for name, shown in zip(names, pseudonyms(pl.Series(names, dtype=pl.String)), strict=True):
+        text = text.replace(name, shown)
+    return text
 
 
 def without_typed_passwords(frame: pl.DataFrame, failing: pl.Expr) -> pl.DataFrame:

@@ -34,7 +34,7 @@ def summary(events: pl.DataFrame) -> pl.DataFrame:
     return (
         rows.group_by(by)
         .agg(
-            pl.col("count").sum().cast(pl.UInt64).alias("n"),
+            pl.col("count").cast(pl.UInt64).sum().alias("n"),
             pl.col("user").drop_nulls().n_unique().alias("n_users"),
             pl.col("client_ip").drop_nulls().n_unique().alias("n_client_ips"),
             pl.col("time").min().alias("first"),

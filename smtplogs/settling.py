@@ -80,9 +80,11 @@ def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
     events = _with_columns(_plain_text(events) if events.height else empty(EVENTS))
     if dovecot.height:
         events = _paired(events, _with_columns(dovecot))
+    if events.is_empty():
+        return empty(EVENTS)
     events = _without_doubles(events)
-    filled = [c for c in events.columns if c in EVENTS and events[c].null_count() < events.height]
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
+    filled = [c for c in events.columns if c in EVENTS and (c in order or events[c].null_count() < events.height)]
     events = events.select(filled).sort(order, nulls_last=True, maintain_order=True)
     return _penalties(as_table(events, EVENTS))
 

@@ -10,6 +10,7 @@ Sessions are found on a narrow frame, the spine; the wide rows of events are nev
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,9 @@ SUBMISSION = r"^(?:submission|smtps)"
 _ENDS = ("disconnect", "sasl_fatal")
 _STATS_AUTH = r"(?:^| )auth=(?P<first>[0-9]+)(?:/(?P<second>[0-9]+))?"
 _TOLD = ("tls", "cipher", "helo", "aborted", "aborted_in", "login")
+_JITTER = dt.timedelta(minutes=1)
+"""By how much later lines of a file may be older."""
+
 _LINES = 1 << 40  # more lines than a file can have
 _STANDS_ON = (
     "source", "line_no", "time", "time_quality", "format", "raw", "key",
@@ -46,11 +50,12 @@ class Carry:
     open
         Records of sessions that have not ended.
     connects
-        `key` -> (second, how many) of the connects in the last second of the batch: for `-k` in session names.
+        `key` -> (second, which one) of the last connect of each process, as far as its second may go on: for `-k` in
+        session names.
     """
 
     open: Batch = field(default_factory=Batch)
-    connects: dict[str, tuple[object, int]] = field(default_factory=dict)
+    connects: dict[str, tuple[dt.datetime, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -217,9 +222,12 @@ def _numbered(sessions: pl.DataFrame, carry: Carry) -> pl.DataFrame:
         sessions = sessions.join(earlier, on=["key", "second"], how="left", maintain_order="left").with_columns(
             nth=pl.col("nth") + pl.when("connect").then(pl.col("before").fill_null(0)).otherwise(0)
         )
-    done = sessions.filter(~pl.col("open") & pl.col("connect"))
-    last = done.filter(pl.col("second") >= done["second"].max()) if done.height else done
-    carry.connects = {k: (s, n) for k, s, n in last.select("key", "second", "nth").iter_rows()}
+    # sessions end in another order than they began: the clock tells which ones to forget, not this batch
+    now = sessions["second"].max()
+    if isinstance(now, dt.datetime):
+        late = sessions.filter(~pl.col("open") & pl.col("connect") & (pl.col("second") >= now - _JITTER))
+        known = carry.connects | {k: (s, n) for k, s, n in late.select("key", "second", "nth").iter_rows()}
+        carry.connects = {k: (s, n) for k, (s, n) in known.items() if s >= now - _JITTER}
     return sessions
 
 

@@ -25,7 +25,7 @@ ENDINGS = (".parquet", ".csv", ".ndjson", ".jsonl")
 MAX_ROWS = 40
 """Rows shown on a terminal; a file gets them all."""
 
-COVERAGE_SHOWN = ("source", "program", "format", "lines", "kept", "not_understood", "first_time", "note", "error")
+COVERAGE_SHOWN = ("source", "program", "lines", "kept", "not_understood", "note", "error")
 """Columns of the coverage table that fit a terminal."""
 
 _WIDE = {"title": 5, "advice": 4, "meaning": 3, "first_check": 3, "fix": 3, "sample": 5, "about": 4, "raw": 5}
@@ -146,7 +146,9 @@ def show(frame: pl.DataFrame, console: Console, *columns: str) -> None:
     grid = Table(show_lines=bool(set(chosen) & set(_WIDE)), header_style="bold", expand=bool(set(chosen) & set(_WIDE)))
     for name in chosen:
         number = frame.schema[name].is_numeric()
-        grid.add_column(name, overflow="fold", ratio=_WIDE.get(name), justify="right" if number else "left")
+        least = 20 if name in _WIDE else None
+        side = "right" if number else "left"
+        grid.add_column(name, overflow="fold", ratio=_WIDE.get(name), min_width=least, justify=side)
     for row in frame.select(chosen).head(MAX_ROWS).iter_rows():
         grid.add_row(*(Text(visible(words(v))) for v in row))
     console.print(grid)

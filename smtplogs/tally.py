@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs import stamps
 from smtplogs.logformats import ALL
 from smtplogs.normalising import split_keys
 from smtplogs.schema import COVERAGE, TRAFFIC, as_table, empty
@@ -113,10 +114,39 @@ def traffic_of(records: pl.DataFrame) -> pl.DataFrame:
     return as_table(split_keys(rows), TRAFFIC)
 
 
+def lines_of(
+    minutes: pl.DataFrame, anchor: stamps.Anchor, clock: stamps.Carry | None, source: str
+) -> tuple[pl.DataFrame, stamps.Carry | None]:
+    """Count the lines of any kind of a file, a row a minute; lines without a readable stamp are left out.
+
+    Parameters
+    ----------
+    minutes
+        `stamp` (and `outer`), `n_lines`, in file order.
+    anchor
+        Evidence for year and zone.
+    clock
+        What the batch before, of the same file, returned.
+    source
+        Name of the file.
+
+    Returns
+    -------
+    rows, clock
+        Rows of the traffic table without host and program; the clock for the next batch.
+    """
+    if minutes.is_empty():
+        return empty(TRAFFIC), clock
+    timed, clock = stamps.resolve(minutes, anchor, clock)
+    known = timed.filter(pl.col("time").is_not_null())
+    rows = known.group_by(pl.col("time").dt.truncate("1m")).agg(pl.col("n_lines").sum())
+    return as_table(rows.with_columns(source=pl.lit(source)), TRAFFIC), clock
+
+
 def merged_traffic(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    """Add up traffic rows of the same minute and place."""
+    """Add up traffic rows of the same minute and place; what no part knows stays null."""
     filled = [p for p in parts if p.height]
     if not filled:
         return empty(TRAFFIC)
-    rows = pl.concat(filled).group_by(*_BY).agg(pl.col(c).sum() for c in _SUMS)
+    rows = pl.concat(filled).group_by(*_BY).agg(pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()) for c in _SUMS)
     return as_table(rows, TRAFFIC).sort(*_BY, nulls_last=True)

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from simulate_accounts import Policy, Site, busy_site, quiet_site, score
 
+from simulate_accounts import Policy, Site, busy_site, quiet_site, score
 from smtplogs.detect._policies import nearest_policy
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect.locking import COLUMNS, lockouts

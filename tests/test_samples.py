@@ -14,9 +14,9 @@ from typing import Any
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from rewrite_samples import FEW, READ, SAMPLES, expectations, read
 
 import smtplogs as sl
+from rewrite_samples import FEW, READ, SAMPLES, expectations, read
 
 NAMES = sorted(READ)
 TABLES = {"events.csv", "summary.csv", "findings.csv"}

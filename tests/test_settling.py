@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from small_logs import FAILED, LOST, PEER, SUBMISSION, clocks, line, read, told, write
 
+from small_logs import FAILED, LOST, PEER, SUBMISSION, clocks, line, read, told, write
 from smtplogs import reading
 
 if TYPE_CHECKING:

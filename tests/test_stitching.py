@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+
 from small_logs import FAILED, PEER, SMTPD, SUBMISSION, TLS, clocks, line, read, told
 
 if TYPE_CHECKING:

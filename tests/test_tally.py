@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from small_logs import FAILED, PEER, SUBMISSION, line, write
 from polars.testing import assert_frame_equal
 
+from small_logs import FAILED, PEER, SUBMISSION, line, write
 from smtplogs import reading, tally
 from smtplogs.parsing import Tally
 from smtplogs.schema import COVERAGE, TRAFFIC, dtypes, empty

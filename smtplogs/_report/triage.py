@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import polars as pl
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -145,6 +146,7 @@ def _inner(sentence: str) -> str:
 
 def _sources(read: Reading) -> str:
     """Return the files for the next command, if they can be typed as they are."""
-    names = read.files["source"].unique(maintain_order=True).to_list() if read.n_files else []
+    known = read.files.filter(pl.col("bytes").is_not_null() | pl.col("lines").is_not_null()) if read.n_files else None
+    names = [] if known is None else known["source"].unique(maintain_order=True).to_list()
     plain = 0 < len(names) <= 3 and all(re.fullmatch(r"[A-Za-z0-9._/:+~-]+", name) for name in names)
     return " ".join(names) if plain else "LOGS"

@@ -1,0 +1,592 @@
+"""The command line: the words of the library, exit codes, one clear line for every mistake, nothing written unasked."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import smtplogs as sl
+from smtplogs import cli, tables
+
+SMTPLOGS = [sys.executable, "-c", "from smtplogs.cli import main; main()"]
+LOCKOUT = [str(p) for p in sl.sample("postfix/lockout")]
+NEW_YEAR = [str(p) for p in sl.sample("postfix/new-year")]
+
+NO_COMMANDS = {"load"}
+"""Public functions without a command: every command opens what `read -o` wrote by itself."""
+
+EXTRA = {"triage", "lab", "plot"}
+"""Commands without a public function of that name."""
+
+FILES = {"files"}
+HOW = {"format", "tz", "year", "host", "since", "until"}
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    """Run a command in this process; return exit code, standard output, standard error."""
+    with pytest.raises(SystemExit) as end:
+        cli.main([str(a) for a in arguments])
+    said = capsys.readouterr()
+    assert isinstance(end.value.code, int)
+    return end.value.code, said.out, said.err
+
+
+def commands() -> dict[str, Any]:
+    """Return name -> function of every command."""
+    names = [name for name in cli.app if not name.startswith("-")]
+    return {name: cli.app[name].default_command for name in names}
+
+
+def options(command: Any) -> dict[str, Any]:
+    """Return name -> default of a command's options, those of `how` told apart."""
+    found = {}
+    for p in inspect.signature(command).parameters.values():
+        if p.kind is p.KEYWORD_ONLY:
+            found |= vars(p.default) if p.name == "how" else {p.name: p.default}
+    return found
+
+
+def keywords(function: Any) -> dict[str, Any]:
+    """Return name -> default of a function's keyword-only parameters."""
+    return {p.name: p.default for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY}
+
+
+# ---- library and command line are one
+
+
+def test_every_public_function_is_a_command_and_nothing_else_is() -> None:
+    library = {n for n in sl.__all__ if not n.startswith("plot_")}
+
+    assert set(commands()) == (library - NO_COMMANDS) | EXTRA
+
+
+def test_every_chart_is_an_argument_of_plot(tmp_path: Path) -> None:
+    charts = {n.removeprefix("plot_") for n in sl.__all__ if n.startswith("plot_")}
+    about = cli.app["plot"].default_command.__doc__
+
+    assert all(chart in about for chart in charts)
+
+
+def test_every_reading_command_has_the_options_of_read_with_their_defaults() -> None:
+    wanted = keywords(sl.read)
+    wanted.pop("full")
+    assert wanted == vars(cli.HOW)
+
+    for name, command in commands().items():
+        if FILES & set(inspect.signature(command).parameters) and name != "coverage":
+            assert options(command).items() >= wanted.items(), name
+
+
+def test_coverage_has_the_options_of_the_function() -> None:
+    assert {**keywords(sl.coverage), "output": None} == options(cli.coverage)
+
+
+@pytest.mark.parametrize("function", [sl.summary, sl.sessions, *cli.DETECTORS], ids=lambda f: f.__name__)
+def test_a_frame_function_gives_its_own_parameters_to_the_command(function: Any) -> None:
+    given = options(commands()[function.__name__])
+
+    own = {n: d for n, d in given.items() if n not in HOW | {"output", "check"}}
+    assert own == keywords(function)
+
+
+def test_report_has_the_options_of_the_function_that_are_no_frames() -> None:
+    frames = {"coverage", "traffic", "findings", "written_at"}
+    own = {n: d for n, d in options(cli.report).items() if n not in HOW - {"tz"} | {"output", "check"}}
+
+    assert own == {n: d for n, d in keywords(sl.report).items() if n not in frames}
+
+
+def test_plot_has_the_options_of_the_charts_that_are_no_frames() -> None:
+    frames = {"coverage", "traffic", "findings", "ax"}
+    charts = [getattr(sl, n) for n in sl.__all__ if n.startswith("plot_")]
+    wanted = {name for chart in charts for name in keywords(chart)} - frames
+
+    assert set(options(cli.plot)) - (HOW - {"tz"}) - {"output"} == wanted
+
+
+def test_only_commands_that_judge_have_check() -> None:
+    judging = {name for name, command in commands().items() if "check" in options(command)}
+
+    assert judging == {"triage", "report", "findings", "lockouts"}
+
+
+# ---- help
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_help_names_every_command(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    code, out, err = run(capsys, "--help")
+
+    assert (code, err) == (0, "")
+    assert all(name in out for name in commands())
+    assert all(len(line) <= width for line in out.splitlines())
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_help_of_a_command_says_what_it_does_and_no_inner_names(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, name, "--help")
+
+    assert (code, err) == (0, "")
+    assert f"Usage: smtplogs {name}" in out
+    about = out.splitlines()[2]
+    assert about[0].isupper()
+    assert len(about) > 15
+    for inner in ("--how", "--files", "--empty", "--no-", "Parameters\n---", "Returns", "DataFrame", "None", "('"):
+        assert inner not in out
+
+
+def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in commands():
+        for parameter in cli.app[name].assemble_argument_collection():
+            assert parameter.parameter.help or parameter.name == "*", (name, parameter.name)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--version") == (0, f"{sl.__version__}\n", "")
+
+
+# ---- mistakes
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to make mistakes in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.log").touch()
+    (tmp_path / "emptydir").mkdir()
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "junk.parquet").write_bytes(b"PAR1junk")
+    (tmp_path / "loop").symlink_to("loop")
+    pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "foreign.parquet")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("nonsense", 'Unknown command "nonsense"'),
+        ("triage", "FILES"),
+        ("triage --colour red empty.log", "Unknown option: --colour"),
+        ("triage empty.log -x", "Unknown option: -x"),
+        ("triage empty.log --chekc", "Did you mean --check?"),
+        ("read empty.log -o a.csv empty.log", "name all files in one place"),
+        ("triage missing.log", "missing.log: no such file"),
+        ("triage *.none", "*.none: no file matches"),
+        ("triage emptydir", "no log in emptydir"),
+        ("triage loop", "loop: too many levels of symbolic links"),
+        ("triage empty.log --tz Europe/Warsawa", "did you mean 'Europe/Warsaw'?"),
+        ("triage empty.log --tz Nowhere/Atall --since 2026-01-01", "unknown time zone 'Nowhere/Atall'"),
+        ("triage empty.log --year 12", "year=12 is no year of a log; expected 1970 to 2099"),
+        ("triage empty.log --year twelve", 'unable to convert "twelve" into int'),
+        ("triage empty.log --since whenever", "cannot read 'whenever' as a date or time"),
+        ("read empty.log --format sendfax", "no format named 'sendfax'; there are auto, "),
+        ("read empty.log -o a.xls", "let it end in .parquet, .csv, .ndjson or .jsonl"),
+        ("read empty.log -o none/a.csv", "none/a.csv: its folder does not exist"),
+        ("read empty.log -o empty.log/a.csv", "empty.log/a.csv: its folder does not exist"),
+        ("read empty.log -o folder.csv", "folder.csv: is a folder; give the name of a file"),
+        ("report empty.log -o a.pdf", "let it end in .html, .htm or .md"),
+        ("plot causes empty.log -o a.txt", "let it end in .png, .svg or .pdf"),
+        ("plot pie empty.log", "no chart named 'pie'; there are causes, clients, lockouts, timeline"),
+        ("plot causes empty.log --every 5m", "the chart 'causes' has no option --every"),
+        ("triage foreign.parquet", "no event table in foreign.parquet"),
+        ("triage junk.parquet", "no event table in junk.parquet"),
+        ("triage missing.parquet", "no event table in missing.parquet"),
+        ("coverage foreign.parquet", "a Parquet file, no log"),
+        ("lockouts empty.log --failures many", 'unable to convert "many" into int'),
+        ("lockouts empty.log --within 5x", "within='5x' is no duration"),
+        ("sample nothing", "no sample named 'nothing'; there are "),
+        ("triage \x1b[31mred", "\\x1b[31mred: no file matches"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+    ],
+)
+@pytest.mark.usefixtures("place")
+def test_a_mistake_is_told_in_one_clear_line(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, *line.split(" "))
+
+    assert (code, out) == (2, "")
+    assert told in err
+    assert err.startswith("smtplogs: ")
+    assert err.count("\n") == 1
+    assert err.isprintable() or err[:-1].isprintable()
+    assert not any(p.name.startswith(".smtplogs") for p in Path().iterdir())
+
+
+def test_a_mistake_in_the_output_is_told_before_the_logs_are_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sl, "read", None)
+    for command in ("read", "report", "findings", "evidence", "lockouts", "sessions", "summary"):
+        assert run(capsys, command, "x.log", "-o", "no.such.ending")[0] == 2
+
+
+def test_a_bug_is_one_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sl, "read", lambda *_, **__: 1 / 0)
+
+    code, _, err = run(capsys, "triage", "x.log")
+
+    assert code == 2
+    assert err.startswith("smtplogs: a bug in smtplogs: ZeroDivisionError('division by zero') at ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"Sep  2 22:05:01 mx CRON[12]: (root) CMD (ls)\n", bytes(range(256)) * 40, b"\n\n\n", b"\xff\xfe" * 9],
+    ids=["empty", "another program", "binary", "blank", "two bytes"],
+)
+def test_a_log_without_logins_is_no_mistake(data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "a.log"
+    log.write_bytes(data)
+
+    code, out, err = run(capsys, "triage", log, "--check")
+
+    assert (code, err) == (0, "")
+    assert out.startswith("Read        1 file, ")
+    assert "; 0 may be about logins" in out
+    assert "No finding: there was nothing to judge." in out
+
+
+def test_a_bad_file_among_good_ones_is_told_and_no_mistake(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "triage", *NEW_YEAR, place / "missing.log")
+
+    assert (code, err) == (0, "")
+    assert "missing.log:nosuchfile" in "".join(out.split())
+    assert "missing.log" not in out.splitlines()[-1]
+
+
+def test_what_a_rule_leaves_out_is_a_note(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "triage", Path(NEW_YEAR[0]).parent)
+
+    assert "\nNote " in out
+    assert "\nError " not in out
+
+
+# ---- findings and exit codes
+
+
+def test_check_exits_with_1_if_there_are_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "triage", *LOCKOUT)[0] == 0
+    assert run(capsys, "triage", *LOCKOUT, "--check")[0] == 1
+    assert run(capsys, "lockouts", *LOCKOUT, "--check")[0] == 1
+    assert run(capsys, "lockouts", *LOCKOUT, "--check", "--failures", "10000")[0] == 0
+
+
+def test_options_reach_the_function(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "l.parquet"
+
+    run(capsys, "lockouts", *LOCKOUT, "--failures", 6, "--within", "20m", "--client", "client_ip", "-o", out)
+
+    expected = sl.lockouts(sl.read(LOCKOUT), failures=6, within="20m", client=["client_ip"])
+    assert pl.read_parquet(out).height == expected.height
+    assert pl.read_parquet(out)["title"].to_list() == expected["title"].to_list()
+
+
+def test_since_and_until_cut_the_events(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "read", *LOCKOUT, "--since", "2026-09-10", "--until", "2026-09-11")
+
+    times = pl.read_csv(out.encode(), columns=["time"])["time"]
+    assert code == 0
+    assert times.len() > 10
+    assert set(times.str.slice(0, 10)) == {"2026-09-10"}
+
+
+# ---- what goes in and comes out
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The events of a sample in a Parquet file, as the command writes it."""
+    out = tmp_path_factory.mktemp("w") / "events.parquet"
+    with pytest.raises(SystemExit):
+        cli.main(["read", *LOCKOUT, "-o", str(out)])
+    return out
+
+
+def test_parquet_comes_back_as_the_same_frame(written: Path) -> None:
+    events = sl.read(LOCKOUT)
+
+    assert events.height > 100
+    assert_frame_equal(sl.load(written).collect(), events)
+
+
+def test_an_event_table_is_read_wherever_logs_are(
+    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "1 SERIOUS" in " ".join(run(capsys, "triage", written)[1].split())
+    assert run(capsys, "read", written, "-o", tmp_path / "e.csv")[0] == 0
+    assert run(capsys, "lockouts", written, "-o", tmp_path / "l.csv")[0] == 0
+    assert pl.read_csv(tmp_path / "e.csv").height == sl.load(written).collect().height
+
+
+def test_into_a_pipe_a_table_is_csv(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "findings", written)
+
+    frame = pl.read_csv(out.encode())
+    assert frame.columns == sl.findings(sl.load(written).collect()).columns
+    assert frame["title"].str.len_chars().max() > 60
+
+
+def test_on_a_terminal_the_titles_of_findings_are_readable(
+    written: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = {"highlight": False, "markup": False, "emoji": False, "force_terminal": True, "width": 80}
+    monkeypatch.setattr(cli, "_console", lambda: cli._Terminal(**terminal, no_color=True))
+
+    for command in ("findings", "lockouts"):
+        lines = re.sub("\x1b\\[[0-9;]*m", "", run(capsys, command, written)[1]).splitlines()
+        first = next(line for line in lines if line.startswith("│ serious"))
+        assert len(first.split("│")[2].strip()) > 20
+        assert all(len(line) <= 80 for line in lines)
+
+
+def test_findings_point_to_their_lines(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "evidence", written)
+
+    frame = pl.read_csv(out.encode())
+    assert frame.columns == ["finding_id", "time", "source", "line_no", "raw"]
+    assert frame["raw"].null_count() == 0
+
+
+@pytest.mark.parametrize("chart", ["timeline", "lockouts", "causes", "clients"])
+def test_plot_draws_a_chart(chart: str, written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "x.svg"
+
+    assert run(capsys, "plot", chart, written, "-o", out)[0] == 0
+    assert out.read_text().startswith("<?xml")
+
+
+def test_plot_names_its_file_after_the_chart(
+    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert run(capsys, "plot", "causes", written, "--limit", 3) == (0, "wrote causes.png\n", "")
+    assert Path("causes.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_report_writes_a_page(
+    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert run(capsys, "report", written, "-o", "r.md", "--title", "Why") == (0, "wrote r.md\n", "")
+    assert Path("r.md").read_text().startswith("# Why\n")
+
+
+def test_a_file_name_with_markup_is_shown_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "[red]b\x1b[31mold"
+    Path(name).touch()
+
+    _, out, _ = run(capsys, "triage", name)
+    assert run(capsys, "read", name, "-o", "[b]:smile:.csv") == (0, "wrote 0 rows to [b]:smile:.csv\n", "")
+    assert Path("[b]:smile:.csv").exists()
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("function", [sl.causes, sl.columns, sl.formats, sl.samples], ids=lambda f: f.__name__)
+def test_lists_are_commands(function: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, function.__name__)
+
+    assert code == 0
+    assert pl.read_csv(out.encode(), infer_schema=False).shape == function().shape
+
+
+def test_the_files_of_a_sample_are_printed_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "sample", "lockout") == (0, "\n".join(LOCKOUT) + "\n", "")
+
+
+def test_a_line_is_explained_from_argument_and_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "535 5.7.8 Error: authentication failed"
+
+    code, out, _ = run(capsys, "explain", line)
+    piped = [
+        subprocess.run([*SMTPLOGS, "explain", *dash], input=line.encode(), capture_output=True, check=True).stdout
+        for dash in ([], ["-"])
+    ]
+
+    assert code == 0
+    assert "bad_credentials" in out
+    assert piped == [out.encode()] * 2
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n"])
+def test_there_is_nothing_to_explain(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "explain", text) == (2, "", "smtplogs: nothing to explain: the text is empty\n")
+
+
+# ---- lab
+
+
+def test_lab_without_jupyter_says_how_to_get_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+
+    code, out, err = run(capsys, "lab", tmp_path / "x")
+
+    assert (code, out) == (2, "")
+    assert err == 'smtplogs: JupyterLab is not installed; install it with: pip install "smtplogs[notebook]"\n'
+    assert not (tmp_path / "x").exists()
+
+
+def test_lab_starts_on_a_copy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(cli, "find_spec", lambda name: types.ModuleType(name))
+    monkeypatch.setattr(cli.subprocess, "call", lambda command: started.append(command) or 0)
+
+    code, _, _ = run(capsys, "lab", tmp_path / "x")
+
+    assert code == 0
+    assert started == [[sys.executable, "-m", "jupyterlab", str(tmp_path / "x" / "notebooks")]]
+    assert (tmp_path / "x" / "notebooks" / "01_first_look.ipynb").exists()
+    assert (tmp_path / "x" / "sample_logs" / "postfix" / "lockout" / "mail.log").exists()
+
+
+# ---- as a process
+
+
+def process(*arguments: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a process of its own."""
+    return subprocess.run([*SMTPLOGS, *arguments], capture_output=True, check=False, timeout=60, **more)
+
+
+@pytest.mark.parametrize("columns", ["80", "40"])
+def test_triage_writes_nothing_and_needs_no_terminal(tmp_path: Path, columns: str) -> None:
+    (tmp_path / "mail.log").write_bytes(Path(NEW_YEAR[0]).read_bytes())
+    tmp_path.chmod(0o555)
+    env = {"NO_COLOR": "1", "COLUMNS": columns, "HOME": str(tmp_path), "TMPDIR": str(tmp_path), "TERM": "dumb"}
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    before = {p: p.stat() for p in tmp_path.rglob("*")}
+    try:
+        done = process("triage", "mail.log", cwd=tmp_path, env=env)
+    finally:
+        tmp_path.chmod(0o755)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    after = {p: p.stat() for p in tmp_path.rglob("*")}
+    assert [(p, s.st_mtime_ns, s.st_size) for p, s in after.items()] == [
+        (p, s.st_mtime_ns, s.st_size) for p, s in before.items()
+    ]
+    text = done.stdout.decode()
+    assert text.startswith("Read  ")
+    assert "\x1b" not in text
+    told, _, following = text.rpartition("\nNext: ")
+    assert all(len(line) <= int(columns) for line in told.splitlines())
+    assert following == "smtplogs report mail.log -o postmortem.html\n"
+
+
+def test_triage_loads_no_pandas_matplotlib_pyarrow_or_jinja() -> None:
+    code = (
+        "import sys, smtplogs.cli as c\n"
+        "try: c.main(['triage', *sys.argv[1:]])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'pandas', 'matplotlib', 'pyarrow', 'jinja2'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *NEW_YEAR], capture_output=True, text=True, check=True)
+
+    assert done.stderr.strip() == "[]"
+
+
+def test_logs_come_through_a_pipe() -> None:
+    data = Path(NEW_YEAR[0]).read_bytes()
+
+    done = process("triage", "-", "--year", "2026", input=data)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert f"Read        1 file, {len(data) / 1000:,.1f} kB".encode() in done.stdout
+
+
+@pytest.mark.parametrize("command", [["read", *LOCKOUT], ["formats"], ["--help"], ["triage", *LOCKOUT]])
+def test_a_pipe_that_closes_early_is_no_mistake(command: list[str]) -> None:
+    with subprocess.Popen([*SMTPLOGS, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        assert p.stdout is not None
+        assert p.stderr is not None
+        p.stdout.close()
+        said = p.stderr.read()
+
+    assert (p.returncode, said) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+@pytest.mark.parametrize("command", [["triage", *NEW_YEAR], ["read", *NEW_YEAR], ["causes"], ["sample", "lockout"]])
+def test_a_full_disk_behind_standard_output_is_told(command: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*SMTPLOGS, *command], stdout=full, stderr=subprocess.PIPE, check=False)
+
+    assert (done.returncode, done.stderr) == (2, b"smtplogs: No space left on device\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are a matter of POSIX")
+@pytest.mark.parametrize("name", ["e.parquet", "e.csv", "e.ndjson"])
+def test_a_file_that_cannot_be_written_whole_is_not_there(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"the one before")
+    limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *SMTPLOGS, "read", *LOCKOUT, "-o", name]
+    done = subprocess.run(limited, cwd=tmp_path, capture_output=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+    assert b"File too large" in done.stderr
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {name: b"the one before"}
+
+
+@pytest.mark.skipif(not hasattr(signal, "siginterrupt"), reason="POSIX only")
+def test_an_interrupt_is_one_line() -> None:
+    with subprocess.Popen([*SMTPLOGS, "triage", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        assert p.stdin is not None
+        assert p.stderr is not None
+        p.stdin.write(b"x\n")
+        p.stdin.flush()
+        state = Path(f"/proc/{p.pid}/wchan")
+        for _ in range(300):  # until it waits for the pipe; a guess where /proc does not tell
+            time.sleep(0.02 if state.exists() else 0.01)
+            if state.exists() and "pipe" in state.read_text():
+                break
+        p.send_signal(signal.SIGINT)
+        code = p.wait(timeout=30)
+        said = p.stderr.read()
+
+    assert (code, said) == (2, b"smtplogs: interrupted\n")
+
+
+def test_a_terminal_that_lacks_a_character_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "żółw.log").touch()
+
+    done = process("triage", "żółw.log", cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_file_name_that_is_no_text_is_read(tmp_path: Path) -> None:
+    name = b"m\xff.log"
+    try:
+        Path(os.fsdecode(tmp_path), os.fsdecode(name)).touch()
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    done = subprocess.run([*SMTPLOGS, "coverage", name], cwd=tmp_path, capture_output=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"m\\xff.log" in done.stdout
+
+
+def test_every_ending_offered_is_known() -> None:
+    assert set(tables.ENDINGS) == {".parquet", ".csv", ".ndjson", ".jsonl"}
