@@ -31,6 +31,8 @@ _STALE_USER = "^(?:Connection lost|Can't connect|Invalid base64|Invalid authenti
 _ENCRYPTED = {"TLS": "yes", "TSL": "yes", "SSL": "yes", "TLS handshaking": None, "secured": None}
 
 
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+
 _ALWAYS = (
     "host", "pid", "service", "side", "stage", "outcome", "cause", "basis", "user", "client_ip", "mechanism", "detail",
     "queue_id", "session", "vendor_code", "raw",
@@ -51,7 +53,7 @@ def canonical_address(text: str) -> str | None:
 def canonical_addresses(values: pl.Series) -> pl.Series:
     """Canonical text of the distinct addresses; plain IPv4 passes untouched."""
     odd = values.unique().drop_nulls()
-    odd = odd.filter(~odd.str.contains(r"^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$"))
+    odd = odd.filter(~odd.str.contains(rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"))
     if odd.is_empty():
         return values
     return values.replace(odd, pl.Series([canonical_address(t) for t in odd], dtype=pl.String))

@@ -142,7 +142,8 @@ def _reasons(lock: Mapping[str, Any], rules: Rules) -> list[str]:
 
 def unnamed(share: float) -> str:
     """Say what share of the failed logins has no name."""
-    return f"{share:.0%} of the failed logins in this log carry no user name."
+    said = "Less than 1%" if share < 0.01 else f"{share:.0%}"
+    return f"{said} of the failed logins in this log carry no user name."
 
 
 def not_assessable_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
