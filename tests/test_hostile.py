@@ -9,6 +9,7 @@ import pytest
 
 from small_logs import FAILED, PEER, SUBMISSION, line, read, told
 from smtplogs import reading
+from smtplogs.redacting import pseudonyms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,25 +40,30 @@ NAMES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("hot", [True, False])
-def test_a_name_is_a_name_whatever_it_holds(tmp_path: Path, name: str, hot: bool) -> None:
-    filler = [] if hot else ["noise"] * 3
-    text = line("10:00:02", SAID + name, SUBMISSION)
-    if not hot:
-        text = "<20>1 2026-11-03T10:00:02Z mx1 postfix/submission/smtpd 10 - - " + SAID + name
-    events = read(tmp_path, *filler, text)
+def shown(name: str) -> str:
+    """Return a name as the tables show it: what may be a password is replaced."""
+    return pseudonyms(pl.Series([name]))[0]
+
+
+@pytest.mark.parametrize(
+    "tag", [f"2026-11-03T10:00:02Z mx1 {SUBMISSION}:", "<20>1 2026-11-03T10:00:02Z mx1 postfix/submission/smtpd 10 - -"]
+)
+def test_a_name_is_a_name_whatever_it_holds(tmp_path: Path, tag: str) -> None:
+    """The fused way and the general one."""
+    events = read(tmp_path, *(f"{tag} {SAID}{name}" for name in NAMES))
 
     assert told(events, "user", "client_ip", "client_name", "mechanism", "outcome", "count") == [
-        (name, IP, "pc.example.net", "PLAIN", "failure", 1)
+        (shown(name), IP, "pc.example.net", "PLAIN", "failure", 1) for name in NAMES
     ]
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if ")" not in n])
-def test_a_name_in_dovecots_lines_changes_no_address(tmp_path: Path, name: str) -> None:
-    events = read(tmp_path, line("10:00:02", f"auth: passwd-file({name},{IP}): unknown user", "dovecot"))
+def test_a_name_in_dovecots_lines_changes_no_address(tmp_path: Path) -> None:
+    names = [n for n in NAMES if ")" not in n]
+    events = read(tmp_path, *(line("10:00:02", f"auth: passwd-file({n},{IP}): unknown user", "dovecot") for n in names))
 
-    assert told(events, "user", "client_ip", "outcome", "cause") == [(name, IP, "failure", "unknown_user")]
+    assert told(events, "user", "client_ip", "outcome", "cause") == [
+        (shown(name), IP, "failure", "unknown_user") for name in names
+    ]
 
 
 def test_a_name_that_looks_like_a_whole_dovecot_line(tmp_path: Path) -> None:
@@ -75,7 +81,9 @@ def test_a_forged_rhost_is_part_of_the_name(tmp_path: Path) -> None:
         f"ruser=ann rhost=192.0.2.66 rhost={IP}  user=ann"
     )
 
-    assert told(read(tmp_path, line("10:00:02", text, "auth")), "user", "client_ip") == [("ann rhost=192.0.2.66", IP)]
+    assert told(read(tmp_path, line("10:00:02", text, "auth")), "user", "client_ip") == [
+        (shown("ann rhost=192.0.2.66"), IP)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +201,7 @@ def test_a_file_in_utf_16_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [100_000, 200_000])
-@pytest.mark.parametrize("filler", ["a", ", sasl_username=", ")", "(", "]: ", " ", "<", "?"])
+@pytest.mark.parametrize("filler", [", sasl_username=", ")", "]: ", "<"])
 def test_a_name_of_any_length_is_read(tmp_path: Path, filler: str, size: int) -> None:
     name = "x" + filler * (size // len(filler)) + "y"
     events = read(
