@@ -5,8 +5,7 @@
     Exception
     ├── SmtplogsError            base: catch this to catch them all
     │   ├── NothingToRead        no readable file, or none that holds a known log
-    │   ├── UnknownName          a format, sample or column that does not exist
-    │   └── BrokenInput          a file that cannot be read to its end (only raised with ``strict``)
+    │   └── UnknownName          a format, sample or column that does not exist
     └── ValueError
         └── MissingColumns       (also a SmtplogsError) the frame lacks columns that the function needs
 
@@ -27,10 +26,6 @@ class NothingToRead(SmtplogsError):
 
 class UnknownName(SmtplogsError):
     """A name given by the caller that is not in the list of known ones; the text names those."""
-
-
-class BrokenInput(SmtplogsError):
-    """A damaged file met while the caller asked to be strict."""
 
 
 class MissingColumns(SmtplogsError, ValueError):

@@ -206,9 +206,11 @@ def anchors(found: list[sources.Source], settings: Settings) -> list[stamps.Anch
 
     `found` is in rotation order, oldest first within a set: a file cannot end after the next one of its set begins.
     """
+    series = [sources.series(source) for source in found]
     chosen: list[stamps.Anchor] = []
-    newer: tuple[str, dt.datetime] | None = None
-    for source in reversed(found):
+    newer: dt.datetime | None = None  # when the next file of the same set begins
+    for i in reversed(range(len(found))):
+        source = found[i]
         mine = stamps.anchor(
             year=settings.year,
             tz=settings.tz,
@@ -217,11 +219,10 @@ def anchors(found: list[sources.Source], settings: Settings) -> list[stamps.Anch
             mtime=source.mtime,
             now=settings.now,
         )
-        family = sources.series(source)
-        if newer is not None and newer[0] == family and newer[1] < mine.latest:
-            mine = replace(mine, latest=newer[1])
-        first = _first_moment(source, mine)
-        newer = (family, first) if first is not None else None
+        if newer is not None and newer < mine.latest:
+            mine = replace(mine, latest=newer)
+        has_older = i > 0 and series[i - 1] == series[i]
+        newer = _first_moment(source, mine) if has_older else None
         chosen.append(mine)
     return chosen[::-1]
 

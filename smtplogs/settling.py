@@ -31,7 +31,6 @@ BROKEN_WITHIN = "2m"
 ALIVE_WITHIN = "5m"
 """A success of anybody within this time shows that the backend was alive."""
 
-_WAITED = "_waited"
 _LOST = "Connection lost to authentication server"
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
 

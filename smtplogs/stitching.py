@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
@@ -20,7 +19,7 @@ from smtplogs import replies
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
 from smtplogs.parsing import Batch
-from smtplogs.schema import EVENTS, RECORDS, TIME
+from smtplogs.schema import EVENTS, RECORDS, TIME, Column, as_table
 
 ATTEMPTS = ("sasl_failure", "sasl_failure_odd", "sasl_aborted", "auth_rate_limit")
 """Patterns whose lines each stand for one AUTH command that the disconnect counter holds as well."""
@@ -273,19 +272,17 @@ def _events(mine: Batch, spine: pl.DataFrame, sessions: pl.DataFrame) -> list[pl
     return [finished(part) for part in parts if part.height]
 
 
-FINISHED = {**{n: c.dtype for n, c in EVENTS.items()}, "plain": pl.Boolean, "starttls": pl.Boolean}
+FINISHED = {
+    **EVENTS,
+    "plain": Column(pl.Boolean, "no TLS was seen and no STARTTLS counted"),
+    "starttls": Column(pl.Boolean, "STARTTLS was counted"),
+}
 """Columns of a finished event; the last two wait for `settling`."""
 
 
 def finished(part: pl.DataFrame) -> pl.DataFrame:
     """Give every part the same columns: frames of one shape are put on top of each other without being copied."""
-    return part.select(_as(part, name, dtype) for name, dtype in FINISHED.items())
-
-
-def _as(frame: pl.DataFrame, name: str, dtype: Any) -> pl.Expr:
-    if name not in frame.columns:
-        return pl.lit(None, dtype).alias(name)
-    return pl.col(name) if frame.schema[name] == dtype else pl.col(name).cast(dtype, strict=False)
+    return as_table(part, FINISHED)
 
 
 def _line_events(wide: pl.DataFrame, spine: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
