@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import polars as pl
 from dateutil import parser as dateparser
 
-from smtplogs import parsing, sources, stamps, stitching, tally
+from smtplogs import accounting, parsing, sources, stamps, stitching, tally
 from smtplogs._spans import zone
 from smtplogs.errors import NothingToRead, UnknownName
 from smtplogs.logformats import ALL
@@ -256,7 +256,7 @@ def read_file(
 def _read_once(
     source: sources.Source, settings: Settings, anchor: stamps.Anchor, pool: ThreadPoolExecutor
 ) -> tuple[FileResult, stamps.Carry]:
-    told, clock, session = parsing.Tally(), stamps.Carry(), stitching.Carry()
+    told, clock, session = accounting.Tally(), stamps.Carry(), stitching.Carry()
     events: list[pl.DataFrame] = []
     loose: list[pl.DataFrame] = []
     traffic: list[pl.DataFrame] = []
@@ -305,27 +305,16 @@ def _read_once(
 def _timed(
     batch: parsing.Batch, anchor: stamps.Anchor, clock: stamps.Carry, name: str
 ) -> tuple[parsing.Batch, stamps.Carry]:
-    """Resolve the stamps of both frames in the order of their lines; of lines in one second only the first is asked."""
-    columns = ["line_no", "stamp", *(["outer"] if any("outer" in f.columns for f in batch.both()) else [])]
-    written = pl.concat(
-        [
-            f.select(*columns, _wide=pl.lit(value=wide), _row=pl.int_range(pl.len(), dtype=pl.UInt32))
-            for wide, f in ((False, batch.frame), (True, batch.events))
-            if f.height
-        ]
-    ).sort("line_no")
-    run = written.select(pl.struct(columns[1:]).rle_id() if len(columns) > 2 else pl.col("stamp").rle_id()).to_series()
-    first = written.with_columns(_run=run).unique("_run", keep="first", maintain_order=True)
-    answer, clock = stamps.resolve(first.select(columns[1:]), anchor, clock)
-    times = answer[run].hstack(written.select("_wide", "_row"))
+    """Resolve the stamps of a batch and give each record its time."""
+    answer, clock = stamps.resolve(batch.stamps, anchor, clock)
 
-    def timed(frame: pl.DataFrame, *, wide: bool) -> pl.DataFrame:
+    def timed(frame: pl.DataFrame) -> pl.DataFrame:
         if frame.is_empty():
             return frame
-        mine = times.filter(pl.col("_wide") == wide).sort("_row").select("time", "time_quality")
-        return frame.drop(columns[1:]).hstack(mine).with_columns(source=pl.lit(name))
+        times = answer.select(pl.all().gather(frame["_stamp"]))
+        return frame.drop("_stamp").hstack(times).with_columns(source=pl.lit(name))
 
-    return parsing.Batch(timed(batch.frame, wide=False), timed(batch.events, wide=True)), clock
+    return parsing.Batch(timed(batch.frame), timed(batch.events)), clock
 
 
 def _cut(reading: sources.Reading) -> str | None:
@@ -333,10 +322,10 @@ def _cut(reading: sources.Reading) -> str | None:
 
 
 def _batches(
-    reading: sources.Reading, chosen: parsing.Plan, told: parsing.Tally, pool: ThreadPoolExecutor
+    reading: sources.Reading, chosen: parsing.Plan, told: accounting.Tally, pool: ThreadPoolExecutor
 ) -> Iterator[parsing.Batch]:
     """Parse chunks side by side and hand their records out in order."""
-    waiting: deque[Future[tuple[parsing.Batch, parsing.Tally]]] = deque()
+    waiting: deque[Future[tuple[parsing.Batch, accounting.Tally]]] = deque()
 
     def next_one() -> Iterator[parsing.Batch]:
         batch, tally_ = waiting.popleft().result()
