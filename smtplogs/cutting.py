@@ -99,7 +99,7 @@ def heads(lines: pl.DataFrame, envelope: str) -> Heads:
     )
     good = stamps["stamp"].str.contains(f"^{form.stamp}$")
     cut = lines.with_columns(message=parts.field("field_1"), _stamp=run, _who=keys.codes)
-    fits = cut["message"].is_not_null()
+    fits = cut["message"].is_not_null() & ~cut["message"].str.starts_with("[ID ")  # Solaris puts that before the text
     if not who["_fits"].all():
         fits &= keys.spread(who["_fits"]).fill_null(value=False)
     if not good.all():
@@ -108,6 +108,14 @@ def heads(lines: pl.DataFrame, envelope: str) -> Heads:
     if fits.all():
         return Heads(cut, stamps, who.drop("_fits"), lines.clear())
     return Heads(cut.filter(fits), stamps, who.drop("_fits"), lines.filter(~fits))
+
+
+def framed(cut: Heads, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return lines without their heads as the general envelopes would: with `stamp`, `host`, `program`, `pid`, `key`."""
+    lines = pl.concat(parts)
+    heads_ = cut.who.select("key", "host", "program", "pid").select(pl.all().gather(lines["_who"]))
+    stamp = cut.stamps["stamp"].gather(lines["_stamp"])
+    return lines.drop("_who", "_stamp").with_columns(stamp).hstack(heads_)
 
 
 @dataclass
@@ -119,7 +127,7 @@ class Taken:
     context, events
         Frames of records, by the role of their pattern.
     rest
-        Lines that none took, in no order.
+        Lines that none took, in no order, as in `Heads.lines`.
     counts
         (program, format, pattern's role) -> lines.
     """
@@ -164,7 +172,6 @@ def take(
             done.counts += [(program, format_.name, p.role, k) for program, k in programs.iter_rows()]
             (done.events if p.role == "event" else done.context).append(taken.drop("_who"))
     done.rest.append(left)
-    done.rest = [r.drop("message", "_stamp", "_who") for r in done.rest if r.height]
     return done
 
 
@@ -192,17 +199,22 @@ def _taken(
     if not who["_mine"].all():
         fits = _both(fits, who["_mine"].gather(group["_who"]))
     values: list[tuple[Coded, pl.DataFrame]] = []
+    own: list[pl.Series] = []
     for part, piece in zip(pattern.parts, pieces, strict=True):
-        read = _read(part, piece)
-        if read is not None:
-            words, found, ok = read
+        if part.own:
+            own.append(piece.alias(part.groups[0]))
+            ok = None if part.regex.endswith(">.*)") else piece.str.contains(f"^{part.regex}$")
+            fits = _both(fits, ok if ok is None or not part.optional else ok.fill_null(value=True))
+        elif part.regex:
+            words, found, ok = _read(part, piece)
             fits = _both(fits, ok)
             values.append((words, found))
     missed = group.clear()
     if fits is not None and not fits.all():
         group, missed = group.filter(fits), group.filter(~fits)
         values = [(Coded(words.codes.filter(fits), words.words), found) for words, found in values]
-    return _records(group, who, values, format_, pattern), missed
+        own = [piece.filter(fits) for piece in own]
+    return _records(group, who, values, canonical(pl.DataFrame(own)), format_, pattern), missed
 
 
 def _both(a: pl.Series | None, b: pl.Series | None) -> pl.Series | None:
@@ -225,16 +237,14 @@ def _pieces(messages: pl.Series, parts: Sequence[Part]) -> tuple[list[pl.Series]
     return [*pieces, rest], fits
 
 
-def _read(part: Part, piece: pl.Series) -> tuple[Coded, pl.DataFrame, pl.Series | None] | None:
+def _read(part: Part, piece: pl.Series) -> tuple[Coded, pl.DataFrame, pl.Series | None]:
     """Read the distinct pieces of a part: their numbers, the columns of each, and the rows that fit (None: all)."""
     whole = f"^{part.regex}$"
-    if not part.regex:
-        return None
     words = coded(piece)
     fits = words.words.str.contains(whole)
     if not part.groups:
         found = pl.DataFrame()
-    elif part.regex in (f"(?P<{part.groups[0]}>.*)",) or _is_one_group(part.regex):
+    elif _is_one_group(part.regex):
         found = pl.DataFrame({part.groups[0]: words.words})
     else:
         found = words.words.str.extract_groups(whole).struct.unnest()
@@ -255,6 +265,7 @@ def _records(
     group: pl.DataFrame,
     who: pl.DataFrame,
     values: Sequence[tuple[Coded, pl.DataFrame]],
+    own: pl.DataFrame,
     format_: Lines,
     pattern: Pattern,
 ) -> pl.DataFrame:
@@ -265,11 +276,13 @@ def _records(
     raw = "written" if "written" in group.columns else "line"
     wanted = ("key", "host", "program", "pid", "service") if event else ("key",)
     constants = {"format": format_.name, "pattern": pattern.name, "_role": pattern.role, "protocol": "smtp", **pattern.sets}
-    given = {c for _, found in values for c in found.columns}
+    values = [(words, found.drop([c for c in found.columns if c in pattern.sets])) for words, found in values]
+    given = {c for _, found in values for c in found.columns} | set(own.columns)
     columns = [
         *group.select("line_no", "_stamp", "_who", *extra),
         *(who[c].gather(group["_who"]) for c in wanted if c not in given),
         *(words.spread(found[c]) for words, found in values for c in found.columns),
+        *own,
     ]
     taken = pl.DataFrame(columns).with_columns(
         *((group[raw].alias("raw"),) if keeps else ()),

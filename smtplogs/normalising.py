@@ -36,6 +36,13 @@ _ENCRYPTED = {"TLS": "yes", "TSL": "yes", "SSL": "yes", "TLS handshaking": None,
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 
+_GROUP = "[1-9a-f][0-9a-f]{0,3}"
+_CANONICAL = (
+    rf"^(?:{_OCTET}(?:\.{_OCTET}){{3}}|{_GROUP}(?::{_GROUP}){{7}}"
+    rf"|(?:{_GROUP}(?::{_GROUP}){{0,2}})?::(?:{_GROUP}(?::{_GROUP}){{0,2}})?)$"
+)
+"""Addresses that are canonical beyond doubt (RFC 5952): IPv4; IPv6 without a zero outside of a `::` for two or more."""
+
 _ALWAYS = (
     "host", "pid", "service", "side", "stage", "outcome", "cause", "basis", "user", "client_ip", "mechanism", "detail",
     "queue_id", "session", "vendor_code", "raw",
@@ -43,6 +50,7 @@ _ALWAYS = (
 """Columns that later rooms count on, whatever patterns a batch met."""
 
 
+@functools.lru_cache(maxsize=1 << 15)
 def canonical_address(text: str) -> str | None:
     """Return the canonical text of an address, an IPv4-mapped one as IPv4; None for what is none."""
     try:
@@ -54,9 +62,8 @@ def canonical_address(text: str) -> str | None:
 
 
 def canonical_addresses(values: pl.Series) -> pl.Series:
-    """Canonical text of the distinct addresses; plain IPv4 passes untouched."""
-    odd = values.unique().drop_nulls()
-    odd = odd.filter(~odd.str.contains(rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"))
+    """Return canonical texts; what is canonical at a glance passes untouched, the other distinct ones are read."""
+    odd = values.filter(~values.str.contains(_CANONICAL)).unique().drop_nulls()
     if odd.is_empty():
         return values
     return values.replace(odd, pl.Series([canonical_address(t) for t in odd], dtype=pl.String))
@@ -108,6 +115,10 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
         exprs.append(pl.col("tls").replace(_ENCRYPTED).alias("tls"))
     if "delivery" in has:
         exprs.append(pl.col("delivery").str.to_lowercase().cast(RECORDS["delivery"].dtype, strict=False))
+    if "step" in has and frame["step"].null_count() < frame.height:
+        step = pl.col("step").replace_strict(_STAGE_OF_STEP, default="session", return_dtype=RECORDS["stage"].dtype)
+        step = pl.when(pl.col("step").is_not_null()).then(step)
+        exprs.append((pl.coalesce("stage", step) if "stage" in has else step).alias("stage"))
     if exprs:
         frame = frame.with_columns(exprs)
     casts = _casts(frame)
@@ -121,9 +132,6 @@ def normalised(frame: pl.DataFrame) -> pl.DataFrame:
     has = set(frame.columns)
     frame = without_stale_users(frame)
     exprs: list[pl.Expr] = []
-    if "step" in has and frame["step"].null_count() < frame.height:
-        step = pl.col("step").replace_strict(_STAGE_OF_STEP, default="session", return_dtype=RECORDS["stage"].dtype)
-        exprs.append(pl.coalesce("stage", pl.when(pl.col("step").is_not_null()).then(step)).alias("stage"))
     known = pl.col("protocol") if "protocol" in has else pl.lit(None, RECORDS["protocol"].dtype)
     if frame["service"].is_in(list(_PROTOCOL_OF_SERVICE)).any():
         named = pl.col("service").replace_strict(

@@ -208,22 +208,28 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
     """
     if lines.is_empty():
         return Batch()
+    kept = pl.col("line").str.contains(prefilter)
+    repeated = pl.col("line").str.contains(unwrapping.REPEAT_LITERAL, literal=True)
     cut, taken, rest = None, cutting.Taken(), lines
+    framed: list[pl.DataFrame] = []
     if chosen.envelope is not None:
         cut = cutting.heads(lines, chosen.envelope)
         taken = cutting.take(cut, _hot(chosen.traffic, chosen.only), matching.writes)
-        rest = pl.concat([cut.rest, *taken.rest]).sort("line_no")
-    rest = rest.filter(pl.col("line").str.contains(prefilter)) if prefilter else rest
-    if "count" not in lines.columns and rest["line"].str.contains(unwrapping.REPEAT_LITERAL, literal=True).any():
-        kept = lines.filter(pl.col("line").str.contains(prefilter))
-        written = pl.coalesce(pl.col(c) for c in ("written", "line") if c in kept.columns)
-        return records(unwrapping.repeats(kept.with_columns(written=written))[0], chosen, tally)
+        rest = cut.rest
+        framed = [cutting.framed(cut, [part.filter(kept) for part in taken.rest])] if taken.rest else []
+    rest = rest.filter(kept)
+    if "count" not in lines.columns and any(f.select(repeated.any()).item() for f in (rest, *framed)):
+        lines = lines.filter(kept)
+        written = pl.coalesce(pl.col(c) for c in ("written", "line") if c in lines.columns)
+        return records(unwrapping.repeats(lines.with_columns(written=written))[0], chosen, tally)
     for program, format_, role, n in taken.counts:
         tally.add(program, format_, ROLE_WORD[role], n)
-    parts = []
     if rest.height:
-        framed = matching.framed(rest, tally, chosen.host)
-        parts = matching.take(framed, tally, traffic=chosen.traffic, only=chosen.only)
+        framed.append(matching.framed(rest, tally, chosen.host))
+    parts = []
+    if framed:
+        every = pl.concat(framed, how="diagonal").sort("line_no")
+        parts = matching.take(every, tally, traffic=chosen.traffic, only=chosen.only)
     return _batch(taken, parts, cut)
 
 

@@ -21,7 +21,7 @@ LOGINS = (
         # only fields that hold no free text: a name with `>` cannot stretch into them
         parts=(
             Part("", r"(?P<protocol>imap|pop3)-login: (?:Info: )?Log(?:in|ged in)"),
-            Part(": user=<", r"(?P<user>[^>]*)"),
+            Part(": user=<", r"(?P<user>[^>]*)", own=True),
             Part(">, method=", r"(?P<mechanism>[A-Za-z0-9_-]+)"),
             Part(", rip=", rf"(?P<client_ip>{ADDRESS})"),
             Part(", lip=", rf"(?P<server_ip>{ADDRESS})"),

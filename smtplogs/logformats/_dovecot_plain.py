@@ -22,7 +22,7 @@ PLAIN = (
         parts=(
             Part("auth", r"(?:-worker\([0-9]+\))?"),
             Part(": ", _DATABASE),
-            Part("(", _NAME),
+            Part("(", _NAME, own=True),
             Part(",", rf"{_ADDRESS}(?:,<(?P<session>[^>]+)>)?"),
             Part("): ", _SAID),
         ),
@@ -66,7 +66,7 @@ PLAIN = (
         program=PROGRAM,
         literal=(": Password mismatch", ": unknown user"),
         parts=(
-            Part("auth(", _NAME),
+            Part("auth(", _NAME, own=True),
             Part(",", _ADDRESS),
             Part(",sasl:", r"(?P<mechanism>[^,()]+)"),
             Part("): ", _DATABASE),

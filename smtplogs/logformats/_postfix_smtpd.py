@@ -61,8 +61,11 @@ SESSION = (
         "abnormal_end",
         program="smtpd",
         literal=("lost connection after ", "timeout after "),
-        regex=rf"^(?:{QUEUE_ID}: )?(?P<detail>lost connection|timeout) after (?P<step>[A-Z][A-Za-z-]*(?: content)?)"
-        rf"(?: \([0-9]+ bytes\))? from {PEER}$",
+        parts=(
+            Part("", rf"(?:{QUEUE_ID}: )?(?P<detail>lost connection|timeout)"),
+            Part(" after ", r"(?P<step>[A-Z][A-Za-z-]*(?: content)?)(?: \([0-9]+ bytes\))?"),
+            Part(" from ", PEER),
+        ),
         sets=context(),
         role="context",
         keeps_raw=True,
