@@ -264,8 +264,9 @@ def conform(frame: pl.DataFrame, table: Mapping[str, Column] = EVENTS) -> pl.Dat
     Words outside a vocabulary become ``unknown`` where the vocabulary has that word, else null.
     """
     casts = []
+    schema = frame.schema
     for name, column in table.items():
-        if name not in frame.columns or frame.schema[name] == column.dtype:
+        if name not in schema or schema[name] == column.dtype:
             continue
         expr = pl.col(name)
         if isinstance(column.dtype, pl.Enum):
@@ -274,8 +275,7 @@ def conform(frame: pl.DataFrame, table: Mapping[str, Column] = EVENTS) -> pl.Dat
             expr = expr.cast(pl.String)
             expr = pl.when(expr.is_in(words.to_list()) | expr.is_null()).then(expr).otherwise(other).cast(column.dtype)
         elif isinstance(column.dtype, pl.Datetime):
-            dtype = frame.schema[name]
-            zone = getattr(dtype, "time_zone", None)
+            zone = getattr(schema[name], "time_zone", None)
             expr = expr.cast(pl.Datetime("us", zone))
             expr = expr.dt.convert_time_zone("UTC") if zone else expr.dt.replace_time_zone("UTC")
         elif isinstance(column.dtype, pl.List):
