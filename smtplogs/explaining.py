@@ -113,11 +113,12 @@ def _explained(number: int, line: str) -> list[dict[str, object]]:
     framed = matching.unframed(batch, Tally())
     if framed.is_empty():
         return _as_reply(number, line, redacting.without_suspects(shown))
-    taken = parsing.records(batch, parsing.Plan("", None, None, traffic=True), Tally()).events
+    parsed = parsing.records(batch, parsing.Plan("", None, None, traffic=True), Tally())
+    taken = pl.concat(parsed.every(), how="diagonal") if parsed.height else pl.DataFrame()
     message, program = framed["message"][0], framed["program"][0] or ""
     # a line that became an event has already lost a password typed as user name
     shown = (taken["raw"][0] if taken.height else None) or redacting.without_suspects(shown)
-    rows = [_taken(number, shown, row) for row in _timed(taken).to_dicts()]
+    rows = [_taken(number, shown, row) for row in _timed(taken, parsed.stamps).to_dicts()]
     names = {(r["format"], r["pattern"]) for r in rows}
     others = _looked_at(number, shown, program, message, taken=bool(rows))
     rows += [r for r in others if (r["format"], r["pattern"]) not in names]
@@ -131,12 +132,14 @@ def _explained(number: int, line: str) -> list[dict[str, object]]:
     return [_row(number, shown, "not understood", format=known.name, why=why), *rows]
 
 
-def _timed(taken: pl.DataFrame) -> pl.DataFrame:
+def _timed(taken: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
     """Read the stamp without guessing a year: one line has no neighbours to tell it."""
     if taken.is_empty():
         return taken
-    timed, carry = stamps.resolve(taken, stamps.anchor(year=2000))
-    return timed if carry.year_evidence == stamps.STATED else timed.drop("time", "time_quality")
+    times, carry = stamps.resolve(written, stamps.anchor(year=2000))
+    if carry.year_evidence != stamps.STATED:
+        return taken
+    return taken.hstack(times.select(pl.all().gather(taken["_stamp"])))
 
 
 def _taken(number: int, shown: str, row: dict[str, object]) -> dict[str, object]:

@@ -61,7 +61,7 @@ class Batch:
     frame
         Frequent lines that only frame a session (connect, TLS, disconnect): few columns.
     events
-        All others: classified, without secrets, with every column that stitching counts on.
+        All others, in frames of their own shape: classified, without secrets.
     stamps
         `stamp` (and `outer`) as written, a row for each run of lines with one stamp, in order of lines; `_stamp` of the
         other frames points here.
@@ -70,18 +70,18 @@ class Batch:
     """
 
     frame: pl.DataFrame = field(default_factory=pl.DataFrame)
-    events: pl.DataFrame = field(default_factory=pl.DataFrame)
+    events: list[pl.DataFrame] = field(default_factory=list)
     stamps: pl.DataFrame = field(default_factory=pl.DataFrame)
     minutes: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def height(self) -> int:
         """Number of records."""
-        return self.frame.height + self.events.height
+        return sum(f.height for f in self.every())
 
-    def both(self) -> list[pl.DataFrame]:
+    def every(self) -> list[pl.DataFrame]:
         """Return the frames that hold anything."""
-        return [f for f in (self.frame, self.events) if f.height]
+        return [f for f in (self.frame, *self.events) if f.height]
 
 
 COARSE = (
@@ -247,15 +247,13 @@ def _batch(taken: cutting.Taken, parts: list[pl.DataFrame], cut: cutting.Heads |
     batch = Batch()
     if taken.context:
         batch.frame = pl.concat(taken.context, how="diagonal", rechunk=True)
-    if taken.events or parts:
-        wide = pl.concat([*taken.events, *parts], how="diagonal", rechunk=True)
-        batch.events = redacting.without_typed_passwords(wide, _unproven())
+    batch.events = [redacting.without_typed_passwords(part, _unproven()) for part in (*taken.events, *parts)]
     if batch.height:
-        used = pl.concat([f["_stamp"] for f in batch.both()]).unique()
+        used = pl.concat([f["_stamp"] for f in batch.every()]).unique()
         every = pl.concat(stamps, how="diagonal").filter(pl.col("_stamp").is_in(used.implode())).sort("line_no")
         place = pl.int_range(every.height, dtype=pl.UInt32, eager=True)[every["_stamp"].arg_sort()]
         at = pl.col("_stamp").replace_strict(every["_stamp"].sort(), place, return_dtype=pl.UInt32)
-        batch.frame, batch.events = (f.with_columns(at) if f.height else f for f in (batch.frame, batch.events))
+        batch.frame, *batch.events = (f.with_columns(at) if f.height else f for f in (batch.frame, *batch.events))
         batch.stamps = every.drop("_stamp", "line_no")
     return batch
 

@@ -271,11 +271,11 @@ def _read_once(
                 continue
             timed, clock = _timed(batch, anchor, clock, source.name)
             if settings.traffic:
-                traffic += [tally.traffic_of(frame) for frame in timed.both()]
+                traffic += [tally.traffic_of(frame) for frame in timed.every()]
             done = stitching.stitch(timed, session)
             events += done.events
             loose += done.loose
-    loose += session.open.both()
+    loose += session.open.every()
     coverage = tally.coverage_of(
         source.name,
         told,
@@ -314,7 +314,7 @@ def _timed(
         times = answer.select(pl.all().gather(frame["_stamp"]))
         return frame.drop("_stamp").hstack(times).with_columns(source=pl.lit(name))
 
-    return parsing.Batch(timed(batch.frame), timed(batch.events)), clock
+    return parsing.Batch(timed(batch.frame), [timed(part) for part in batch.events]), clock
 
 
 def _cut(reading: sources.Reading) -> str | None:

@@ -6,12 +6,17 @@ src/auth/auth-request.c; Postfix xsasl_dovecot_server.c; measured in the project
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from smtplogs.parsing import Batch
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, as_table, empty
 from smtplogs.stitching import Carry, finished, patched, reference, stacked, stitch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PAIR_BEFORE = "5s"
 """Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
@@ -73,7 +78,7 @@ def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
         mine = loose.filter(~waits).sort("time", file, "line_no", nulls_last=True)
         mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
         dovecot = loose.filter(waits)
-        events = stacked(events, *stitch(Batch(events=mine), Carry(), final=True).events)
+        events = stacked(events, *stitch(Batch(events=[mine]), Carry(), final=True).events)
     if events.is_empty() and dovecot.is_empty():
         return empty(EVENTS)
     events = _with_columns(_plain_text(events) if events.height else empty(EVENTS))
@@ -83,9 +88,18 @@ def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
         return empty(EVENTS)
     events = _without_doubles(events)
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
-    filled = [c for c in events.columns if c in EVENTS and (c in order or events[c].null_count() < events.height)]
-    events = events.select(filled).sort(order, nulls_last=True, maintain_order=True)
-    return _penalties(as_table(events, EVENTS))
+    return _penalties(as_table(_sorted(events.select([c for c in events.columns if c in EVENTS]), order), EVENTS))
+
+
+def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Sort one column after the other, so that no second copy of the whole table is needed at any moment."""
+    order = events.select(pl.arg_sort_by(by, nulls_last=True, maintain_order=True)).to_series()
+    names = [c for c in events.columns if events[c].null_count() < events.height]
+    columns = []
+    for name in names:
+        columns.append(events[name].rechunk().gather(order))
+        events = events.drop(name)
+    return pl.DataFrame(columns)
 
 
 _USED = (
@@ -121,7 +135,8 @@ def _paired(events: pl.DataFrame, dovecot: pl.DataFrame) -> pl.DataFrame:
         events, rest = _matched(events, _attempts(without, "host", "client_ip", "user"))
         own.append(_without_postfix(rest, events))
     own = [finished(f) for f in own if f.height]
-    events = pl.concat([finished(events), *own], how="vertical", rechunk=True)
+    every = stacked(finished(events), *own)
+    events = _with_columns(every if every.height else empty(EVENTS))
     return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
 
 

@@ -36,7 +36,7 @@ def parse(lines: list[str], *, hot: bool) -> list[dict[str, Any]]:
     chosen = parsing.plan(lines if hot else ["x"], traffic=True)
     frame = pl.DataFrame({"line_no": range(1, len(lines) + 1), "line": lines}, schema=parsing.LINES)
     batch = parsing.records(frame, chosen, accounting.Tally())
-    return sorted((row for part in batch.both() for row in part.to_dicts()), key=lambda row: row["line_no"])
+    return sorted((row for part in batch.every() for row in part.to_dicts()), key=lambda row: row["line_no"])
 
 
 def said(row: dict[str, Any]) -> dict[str, Any]:
