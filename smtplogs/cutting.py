@@ -36,16 +36,17 @@ class Coded:
 
     def spread(self, values: pl.Series) -> pl.Series:
         """Return for each row the value of its word."""
-        return values.gather(self.codes)
+        return values.gather(self.codes) if self.codes.null_count() else values[self.codes]
 
 
 def coded(texts: pl.Series) -> Coded:
     """Number the distinct texts in order of their first row."""
     # categories of this column alone: they are freed with it
     as_words = texts.cast(pl.Categorical(pl.Categories.random()))
-    distinct = as_words.unique().drop_nulls()
-    words = distinct.gather(distinct.to_physical().arg_sort()).cast(pl.String)
-    return Coded(as_words.to_physical().alias("code"), words)
+    words = as_words.unique()  # in order of their numbers, null somewhere among them
+    if words.null_count():
+        words = words.drop_nulls()
+    return Coded(as_words.to_physical().alias("code"), words.cast(pl.String))
 
 
 @dataclass
@@ -81,11 +82,10 @@ def heads(lines: pl.DataFrame, envelope: str) -> Heads:
         Name of a hot envelope.
     """
     form = HOT_ENVELOPES[envelope]
-    parts = lines["line"].str.splitn(": ", 2).struct
-    head = parts.field("field_0")
+    head, message = lines["line"].str.splitn(": ", 2).struct.unnest().get_columns()
     if form.width is None:
-        two = head.str.splitn(" ", 2).struct
-        stamp, key = two.field("field_0") + " ", two.field("field_1")
+        stamp, key = head.str.splitn(" ", 2).struct.unnest().get_columns()
+        stamp += " "
     else:
         stamp, key = head.str.slice(0, form.width), head.str.slice(form.width)
     run = stamp.rle_id()
@@ -98,7 +98,7 @@ def heads(lines: pl.DataFrame, envelope: str) -> Heads:
         service=service_of(pl.col("program")), _fits=pl.col("key").str.contains(f"^{HOT_KEY}$")
     )
     good = stamps["stamp"].str.contains(f"^{form.stamp}$")
-    cut = lines.with_columns(message=parts.field("field_1"), _stamp=run, _who=keys.codes)
+    cut = lines.with_columns(message=message, _stamp=run, _who=keys.codes)
     fits = cut["message"].is_not_null() & ~cut["message"].str.starts_with("[ID ")  # Solaris puts that before the text
     if not who["_fits"].all():
         fits &= keys.spread(who["_fits"]).fill_null(value=False)
@@ -113,9 +113,9 @@ def heads(lines: pl.DataFrame, envelope: str) -> Heads:
 def framed(cut: Heads, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return lines without their heads as the general envelopes would: with `stamp`, `host`, `program`, `pid`, `key`."""
     lines = pl.concat(parts)
-    heads_ = cut.who.select("key", "host", "program", "pid").select(pl.all().gather(lines["_who"]))
-    stamp = cut.stamps["stamp"].gather(lines["_stamp"])
-    return lines.drop("_who", "_stamp").with_columns(stamp).hstack(heads_)
+    whose = cut.who.select("key", "host", "program", "pid")[lines["_who"]]
+    stamp = cut.stamps["stamp"][lines["_stamp"]]
+    return lines.drop("_who", "_stamp").hstack([stamp, *whose])
 
 
 @dataclass
@@ -154,6 +154,7 @@ def take(
     """
     done = Taken()
     left = cut.lines
+    program = coded(cut.who["program"])
     for format_, p in patterns:
         if left.is_empty():
             break
@@ -162,14 +163,13 @@ def take(
         if group.is_empty():
             continue
         left = left.filter(~announced)
-        mine = [program is not None and writes(program, format_, p) for program in cut.who["program"]]
-        taken, missed = _taken(group, cut.who.with_columns(_mine=pl.Series(mine, dtype=pl.Boolean)), format_, p)
+        mine = pl.Series("_mine", [writes(word, format_, p) for word in program.words], dtype=pl.Boolean)
+        taken, missed = _taken(group, cut.who.hstack([program.spread(mine)]), format_, p)
         if missed.height:
             done.rest.append(missed)
         if taken.height:
-            n = taken["_who"].value_counts()
-            programs = n.select(cut.who["program"].gather(n["_who"]), "count").group_by("program").sum()
-            done.counts += [(program, format_.name, p.role, k) for program, k in programs.iter_rows()]
+            n = program.codes[taken["_who"]].value_counts()
+            done.counts += [(program.words[i], format_.name, p.role, k) for i, k in n.iter_rows()]
             (done.events if p.role == "event" else done.context).append(taken.drop("_who"))
     done.rest.append(left)
     return done
@@ -197,7 +197,7 @@ def _taken(
     """Cut messages into the pieces of a pattern; return its records and the lines that do not fit."""
     pieces, fits = _pieces(group["message"], pattern.parts)
     if not who["_mine"].all():
-        fits = _both(fits, who["_mine"].gather(group["_who"]))
+        fits = _both(fits, who["_mine"][group["_who"]])
     values: list[tuple[Coded, pl.DataFrame]] = []
     own: list[pl.Series] = []
     for part, piece in zip(pattern.parts, pieces, strict=True):
@@ -229,9 +229,8 @@ def _pieces(messages: pl.Series, parts: Sequence[Part]) -> tuple[list[pl.Series]
     pieces: list[pl.Series] = []
     fits: pl.Series | None = None
     for part in others:
-        two = rest.str.splitn(part.after, 2).struct
-        pieces.append(two.field("field_0"))
-        rest = two.field("field_1")
+        piece, rest = rest.str.splitn(part.after, 2).struct.unnest().get_columns()
+        pieces.append(piece)
         if not part.optional and rest.null_count():
             fits = _both(fits, rest.is_not_null())
     return [*pieces, rest], fits
@@ -241,16 +240,19 @@ def _read(part: Part, piece: pl.Series) -> tuple[Coded, pl.DataFrame, pl.Series 
     """Read the distinct pieces of a part: their numbers, the columns of each, and the rows that fit (None: all)."""
     whole = f"^{part.regex}$"
     words = coded(piece)
-    fits = words.words.str.contains(whole)
-    if not part.groups:
-        found = pl.DataFrame()
-    elif _is_one_group(part.regex):
-        found = pl.DataFrame({part.groups[0]: words.words})
+    found = pl.DataFrame()
+    if part.groups and not _is_one_group(part.regex):
+        # an empty group tells a piece whose other groups are all absent from one that does not fit
+        found = words.words.str.extract_groups(f"^(?P<_hit>){whole[1:]}").struct.unnest()
+        misses = found["_hit"].null_count()
+        fits = found["_hit"].is_not_null() if misses else None
+        found = canonical(found.drop("_hit"))
     else:
-        found = words.words.str.extract_groups(whole).struct.unnest()
-    if found.width:
-        found = canonical(found)
-    if fits.all():
+        fits = words.words.str.contains(whole)
+        fits = None if fits.all() else fits
+        if part.groups:
+            found = canonical(pl.DataFrame({part.groups[0]: words.words}))
+    if fits is None:
         return words, found, None
     # null is a missing optional part, which fits
     return words, found, words.spread(fits).fill_null(value=part.optional)
@@ -280,7 +282,7 @@ def _records(
     given = {c for _, found in values for c in found.columns} | set(own.columns)
     columns = [
         *group.select("line_no", "_stamp", "_who", *extra),
-        *(who[c].gather(group["_who"]) for c in wanted if c not in given),
+        *who.select([c for c in wanted if c not in given])[group["_who"]],
         *(words.spread(found[c]) for words, found in values for c in found.columns),
         *own,
     ]
@@ -302,7 +304,7 @@ def _judged(
 ) -> pl.DataFrame:
     """Give every record its cause: decided once for each combination of pieces that a verdict depends on."""
     service = coded(who["service"].fill_null(""))
-    combination = service.codes.cast(pl.UInt64).gather(whose)
+    combination = service.codes.cast(pl.UInt64)[whose]
     for words, found in values:
         if set(found.columns) & set(replies.KEYS):
             combination = combination * (words.words.len() + 1) + words.codes.cast(pl.UInt64).fill_null(words.words.len())

@@ -111,28 +111,31 @@ def _take_patterns(
 ) -> list[pl.DataFrame]:
     """Try the patterns of one tag in their order; count what is dismissed and what none takes."""
     parts: list[pl.DataFrame] = []
-    tests = [announced("message", p).any().alias(p.name) for p in patterns if p.literals]
-    said = group.select(tests).row(0, named=True) if tests else {}
+    # lines that announce each pattern; and those that nobody has taken yet
+    says = group.select(announced("message", p).alias(p.name) for p in patterns if p.literals)
+    left = pl.repeat(value=True, n=group.height, eager=True)
     for p in patterns:
-        if group.is_empty():
-            break
-        if p.literals and not said[p.name]:
+        wanted = says[p.name] & left if p.literals else left
+        if not wanted.any():
             continue
-        hit = group.select(hit=announced("message", p))["hit"] if p.literals else None
-        tried = group if hit is None else group.filter(hit)
         # an empty group tells a hit whose other groups are all absent from no hit
-        found = tried["message"].str.extract_groups(f"^(?P<_hit>){p.regex.removeprefix('^')}").struct.unnest()
-        hit = found["_hit"].is_not_null()
-        if not hit.any():
-            continue
-        taken = tried.filter(hit)
-        group = group.join(taken.select("line_no"), on="line_no", how="anti", maintain_order="left")
+        regex = f"^(?P<_hit>){p.regex.removeprefix('^')}"
+        found = group["message"].filter(wanted).str.extract_groups(regex).struct.unnest()
+        at = wanted.arg_true()
+        if missed := found["_hit"].null_count():
+            if missed == found.height:
+                continue
+            hit = found["_hit"].is_not_null()
+            at, found = at.filter(hit), found.filter(hit)
+        left = left.scatter(at, values=False)
+        taken = group[at]
         tally.add_all(taken, format_.name, ROLE_WORD[p.role])
         if p.role == "dismiss":
             continue
-        values = found.filter(hit).drop("_hit")
+        values = found.drop("_hit")
         taken = taken.drop("message", *values.columns, strict=False).hstack(values)
         parts.append(_labelled(taken, format_, p))
+    group = group.filter(left)
     for (program,), missed in group.partition_by("program", as_dict=True).items():
         tally.miss(program, format_.name, missed)
     return parts

@@ -63,9 +63,10 @@ def canonical_address(text: str) -> str | None:
 
 def canonical_addresses(values: pl.Series) -> pl.Series:
     """Return canonical texts; what is canonical at a glance passes untouched, the other distinct ones are read."""
-    odd = values.filter(~values.str.contains(_CANONICAL)).unique().drop_nulls()
-    if odd.is_empty():
+    plain = values.str.contains(_CANONICAL)
+    if plain.all():
         return values
+    odd = values.filter(~plain).unique()
     return values.replace(odd, pl.Series([canonical_address(t) for t in odd], dtype=pl.String))
 
 
@@ -155,7 +156,7 @@ def without_stale_users(frame: pl.DataFrame, details: Sequence[tuple[pl.Series, 
     details
         Where `detail` is known by its distinct texts: (row -> number of the text, texts).
     """
-    if "user" not in frame.columns or "detail" not in frame.columns:
+    if not {"user", "detail", "format"} <= set(frame.columns):
         return frame
     for codes, texts in details:
         stale = texts.str.contains(_STALE_USER)

@@ -311,8 +311,7 @@ def _timed(
     def timed(frame: pl.DataFrame) -> pl.DataFrame:
         if frame.is_empty():
             return frame
-        times = answer.select(pl.all().gather(frame["_stamp"]))
-        return frame.drop("_stamp").hstack(times).with_columns(source=pl.lit(name))
+        return frame.drop("_stamp").hstack(answer[frame["_stamp"]]).with_columns(source=pl.lit(name))
 
     return parsing.Batch(timed(batch.frame), [timed(part) for part in batch.events]), clock
 

@@ -217,7 +217,7 @@ def finished(part: pl.DataFrame) -> pl.DataFrame:
 def _line_events(part: pl.DataFrame, here: pl.DataFrame, found: Cut, kept: pl.DataFrame) -> pl.DataFrame:
     """Give event rows what their session knows."""
     rows = part[here["idx"]] if here.height < part.height else part
-    own = kept.select("session", "plain", "starttls", "helo").select(pl.all().gather(here["of"]))
+    own = kept.select("session", "plain", "starttls", "helo")[here["of"]]
     tls = found.facts["tls"].gather(here["tls"])
     known = here.select("of", "row", "backend").with_columns(
         own["session"], own["plain"], own["starttls"],
