@@ -47,6 +47,8 @@ class Plan:
         The one format to read, or None for all.
     host
         Name for lines that do not say which host wrote them.
+    keep_missed
+        Whether lines that no pattern takes are kept, redacted.
     """
 
     prefilter: str
@@ -55,6 +57,7 @@ class Plan:
     traffic: bool = False
     only: str | None = None
     host: str | None = None
+    keep_missed: bool = False
 
 
 @dataclass
@@ -67,10 +70,14 @@ class Tally:
         (program, format, role) -> lines; role is records, context, dismissed or not_understood.
     examples
         program -> some lines that nothing took, redacted, as `line_no: text`.
+    missed
+        All of them (`program`, `line_no`, `line`, redacted), where the plan says so.
     """
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    missed: list[pl.DataFrame] = field(default_factory=list)
+    keep_missed: bool = False
 
     def add(self, program: str | None, format_: str | None, role: str, n: int) -> None:
         """Count lines of a program under a role."""
@@ -84,6 +91,10 @@ class Tally:
     def miss(self, program: str | None, format_: str | None, lines: pl.DataFrame) -> None:
         """Count lines that nothing took and keep a few, redacted."""
         self.add(program, format_, "not_understood", lines.height)
+        if self.keep_missed and lines.height:
+            shown = redacting.without_secrets(lines.select("line_no", "line"), "line")
+            shown = shown.with_columns(redacting.lines_without_suspects(shown["line"]).alias("line"))
+            self.missed.append(shown.select(pl.lit(program, pl.String).alias("program"), "line_no", "line"))
         kept = self.examples.setdefault(program or "", [])
         if len(kept) < MAX_EXAMPLES:
             some = redacting.without_secrets(lines.head(MAX_EXAMPLES - len(kept)).select("line_no", "line"), "line")
@@ -95,6 +106,7 @@ class Tally:
     def update(self, other: Tally) -> None:
         """Add the sums of another tally."""
         self.counts.update(other.counts)
+        self.missed += other.missed
         for program, lines in other.examples.items():
             kept = self.examples.setdefault(program, [])
             kept += lines[: MAX_EXAMPLES - len(kept)]
@@ -158,7 +170,14 @@ LINES = {"line_no": pl.UInt64, "line": pl.String}
 """What a batch of lines consists of."""
 
 
-def plan(head: Sequence[str], *, traffic: bool = False, only: str | None = None, host: str | None = None) -> Plan:
+def plan(
+    head: Sequence[str],
+    *,
+    traffic: bool = False,
+    only: str | None = None,
+    host: str | None = None,
+    keep_missed: bool = False,
+) -> Plan:
     """Choose wrapper, envelope and prefilter from the first lines of a file."""
     wrapper = unwrapping.detect(head)
     words = [*literals(traffic=traffic, only=only), unwrapping.REPEAT_LITERAL]
@@ -166,7 +185,7 @@ def plan(head: Sequence[str], *, traffic: bool = False, only: str | None = None,
     lines = pl.Series(head, dtype=pl.String)
     votes = {name: int(lines.str.contains(regex).sum() or 0) for name, regex in HOT_ENVELOPES.items()}
     best = max(votes, key=lambda name: votes[name])
-    return Plan(prefilter, best if votes[best] and wrapper is None else None, wrapper, traffic, only, host)
+    return Plan(prefilter, best if votes[best] and wrapper is None else None, wrapper, traffic, only, host, keep_missed)
 
 
 def chunks(reading: Reading, chosen: Plan) -> Iterator[pl.LazyFrame]:
@@ -205,7 +224,7 @@ def parse(lines: pl.LazyFrame, chosen: Plan) -> tuple[Batch, Tally]:
     records, tally
         See `records`; what became of every kept line.
     """
-    told = Tally()
+    told = Tally(keep_missed=chosen.keep_missed)
     text = pl.col("line").str
     # two steps on purpose: as one plan both would look at every line
     some = lines.collect() if chosen.traffic else lines.filter(text.contains(_COARSE)).collect()

@@ -111,6 +111,16 @@ def without_suspects(text: str) -> str:
     return text
 
 
+def lines_without_suspects(lines: pl.Series) -> pl.Series:
+    """Return lines that no pattern took with pseudonyms for names that look like passwords: only those are touched."""
+    named = lines.str.extract_all(_NAMED.pattern).list.eval(pl.element().str.extract(_NAMED.pattern))
+    suspect = named.list.eval(looks_like_password(pl.element())).list.any().fill_null(value=False)
+    if not suspect.any():
+        return lines
+    rows = suspect.arg_true()
+    return lines.scatter(rows, [without_suspects(text) for text in lines[rows]])
+
+
 def without_typed_passwords(frame: pl.DataFrame, failing: pl.Expr) -> pl.DataFrame:
     """Replace names that look like passwords in `user`, `detail` and `raw` of the rows where `failing` holds."""
     mask = frame.select((failing & looks_like_password(pl.col("user"))).fill_null(False).alias("hit"))["hit"]

@@ -26,6 +26,7 @@ FLOORS = (
     {"stitching"},
     {"settling"},
     {"tally", "rollups", "packaged", "explaining"},
+    {"onefile"},
     {"reading"},
     {"detect"},
     {"charts"},
