@@ -24,6 +24,7 @@ FLOORS = (
     {"logformats"},
     {"parsing"},
     {"stitching"},
+    {"overview"},
     {"settling"},
     {"tally", "rollups", "packaged", "explaining"},
     {"onefile"},
