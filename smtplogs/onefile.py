@@ -12,7 +12,7 @@ from smtplogs import parsing, sources, stamps, stitching, tally
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Executor, Future
 
 WORKERS = 2
@@ -92,6 +92,8 @@ class Passed:
         Expanded.
     sha256
         Of the expanded bytes, if asked for.
+    start
+        The first of them.
     anchor
         The evidence by which its years were read.
     yearless
@@ -102,14 +104,18 @@ class Passed:
     bytes: int
     lines: int
     sha256: str | None
+    start: bytes
     anchor: stamps.Anchor
     yearless: bool
 
 
-def anchors(found: list[sources.Source], settings: Settings) -> list[stamps.Anchor]:
+def anchors(
+    found: list[sources.Source], settings: Settings, begun: Mapping[str, dt.datetime] | None = None
+) -> list[stamps.Anchor]:
     """Return the evidence for the year of each file; the files of one rotated set step back from the newest.
 
     `found` is in rotation order, oldest first within a set: a file cannot end after the next one of its set begins.
+    `begun` says when, for files that were read before.
     """
     series = [sources.series(source) for source in found]
     chosen: list[stamps.Anchor] = []
@@ -127,7 +133,8 @@ def anchors(found: list[sources.Source], settings: Settings) -> list[stamps.Anch
         if newer is not None and newer < mine.latest:
             mine = replace(mine, latest=newer)
         has_older = i > 0 and series[i - 1] == series[i]
-        newer = _first_moment(source, mine) if has_older else None
+        known = (begun or {}).get(source.name)
+        newer = None if not has_older else known.replace(tzinfo=None) if known else _first_moment(source, mine)
         chosen.append(mine)
     return chosen[::-1]
 
@@ -238,7 +245,9 @@ def _read_once(
         note=reading.note,
         error="; ".join(t for t in (reading.error, _cut(reading)) if t) or None,
     )
-    return Passed(coverage, reading.bytes, reading.lines, reading.sha256, anchor, clock.from_anchor), clock
+    return Passed(
+        coverage, reading.bytes, reading.lines, reading.sha256, reading.start, anchor, clock.from_anchor
+    ), clock
 
 
 def _hand_on(kind: str, frames: list[pl.DataFrame], sink: Sink) -> None:

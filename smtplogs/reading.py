@@ -6,25 +6,20 @@ import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
 import polars as pl
-from dateutil import parser as dateparser
 
 from smtplogs import sources, stitching, tally
-from smtplogs._spans import zone
+from smtplogs.datasets import is_dataset, load, moment
 from smtplogs.errors import NothingToRead, UnknownName
 from smtplogs.logformats import ALL
 from smtplogs.onefile import WORKERS, Gathered, Settings, anchors, read_file
-from smtplogs.schema import COVERAGE, EVENTS, as_table, dtypes
+from smtplogs.schema import COVERAGE, as_table
 from smtplogs.settling import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
-    Moment = str | dt.date | dt.datetime
+    from smtplogs.datasets import Moment, Paths
 
 
 @dataclass
@@ -111,10 +106,8 @@ def read(
     ValueError
         If `tz`, `year`, `since` or `until` cannot be understood.
     """
-    if format != "auto" and format not in {f.name for f in ALL}:
-        raise UnknownName(f"no format named {format!r}; there are auto, {', '.join(f.name for f in ALL)}")
     settings = Settings(
-        only=None if format == "auto" else format,
+        only=checked(format),
         tz=tz,
         year=year,
         host=host,
@@ -131,28 +124,17 @@ def read(
     return (events, coverage, tally.merged_traffic([r.traffic for r in results])) if full else events
 
 
-def moment(given: Moment | None, *, tz: str | None) -> dt.datetime | None:
-    """Return what a person typed as a moment in UTC; without zone it is in `tz`, else UTC.
+def checked(format: str) -> str | None:  # noqa: A002
+    """Return the one format to read, None for all.
 
     Raises
     ------
-    ValueError
-        If dateutil does not understand it, or there is no such zone.
+    UnknownName
+        If there is none of that name.
     """
-    if given is None:
-        return None
-    if isinstance(given, str):
-        try:
-            given = dateparser.parse(given, default=dt.datetime(dt.datetime.now(dt.UTC).year, 1, 1))  # noqa: DTZ001
-        except (ValueError, OverflowError) as error:
-            raise ValueError(
-                f"cannot read {given!r} as a date or time; try 2026-11-23 or '2026-11-23 14:05'"
-            ) from error
-    if not isinstance(given, dt.datetime):
-        given = dt.datetime(given.year, given.month, given.day)  # noqa: DTZ001
-    if given.tzinfo is None:
-        given = given.replace(tzinfo=zone(tz) if tz else dt.UTC)
-    return given.astimezone(dt.UTC)
+    if format != "auto" and format not in {f.name for f in ALL}:
+        raise UnknownName(f"no format named {format!r}; there are auto, {', '.join(f.name for f in ALL)}")
+    return None if format == "auto" else format
 
 
 def read_files(paths: Paths, settings: Settings) -> tuple[list[FileResult], pl.DataFrame]:
@@ -201,7 +183,7 @@ def coverage(paths: Paths, *, format: str = "auto", tz: str | None = None, year:
     Parameters
     ----------
     paths, format, tz, year
-        As in `read`.
+        As in `read`; or a dataset that `parse` wrote.
 
     Returns
     -------
@@ -213,43 +195,7 @@ def coverage(paths: Paths, *, format: str = "auto", tz: str | None = None, year:
     NothingToRead
         If no path matches or no file could be opened.
     """
-    return read(paths, format=format, tz=tz, year=year, full=True)[1]
-
-
-def load(
-    dataset: Paths, *, since: Moment | None = None, until: Moment | None = None, tz: str | None = None
-) -> pl.LazyFrame:
-    """Open event tables that were written before.
-
-    Parameters
-    ----------
-    dataset
-        Parquet files, or folders and globs of them.
-    since, until, tz
-        As in `read`.
-
-    Returns
-    -------
-    LazyFrame
-        Events in their documented dtypes; words that this version does not know become `unknown`.
-
-    Raises
-    ------
-    NothingToRead
-        If there is no such file, or one that holds other things.
-    """
-    given = [dataset] if isinstance(dataset, str | PathLike) else list(dataset)
-    places = [Path(d) / "**" / "*.parquet" if Path(d).is_dir() else Path(d) for d in given]
-    try:
-        frame = pl.scan_parquet(places, missing_columns="insert", extra_columns="ignore")
-        names = frame.collect_schema().names()
-    except (FileNotFoundError, pl.exceptions.PolarsError) as error:
-        raise NothingToRead(f"no event table in {', '.join(map(str, given))}: {error}") from error
-    if missing := [c for c in ("time", "stage", "outcome", "source") if c not in names]:
-        raise NothingToRead(f"no event table in {', '.join(map(str, given))}: it lacks the column {missing[0]!r}")
-    begin, end = moment(since, tz=tz), moment(until, tz=tz)
-    frame = frame.with_columns(pl.lit(None, c.dtype).alias(n) for n, c in EVENTS.items() if n not in names)
-    frame = frame.map_batches(lambda f: as_table(f, EVENTS), schema=dtypes(EVENTS))
-    if begin is not None:
-        frame = frame.filter(pl.col("time") >= begin)
-    return frame if end is None else frame.filter(pl.col("time") < end)
+    given = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    if given and all(map(is_dataset, given)):
+        return load(given, table="coverage").collect()
+    return read(given, format=format, tz=tz, year=year, full=True)[1]

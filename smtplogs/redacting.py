@@ -6,11 +6,44 @@ import hashlib
 import hmac
 import re
 import secrets
+from contextlib import contextmanager
+from threading import Condition
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-_KEY = secrets.token_bytes(32)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OWN_KEY = secrets.token_bytes(32)
+_KEY = _OWN_KEY
 """Of this run only: a pseudonym links attempts inside one result and nothing else."""
+
+_GATE = Condition()
+_HOLDERS: list[bytes] = []
+
+
+@contextmanager
+def keyed(key: bytes) -> Iterator[None]:
+    """Make pseudonyms with a key that is kept, so that those of several runs link.
+
+    In one process any number of threads may hold the same key; those with another one wait.
+    """
+    global _KEY  # noqa: PLW0603 - the one piece of state: every room from parsing on makes pseudonyms
+    with _GATE:
+        while _HOLDERS and _HOLDERS[0] != key:
+            _GATE.wait()
+        _HOLDERS.append(key)
+        _KEY = key
+    try:
+        yield
+    finally:
+        with _GATE:
+            _HOLDERS.pop()
+            if not _HOLDERS:
+                _KEY = _OWN_KEY
+                _GATE.notify_all()
+
 
 _MECHANISMS = "PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|EXTERNAL|SCRAM-[A-Z0-9-]+"
 

@@ -33,7 +33,7 @@ BROKEN_WITHIN = "2m"
 ALIVE_WITHIN = "5m"
 """A success of anybody within this time shows that the backend was alive."""
 
-_LOST = "Connection lost to authentication server"
+LOST_ANSWER = "Connection lost to authentication server"
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
 
 _WEIGHT = {
@@ -123,7 +123,7 @@ CONTEXT = (
 def may_change() -> pl.Expr:
     """Events that lines of other sessions or files may change; all others are as they will be, but for doubles."""
     nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")
-    lost = (pl.col("cause") == "unknown") & pl.col("detail").str.starts_with(_LOST)
+    lost = (pl.col("cause") == "unknown") & pl.col("detail").str.starts_with(LOST_ANSWER)
     plain = pl.col("plain") & pl.col("tls").is_null()
     return pl.any_horizontal(e.fill_null(value=False) for e in (waiting(), nameless, lost, plain))
 
@@ -258,7 +258,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
             "time",
             ip=pl.concat_str(host, pl.lit(" "), pl.col("client_ip").fill_null("")),
             name=_name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
-            lost=pl.col("detail").str.starts_with(_LOST).fill_null(False),
+            lost=pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(False),
         ).sort("time")
         for row, frame in names.items()
     }
@@ -294,7 +294,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
         {"user": "_name", "also": "_mine"}
     )
     links = links.hstack(mine)
-    lost = pl.col("detail").str.starts_with(_LOST).fill_null(value=False)
+    lost = pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(value=False)
     broken = pl.col("_cause").is_in(["backend_unavailable", "server_config_error"]).fill_null(value=False)
     told = (~lost & pl.col("_cause").is_not_null()) | broken
     lists = [pl.col("_mine").fill_null([]), pl.concat_list("_ref"), pl.col("_also").fill_null([])]
@@ -412,7 +412,7 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
     Backend: an error of it stands within two minutes. Penalty: two or more failed or lost attempts of that address in
     the 30 s before its AUTH command, one of them judged, while somebody succeeds within 5 minutes.
     """
-    lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(_LOST)
+    lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(LOST_ANSWER)
     if not lost.any():
         return events
     narrow = events.select(

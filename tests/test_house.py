@@ -17,7 +17,7 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible", "_spans"},
+    {"_visible", "_spans", "_durable"},
     {"schema"},
     {"_frames"},
     {"redacting", "normalising", "sources", "stamps", "unwrapping", "replies"},
@@ -27,8 +27,11 @@ FLOORS = (
     {"overview"},
     {"settling"},
     {"tally", "rollups", "packaged", "explaining"},
-    {"onefile"},
+    {"onefile", "datasets"},
+    {"parts", "custody", "_crew"},
+    {"making", "slicing"},
     {"reading"},
+    {"archiving", "verifying"},
     {"detect"},
     {"charts"},
     {"reporting", "_report"},
