@@ -26,10 +26,14 @@ class Tally:
         (program, format, role) -> lines; role is records, context, dismissed or not_understood.
     examples
         program -> some lines that nothing took, redacted, as `line_no: text`.
+    missed
+        All of them (`program`, `line_no`, `line`, redacted), where the plan says so.
     """
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    missed: list[pl.DataFrame] = field(default_factory=list)
+    keep_missed: bool = False
 
     def add(self, program: str | None, format_: str | None, role: str, n: int) -> None:
         """Count lines of a program under a role."""
@@ -43,6 +47,10 @@ class Tally:
     def miss(self, program: str | None, format_: str | None, lines: pl.DataFrame) -> None:
         """Count lines that nothing took and keep a few, redacted."""
         self.add(program, format_, "not_understood", lines.height)
+        if self.keep_missed and lines.height:
+            shown = redacting.without_secrets(lines.select("line_no", "line"), "line")
+            shown = shown.with_columns(redacting.lines_without_suspects(shown["line"]).alias("line"))
+            self.missed.append(shown.select(pl.lit(program, pl.String).alias("program"), "line_no", "line"))
         kept = self.examples.setdefault(program or "", [])
         if len(kept) < MAX_EXAMPLES:
             some = redacting.without_secrets(lines.head(MAX_EXAMPLES - len(kept)).select("line_no", "line"), "line")
@@ -54,6 +62,7 @@ class Tally:
     def update(self, other: Tally) -> None:
         """Add the sums of another tally."""
         self.counts.update(other.counts)
+        self.missed += other.missed
         for program, lines in other.examples.items():
             kept = self.examples.setdefault(program, [])
             kept += lines[: MAX_EXAMPLES - len(kept)]

@@ -94,9 +94,7 @@ def heads(lines: pl.DataFrame, envelope: str) -> Heads:
     stamps = stamps.with_columns(stamp=stamp.filter(first))
     keys = coded(key)
     who = pl.DataFrame({"key": keys.words}).with_columns(pl.col("key").str.extract_groups(_KEY).alias("_")).unnest("_")
-    who = who.with_columns(
-        service=service_of(pl.col("program")), _fits=pl.col("key").str.contains(f"^{HOT_KEY}$")
-    )
+    who = who.with_columns(service=service_of(pl.col("program")), _fits=pl.col("key").str.contains(f"^{HOT_KEY}$"))
     good = stamps["stamp"].str.contains(f"^{form.stamp}$")
     cut = lines.with_columns(message=message, _stamp=run, _who=keys.codes)
     fits = cut["message"].is_not_null() & ~cut["message"].str.starts_with("[ID ")  # Solaris puts that before the text
@@ -138,9 +136,7 @@ class Taken:
     counts: list[tuple[str, str, str, int]] = field(default_factory=list)
 
 
-def take(
-    cut: Heads, patterns: Sequence[tuple[Lines, Pattern]], writes: Callable[[str, Lines, Pattern], bool]
-) -> Taken:
+def take(cut: Heads, patterns: Sequence[tuple[Lines, Pattern]], writes: Callable[[str, Lines, Pattern], bool]) -> Taken:
     """Try the frequent patterns on lines without their heads; each line is tried on the first that it announces.
 
     Parameters
@@ -277,7 +273,13 @@ def _records(
     extra = [c for c in ("count", "outer") if c in group.columns]
     raw = "written" if "written" in group.columns else "line"
     wanted = ("key", "host", "program", "pid", "service") if event else ("key",)
-    constants = {"format": format_.name, "pattern": pattern.name, "_role": pattern.role, "protocol": "smtp", **pattern.sets}
+    constants = {
+        "format": format_.name,
+        "pattern": pattern.name,
+        "_role": pattern.role,
+        "protocol": "smtp",
+        **pattern.sets,
+    }
     values = [(words, found.drop([c for c in found.columns if c in pattern.sets])) for words, found in values]
     given = {c for _, found in values for c in found.columns} | set(own.columns)
     columns = [
@@ -289,7 +291,11 @@ def _records(
     taken = pl.DataFrame(columns).with_columns(
         *((group[raw].alias("raw"),) if keeps else ()),
         *((pl.lit(1, pl.UInt32).alias("count"),) if "count" not in extra else ()),
-        *(pl.lit(v, RECORDS[c].dtype if c in RECORDS else pl.String).alias(c) for c, v in constants.items() if c not in given),
+        *(
+            pl.lit(v, RECORDS[c].dtype if c in RECORDS else pl.String).alias(c)
+            for c, v in constants.items()
+            if c not in given
+        ),
     )
     if event:
         taken = taken.with_columns(pl.col("pid").cast(pl.UInt32, strict=False))
@@ -307,7 +313,9 @@ def _judged(
     combination = service.codes.cast(pl.UInt64)[whose]
     for words, found in values:
         if set(found.columns) & set(replies.KEYS):
-            combination = combination * (words.words.len() + 1) + words.codes.cast(pl.UInt64).fill_null(words.words.len())
+            combination = combination * (words.words.len() + 1) + words.codes.cast(pl.UInt64).fill_null(
+                words.words.len()
+            )
     row = combination.arg_unique()
     judged = replies.classify(taken[row]).select("cause", "outcome", "basis")
     which = combination.replace_strict(combination[row], pl.int_range(row.len(), dtype=pl.UInt32, eager=True))

@@ -42,6 +42,8 @@ class Plan:
         The one format to read, or None for all.
     host
         Name for lines that do not say which host wrote them.
+    keep_missed
+        Whether lines that no pattern takes are kept, redacted.
     """
 
     prefilter: str
@@ -50,6 +52,7 @@ class Plan:
     traffic: bool = False
     only: str | None = None
     host: str | None = None
+    keep_missed: bool = False
 
 
 @dataclass
@@ -107,7 +110,14 @@ LINES = {"line_no": pl.UInt64, "line": pl.String}
 """What a batch of lines consists of."""
 
 
-def plan(head: Sequence[str], *, traffic: bool = False, only: str | None = None, host: str | None = None) -> Plan:
+def plan(
+    head: Sequence[str],
+    *,
+    traffic: bool = False,
+    only: str | None = None,
+    host: str | None = None,
+    keep_missed: bool = False,
+) -> Plan:
     """Choose wrapper, envelope and prefilter from the first lines of a file."""
     wrapper = unwrapping.detect(head)
     words = [*literals(traffic=traffic, only=only), unwrapping.REPEAT_LITERAL]
@@ -115,7 +125,7 @@ def plan(head: Sequence[str], *, traffic: bool = False, only: str | None = None,
     lines = pl.Series(head, dtype=pl.String)
     votes = {name: int(lines.str.contains(form.regex).sum() or 0) for name, form in HOT_ENVELOPES.items()}
     best = max(votes, key=lambda name: votes[name])
-    return Plan(prefilter, best if votes[best] and wrapper is None else None, wrapper, traffic, only, host)
+    return Plan(prefilter, best if votes[best] and wrapper is None else None, wrapper, traffic, only, host, keep_missed)
 
 
 def chunks(reading: Reading, chosen: Plan) -> Iterator[pl.LazyFrame]:
@@ -154,7 +164,7 @@ def parse(lines: pl.LazyFrame, chosen: Plan) -> tuple[Batch, Tally]:
     records, tally
         See `records`; what became of every kept line.
     """
-    told = Tally()
+    told = Tally(keep_missed=chosen.keep_missed)
     text = pl.col("line").str
     if chosen.traffic:
         some = lines.collect()

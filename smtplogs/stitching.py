@@ -205,8 +205,9 @@ FINISHED = {
     **EVENTS,
     "plain": Column(pl.Boolean, "no TLS was seen and no STARTTLS counted"),
     "starttls": Column(pl.Boolean, "STARTTLS was counted"),
+    "context": Column(pl.Boolean, "only looked at by `settling`, neither changed nor kept"),
 }
-"""Columns of a finished event; the last two wait for `settling`."""
+"""Columns of a finished event; the last ones are for `settling`."""
 
 
 def finished(part: pl.DataFrame) -> pl.DataFrame:

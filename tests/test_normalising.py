@@ -7,7 +7,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from smtplogs.normalising import canonical, canonical_address, canonical_addresses, normalised, service_of, split_keys, with_keys
+from smtplogs.normalising import (
+    canonical,
+    canonical_address,
+    canonical_addresses,
+    normalised,
+    service_of,
+    split_keys,
+    with_keys,
+)
 from smtplogs.schema import RECORDS
 
 

@@ -25,7 +25,11 @@ LOGINS = (
             Part(">, method=", r"(?P<mechanism>[A-Za-z0-9_-]+)"),
             Part(", rip=", rf"(?P<client_ip>{ADDRESS})"),
             Part(", lip=", rf"(?P<server_ip>{ADDRESS})"),
-            Part(", ", r"(?:(?:mpid=[0-9]+|(?P<tls>TLS|TSL|secured)|session=<(?P<session>[^>]*)>)(?:, |$))*", optional=True),
+            Part(
+                ", ",
+                r"(?:(?:mpid=[0-9]+|(?P<tls>TLS|TSL|secured)|session=<(?P<session>[^>]*)>)(?:, |$))*",
+                optional=True,
+            ),
         ),
         sets=success,
         harmless=True,
