@@ -506,10 +506,13 @@ def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:
     """`tls` none where it is proven: no STARTTLS counted on a service that does STARTTLS in other sessions."""
     if "plain" not in events.columns or not starttls:
         return events
+    if "tls" not in events.columns:
+        events = events.with_columns(tls=pl.lit(None, pl.String))
+    proven = pl.col("plain") & pl.col("tls").is_null()
+    if not events.select(proven.any()).item():
+        return events
     does = pl.Series(sorted(starttls), dtype=pl.String)
-    proven = (pl.col("plain") & pl.col("tls").is_null() & pl.col("program").is_in(does.implode())).fill_null(
-        value=False
-    )
+    proven = (proven & pl.col("program").is_in(does.implode())).fill_null(value=False)
     return events.with_columns(tls=pl.when(proven).then(pl.lit("none")).otherwise("tls"))
 
 

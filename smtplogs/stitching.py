@@ -1,6 +1,6 @@
 """Records of one SMTP session are tied together: an AUTH row knows its TLS, HELO and session; counters become rows.
 
-A Postfix session is what one smtpd process writes between `connect` and `disconnect` (`sessions`). What has an end is
+A Postfix session is what one smtpd process writes between `connect` and `disconnect` (`spine`). What has an end is
 finished here, batch by batch; what may still change (open sessions at the end of a file, lines before the first
 `connect`) is handed back and finished by `settling`, when all files are known. Source: postfix src/smtpd/smtpd.c,
 smtpd_sasl_glue.c.
@@ -19,7 +19,7 @@ from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
 from smtplogs.parsing import Batch
 from smtplogs.schema import EVENTS, RECORDS, TIME, Column, conform
-from smtplogs.sessions import ATTEMPTS, Cut, column, cut
+from smtplogs.spine import ATTEMPTS, Cut, column, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

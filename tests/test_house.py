@@ -24,7 +24,7 @@ FLOORS = (
     {"logformats", "accounting"},
     {"cutting", "matching"},
     {"parsing"},
-    {"sessions"},
+    {"spine"},
     {"stitching"},
     {"overview"},
     {"settling"},

@@ -32,14 +32,14 @@ class Cut:
     Attributes
     ----------
     spine
-        A row per record, session by session: `part` and `idx` (which frame, which row of it), `sid`, `event`, and the
-        rows of the spine where TLS and HELO in force, the TLS library's word and the backend's complaint stand (null:
-        nowhere).
+        A row per record, session by session: `row` (its number), `part` and `idx` (which frame, which row of it),
+        `sid`, `event`; the rows of `facts` where TLS and HELO in force and the TLS library's word stand, and the row of
+        the spine with the backend's complaint (null: nowhere).
     sessions
         A row per session: `key`, `began`, whether it starts with a `connect` and has `ended`, what it touched, how
         many attempts its lines name, what its last line and the lines before told.
     facts
-        For each row of the spine, text that few records have.
+        Text that few records have: all frames on top of each other.
     """
 
     spine: pl.DataFrame
@@ -90,9 +90,9 @@ def cut(parts: Sequence[pl.DataFrame]) -> Cut:
     """Cut records of any number of frames into sessions, one process after the other in order of lines."""
     marks = pl.concat([_marks(frame, i) for i, frame in enumerate(parts)], how="vertical_relaxed")
     facts = pl.concat([_facts(frame) for frame in parts])
-    code = marks["key"].cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64)
-    order = (code * _LINES + marks["order"]).arg_sort()
-    spine = marks.with_columns(code=code).drop("order").select(pl.all().gather(order))
+    code = marks["key"].cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64).alias("code")
+    place = (code * _LINES + marks["order"]).arg_sort().alias("place")
+    spine = marks.select(pl.exclude("key", "time", "order")).hstack([code])[place].hstack([place])
     start = (
         pl.col("connect")
         | (pl.col("code") != pl.col("code").shift()).fill_null(value=True)
@@ -102,42 +102,40 @@ def cut(parts: Sequence[pl.DataFrame]) -> Cut:
     first = pl.when("start").then("row").forward_fill()
 
     def latest(mark: str) -> pl.Expr:
-        """Row of the last such mark in the session so far."""
+        """Place of the last such mark in the session so far."""
         row = pl.when(mark).then("row").forward_fill()
-        return pl.when(row >= first).then(row)
+        return pl.col("place").gather(pl.when(row >= first).then(row))
 
     same = ~pl.col("start")
     spine = spine.select(
-        "part", "idx", "time", "key", "connect", "end", "event", "code", "row", "start",
+        "part", "idx", "connect", "end", "event", "code", "row", "start", "place",
         sid=pl.col("start").cum_sum() - 1,
         tls=latest("has_tls"), helo=latest("has_helo"), aborted=latest("aborted"), login=latest("login"),
-        library=pl.when(same.shift(-1) & pl.col("library").shift(-1)).then(pl.col("row") + 1),
+        library=pl.when(same.shift(-1) & pl.col("library").shift(-1)).then(pl.col("place").shift(-1)),
         backend=pl.when(same & pl.col("backend").shift()).then(pl.col("row") - 1),
         # running sums, so that a session's sum is a difference
         **{c: pl.col(c).cast(pl.UInt32).cum_sum() for c in ("touched", "mail", "logged")},
         eventful=pl.col("event").cum_sum(),
     )  # fmt: skip
-    facts = facts.select(pl.all().gather(order))
-    return Cut(spine, _sessions(spine, facts), facts)
+    return Cut(spine, _sessions(spine, facts, marks.select("key", began="time")), facts)
 
 
-def _sessions(spine: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
+def _sessions(spine: pl.DataFrame, facts: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFrame:
     """One row per session, from its first and last rows on the spine."""
     firsts = spine["start"].arg_true()
     lasts = pl.concat([firsts.slice(1), pl.Series([spine.height], dtype=firsts.dtype)]) - 1
-    ends = spine.select(pl.all().gather(lasts))
+    ends = spine[lasts]
     sums = {c: pl.col(c) - pl.col(c).shift(fill_value=0) for c in ("touched", "mail", "logged", "eventful")}
-    at_first = spine.select("key", "connect", began="time").select(pl.all().gather(firsts))
     # the next one's code: the last session of a process may still be running
     tail = (pl.col("code") != pl.col("code").shift(-1)).fill_null(value=True)
     sessions = ends.select(
         "sid", "code", "part", "idx",
         ended="end", tail=tail, logged=sums["logged"],
         **{c: sums[c] > 0 for c in ("touched", "mail", "eventful")},
-        stats=pl.lit(facts["stats"].gather(lasts)),
+        stats=pl.lit(facts["stats"][ends["place"]]),
         tls=pl.lit(facts["tls"].gather(ends["tls"])), helo=pl.lit(facts["helo"].gather(ends["helo"])),
         aborted=pl.lit(facts["detail"].gather(ends["aborted"])),
         aborted_in=pl.lit(facts["step"].gather(ends["aborted"])),
         login=pl.lit(facts["user"].gather(ends["login"])),
     )  # fmt: skip
-    return sessions.hstack(at_first)
+    return sessions.hstack(spine.select("connect")[firsts]).hstack(marks[spine["place"][firsts]])
