@@ -430,22 +430,22 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
     lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(LOST_ANSWER)
     if not lost.any():
         return events
-    narrow = events.select(
-        "time", "client_ip", "side", "stage", "outcome", "cause", "count", "protocol", "detail", "user",
-        _event=pl.int_range(pl.len(), dtype=pl.UInt32), host=pl.col("host").fill_null(""), _lost=pl.lit(lost),
-    )  # fmt: skip
-    server = narrow.filter((pl.col("side") == "server") & pl.col("time").is_not_null())
-    at = server.filter("_lost").select("_event", "time", "client_ip", "host")
+    server = (pl.col("side") == "server") & pl.col("time").is_not_null()
+    who, where = pl.col("client_ip"), pl.col("host").fill_null("")
+    row = pl.int_range(pl.len(), dtype=pl.UInt32)
+    lost = pl.lit(lost.fill_null(value=False))
+    at = events.select(_event=row, time="time", client_ip=who, host=where, _=server & lost).filter("_").drop("_")
     # Dovecot complains of an asker that left, which is what Postfix does when a penalty takes too long
     left = pl.col("detail").str.contains("pending requests", literal=True).fill_null(value=False)
-    broken = server.filter(
+    broken = server & (
         pl.col("cause").is_in(["backend_unavailable", "server_config_error"])
         & (pl.col("protocol") == "smtp")
         & pl.col("user").is_null()  # of nobody in particular
         & ~left
-        & ~pl.col("_lost")
+        & ~lost
     )
-    alive = server.filter(pl.col("outcome") == "success")
+    good = pl.col("outcome") == "success"
+    broken, alive = (events.select("time", host=where, _=_).filter("_") for _ in (broken, server & good))
     for marks, name, within in ((broken, "_broken", BROKEN_WITHIN), (alive, "_alive", ALIVE_WITHIN)):
         at = at.join_asof(
             marks.select("time", "host", pl.col("time").alias(name)),
@@ -453,7 +453,8 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         )  # fmt: skip
     judged = pl.col("outcome") == "failure"
     # somebody judged between the error and the lost answer, or soon after: one bad account or socket, no outage
-    answers = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("outcome") == "success")))
+    tried = server & (pl.col("stage") == "auth")
+    answers = events.select("time", host=where, _=tried & (judged | good)).filter("_")
     at = (
         at.with_columns(_then=pl.col("time"), time=pl.min_horizontal("time", "_broken"))
         .sort("time")
@@ -466,7 +467,8 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         .sort("time")
     )  # fmt: skip
     answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
-    tried = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("cause") == "unknown")))
+    tried = tried & (judged | (pl.col("cause") == "unknown"))
+    tried = events.select("time", "client_ip", "count", "outcome", _=tried).filter("_")
     tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
     at = _counted_before(at, tried, "_upto", "0s")
     at = _counted_before(at, tried, "_until", PENALTY_BEFORE)
@@ -483,7 +485,10 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         )
         .then(pl.lit("throttled_auth")),
     ).drop_nulls()
-    told = narrow.select("_event").join(verdict, on="_event", how="left", maintain_order="left")["_verdict"]
+    if verdict.is_empty():
+        return events
+    told = pl.repeat(None, events.height, dtype=pl.String, eager=True)
+    told = told.scatter(verdict["_event"].sort(), verdict.sort("_event")["_verdict"])
     throttled = pl.lit(told == "throttled_auth").fill_null(value=False)
     return events.with_columns(
         cause=pl.coalesce(pl.lit(told).cast(_CAUSE), "cause"),

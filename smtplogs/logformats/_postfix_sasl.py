@@ -18,8 +18,7 @@ SASL = (
         literal="authentication failed",
         parts=(
             Part("warning: ", PEER),
-            Part(": SASL ", r"(?P<mechanism>[^ ]*)"),
-            Part(" authentication failed", r"(?::(?: (?P<detail>[^,]*))?)?"),
+            Part(": SASL ", r"(?P<mechanism>[^ ]*) authentication failed(?::(?: (?P<detail>[^,]*))?)?"),
             Part(", sasl_username=", r"(?P<user>.*)", optional=True, own=True),
         ),
         sets=auth(),

@@ -15,8 +15,11 @@ TLS = (
         literal="TLS connection established from ",
         # whose connection it is, the session knows
         parts=(
-            Part("", r"(?:(?:Anonymous|Untrusted|Trusted|Verified) )?"),
-            Part("TLS connection established from ", r"[^\[\] ]*\[[^\] ]*\](?::[0-9]+)?(?: to [^ :]+)?"),
+            Part(
+                "",
+                r"(?:(?:Anonymous|Untrusted|Trusted|Verified) )?TLS connection established from "
+                r"[^\[\] ]*\[[^\] ]*\](?::[0-9]+)?(?: to [^ :]+)?",
+            ),
             Part(": ", r"(?P<tls>[^ ]+) with cipher (?P<cipher>[^ ]+) .*"),
         ),
         sets=context(),
