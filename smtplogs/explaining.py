@@ -114,7 +114,7 @@ def _explained(number: int, line: str) -> list[dict[str, object]]:
     if framed.is_empty():
         return _as_reply(number, line, redacting.without_suspects(shown))
     parsed = parsing.records(batch, parsing.Plan("", None, None, traffic=True), Tally())
-    taken = pl.concat(parsed.every(), how="diagonal") if parsed.height else pl.DataFrame()
+    taken = pl.concat(parsed.parts, how="diagonal") if parsed.height else pl.DataFrame()
     message, program = framed["message"][0], framed["program"][0] or ""
     # a line that became an event has already lost a password typed as user name
     shown = (taken["raw"][0] if taken.height else None) or redacting.without_suspects(shown)

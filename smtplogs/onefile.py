@@ -221,14 +221,14 @@ def _read_once(
                 continue
             timed, clock = _timed(batch, anchor, clock, source.name)
             if settings.traffic:
-                traffic += [tally.traffic_of(frame) for frame in timed.every()]
+                traffic += [tally.traffic_of(frame) for frame in timed.parts]
                 traffic = _older_handed_on(traffic, sink)
-            done = stitching.stitch(timed, session)
+            done = stitching.stitch(timed.parts, session)
             _hand_on("events", done.events, sink)
             _hand_on("loose", done.loose, sink)
         for lines in told.missed:
             sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
-    _hand_on("loose", session.open.every(), sink)
+    _hand_on("loose", session.open, sink)
     _hand_on("traffic", [tally.merged_traffic(traffic)], sink)
     coverage = tally.coverage_of(
         source.name,
@@ -275,11 +275,9 @@ def _timed(
     answer, clock = stamps.resolve(batch.stamps, anchor, clock)
 
     def timed(frame: pl.DataFrame) -> pl.DataFrame:
-        if frame.is_empty():
-            return frame
         return frame.drop("_stamp").hstack(answer[frame["_stamp"]]).with_columns(source=pl.lit(name))
 
-    return parsing.Batch(timed(batch.frame), [timed(part) for part in batch.events]), clock
+    return parsing.Batch([timed(part) for part in batch.parts]), clock
 
 
 def _cut(reading: sources.Reading) -> str | None:

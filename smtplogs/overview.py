@@ -106,7 +106,9 @@ def of_events(events: pl.DataFrame) -> Overview:
     if events.is_empty():
         return Overview()
     does = (
-        events.select("program", "starttls").filter("starttls")["program"] if "starttls" in events.columns else pl.Series([], dtype=pl.String)
+        events.select("program", "starttls").filter("starttls")["program"]
+        if "starttls" in events.columns
+        else pl.Series([], dtype=pl.String)
     )
     return Overview(starttls=_words(does), asking=_words(events.select(pl.col("host").filter(waiting()))["host"]))
 
