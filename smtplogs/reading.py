@@ -116,12 +116,20 @@ def read(
     )
     begin, end = moment(since, tz=tz), moment(until, tz=tz)
     results, coverage = read_files(paths, settings)
-    events = settle(stitching.stacked(*(r.events for r in results)), stitching.stacked(*(r.loose for r in results)))
+    events = settle(_out_of(results, "events"), _out_of(results, "loose"))
     if begin is not None:
         events = events.filter(pl.col("time") >= begin)
     if end is not None:
         events = events.filter(pl.col("time") < end)
     return (events, coverage, tally.merged_traffic([r.traffic for r in results])) if full else events
+
+
+def _out_of(results: list[FileResult], kind: str) -> pl.DataFrame:
+    """Take the rows of a kind out of the results: they are large, and held once only."""
+    rows = stitching.stacked(*(getattr(r, kind) for r in results))
+    for r in results:
+        setattr(r, kind, pl.DataFrame())
+    return rows
 
 
 def checked(format: str) -> str | None:  # noqa: A002
