@@ -7,7 +7,8 @@
     │   ├── NothingToRead        no readable file, or none that holds a known log
     │   └── UnknownName          a format, sample or column that does not exist
     └── ValueError
-        └── MissingColumns       (also a SmtplogsError) the frame lacks columns that the function needs
+        ├── MissingColumns       (also a SmtplogsError) the frame lacks columns that the function needs
+        └── BadCatalogue         (also a SmtplogsError) rows for the reply catalogue that cannot be used
 
 A bad file inside a good set is no exception: it is a row in the coverage table. Wrong arguments are plain
 ``ValueError`` or ``TypeError`` with the remedy in the text.
@@ -30,3 +31,7 @@ class UnknownName(SmtplogsError):
 
 class MissingColumns(SmtplogsError, ValueError):
     """A frame that lacks columns which a function needs."""
+
+
+class BadCatalogue(SmtplogsError, ValueError):
+    """Rows for the reply catalogue that cannot be used; the text names file, row and fault."""

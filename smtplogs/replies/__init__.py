@@ -1,8 +1,9 @@
 """Reply or reason -> cause: the table of causes, the catalogue of texts and codes, and what is made of them."""
 
-from smtplogs.replies.catalogue import Row, rows
+from smtplogs.replies.catalogue import Row
 from smtplogs.replies.classifying import classify
 from smtplogs.replies.explaining import explain
+from smtplogs.replies.loading import rows
 from smtplogs.replies.meanings import causes
 from smtplogs.replies.wording import Reply, parse_reply
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.replies.catalogue import code_class, rows
+from smtplogs.replies.catalogue import code_class
+from smtplogs.replies.loading import rows
 from smtplogs.replies.matching import EVIDENCE, candidates
 from smtplogs.replies.meanings import cause_table
 from smtplogs.replies.wording import parse_reply

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.replies.catalogue import rows
+from smtplogs.replies.loading import rows
 from smtplogs.replies.wording import comparable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from smtplogs.replies.catalogue import Row
+    from smtplogs.replies.loading import Own
 
 EVIDENCE = {
     "side": pl.String,
@@ -35,9 +36,10 @@ _ANY = "any text"
 _PER_BYTE = 1 << 16
 _PER_PRIORITY = 1 << 28
 _PER_EVIDENCE = 1 << 36
+_PER_LAYER = 1 << 42
 
 
-def candidates(evidence: pl.DataFrame) -> pl.DataFrame:
+def candidates(evidence: pl.DataFrame, mine: Own | None = None, *, guess: bool = False) -> pl.DataFrame:
     """Find every row of the catalogue that fits, best first.
 
     The work grows with the texts and with what is found in them, not with the size of the catalogue: each text is
@@ -48,14 +50,18 @@ def candidates(evidence: pl.DataFrame) -> pl.DataFrame:
     ----------
     evidence
         The columns of EVIDENCE.
+    mine
+        The caller's file of rows, or None.
+    guess
+        Whether a row without words that asks for a step (a bare 454 at STARTTLS) may fit where the step is not known.
 
     Returns
     -------
     polars.DataFrame
-        `key` (row number in `evidence`), `row` (number in `catalogue.rows()`), `literal` (the text that was found).
+        `key` (row number in `evidence`), `row` (number in `loading.rows(mine)`), `literal` (the text that was found).
     """
-    filed = _filed()
-    occurring = pl.col("text").str.extract_many(list(_literals()), overlapping=True).list.unique()
+    filed = _filed(mine)
+    occurring = pl.col("text").str.extract_many(list(_literals(mine)), overlapping=True).list.unique()
     keys = evidence.select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.items()).select(
         pl.row_index("key"),
         pl.exclude("vendor_code", "level", "detail"),
@@ -70,6 +76,7 @@ def candidates(evidence: pl.DataFrame) -> pl.DataFrame:
         .filter(
             *(_not_otherwise(name) for name in ("side", "stage", "program", "service")),
             *(_there(name) for name in _CODES),
+            *(() if guess else (pl.col("by_words") | pl.col("stage_asked").is_null() | pl.col("stage").is_not_null(),)),
         )
     )
     shapely = fitting["pattern"].is_not_null()
@@ -104,10 +111,12 @@ def _there(name: str) -> pl.Expr:
 def _weight(number: int, row: Row) -> int:
     """Order of the rows, but for the length of the text found, which counts between priority and narrowness.
 
-    More evidence wins; then priority, the longer text, the narrower place, the earlier row.
+    The caller's rows win, then those of installed packages; then more evidence, priority, the longer text, the narrower
+    place, the earlier row.
     """
     narrowness = (row.side != "any") + bool(row.stage) + bool(row.program)
-    return row.evidence * _PER_EVIDENCE + (row.priority + 8) * _PER_PRIORITY + narrowness * (1 << 13) - number
+    rank = row.evidence * _PER_EVIDENCE + (row.priority + 8) * _PER_PRIORITY + narrowness * (1 << 13) - number
+    return row.layer * _PER_LAYER + rank
 
 
 def _clues(row: Row) -> Iterator[str]:
@@ -127,18 +136,19 @@ def _clues(row: Row) -> Iterator[str]:
 
 
 @functools.cache
-def _literals() -> tuple[str, ...]:
+def _literals(mine: Own | None = None) -> tuple[str, ...]:
     """Every text that proposes a row."""
-    return tuple(dict.fromkeys(text for row in rows() if not row.vendor_code for text in row.text))
+    return tuple(dict.fromkeys(text for row in rows(mine) if not row.vendor_code for text in row.text))
 
 
 @functools.cache
-def _filed() -> pl.DataFrame:
+def _filed(mine: Own | None = None) -> pl.DataFrame:
     """The catalogue filed by clue, with all conditions of each row; one line per clue of a row."""
     lines = [
         {
             "clue": clue,
             "by_text": clue in row.text,
+            "by_words": row.spoken,
             "row": number,
             "weight": _weight(number, row),
             "pattern": row.pattern,
@@ -151,9 +161,9 @@ def _filed() -> pl.DataFrame:
             "vendor_code_asked": [code.lower() for code in row.vendor_code] or None,
             "level_asked": [level.lower() for level in row.level] or None,
         }
-        for number, row in enumerate(rows())
+        for number, row in enumerate(rows(mine))
         for clue in _clues(row)
     ]
-    head = {"clue": pl.String, "by_text": pl.Boolean, "row": pl.UInt16, "weight": pl.Int64, "pattern": pl.String}
+    head = {"clue": pl.String, "by_text": pl.Boolean, "by_words": pl.Boolean, "row": pl.UInt16, "weight": pl.Int64, "pattern": pl.String}
     asked = {f"{name}_asked": pl.List(dtype) for name, dtype in EVIDENCE.items() if name != "detail"}
     return pl.DataFrame(lines, schema=head | asked)
