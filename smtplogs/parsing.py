@@ -47,6 +47,8 @@ class Plan:
         The one format to read, or None for all.
     host
         Name for lines that do not say which host wrote them.
+    catalogue
+        File with the caller's own rows of the reply catalogue, or None.
     """
 
     prefilter: str
@@ -55,6 +57,7 @@ class Plan:
     traffic: bool = False
     only: str | None = None
     host: str | None = None
+    catalogue: str | None = None
 
 
 @dataclass
@@ -270,7 +273,8 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally) -> Batch:
     if context:
         batch.frame = normalised(pl.concat(context, how="diagonal_relaxed", rechunk=True), bare=True)
     if parts:
-        wide = replies.classify(normalised(pl.concat(parts, how="diagonal_relaxed", rechunk=True)))
+        wide = normalised(pl.concat(parts, how="diagonal_relaxed", rechunk=True))
+        wide = replies.classify(wide, chosen.catalogue)
         batch.events = redacting.without_typed_passwords(wide, _unproven())
     return batch
 

@@ -102,8 +102,9 @@ def verdicts(evidence: pl.DataFrame, mine: Own | None = None) -> pl.DataFrame:
 
 
 def named(records: pl.DataFrame) -> pl.DataFrame:
-    """Return the evidence that rows are compared with, from the columns of KEYS."""
-    return records.select(
+    """Return the evidence that rows are compared with, from the columns of KEYS; those that are missing are null."""
+    absent = (pl.lit(None, RECORDS[name].dtype).alias(name) for name in KEYS if name not in records.columns)
+    return records.with_columns(*absent).select(
         "side",
         "stage",
         "reply_code",

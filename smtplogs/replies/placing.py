@@ -28,6 +28,9 @@ _STEPS = (
 )
 """Step -> what Postfix, Exim, smtplib, JavaMail, PHPMailer, nodemailer, Symfony, curl and msmtp say of it."""
 
+AUTH_CODES = (235, 334, 435, 534, 535, 538)
+"""Reply codes that no command but AUTH is answered with."""
+
 _HOST = r"(?i)(?:\b(?:host|server) |H=|host=)([a-z0-9](?:[a-z0-9-]*\.)+[a-z0-9-]+)"
 
 PROVIDER_FIELDS = ("name", "hosts", "marks", "user", "secret", "ports", "beware", "references")
