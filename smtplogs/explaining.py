@@ -101,6 +101,8 @@ def explain(
     ValueError
         If there are too many lines, or the catalogue cannot be used.
     """
+    if catalogue is not None:
+        replies.checked(catalogue)
     how = {"stage": stage, "side": side, "catalogue": catalogue}
     rows = [row for piece in pasted.pieces(text, MAX_LINES) for row in _explained(piece, how)]
     return pl.DataFrame(rows, schema=_SCHEMA)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import polars as pl
 from dateutil import parser as dateparser
 
-from smtplogs import parsing, sources, stamps, stitching, tally
+from smtplogs import parsing, replies, sources, stamps, stitching, tally
 from smtplogs._spans import zone
 from smtplogs.errors import NothingToRead, UnknownName
 from smtplogs.logformats import ALL
@@ -44,6 +44,8 @@ class Settings:
         Whether to count traffic as well.
     now
         Moment that serves as the last resort for the year.
+    catalogue
+        File with the caller's own rows of the reply catalogue.
     """
 
     only: str | None = None
@@ -52,6 +54,7 @@ class Settings:
     host: str | None = None
     traffic: bool = False
     now: dt.datetime | None = None
+    catalogue: str | None = None
 
 
 @dataclass
@@ -76,6 +79,7 @@ def read(
     host: str | None = ...,
     since: Moment | None = ...,
     until: Moment | None = ...,
+    catalogue: str | PathLike[str] | None = ...,
     full: Literal[False] = ...,
 ) -> pl.DataFrame: ...
 @overload
@@ -88,6 +92,7 @@ def read(
     host: str | None = ...,
     since: Moment | None = ...,
     until: Moment | None = ...,
+    catalogue: str | PathLike[str] | None = ...,
     full: Literal[True],
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]: ...
 def read(
@@ -99,6 +104,7 @@ def read(
     host: str | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
+    catalogue: str | PathLike[str] | None = None,
     full: bool = False,
 ) -> pl.DataFrame | tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Read mail logs into the event table: one row per attempt, whatever number of lines told of it.
@@ -120,6 +126,9 @@ def read(
     since, until
         Keep events from `since` on and before `until` (anything dateutil understands; without zone: in `tz` or UTC).
         Lines outside are still read: a session may begin before and end after.
+    catalogue
+        TOML file with rows of your own for the reply catalogue; they come before those of installed packages and ours
+        (docs/replies.md shows the form).
     full
         Also return the coverage and traffic tables.
 
@@ -135,6 +144,8 @@ def read(
         coverage table.
     UnknownName
         If `format` is none of the known ones.
+    BadCatalogue
+        If the rows of `catalogue` cannot be used.
     ValueError
         If `tz`, `year`, `since` or `until` cannot be understood.
     """
@@ -147,6 +158,7 @@ def read(
         host=host,
         traffic=full,
         now=dt.datetime.now(dt.UTC),
+        catalogue=None if catalogue is None else str(replies.checked(catalogue)),
     )
     begin, end = moment(since, tz=tz), moment(until, tz=tz)
     results, coverage = read_files(paths, settings)
@@ -263,6 +275,7 @@ def _read_once(
     minute: stamps.Carry | None = None
     with sources.open_source(source) as reading:
         chosen = parsing.plan(reading.peek(), traffic=settings.traffic, only=settings.only, host=settings.host)
+        chosen = replace(chosen, catalogue=settings.catalogue)
         for batch in _batches(reading, chosen, told, pool):
             if settings.traffic:
                 counted, minute = tally.lines_of(batch.minutes, anchor, minute, source.name)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.replies.loading import rows
-from smtplogs.replies.wording import comparable
+from smtplogs.errors import BadCatalogue
+from smtplogs.replies.loading import CALLERS, own, rows
+from smtplogs.replies.wording import comparable, parse_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from os import PathLike
 
     from smtplogs.replies.catalogue import Row
     from smtplogs.replies.loading import Own
@@ -94,6 +96,70 @@ def candidates(evidence: pl.DataFrame, mine: Own | None = None, *, guess: bool =
         .unique(["key", "row"], keep="first", maintain_order=True)
         .drop("weight")
     )
+
+
+def checked(catalogue: str | PathLike[str]) -> str:
+    """Try a file of one's own rows: its regexes in the engine, its examples on the whole catalogue.
+
+    Parameters
+    ----------
+    catalogue
+        The file.
+
+    Returns
+    -------
+    str
+        Its path.
+
+    Raises
+    ------
+    BadCatalogue
+        If the file cannot be used, an example resolves to another row than its own, or one of `not_these` to it.
+    """
+    mine = own(catalogue)
+    known = rows(mine)
+    try_rows(known, mine, layer=CALLERS, name=str(catalogue))
+    return str(catalogue)
+
+
+def try_rows(known: Sequence[Row], mine: Own | None, *, layer: int, name: str) -> None:
+    """Raise BadCatalogue if a row of this layer does not take its own examples, or takes what it should not."""
+    asked: list[tuple[int, str, bool]] = []
+    evidence: list[dict[str, object]] = []
+    for number, row in enumerate(known):
+        if row.layer != layer:
+            continue
+        try:
+            pl.Series([""]).str.contains(row.pattern or "", strict=True)
+        except pl.exceptions.ComputeError as error:
+            raise BadCatalogue(f"{name}: catalogue row {row.id!r}: regex {row.pattern!r}: {error}") from error
+        for text, wanted in [*((t, True) for t in row.examples), *((t, False) for t in row.not_these)]:
+            asked.append((number, text, wanted))
+            evidence.append(_place(row, text))
+    hits = candidates(pl.DataFrame(evidence, schema=EVIDENCE), mine).unique("key", keep="first")
+    winners = dict(hits.select("key", "row").rows())
+    for key, (number, text, wanted) in enumerate(asked):
+        got = winners.get(key)
+        if wanted != (got == number):
+            told = "no row" if got is None else f"row {known[got].id!r}"
+            which = f"its example {text!r} is taken by {told}" if wanted else f"it takes {text!r}, which it should not"
+            raise BadCatalogue(f"{name}: catalogue row {known[number].id!r}: {which}")
+
+
+def _place(row: Row, text: str) -> dict[str, object]:
+    """Return an example as evidence, in the place that the row names first."""
+    reply = parse_reply(text)
+    return {
+        "side": row.side if row.side != "any" else ("client" if reply.code else "server"),
+        "stage": (row.stage or ("auth",))[0],
+        "program": next(iter(row.program), None),
+        "service": next(iter(row.service), "other"),
+        "reply_code": reply.code,
+        "enhanced_code": reply.enhanced,
+        "vendor_code": next(iter(row.vendor_code), None),
+        "level": next(iter(row.level), None),
+        "detail": reply.text,
+    }
 
 
 def _not_otherwise(name: str) -> pl.Expr:
