@@ -212,7 +212,7 @@ _LABELS = {
 
 def _short(row: dict[str, Any]) -> Text:
     """One candidate after the first in a sentence: the cause, why not, how to tell."""
-    told = row["sign"] if row["verdict"] == "could also be" else f"{row['why_not']} (it has {row['why']})"
+    told = row["sign"] if row["verdict"] == "could also be" else f"{row['why']} would mean it, but {row['why_not']}."
     ask = f" Ask: {_asked(row['decided_by'])}" if row["decided_by"] else ""
     return Text.assemble((row["cause"], "bold"), f": {visible(told, limit=2_000)}{ask}")
 

@@ -3,9 +3,10 @@
 from smtplogs.replies.catalogue import Row
 from smtplogs.replies.classifying import classify
 from smtplogs.replies.explaining import explain, explain_record, step_of
+from smtplogs.replies.judging import classify_replies
 from smtplogs.replies.loading import rows
 from smtplogs.replies.matching import checked
 from smtplogs.replies.meanings import causes
 from smtplogs.replies.wording import Reply, parse_reply
 
-__all__ = ["Reply", "Row", "causes", "checked", "classify", "explain", "explain_record", "parse_reply", "rows", "step_of"]
+__all__ = ["Reply", "Row", "causes", "checked", "classify", "classify_replies", "explain", "explain_record", "parse_reply", "rows", "step_of"]

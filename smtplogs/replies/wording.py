@@ -52,6 +52,7 @@ _BEHIND = (
     r"""(?s)\s*\n\s+at .*$""",  # a stack below a JavaScript or Java exception
     r"""['"][)\].,;'"]*$""",  # what closes the quotation of a wrapper
 )
+_BARE = rf"^{_CODE}(?:[- ]|$)"
 _PARTS = rf"(?s)^(?:({_CODE})(?:[- ]+|$))?(?:({_ENHANCED})(?:[ \t]+|$))?(.*)$"
 
 
@@ -73,39 +74,54 @@ def parse_reply(text: str) -> Reply:
     >>> parse_reply("Password mismatch")
     Reply(code=None, enhanced=None, text='Password mismatch')
     """
-    return Reply(*pl.DataFrame({"text": [text]}).select(*parted(pl.col("text"))).row(0))
+    return Reply(*parted(pl.Series([text])).row(0))
 
 
-def parted(text: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    r"""Return code, enhanced code and words of the reply in a text.
+def parted(texts: pl.Series) -> pl.DataFrame:
+    r"""Return `code`, `enhanced` and `words` of the reply in each text.
 
     What relay logs (`host H said: ...`, `server H said: ...`, `(in reply to ...)`), client libraries (smtplib, JavaMail,
     .NET, PHPMailer, Symfony, nodemailer, Ruby, msmtp), transcripts (`<** 535 ...`) and bounces write around it comes
     off; the lines of a multi-line reply are joined, also where the log writes `?` or `\n` for the line break. A text
     without a reply code or an enhanced code in front comes back unchanged, both codes null.
     """
-    whole = text.fill_null("").str.strip_chars()
-    body = whole.str.slice(0, LONGEST)
-    quoted = (
-        pl.concat_str(body.str.extract(form, 1).str.strip_chars("'"), pl.lit(" "), body.str.extract(form, 2))
-        .str.strip_chars_start()
-        for form in _QUOTED
-    )
-    embedded = (body.str.extract(_EMBEDDED, group) for group in (1, 2))
-    inner = pl.coalesce(*quoted, body.str.extract(_PASSED_ON, 1), *embedded)
-    for behind in _BEHIND:
-        inner = inner.str.replace(behind, "")
-    parts = pl.coalesce(inner, body.str.replace(_BEHIND[0], "")).str.extract_groups(_PARTS)
-    code, enhanced = parts.struct.field("1"), parts.struct.field("2")
-    found = code.is_not_null() | enhanced.is_not_null()
-    words = parts.struct.field("3").str.replace_all(_NEXT_LINE, " ").str.strip_chars()
+    read = pl.DataFrame({"whole": texts.fill_null("").str.strip_chars()})
+    # step by step, not as one expression: each step would be done again for each of the three results
+    read = read.with_columns(body=pl.col("whole").str.slice(0, LONGEST).str.replace(_BEHIND[0], ""))
+    wrapped = (~read["body"].str.contains(_BARE)).arg_true()
+    if wrapped.len():
+        body = _unwrapped(read["body"].gather(wrapped))
+        read = read.with_columns(body=read["body"].scatter(wrapped, body))
+    parts = read["body"].str.extract_groups(_PARTS).struct.unnest()
+    read = read.with_columns(parts["1"].cast(pl.UInt16).alias("code"), parts["2"].alias("enhanced"), words=parts["3"])
+    read = read.with_columns(pl.col("words").str.replace_all(_NEXT_LINE, " ").str.strip_chars())
+    words, found = pl.col("words"), pl.col("code").is_not_null() | pl.col("enhanced").is_not_null()
     unopened = words.str.ends_with(")") & (words.str.count_matches(r"\)") > words.str.count_matches(r"\("))
-    words = pl.when(unopened).then(words.str.strip_suffix(")")).otherwise(words)
-    return (
-        code.cast(pl.UInt16).alias("code"),
-        enhanced.alias("enhanced"),
-        pl.when(found).then(words).otherwise(whole).alias("words"),
+    return read.select(
+        "code",
+        "enhanced",
+        words=pl.when(~found)
+        .then("whole")
+        .when(found & unopened)
+        .then(words.str.strip_suffix(")"))
+        .otherwise("words"),
     )
+
+
+def _unwrapped(bodies: pl.Series) -> pl.Series:
+    """Take the reply out of what stands before and behind it; a text that holds none stays as it is."""
+    texts, inner = bodies.to_frame("body"), pl.lit(None, pl.String)
+    for form in _QUOTED:
+        whole = (pl.col("body").str.extract(form, 1).str.strip_chars("'"), pl.lit(" "), pl.col("body").str.extract(form, 2))
+        inner = pl.coalesce(inner, pl.concat_str(*whole).str.strip_chars_start())
+    told = texts.with_columns(inner=inner)
+    for form, group in ((_PASSED_ON, 1), (_EMBEDDED, 1), (_EMBEDDED, 2)):
+        rest = told["inner"].is_null().arg_true()
+        found = told["body"].gather(rest).str.extract(form, group)
+        told = told.with_columns(inner=told["inner"].scatter(rest, found))
+    for behind in _BEHIND[1:]:
+        told = told.with_columns(pl.col("inner").str.replace(behind, ""))
+    return told.select(pl.coalesce("inner", "body")).to_series()
 
 
 def comparable(text: pl.Expr) -> pl.Expr:
