@@ -54,7 +54,7 @@ def pieces(text: str, most: int) -> list[Piece]:
     found: list[Piece] = []
     run: list[tuple[int, str]] = []
     for number, line in [*lines, (0, "")]:
-        if line and unenveloped(line):
+        if line and not in_log(line):
             run.append((number, line))
             continue
         if len(run) > 1 and _TRACE.search("\n".join(told for _, told in run)):
@@ -95,12 +95,18 @@ def masked(lines: Sequence[str]) -> list[str]:
     return shown
 
 
-def unenveloped(line: str) -> bool:
-    """Tell whether no envelope known to us (syslog, journal, Dovecot's own log ...) is around the line."""
-    batch = pl.DataFrame({"line_no": [1], "line": [line]}, schema=parsing.LINES)
+def in_log(line: str) -> bool:
+    """Tell whether the line is one of a log: an envelope known to us is around it, and the words are none of a trace's.
+
+    `2026-03-02 09:00:00 SMTP ERROR: ...` of a mail library looks like a host and its program.
+    """
     if unwrapping.detect([line]) is not None:
+        return True
+    batch = pl.DataFrame({"line_no": [1], "line": [line]}, schema=parsing.LINES)
+    framed = parsing.unframed(batch, parsing.Tally())
+    if framed.is_empty():
         return False
-    return parsing.unframed(batch, parsing.Tally()).is_empty()
+    return parsing.claimed(framed["program"][0] or "", traffic=True) is not None or not _TRACE.search(line)
 
 
 def _replies_joined(lines: list[tuple[int, str]], goes_on: re.Pattern[str]) -> Iterator[tuple[int, str]]:

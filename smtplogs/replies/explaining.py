@@ -92,7 +92,7 @@ def explain(
     polars.DataFrame
         One row per candidate, best first: `rank, cause, outcome, basis, confidence`, `why` it fits and, after the first,
         `why_not` rather; `explain, check, fix, who`; `temporary` (whether it passes by itself) beside `code_class` (what
-        the first digit promises); `beware` (where the usual advice goes wrong); `provider` and what it wants; `sign`
+        the first digit promises); `beware` (where the usual advice goes wrong); `provider` and `provider_wants` (its form of name and secret, its traps); `sign`
         and `decided_by` (how behaviour would tell, and the detectors that look for it); `references`, `row` (id in the
         catalogue; null for a cause that only may hide behind the words), `source`. If nothing fits, the first has
         cause `unknown` and no id.
@@ -144,6 +144,8 @@ def explained(
     known = rows(mine)
     hits = candidates(pl.DataFrame([given], schema=EVIDENCE), mine, guess=True).select("row", "literal").rows()
     found = [(known[number], literal) for number, literal in hits]
+    if given["service"] is None:  # a row that asks for a port is a guess then, and comes after those that ask for none
+        found.sort(key=lambda hit: bool(hit[0].service) and hit[0].layer == 0)
     promised = code_class(given["reply_code"])
     marks = {"text": given["detail"] or "", "server": server or ""}
     seen = pl.DataFrame(marks).select(provider_by_marks(pl.col("text"), pl.col("server"))).item()
@@ -154,7 +156,7 @@ def explained(
     first = found[0][0].cause if found else None
     told = {answer["cause"] for answer in answers if answer["cause"] != first}
     answers += [_hidden(cause, promised, seen) for cause in behind if cause not in told]
-    if promised == "ok" and first != "success":
+    if promised == "ok" and first != "success" and not (given["reply_code"] == 221 and found):
         answers = [_positive(promised)]
     for rank, answer in enumerate(answers, 1):
         answer["rank"] = rank

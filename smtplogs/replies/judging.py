@@ -57,7 +57,8 @@ def classify_replies(replies: pl.DataFrame, *, catalogue: str | PathLike[str] | 
         basis`, `provider` (null: not told by server, words or row), `temporary` (whether it passes by itself if nobody
         acts; null: not known) beside `code_class` (what the first digit promises: ok, temporary, permanent), and `row`
         (id in the catalogue; null: nothing fits, and the cause is unknown). A 2xx or 3xx other than 235 is no refusal:
-        outcome info, no cause.
+        outcome info, no cause (a 221 may be one, by its words);
+        a null text has neither.
 
     Raises
     ------
@@ -103,10 +104,12 @@ def _judged(replies: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
         for name in KEYS
     )
     decided = told.select("code", "enhanced", "words", "server").hstack(verdicts(evidence, mine))
-    positive = (pl.col("code") < 400).fill_null(value=False) & (pl.col("code") != 235)
+    hung_up = (pl.col("code") == 221) & pl.col("row").is_not_null()
+    silent = pl.lit(replies.select(given["text"]).to_series().is_null())
+    positive = silent | ((pl.col("code") < 400) & (pl.col("code") != 235) & ~hung_up).fill_null(value=False)
     decided = decided.with_columns(
         *(pl.when(~positive).then(name).alias(name) for name in ("row", *VERDICT)),
-    ).with_columns(outcome=pl.when(positive).then(pl.lit("info", RECORDS["outcome"].dtype)).otherwise("outcome"))
+    ).with_columns(outcome=pl.when(positive & ~silent).then(pl.lit("info", RECORDS["outcome"].dtype)).otherwise("outcome"))
     seen = provider_by_marks(pl.col("words"), pl.col("server"))
     return decided.join(_facts(mine), on="row", how="left", maintain_order="left").select(
         "code",

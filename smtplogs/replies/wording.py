@@ -51,6 +51,7 @@ _BEHIND = (
     r"(?i) \(in reply to [a-z -]+\)\)?$",
     r"""(?s)\s*\n\s+at .*$""",  # a stack below a JavaScript or Java exception
     r"""['"][)\].,;'"]*$""",  # what closes the quotation of a wrapper
+    r"(?:\\r|\\n)+$",
 )
 _BARE = rf"^{_CODE}(?:[- ]|$)"
 _PARTS = rf"(?s)^(?:({_CODE})(?:[- ]+|$))?(?:({_ENHANCED})(?:[ \t]+|$))?(.*)$"
@@ -113,7 +114,7 @@ def _unwrapped(bodies: pl.Series) -> pl.Series:
     texts, inner = bodies.to_frame("body"), pl.lit(None, pl.String)
     for form in _QUOTED:
         whole = (pl.col("body").str.extract(form, 1).str.strip_chars("'"), pl.lit(" "), pl.col("body").str.extract(form, 2))
-        inner = pl.coalesce(inner, pl.concat_str(*whole).str.strip_chars_start())
+        inner = pl.coalesce(inner, pl.concat_str(*whole).str.strip_chars_start().str.replace_all(r"\'", "'", literal=True))
     told = texts.with_columns(inner=inner)
     for form, group in ((_PASSED_ON, 1), (_EMBEDDED, 1), (_EMBEDDED, 2)):
         rest = told["inner"].is_null().arg_true()
