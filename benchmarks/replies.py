@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import polars as pl  # noqa: E402 - the checkout comes first
+import polars as pl
 
-from smtplogs import replies  # noqa: E402
+from smtplogs import replies
 
 WRAPPERS = (
     "{}",

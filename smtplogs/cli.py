@@ -37,7 +37,9 @@ Output = Annotated[
 Format = Annotated[str, Parameter(help="Name of the one format to read, or auto: all of them.")]
 Tz = Annotated[str | None, Parameter(help="Zone of stamps that name none, and of times shown, as in Europe/Warsaw.")]
 Year = Annotated[int | None, Parameter(help="Year in which the newest log ends, for stamps without one.")]
-Catalogue = Annotated[Path | None, Parameter(help="TOML file with your own rows for the reply catalogue; they come first.")]
+Catalogue = Annotated[
+    Path | None, Parameter(help="TOML file with your own rows for the reply catalogue; they come first.")
+]
 Check = Annotated[bool, Parameter(show_default=False, help="Exit with 1 if anything above info is found.")]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -103,12 +103,12 @@ def explain(
     """
     if catalogue is not None:
         replies.checked(catalogue)
-    how = {"stage": stage, "side": side, "catalogue": catalogue}
+    how: dict[str, Any] = {"stage": stage, "side": side, "catalogue": catalogue}
     rows = [row for piece in pasted.pieces(text, MAX_LINES) for row in _explained(piece, how)]
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 
-def _explained(piece: pasted.Piece, how: dict[str, object]) -> list[dict[str, object]]:
+def _explained(piece: pasted.Piece, how: dict[str, Any]) -> list[dict[str, object]]:
     number, line, trace = piece
     if trace:
         return _as_trace(number, line, how)
@@ -150,7 +150,7 @@ def _timed(taken: pl.DataFrame) -> pl.DataFrame:
     return timed if carry.year_evidence == stamps.STATED else timed.drop("time", "time_quality")
 
 
-def _taken(number: int, shown: str, row: dict[str, object], how: dict[str, object]) -> Iterator[dict[str, object]]:
+def _taken(number: int, shown: str, row: dict[str, object], how: dict[str, Any]) -> Iterator[dict[str, object]]:
     """Yield what a pattern made of the line, in the words of the catalogue, and what else may stand behind them."""
     role = "context only" if row["_role"] == "context" else "taken"
     cause = str(row["cause"]) if row.get("cause") else None
@@ -176,7 +176,7 @@ def _taken(number: int, shown: str, row: dict[str, object], how: dict[str, objec
     yield from (_row(number, shown, verdict, **rest) for verdict, rest in _others(candidates))
 
 
-def _told(answer: dict[str, object]) -> dict[str, object]:
+def _told(answer: dict[str, Any]) -> dict[str, object]:
     """Return an answer of the catalogue under the names of our columns; detectors only where words do not decide."""
     own = {"meaning": answer["explain"], "first_check": answer["check"]}
     kept = {name: answer[name] for name in _SCHEMA if name in answer}
@@ -184,11 +184,11 @@ def _told(answer: dict[str, object]) -> dict[str, object]:
         kept |= {"sign": None, "decided_by": None}
     elif kept["decided_by"] is not None:
         there = {detector.__name__ for detector in DETECTORS}
-        kept["decided_by"] = [name for name in answer["decided_by"] if name in there]  # type: ignore[attr-defined]
+        kept["decided_by"] = [name for name in answer["decided_by"] if name in there]
     return kept | own
 
 
-def _others(candidates: list[dict[str, object]]) -> Iterator[tuple[str, dict[str, object]]]:
+def _others(candidates: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, object]]]:
     """Yield the candidates after the first, each cause once."""
     seen = {candidates[0]["cause"]} if candidates else set()
     for answer in candidates[1:]:
@@ -215,12 +215,16 @@ def _looked_at(number: int, shown: str, program: str, message: str, *, taken: bo
             yield _row(number, shown, "looked at", format=format_.name, pattern=p.name, why=why)
 
 
-def _as_reply(number: int, line: str, shown: str, how: dict[str, object]) -> list[dict[str, object]]:
+def _as_reply(number: int, line: str, shown: str, how: dict[str, Any]) -> list[dict[str, object]]:
     """Explain a reply, or a reason whose words the catalogue knows."""
-    candidates = replies.explain(line, **how).to_dicts()  # type: ignore[arg-type]
+    candidates = replies.explain(line, **how).to_dicts()
     reply = replies.parse_reply(line)
     best = candidates[0]
-    if reply.code is None and reply.enhanced is None and (best["row"] is None or not best["why"].startswith("the text")):
+    if (
+        reply.code is None
+        and reply.enhanced is None
+        and (best["row"] is None or not best["why"].startswith("the text"))
+    ):
         why = "no envelope known to smtplogs (syslog, journal, Dovecot's own log ...) fits, and it is no SMTP reply"
         return [_row(number, shown, "not understood", why=why)]
     return [_row(number, shown, FIRST, **_told(best))] + [
@@ -228,7 +232,7 @@ def _as_reply(number: int, line: str, shown: str, how: dict[str, object]) -> lis
     ]
 
 
-def _as_trace(number: int, trace: str, how: dict[str, object]) -> list[dict[str, object]]:
+def _as_trace(number: int, trace: str, how: dict[str, Any]) -> list[dict[str, object]]:
     """Explain every refusal that a traceback or transcript quotes."""
     lines = pasted.masked(trace.split("\n"))
     shown = "\n".join(redacting.without_secrets(pl.DataFrame({"line": lines}), "line")["line"].to_list())

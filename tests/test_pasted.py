@@ -89,7 +89,7 @@ def test_a_trace_that_keeps_the_servers_line_to_itself_is_told_by_its_own_words(
 
 
 def test_a_trace_about_something_else_is_not_understood() -> None:
-    text = 'Traceback (most recent call last):\n  File "x.py", line 1, in <module>\nKeyError: (3, b\'x\')'
+    text = "Traceback (most recent call last):\n  File \"x.py\", line 1, in <module>\nKeyError: (3, b'x')"
     table = sl.explain(text)
 
     assert table["verdict"].to_list() == ["not understood"]
@@ -100,7 +100,10 @@ def test_two_different_refusals_in_a_trace_are_two_answers() -> None:
     text = "SERVER -> CLIENT: 454 4.7.0 Too many login attempts, please try again later.\nSERVER -> CLIENT: 535 5.7.8 Username and Password not accepted\nSERVER -> CLIENT: 535 5.7.8 Username and Password not accepted"
     answers = sl.explain(text)
 
-    assert [c for v, c in answers.select("verdict", "cause").rows() if v == "a reply"] == ["throttled_auth", "bad_credentials"]
+    assert [c for v, c in answers.select("verdict", "cause").rows() if v == "a reply"] == [
+        "throttled_auth",
+        "bad_credentials",
+    ]
 
 
 def test_log_lines_around_a_trace_stay_log_lines() -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from smtplogs import replies
 
-CASES = [json.loads(line) for line in (Path(__file__).parent / "cases" / "replies.jsonl").read_text("utf-8").splitlines()]
+CASES = [
+    json.loads(line) for line in (Path(__file__).parent / "cases" / "replies.jsonl").read_text("utf-8").splitlines()
+]
 TOLD = replies.classify_replies(
     pl.DataFrame({"text": [c["text"] for c in CASES], "stage": [c.get("stage") for c in CASES]})
 )

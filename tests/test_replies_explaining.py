@@ -92,7 +92,9 @@ def test_a_bare_535_may_be_six_things_and_behaviour_tells() -> None:
 
 
 def test_a_plain_sentence_hides_nothing() -> None:
-    assert explain("535 5.7.139 Authentication unsuccessful, account locked.").filter(pl.col("row").is_null()).is_empty()
+    assert (
+        explain("535 5.7.139 Authentication unsuccessful, account locked.").filter(pl.col("row").is_null()).is_empty()
+    )
 
 
 def test_a_cause_stands_once_among_those_that_hide() -> None:
@@ -214,7 +216,9 @@ def test_the_same_sentence_means_what_its_step_says(text: str, causes: dict[str,
 
 def test_the_step_is_taken_from_the_words_around() -> None:
     assert first("host h.example[192.0.2.9] said: 454 no (in reply to STARTTLS command)")["cause"] == "tls_unavailable"
-    assert first("SASL authentication failed; server h.example[192.0.2.9] said: 454 no")["cause"] == "backend_unavailable"
+    assert (
+        first("SASL authentication failed; server h.example[192.0.2.9] said: 454 no")["cause"] == "backend_unavailable"
+    )
 
 
 def test_a_bare_code_at_an_unknown_step_is_unknown_and_names_both() -> None:

@@ -32,19 +32,29 @@ def test_hints_count_where_they_are_given() -> None:
     )
     told = classify_replies(given)
 
-    assert told["cause"].to_list() == ["backend_unavailable", "tls_unavailable", "unknown_user", "unknown", "bad_credentials"]
+    assert told["cause"].to_list() == [
+        "backend_unavailable",
+        "tls_unavailable",
+        "unknown_user",
+        "unknown",
+        "bad_credentials",
+    ]
     assert told["provider"].to_list() == [None, None, None, None, "Microsoft 365"]
 
 
 def test_what_is_no_refusal_has_no_cause() -> None:
-    told = classify_replies(pl.DataFrame({"text": ["250 ok", "334 VXNlcm5hbWU6", "220 mx ESMTP", "235 2.7.0 yes", "221 bye"]}))
+    told = classify_replies(
+        pl.DataFrame({"text": ["250 ok", "334 VXNlcm5hbWU6", "220 mx ESMTP", "235 2.7.0 yes", "221 bye"]})
+    )
 
     assert told["cause"].to_list() == [None, None, None, "success", None]
     assert told["outcome"].to_list() == ["info", "info", "info", "success", "info"]
 
 
 def test_it_agrees_with_the_classifier_of_records() -> None:
-    rows = [(text, row) for row in replies.rows() for text in row.examples if row.side != "server" and not row.vendor_code]
+    rows = [
+        (text, row) for row in replies.rows() for text in row.examples if row.side != "server" and not row.vendor_code
+    ]
     given = pl.DataFrame(
         {
             "text": [text for text, _ in rows],
@@ -53,9 +63,7 @@ def test_it_agrees_with_the_classifier_of_records() -> None:
         }
     )
     told = classify_replies(given)
-    records = told.select(
-        "stage", "side", reply_code="code", enhanced_code="enhanced", detail="words"
-    )
+    records = told.select("stage", "side", reply_code="code", enhanced_code="enhanced", detail="words")
     refused = ~told["outcome"].is_in(["info"])
 
     assert replies.classify(records).filter(refused)["cause"].to_list() == told.filter(refused)["cause"].to_list()
@@ -89,6 +97,14 @@ def test_batches_are_put_together_in_order() -> None:
 
 
 def test_hostile_texts_do_no_harm() -> None:
-    texts = ["\x00", "535 " + "x" * 200_000, "535-" * 10_000, "454 4.7.0 \ud7ff", "any text", "reply_code 535", "(" * 10_000]
+    texts = [
+        "\x00",
+        "535 " + "x" * 200_000,
+        "535-" * 10_000,
+        "454 4.7.0 \ud7ff",
+        "any text",
+        "reply_code 535",
+        "(" * 10_000,
+    ]
 
     assert classify_replies(pl.DataFrame({"text": texts})).height == len(texts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from importlib.metadata import EntryPoint
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -12,7 +13,11 @@ import smtplogs as sl
 from smtplogs import errors, replies
 from smtplogs.replies import loading, matching
 
-GOOD = '''
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+GOOD = """
 source = "our helpdesk"
 
 [[row]]
@@ -24,7 +29,7 @@ fix = "End the holiday in the portal."
 beware = "A new password does not end it."
 examples = ["535 5.7.8 Your mailbox is on holiday"]
 not_these = ["535 5.7.8 Your mailbox is full"]
-'''
+"""
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _forgets() -> None:
+def _forgets() -> Iterator[None]:
     """Rows are kept for the whole process: each test reads them anew."""
     yield
     for kept in (loading.rows, matching._filed, matching._literals):
@@ -63,7 +68,11 @@ def test_a_row_of_ones_own_explains_and_classifies(mine: Path) -> None:
 
     assert sl.explain(text).row(0, named=True)["cause"] == "bad_credentials"
     told = sl.explain(text, catalogue=mine).row(0, named=True)
-    assert (told["cause"], told["row"], told["fix"]) == ("account_disabled", "our-holiday", "End the holiday in the portal.")
+    assert (told["cause"], told["row"], told["fix"]) == (
+        "account_disabled",
+        "our-holiday",
+        "End the holiday in the portal.",
+    )
     assert "A new password does not end it." in told["beware"]
     table = replies.classify_replies(pl.DataFrame({"text": [text, "535 x"]}), catalogue=mine)
     assert table["row"].to_list() == ["our-holiday", "code-535"]
@@ -84,7 +93,9 @@ def test_a_row_of_ones_own_reaches_the_events_of_a_log(mine: Path, tmp_path: Pat
 
 def test_a_row_of_ones_own_wins_over_more_evidence(tmp_path: Path) -> None:
     path = tmp_path / "weak.toml"
-    path.write_text('[[row]]\nid="weak"\ncode=535\nstage="auth"\ncause="oauth_required"\nexplain="All 535 are so here."\nexamples=["535 x"]\n')
+    path.write_text(
+        '[[row]]\nid="weak"\ncode=535\nstage="auth"\ncause="oauth_required"\nexplain="All 535 are so here."\nexamples=["535 x"]\n'
+    )
     table = replies.explain("535 5.7.8 Error: authentication failed: account disabled", catalogue=path)
 
     assert table["row"].first() == "weak"
@@ -94,7 +105,9 @@ def test_a_row_of_ones_own_wins_over_more_evidence(tmp_path: Path) -> None:
 
 def test_a_row_with_an_id_of_ours_takes_its_place(tmp_path: Path) -> None:
     path = tmp_path / "other.toml"
-    path.write_text('[[row]]\nid="code-535"\ncode=535\ncause="account_locked"\nexplain="Here it is a lock."\nexamples=["535 nope"]\n')
+    path.write_text(
+        '[[row]]\nid="code-535"\ncode=535\ncause="account_locked"\nexplain="Here it is a lock."\nexamples=["535 nope"]\n'
+    )
     known = replies.rows(loading.own(path))
 
     assert [row.cause for row in known if row.id == "code-535"] == ["account_locked"]
@@ -131,7 +144,10 @@ def test_an_installed_package_adds_rows_below_the_callers_and_above_ours(
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        ("no_such_package_at_all:x", "entry point 'theirs' (no_such_package_at_all:x) cannot be loaded: ModuleNotFoundError"),
+        (
+            "no_such_package_at_all:x",
+            "entry point 'theirs' (no_such_package_at_all:x) cannot be loaded: ModuleNotFoundError",
+        ),
         ("math:nothing", "cannot be loaded: AttributeError"),
         ("math:pi", "gives float, not the path of a TOML file"),
         ("os:sep", "is no TOML file that can be read"),
@@ -158,7 +174,10 @@ def test_a_package_that_cannot_be_used_is_named(value: str, told: str, monkeypat
         ("[[row]]\nid = 'x'\ntext = 'y'", "catalogue row 'x': no cause, explain, examples"),
         ("[[row]]\nid = 'x'\ncode = '535'", "catalogue row 'x': no cause"),
         (GOOD.replace('text = "mailbox is on holiday"', "text = 3"), "text must be str or a list of them, not 3"),
-        (GOOD.replace('cause = "account_disabled"', 'cause = ["account_disabled"]'), "cause must be str, not ['account_disabled']"),
+        (
+            GOOD.replace('cause = "account_disabled"', 'cause = ["account_disabled"]'),
+            "cause must be str, not ['account_disabled']",
+        ),
         (GOOD + "code = [true]", "code must be int or a list of them, not [True]"),
         (GOOD + "temporary = 1", "temporary must be bool, not 1"),
         (GOOD.replace("account_disabled", "bad_luck"), "catalogue row 'our-holiday': unknown cause 'bad_luck'"),
@@ -208,8 +227,6 @@ def test_a_missing_file_and_bad_bytes_are_said(tmp_path: Path) -> None:
 
 def test_the_rows_are_read_in_a_moment() -> None:
     """A single run; far above what it takes, so that a busy machine does not fail it."""
-    import time  # noqa: PLC0415 - only here
-
     loading.rows.cache_clear()
     began = time.process_time()
     assert len(loading.rows()) > 270

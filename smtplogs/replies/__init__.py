@@ -9,4 +9,16 @@ from smtplogs.replies.matching import checked
 from smtplogs.replies.meanings import causes
 from smtplogs.replies.wording import Reply, parse_reply
 
-__all__ = ["Reply", "Row", "causes", "checked", "classify", "classify_replies", "explain", "explain_record", "parse_reply", "rows", "step_of"]
+__all__ = [
+    "Reply",
+    "Row",
+    "causes",
+    "checked",
+    "classify",
+    "classify_replies",
+    "explain",
+    "explain_record",
+    "parse_reply",
+    "rows",
+    "step_of",
+]

@@ -166,7 +166,7 @@ def explained(
 
 def _answer(
     row: Row, literal: str | None, best: tuple[Row, str | None], given: dict[str, Any], seen: str | None, promised: str | None,
-    relayed: bool,  # noqa: FBT001
+    relayed: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the answer of a row that fits; confidence None if it only fits by guessing the step."""
     cause = cause_table()[row.cause]

@@ -109,7 +109,9 @@ def _judged(replies: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
     positive = silent | ((pl.col("code") < 400) & (pl.col("code") != 235) & ~hung_up).fill_null(value=False)
     decided = decided.with_columns(
         *(pl.when(~positive).then(name).alias(name) for name in ("row", *VERDICT)),
-    ).with_columns(outcome=pl.when(positive & ~silent).then(pl.lit("info", RECORDS["outcome"].dtype)).otherwise("outcome"))
+    ).with_columns(
+        outcome=pl.when(positive & ~silent).then(pl.lit("info", RECORDS["outcome"].dtype)).otherwise("outcome")
+    )
     seen = provider_by_marks(pl.col("words"), pl.col("server"))
     return decided.join(_facts(mine), on="row", how="left", maintain_order="left").select(
         "code",
@@ -130,7 +132,9 @@ def _facts(mine: Own | None) -> pl.DataFrame:
         {"row": number, "id": row.id, "provider": row.provider, "temporary": row.passes}
         for number, row in enumerate(rows(mine))
     ]
-    return pl.DataFrame(found, schema={"row": pl.UInt16, "id": pl.String, "provider": pl.String, "temporary": pl.Boolean})
+    return pl.DataFrame(
+        found, schema={"row": pl.UInt16, "id": pl.String, "provider": pl.String, "temporary": pl.Boolean}
+    )
 
 
 def _code_class() -> pl.Expr:

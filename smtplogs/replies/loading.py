@@ -80,7 +80,7 @@ def _stacked(below: tuple[Row, ...], above: tuple[Row, ...]) -> tuple[Row, ...]:
     return (*(row for row in below if row.id not in names), *above)
 
 
-def _installed() -> Iterator[tuple[str, Traversable]]:
+def _installed() -> Iterator[tuple[str, Any]]:
     """Yield name and file of each entry point."""
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
         name = f"entry point {point.name!r} ({point.value})"

@@ -230,6 +230,13 @@ def _filed(mine: Own | None = None) -> pl.DataFrame:
         for number, row in enumerate(rows(mine))
         for clue in _clues(row)
     ]
-    head = {"clue": pl.String, "by_text": pl.Boolean, "by_words": pl.Boolean, "row": pl.UInt16, "weight": pl.Int64, "pattern": pl.String}
+    head = {
+        "clue": pl.String,
+        "by_text": pl.Boolean,
+        "by_words": pl.Boolean,
+        "row": pl.UInt16,
+        "weight": pl.Int64,
+        "pattern": pl.String,
+    }
     asked = {f"{name}_asked": pl.List(dtype) for name, dtype in EVIDENCE.items() if name != "detail"}
     return pl.DataFrame(lines, schema=head | asked)

@@ -101,11 +101,7 @@ def parted(texts: pl.Series) -> pl.DataFrame:
     return read.select(
         "code",
         "enhanced",
-        words=pl.when(~found)
-        .then("whole")
-        .when(found & unopened)
-        .then(words.str.strip_suffix(")"))
-        .otherwise("words"),
+        words=pl.when(~found).then("whole").when(found & unopened).then(words.str.strip_suffix(")")).otherwise("words"),
     )
 
 
@@ -113,8 +109,14 @@ def _unwrapped(bodies: pl.Series) -> pl.Series:
     """Take the reply out of what stands before and behind it; a text that holds none stays as it is."""
     texts, inner = bodies.to_frame("body"), pl.lit(None, pl.String)
     for form in _QUOTED:
-        whole = (pl.col("body").str.extract(form, 1).str.strip_chars("'"), pl.lit(" "), pl.col("body").str.extract(form, 2))
-        inner = pl.coalesce(inner, pl.concat_str(*whole).str.strip_chars_start().str.replace_all(r"\'", "'", literal=True))
+        whole = (
+            pl.col("body").str.extract(form, 1).str.strip_chars("'"),
+            pl.lit(" "),
+            pl.col("body").str.extract(form, 2),
+        )
+        inner = pl.coalesce(
+            inner, pl.concat_str(*whole).str.strip_chars_start().str.replace_all(r"\'", "'", literal=True)
+        )
     told = texts.with_columns(inner=inner)
     for form, group in ((_PASSED_ON, 1), (_EMBEDDED, 1), (_EMBEDDED, 2)):
         rest = told["inner"].is_null().arg_true()
