@@ -11,16 +11,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from smtplogs.datasets import load
 from smtplogs.detect import evidence, findings, lockouts
 from smtplogs.explaining import explain
 from smtplogs.logformats import formats
 from smtplogs.packaged import sample, samples, unpack
-from smtplogs.reading import coverage, load, read
+from smtplogs.reading import coverage, read
 from smtplogs.replies import causes
 from smtplogs.rollups import sessions, summary
 from smtplogs.schema import columns
 
 if TYPE_CHECKING:
+    from smtplogs.archiving import parse
     from smtplogs.charts import plot_causes, plot_clients, plot_lockouts, plot_timeline
     from smtplogs.reporting import report
 
@@ -36,6 +38,7 @@ __all__ = [
     "formats",
     "load",
     "lockouts",
+    "parse",
     "plot_causes",
     "plot_clients",
     "plot_lockouts",
@@ -50,13 +53,14 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
+    "parse": "smtplogs.archiving",
     "plot_causes": "smtplogs.charts",
     "plot_clients": "smtplogs.charts",
     "plot_lockouts": "smtplogs.charts",
     "plot_timeline": "smtplogs.charts",
     "report": "smtplogs.reporting",
 }
-"""What needs matplotlib, which takes a second to load: only when it is asked for."""
+"""What needs matplotlib, which takes a second to load, or is for batch and live work: only when it is asked for."""
 
 
 def __getattr__(name: str) -> Any:

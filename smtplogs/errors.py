@@ -5,7 +5,9 @@
     Exception
     ├── SmtplogsError            base: catch this to catch them all
     │   ├── NothingToRead        no readable file, or none that holds a known log
-    │   └── UnknownName          a format, sample or column that does not exist
+    │   ├── UnknownName          a format, sample or column that does not exist
+    │   ├── InUse                another run is writing to the same dataset
+    │   └── NotWhole             asked to be strict: an input was damaged, or evidence is not what it was
     └── ValueError
         ├── MissingColumns       (also a SmtplogsError) the frame lacks columns that the function needs
         └── BadCatalogue         (also a SmtplogsError) rows for the reply catalogue that cannot be used
@@ -27,6 +29,14 @@ class NothingToRead(SmtplogsError):
 
 class UnknownName(SmtplogsError):
     """A name given by the caller that is not in the list of known ones; the text names those."""
+
+
+class InUse(SmtplogsError):
+    """Another run is writing to the same place."""
+
+
+class NotWhole(SmtplogsError):
+    """Something is damaged or missing, and the caller asked not to overlook that."""
 
 
 class MissingColumns(SmtplogsError, ValueError):

@@ -6,11 +6,44 @@ import hashlib
 import hmac
 import re
 import secrets
+from contextlib import contextmanager
+from threading import Condition
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-_KEY = secrets.token_bytes(32)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OWN_KEY = secrets.token_bytes(32)
+_KEY = _OWN_KEY
 """Of this run only: a pseudonym links attempts inside one result and nothing else."""
+
+_GATE = Condition()
+_HOLDERS: list[bytes] = []
+
+
+@contextmanager
+def keyed(key: bytes) -> Iterator[None]:
+    """Make pseudonyms with a key that is kept, so that those of several runs link.
+
+    In one process any number of threads may hold the same key; those with another one wait.
+    """
+    global _KEY  # noqa: PLW0603 - the one piece of state: every room from parsing on makes pseudonyms
+    with _GATE:
+        while _HOLDERS and _HOLDERS[0] != key:
+            _GATE.wait()
+        _HOLDERS.append(key)
+        _KEY = key
+    try:
+        yield
+    finally:
+        with _GATE:
+            _HOLDERS.pop()
+            if not _HOLDERS:
+                _KEY = _OWN_KEY
+                _GATE.notify_all()
+
 
 _MECHANISMS = "PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|EXTERNAL|SCRAM-[A-Z0-9-]+"
 
@@ -52,14 +85,17 @@ def without_secrets(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     columns
         The columns to clean. The last one is the whole line: only where it holds a secret can the others.
     """
-    hit = frame[columns[-1]].str.contains(_TRIGGER).fill_null(value=False)
+    hit = frame[columns[-1]].str.contains(_TRIGGER)
     if not hit.any():
-        return frame if "redacted" in frame.columns else frame.with_columns(redacted=pl.lit(None, pl.String))
+        return frame
     rows = hit.arg_true()
     part = frame[rows].select(*columns, redacted=pl.lit(None, pl.String))
     line = columns[-1]
-    for kind, where, pattern, replacement in _RULES:
-        if part[line].str.contains(where).any():
+    found = part.select(
+        pl.col(line).str.contains(where).any().alias(str(i)) for i, (_, where, _, _) in enumerate(_RULES)
+    )
+    for (kind, _, pattern, replacement), needed in zip(_RULES, found.row(0), strict=True):
+        if needed:
             cut = part.with_columns(pl.col(c).str.replace_all(pattern, replacement) for c in columns)
             changed = pl.lit(cut[line] != part[line]) & pl.col("redacted").is_null()
             part = cut.with_columns(redacted=pl.when(changed).then(pl.lit(kind)).otherwise("redacted"))
@@ -111,9 +147,22 @@ def without_suspects(text: str) -> str:
     return text
 
 
+def lines_without_suspects(lines: pl.Series) -> pl.Series:
+    """Return lines that no pattern took with pseudonyms for names that look like passwords: only those are touched."""
+    named = lines.str.extract_all(_NAMED.pattern).list.eval(pl.element().str.extract(_NAMED.pattern))
+    suspect = named.list.eval(looks_like_password(pl.element())).list.any().fill_null(value=False)
+    if not suspect.any():
+        return lines
+    rows = suspect.arg_true()
+    return lines.scatter(rows, [without_suspects(text) for text in lines[rows]])
+
+
 def without_typed_passwords(frame: pl.DataFrame, failing: pl.Expr) -> pl.DataFrame:
     """Replace names that look like passwords in `user`, `detail` and `raw` of the rows where `failing` holds."""
-    mask = frame.select((failing & looks_like_password(pl.col("user"))).fill_null(False).alias("hit"))["hit"]
+    names = frame.select(pl.col("user").unique()).filter(looks_like_password(pl.col("user")))["user"]
+    if names.is_empty():
+        return frame
+    mask = frame.select((failing & pl.col("user").is_in(names.implode())).fill_null(False).alias("hit"))["hit"]
     if not mask.any():
         return frame
     index = mask.arg_true()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Frame = pl.DataFrame | pl.LazyFrame | pd.DataFrame
 
 P = ParamSpec("P")
+F = TypeVar("F", pl.DataFrame, pl.LazyFrame)
 
 TIME_QUALITIES = ("exact", "zone_assumed", "year_inferred", "ambiguous", "none")
 STAGES = ("connect", "tls", "helo", "auth", "mail", "rcpt", "data", "session")
@@ -258,14 +259,15 @@ def need(frame: pl.DataFrame | pl.LazyFrame, *columns: str) -> None:
         )
 
 
-def conform(frame: pl.DataFrame, table: Mapping[str, Column] = EVENTS) -> pl.DataFrame:
+def conform(frame: F, table: Mapping[str, Column] = EVENTS) -> F:
     """Cast the table's columns that are present to their documented dtypes; other columns stay as they are.
 
     Words outside a vocabulary become ``unknown`` where the vocabulary has that word, else null.
     """
     casts = []
+    schema = frame.collect_schema()
     for name, column in table.items():
-        if name not in frame.columns or frame.schema[name] == column.dtype:
+        if name not in schema or schema[name] == column.dtype:
             continue
         expr = pl.col(name)
         if isinstance(column.dtype, pl.Enum):
@@ -274,8 +276,7 @@ def conform(frame: pl.DataFrame, table: Mapping[str, Column] = EVENTS) -> pl.Dat
             expr = expr.cast(pl.String)
             expr = pl.when(expr.is_in(words.to_list()) | expr.is_null()).then(expr).otherwise(other).cast(column.dtype)
         elif isinstance(column.dtype, pl.Datetime):
-            dtype = frame.schema[name]
-            zone = getattr(dtype, "time_zone", None)
+            zone = getattr(schema[name], "time_zone", None)
             expr = expr.cast(pl.Datetime("us", zone))
             expr = expr.dt.convert_time_zone("UTC") if zone else expr.dt.replace_time_zone("UTC")
         elif isinstance(column.dtype, pl.List):
@@ -286,9 +287,9 @@ def conform(frame: pl.DataFrame, table: Mapping[str, Column] = EVENTS) -> pl.Dat
     return frame.with_columns(casts) if casts else frame
 
 
-def as_table(frame: pl.DataFrame, table: Mapping[str, Column]) -> pl.DataFrame:
+def as_table(frame: F, table: Mapping[str, Column]) -> F:
     """Return exactly the table's columns, in order and dtype; missing ones are null."""
-    missing = [pl.lit(None, c.dtype).alias(n) for n, c in table.items() if n not in frame.columns]
+    missing = [pl.lit(None, c.dtype).alias(n) for n, c in table.items() if n not in frame.collect_schema()]
     return conform(frame.with_columns(missing), table).select(list(table))
 
 

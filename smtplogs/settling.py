@@ -6,12 +6,19 @@ src/auth/auth-request.c; Postfix xsasl_dovecot_server.c; measured in the project
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
+from smtplogs import overview
+from smtplogs.overview import Overview, waiting
 from smtplogs.parsing import Batch
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, as_table, empty
-from smtplogs.stitching import Carry, finished, patched, reference, stacked, stitch
+from smtplogs.stitching import FINISHED, Carry, finished, patched, reference, stacked, stitch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PAIR_BEFORE = "5s"
 """Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
@@ -31,7 +38,7 @@ BROKEN_WITHIN = "2m"
 ALIVE_WITHIN = "5m"
 """A success of anybody within this time shows that the backend was alive."""
 
-_LOST = "Connection lost to authentication server"
+LOST_ANSWER = "Connection lost to authentication server"
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
 
 _WEIGHT = {
@@ -49,7 +56,13 @@ _WEIGHT = {
 """Of several lines about one attempt the most telling cause wins: error, policy, wrong secret, unknown name."""
 
 
-def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
+def settle(
+    events: pl.DataFrame,
+    loose: pl.DataFrame,
+    *,
+    context: pl.DataFrame | None = None,
+    known: Overview | None = None,
+) -> pl.DataFrame:
     """Finish events with the loose records of all files.
 
     Parameters
@@ -58,34 +71,75 @@ def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
         What `stitch` finished, of any number of files.
     loose
         What it handed back: session ends that another file holds, Dovecot and PAM lines.
+    context
+        Events that cannot change (`may_change`) but that others are judged by: columns CONTEXT.
+    known
+        What all files together tell, where `events` are only a piece of them.
 
     Returns
     -------
     DataFrame
-        The event table, in order of time, source and line.
+        The event table, in order of time, source and line, without the context.
     """
+    seen = overview.spans_of(events, loose) + overview.of_loose(loose)
     dovecot = pl.DataFrame()
     if loose.height:
         waits = pl.col("format").is_in(["dovecot", "pam"])
-        # a session may go from one file into the next, within one second too: their lines are numbered through
-        files = loose["source"].unique(maintain_order=True)
-        file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
-        mine = loose.filter(~waits).sort("time", file, "line_no", nulls_last=True)
-        mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
+        events = stacked(events, sessions_of(loose.filter(~waits)))
         dovecot = loose.filter(waits)
-        events = stacked(events, *stitch(Batch(events=mine), Carry(), final=True).events)
     if events.is_empty() and dovecot.is_empty():
         return empty(EVENTS)
-    events = _with_columns(_plain_text(events) if events.height else empty(EVENTS))
+    known = known or seen + overview.of_events(events)
+    if context is not None and context.height:
+        events = stacked(events, finished(context.with_columns(context=pl.lit(value=True))))
+    events = _with_columns(plain_text(events, known.starttls) if events.height else empty(EVENTS))
     if dovecot.height:
-        events = _paired(events, _with_columns(dovecot))
+        events = _paired(events, _with_columns(dovecot), known)
     if events.is_empty():
         return empty(EVENTS)
-    events = _without_doubles(events)
+    events = _without_doubles(events, known.spans_table())
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
-    filled = [c for c in events.columns if c in EVENTS and (c in order or events[c].null_count() < events.height)]
-    events = events.select(filled).sort(order, nulls_last=True, maintain_order=True)
-    return _penalties(as_table(events, EVENTS))
+    table = {**EVENTS, "context": FINISHED["context"]} if context is not None else EVENTS
+    events = _penalties(as_table(_sorted(events.select([c for c in events.columns if c in table]), order), table))
+    return events if context is None else events.filter(pl.col("context").is_null()).drop("context")
+
+
+def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Sort one column after the other, so that no second copy of the whole table is needed at any moment."""
+    order = events.select(pl.arg_sort_by(by, nulls_last=True, maintain_order=True)).to_series()
+    names = [c for c in events.columns if events[c].null_count() < events.height]
+    columns = []
+    for name in names:
+        columns.append(events[name].rechunk().gather(order))
+        events = events.drop(name)
+    return pl.DataFrame(columns)
+
+
+def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:
+    """Stitch the ends and beginnings that files left open; `loose` has the files in their order, the oldest first."""
+    if loose.is_empty():
+        return pl.DataFrame()
+    # a session may go from one file into the next, within one second too: their lines are numbered through
+    files = loose["source"].unique(maintain_order=True)
+    file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
+    mine = loose.sort("time", file, "line_no", nulls_last=True)
+    mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
+    return stacked(*stitch(Batch(events=[mine]), Carry(), final=True).events)
+
+
+CONTEXT = (
+    "time", "source", "line_no", "format", "side", "stage", "outcome", "cause", "basis", "count", "protocol", "user",
+    "client_ip", "host", "pid", "program", "detail",
+)  # fmt: skip
+"""Columns by which events that cannot change have a say about others."""
+
+
+def may_change() -> pl.Expr:
+    """Events that lines of other sessions or files may change; all others are as they will be, but for doubles."""
+    nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")
+    lost = (pl.col("cause") == "unknown") & pl.col("detail").str.starts_with(LOST_ANSWER)
+    plain = pl.col("plain") & pl.col("tls").is_null()
+    return pl.any_horizontal(e.fill_null(value=False) for e in (waiting(), nameless, lost, plain))
 
 
 _USED = (
@@ -100,7 +154,7 @@ def _with_columns(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.lit(None, RECORDS[n].dtype).alias(n) for n in _USED if n not in frame.columns)
 
 
-def _paired(events: pl.DataFrame, dovecot: pl.DataFrame) -> pl.DataFrame:
+def _paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.DataFrame:
     """Give Dovecot's word to the Postfix failures it belongs to; what belongs to none becomes events of its own."""
     debug = pl.col("pattern").str.starts_with("debug_")
     events = _asked(events, dovecot.filter(debug))
@@ -115,20 +169,23 @@ def _paired(events: pl.DataFrame, dovecot: pl.DataFrame) -> pl.DataFrame:
     with_session = dovecot.filter(attempt & ~login & pl.col("session").is_not_null())
     without = dovecot.filter(attempt & ~login & pl.col("session").is_null())
     if with_session.height:
-        logins, rest = _login_attempts(own[0], with_session)
+        logins, rest = _login_attempts(own[0], with_session, known.order)
         own = [logins, rest]
     if without.height:
-        events, rest = _matched(events, _attempts(without, "host", "client_ip", "user"))
+        events, rest = _matched(
+            events, _attempts(without, known.order, "host", "client_ip", "user"), by_host=known.by_host
+        )
         own.append(_without_postfix(rest, events))
     own = [finished(f) for f in own if f.height]
-    events = pl.concat([finished(events), *own], how="vertical", rechunk=True)
+    every = stacked(finished(events), *own)
+    events = _with_columns(every if every.height else empty(EVENTS))
     return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
 
 
-def _attempts(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
+def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFrame:
     """One row per attempt: databases asked in turn (within 2 s, PAM's delay) are one story, told by its most telling line."""
     who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
-    lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_first_seen(lines))
+    lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_turn(databases))
     lines = lines.sort("_who", "time", "line_no", nulls_last=True)
     same = pl.col("_who") == pl.col("_who").shift()
     near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=2)
@@ -154,21 +211,21 @@ def _attempts(lines: pl.DataFrame, *by: str) -> pl.DataFrame:
     return pl.concat([single, best], how="diagonal_relaxed")
 
 
-def _first_seen(lines: pl.DataFrame) -> pl.Expr:
-    """Rank of a database by its first line in the logs: the order in which Dovecot asks them."""
-    asked = lines.select("time", "line_no", pl.col("passdb").fill_null("")).sort("time", "line_no", "passdb")
-    order = asked["passdb"].unique(maintain_order=True)
-    if order.len() < 2:
+def _turn(databases: list[str]) -> pl.Expr:
+    """When a database is asked: they stand in the order of their first lines."""
+    if len(databases) < 2:
         return pl.lit(0)
-    return pl.col("passdb").fill_null("").replace_strict(order, pl.int_range(order.len(), eager=True), default=0)
+    return pl.col("passdb").fill_null("").replace_strict(databases, list(range(len(databases))), default=0)
 
 
-def _login_attempts(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _login_attempts(
+    logins: pl.DataFrame, lines: pl.DataFrame, databases: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Login processes count their attempts themselves: auth lines of their sessions only say why.
 
     A deny database says "unknown user" for every good login: such a line in the second of the success is no failure.
     """
-    lines = _attempts(lines, "session", "user")
+    lines = _attempts(lines, databases, "session", "user")
     summary = logins.filter(pl.col("session").is_not_null())
     failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
     said = (
@@ -200,21 +257,15 @@ def _name_key(user: pl.Expr) -> pl.Expr:
     return user.str.strip_suffix("...").str.head(60)
 
 
-def _hosts(a: pl.DataFrame, b: pl.DataFrame) -> pl.Expr:
-    """Compare hosts only where both logs name them and share one."""
-    shared = set(a["host"].unique().drop_nulls()) & set(b["host"].unique().drop_nulls())
-    return pl.col("host").fill_null("") if shared else pl.lit("")
-
-
-def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Pair Dovecot's attempts with Postfix's failures, one to one; return events and the attempts left over."""
     attempts = attempts.with_row_index("_attempt")
     open_ = events.select(
         "time", "host", "client_ip", "user", "detail", _event=pl.int_range(pl.len(), dtype=pl.UInt32),
-        _open=(pl.col("format") == "postfix") & (pl.col("side") == "server") & (pl.col("stage") == "auth")
-        & (pl.col("basis") == "assumed") & pl.col("outcome").is_in(["failure", "deferred"]),
+        _open=waiting(),
     ).filter("_open")  # fmt: skip
-    host = _hosts(open_, attempts)
+    # hosts are compared only where both logs name them and share one
+    host = pl.col("host").fill_null("") if by_host else pl.lit("")
     names = {"_event": open_, "_attempt": attempts}
     keyed = {
         row: frame.select(
@@ -222,7 +273,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame
             "time",
             ip=pl.concat_str(host, pl.lit(" "), pl.col("client_ip").fill_null("")),
             name=_name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
-            lost=pl.col("detail").str.starts_with(_LOST).fill_null(False),
+            lost=pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(False),
         ).sort("time")
         for row, frame in names.items()
     }
@@ -258,7 +309,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame
         {"user": "_name", "also": "_mine"}
     )
     links = links.hstack(mine)
-    lost = pl.col("detail").str.starts_with(_LOST).fill_null(value=False)
+    lost = pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(value=False)
     broken = pl.col("_cause").is_in(["backend_unavailable", "server_config_error"]).fill_null(value=False)
     told = (~lost & pl.col("_cause").is_not_null()) | broken
     lists = [pl.col("_mine").fill_null([]), pl.concat_list("_ref"), pl.col("_also").fill_null([])]
@@ -376,25 +427,25 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
     Backend: an error of it stands within two minutes. Penalty: two or more failed or lost attempts of that address in
     the 30 s before its AUTH command, one of them judged, while somebody succeeds within 5 minutes.
     """
-    lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(_LOST)
+    lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(LOST_ANSWER)
     if not lost.any():
         return events
-    narrow = events.select(
-        "time", "client_ip", "side", "stage", "outcome", "cause", "count", "protocol", "detail", "user",
-        _event=pl.int_range(pl.len(), dtype=pl.UInt32), host=pl.col("host").fill_null(""), _lost=pl.lit(lost),
-    )  # fmt: skip
-    server = narrow.filter((pl.col("side") == "server") & pl.col("time").is_not_null())
-    at = server.filter("_lost").select("_event", "time", "client_ip", "host")
+    server = (pl.col("side") == "server") & pl.col("time").is_not_null()
+    who, where = pl.col("client_ip"), pl.col("host").fill_null("")
+    row = pl.int_range(pl.len(), dtype=pl.UInt32)
+    lost = pl.lit(lost.fill_null(value=False))
+    at = events.select(_event=row, time="time", client_ip=who, host=where, _=server & lost).filter("_").drop("_")
     # Dovecot complains of an asker that left, which is what Postfix does when a penalty takes too long
     left = pl.col("detail").str.contains("pending requests", literal=True).fill_null(value=False)
-    broken = server.filter(
+    broken = server & (
         pl.col("cause").is_in(["backend_unavailable", "server_config_error"])
         & (pl.col("protocol") == "smtp")
         & pl.col("user").is_null()  # of nobody in particular
         & ~left
-        & ~pl.col("_lost")
+        & ~lost
     )
-    alive = server.filter(pl.col("outcome") == "success")
+    good = pl.col("outcome") == "success"
+    broken, alive = (events.select("time", host=where, _=_).filter("_") for _ in (broken, server & good))
     for marks, name, within in ((broken, "_broken", BROKEN_WITHIN), (alive, "_alive", ALIVE_WITHIN)):
         at = at.join_asof(
             marks.select("time", "host", pl.col("time").alias(name)),
@@ -402,7 +453,8 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         )  # fmt: skip
     judged = pl.col("outcome") == "failure"
     # somebody judged between the error and the lost answer, or soon after: one bad account or socket, no outage
-    answers = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("outcome") == "success")))
+    tried = server & (pl.col("stage") == "auth")
+    answers = events.select("time", host=where, _=tried & (judged | good)).filter("_")
     at = (
         at.with_columns(_then=pl.col("time"), time=pl.min_horizontal("time", "_broken"))
         .sort("time")
@@ -415,7 +467,8 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         .sort("time")
     )  # fmt: skip
     answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
-    tried = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("cause") == "unknown")))
+    tried = tried & (judged | (pl.col("cause") == "unknown"))
+    tried = events.select("time", "client_ip", "count", "outcome", _=tried).filter("_")
     tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
     at = _counted_before(at, tried, "_upto", "0s")
     at = _counted_before(at, tried, "_until", PENALTY_BEFORE)
@@ -432,7 +485,10 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         )
         .then(pl.lit("throttled_auth")),
     ).drop_nulls()
-    told = narrow.select("_event").join(verdict, on="_event", how="left", maintain_order="left")["_verdict"]
+    if verdict.is_empty():
+        return events
+    told = pl.repeat(None, events.height, dtype=pl.String, eager=True)
+    told = told.scatter(verdict["_event"].sort(), verdict.sort("_event")["_verdict"])
     throttled = pl.lit(told == "throttled_auth").fill_null(value=False)
     return events.with_columns(
         cause=pl.coalesce(pl.lit(told).cast(_CAUSE), "cause"),
@@ -451,22 +507,24 @@ def _counted_before(at: pl.DataFrame, tried: pl.DataFrame, name: str, ago: str) 
     return found.with_columns(pl.col(name).fill_null(0), time="_then").drop("_then").sort("time")
 
 
-def _plain_text(events: pl.DataFrame) -> pl.DataFrame:
+def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:
     """`tls` none where it is proven: no STARTTLS counted on a service that does STARTTLS in other sessions."""
-    if "plain" not in events.columns or "starttls" not in events.columns:
+    if "plain" not in events.columns or not starttls:
         return events
-    does = events.select("program", "starttls").filter("starttls")["program"].unique()
-    proven = (pl.col("plain") & pl.col("tls").is_null() & pl.col("program").is_in(does.implode())).fill_null(
-        value=False
-    )
+    if "tls" not in events.columns:
+        events = events.with_columns(tls=pl.lit(None, pl.String))
+    proven = pl.col("plain") & pl.col("tls").is_null()
+    if not events.select(proven.any()).item():
+        return events
+    does = pl.Series(sorted(starttls), dtype=pl.String)
+    proven = (proven & pl.col("program").is_in(does.implode())).fill_null(value=False)
     return events.with_columns(tls=pl.when(proven).then(pl.lit("none")).otherwise("tls"))
 
 
-def _without_doubles(events: pl.DataFrame) -> pl.DataFrame:
+def _without_doubles(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """The same lines in two files of one host whose times overlap (mail.log and mail.err): the maximum, not the sum."""
     if events["source"].n_unique() < 2:
         return events
-    spans = events.group_by("source").agg(_from=pl.col("time").min(), _to=pl.col("time").max(), _size=pl.len())
     events = events.join(spans, on="source", how="left", maintain_order="left")
     line = ["host", "raw", "stage", "cause"]
     per = (

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import contextmanager
 from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.console import Console, RenderableType
@@ -16,10 +14,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from smtplogs._durable import whole
 from smtplogs._visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 ENDINGS = (".parquet", ".csv", ".ndjson", ".jsonl")
 
@@ -58,32 +58,6 @@ def ready(path: Path, *endings: str) -> None:
         raise FileNotFoundError(2, "its folder does not exist", str(path))
     if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):
         raise PermissionError(13, "may not be written here", str(path))
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears under its name whole, or not at all."""
-    if path.exists() and not path.is_file():
-        with path.open("wb") as pipe:  # a named pipe or device is written to, never replaced
-            yield pipe
-        return
-    path = path.resolve()  # a link stays a link
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".smtplogs.")
-    place = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        mask = os.umask(0)
-        os.umask(mask)
-        place.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        place.replace(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        place.unlink(missing_ok=True)
-        why = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise OSError(getattr(error, "errno", None), why, str(path)) from error
-    except BaseException:
-        place.unlink(missing_ok=True)
-        raise
 
 
 def write(frame: pl.DataFrame, path: Path) -> None:

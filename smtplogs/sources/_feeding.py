@@ -30,6 +30,9 @@ MAX_LINE = 16 << 20
 # faults in fresh pages for the next, which doubles the cost of feeding (0.7 cpu-s/GB). Elsewhere it does nothing.
 bytearray(31 << 20)
 
+START = 1024
+"""Bytes by which a log that has grown is found among those known."""
+
 _AHEAD = 2 * CHUNK // PIECE
 _HEAD = 512
 
@@ -74,6 +77,8 @@ class Reading:
         After the last chunk: something odd that cost no line (other data behind the end of compressed data).
     sha256
         After the last chunk, if asked for: of the expanded bytes, so that a log and its packed twin are equal.
+    start
+        After `peek`: the first bytes, at most START.
 
     Examples
     --------
@@ -99,6 +104,7 @@ class Reading:
         self.error: str | None = None
         self.note: str | None = None
         self.sha256: str | None = None
+        self.start = b""
         self._chunk_bytes = chunk_bytes
         self._max_line = max_line
         self._digest = hashlib.sha256() if hash else None
@@ -122,12 +128,17 @@ class Reading:
         the only one.
         """
         head, self._pieces = begin(self._pieces, n_bytes + 1)
+        self.start = head[:START]
         if not head:
             return []
         lines = b"".join(as_utf8(iter([head[:n_bytes]]))).decode("utf-8", "replace").split("\n")
         if len(lines) > 1 and (len(head) > n_bytes or not lines[-1]):
             lines.pop()
         return [line.removesuffix("\r") for line in lines]
+
+    def pieces(self) -> Pieces:
+        """Yield the expanded bytes instead of lines, as far as they can be read."""
+        yield from self._measured()
 
     def __iter__(self) -> Iterator[Chunk]:
         if self.source.compression or (self.source.place and self.source.place.expanded):

@@ -17,6 +17,9 @@ from smtplogs.sources._source import STDIN, Problem, Source, hidden, left_out, l
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+DATASET = {"manifest.json", "loose", "events"}
+"""What a folder holds that `parse` wrote: no logs."""
+
 
 class _Candidate(NamedTuple):
     """A file under the name that was used for it; of an archive, the members wanted."""
@@ -68,7 +71,7 @@ def find(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> tu
     problems = list(dict.fromkeys(problems))
     if not sources:
         raise NothingToRead(_nothing(given, problems))
-    return sorted(sources.values(), key=_turn), problems
+    return sorted(sources.values(), key=turn), problems
 
 
 def _nothing(given: list[str], problems: list[Problem]) -> str:
@@ -112,6 +115,10 @@ def _walked(folder: str) -> Iterator[_Candidate | Problem]:
     counts: Counter[str] = Counter()
     failed: list[OSError] = []
     for here, folders, names in os.walk(folder, onerror=failed.append):
+        if {*folders, *names} >= DATASET:
+            counts["dataset"] += 1
+            folders.clear()
+            continue
         counts["hidden"] += sum(map(hidden, folders))
         folders[:] = sorted(name for name in folders if not hidden(name))
         counts["linked folder"] += sum(Path(here, name).is_symlink() for name in folders)
@@ -124,14 +131,14 @@ def _walked(folder: str) -> Iterator[_Candidate | Problem]:
     yield from told(printable(folder), counts)
 
 
-def _turn(source: Source) -> tuple[str, tuple[tuple[int, ...], ...], str]:
+def turn(source: Source) -> tuple[str, tuple[tuple[int, ...], ...], str]:
     """Return what sorts sources: series by series, in each the oldest first; standard input before all."""
     if source.path is None:
         return "", (), source.name
-    turn = rotation(source.path.parent.resolve() / source.path.name, source.member)
-    return turn.series, turn.order, source.name
+    name = rotation(source.path.parent.resolve() / source.path.name, source.member)
+    return name.series, name.order, source.name
 
 
 def series(source: Source) -> str:
     """Return what is the same for all files of one rotated log."""
-    return _turn(source)[0]
+    return turn(source)[0]

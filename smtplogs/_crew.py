@@ -1,0 +1,157 @@
+"""Who does the pieces of work: threads here, or the workers of a Dask cluster. Results come as they are done."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from functools import partial
+from importlib import import_module
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tqdm.auto import tqdm
+
+from smtplogs.errors import NotWhole
+from smtplogs.redacting import keyed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+RETRIES = 3
+"""How often a piece of work is tried again when it or its worker fails."""
+
+
+class Stopped(Exception):
+    """The run was interrupted: what is in the making is given up."""
+
+
+class Meter:
+    """A progress bar that threads may advance; once the run is stopped, it stops them where they next advance it.
+
+    Parameters
+    ----------
+    total, what, unit
+        As tqdm has them.
+    show
+        Draw it; else only count.
+    """
+
+    def __init__(self, total: int, what: str, unit: str, *, show: bool) -> None:
+        scale = unit == "B"
+        self._bar = tqdm(total=total, desc=what, unit=unit, unit_scale=scale, disable=not show, leave=False)
+        self._lock = Lock()
+        self._stopped = Event()
+
+    def __call__(self, n: int) -> None:
+        """Advance by n."""
+        if self._stopped.is_set():
+            raise Stopped
+        with self._lock:
+            self._bar.update(n)
+
+    def __enter__(self) -> Meter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._bar.close()
+
+    def stop(self) -> None:
+        """Let every thread end where it next advances."""
+        self._stopped.set()
+
+
+def shown(progress: bool | None) -> bool:
+    """Tell whether progress is shown: by itself on a terminal and in a notebook."""
+    return (sys.stderr.isatty() or "ipykernel" in sys.modules) if progress is None else progress
+
+
+def work(function: Callable[..., R], key: bytes, task: T, *more: Any) -> R:
+    """Do a piece of work with the key of the dataset, wherever it is done."""
+    with keyed(key):
+        return function(task, *more)
+
+
+def each(
+    function: Callable[..., R],
+    tasks: Sequence[T],
+    *,
+    key: bytes,
+    meter: Meter,
+    sizes: Sequence[int] | None = None,
+    workers: int = 2,
+    cluster: Any = None,
+) -> Iterator[R]:
+    """Run a function on every task and yield the results as they come.
+
+    Parameters
+    ----------
+    function
+        On module level, so that it can be sent to a cluster. Takes a task and, here, the meter if there are `sizes`.
+    tasks
+        What to do, in the order in which to begin.
+    key
+        For pseudonyms.
+    meter
+        Advanced by one for each task; with `sizes` by the function itself.
+    sizes
+        By how much each task advances the meter.
+    workers
+        Threads.
+    cluster
+        A Dask client or the address of a scheduler; None: threads here.
+    """
+    if cluster is not None:
+        yield from _on_cluster(function, tasks, key, meter, sizes or [1] * len(tasks), cluster)
+        return
+    more = (meter,) if sizes else ()
+    waiting: set[Future[R]] = set()
+    todo = iter(tasks)
+    with ThreadPoolExecutor(workers, thread_name_prefix="smtplogs") as pool:
+        try:
+            while True:
+                while len(waiting) < workers and (task := next(todo, None)) is not None:
+                    waiting.add(pool.submit(work, function, key, task, *more))
+                if not waiting:
+                    return
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+                    meter(0 if sizes else 1)
+        finally:
+            if waiting:
+                meter.stop()
+
+
+def _on_cluster(
+    function: Callable[..., R], tasks: Sequence[T], key: bytes, meter: Meter, sizes: Sequence[int], cluster: Any
+) -> Iterator[R]:
+    try:
+        distributed = import_module("distributed")
+    except ModuleNotFoundError as error:
+        raise ValueError('Dask is not installed; install it with: pip install "smtplogs[cluster]"') from error
+    with ExitStack() as stack:
+        client = cluster if hasattr(cluster, "submit") else stack.enter_context(distributed.Client(cluster))
+        run = uuid.uuid4().hex  # of this run only: a cluster remembers results by name
+        futures = client.map(
+            partial(work, function, key),
+            list(tasks),
+            key=[f"smtplogs-{run}-{n}" for n in range(len(tasks))],
+            retries=RETRIES,
+            pure=False,
+        )
+        size = dict(zip((f.key for f in futures), sizes, strict=True))
+        try:
+            for future in distributed.as_completed(futures):
+                try:
+                    yield future.result()
+                except distributed.KilledWorker as error:
+                    raise NotWhole(f"the cluster lost every worker that tried a piece of work: {error}") from error
+                meter(size[future.key])
+        finally:
+            client.cancel(futures)

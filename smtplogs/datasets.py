@@ -1,0 +1,155 @@
+"""Event tables on disk: what `parse` wrote (by its manifest), or Parquet files of one's own, as lazy frames."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+from dateutil import parser as dateparser
+
+from smtplogs._spans import zone
+from smtplogs.errors import NothingToRead
+from smtplogs.schema import COVERAGE, EVENTS, TRAFFIC, Column, as_table, empty
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
+    Moment = str | dt.date | dt.datetime
+
+MANIFEST = "manifest.json"
+
+SCHEMA_VERSION = 1
+"""Of the layout and the meaning of columns; a dataset with a later one is not read."""
+
+_TABLES: Mapping[str, Mapping[str, Column]] = {"events": EVENTS, "coverage": COVERAGE, "traffic": TRAFFIC}
+
+
+def moment(given: Moment | None, *, tz: str | None) -> dt.datetime | None:
+    """Return what a person typed as a moment in UTC; without zone it is in `tz`, else UTC.
+
+    Raises
+    ------
+    ValueError
+        If dateutil does not understand it, or there is no such zone.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        try:
+            given = dateparser.parse(given, default=dt.datetime(dt.datetime.now(dt.UTC).year, 1, 1))  # noqa: DTZ001
+        except (ValueError, OverflowError) as error:
+            raise ValueError(
+                f"cannot read {given!r} as a date or time; try 2026-11-23 or '2026-11-23 14:05'"
+            ) from error
+    if not isinstance(given, dt.datetime):
+        given = dt.datetime(given.year, given.month, given.day)  # noqa: DTZ001
+    if given.tzinfo is None:
+        given = given.replace(tzinfo=zone(tz) if tz else dt.UTC)
+    return given.astimezone(dt.UTC)
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a dataset; empty if the folder is none.
+
+    Raises
+    ------
+    NothingToRead
+        If the manifest is damaged, or of a later version.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except ValueError as error:
+        raise NothingToRead(f"{path} is damaged: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("dataset") != "smtplogs":
+        return {}
+    if manifest["schema"] > SCHEMA_VERSION:
+        raise NothingToRead(f"{folder} was written by smtplogs {manifest['version']}: a later version is needed")
+    return manifest
+
+
+def is_dataset(path: str | PathLike[str]) -> bool:
+    """Tell whether `parse` wrote this folder."""
+    return bool(manifest_of(Path(path)))
+
+
+def load(
+    dataset: Paths,
+    *,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    tz: str | None = None,
+    table: Literal["events", "coverage", "traffic"] = "events",
+) -> pl.LazyFrame:
+    """Open a dataset that `parse` wrote, or event tables that were written before.
+
+    Parameters
+    ----------
+    dataset
+        Folders that `parse` wrote; or Parquet files, folders and globs of them.
+    since, until, tz
+        As in `read`; files of other months are not even opened. Not for coverage.
+    table
+        Which of the three tables of a dataset.
+
+    Returns
+    -------
+    LazyFrame
+        Rows in their documented dtypes; words that this version does not know become `unknown`. Not sorted: the files
+        are in order of time, the rows within them nearly so.
+
+    Raises
+    ------
+    NothingToRead
+        If there is no such file, or one that holds other things.
+    """
+    given = [dataset] if isinstance(dataset, str | PathLike) else list(dataset)
+    begin, end = (moment(m, tz=tz) if table != "coverage" else None for m in (since, until))
+    named = ", ".join(map(str, given))
+    columns = _TABLES[table]
+    places: list[Path] = []
+    notes: list[pl.LazyFrame] = []
+    written = False
+    for one in map(Path, given):
+        manifest = manifest_of(one)
+        written = written or bool(manifest)
+        if manifest:
+            places += [one / p["path"] for p in manifest["files"] if p["kind"] == table and _within(p, begin, end)]
+            if table == "coverage":
+                notes += [
+                    as_table(pl.LazyFrame({"source": [n], k: [text]}), columns) for n, k, text in manifest["notes"]
+                ]
+        else:
+            places.append(one / "**" / "*.parquet" if one.is_dir() else one)
+    if not places and written:
+        return pl.concat([empty(columns).lazy(), *notes])
+    try:
+        frame = pl.scan_parquet(places, missing_columns="insert", extra_columns="ignore", hive_partitioning=False)
+        names = frame.collect_schema().names()
+    except (FileNotFoundError, pl.exceptions.PolarsError) as error:
+        raise NothingToRead(f"no event table in {named}: {error}") from error
+    if missing := [c for c in ("time", "stage", "outcome", "source") if table == "events" and c not in names]:
+        raise NothingToRead(f"no event table in {named}: it lacks the column {missing[0]!r}")
+    frame = as_table(frame, columns)
+    if begin is not None:
+        frame = frame.filter(pl.col("time") >= begin)
+    if end is not None:
+        frame = frame.filter(pl.col("time") < end)
+    return pl.concat([frame, *notes]) if notes else frame
+
+
+def _within(piece: dict[str, Any], begin: dt.datetime | None, end: dt.datetime | None) -> bool:
+    """Tell whether a file may hold rows of that time."""
+    if begin is None and end is None:
+        return True
+    if piece["first"] is None:
+        return False
+    first, last = dt.datetime.fromisoformat(piece["first"]), dt.datetime.fromisoformat(piece["last"])
+    return (begin is None or last >= begin) and (end is None or first < end)

@@ -1,0 +1,318 @@
+"""One log file from its first line to its last: stamps, sessions, and what is handed on as soon as it is finished."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+import polars as pl
+
+from smtplogs import accounting, parsing, sources, stamps, stitching, tally
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Executor, Future
+
+WORKERS = 2
+"""Chunks parsed at once. Polars brings its own threads; two keep both cores of a small machine busy."""
+
+MINUTES = 200_000
+"""Rows of traffic that wait for later lines of the same minute; then those of days gone by are handed on."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the caller said about the logs.
+
+    Attributes
+    ----------
+    only
+        Name of the one format to read, or None for all.
+    tz, year, host
+        Zone of stamps without one, year in which the newest log ends, name for logs that do not name their host.
+    traffic
+        Whether to count traffic as well.
+    now
+        Moment that serves as the last resort for the year.
+    keep_missed
+        Whether lines that no pattern takes are kept, redacted.
+    catalogue
+        File with the caller's own rows of the reply catalogue.
+    """
+
+    only: str | None = None
+    tz: str | None = None
+    year: int | None = None
+    host: str | None = None
+    traffic: bool = False
+    now: dt.datetime | None = None
+    keep_missed: bool = False
+    catalogue: str | None = None
+
+
+class Sink(Protocol):
+    """Takes what a file gives, bit by bit, so that no file is ever held as a whole."""
+
+    def take(self, kind: str, frame: pl.DataFrame) -> None:
+        """Take rows of a kind: events, loose, traffic or missed."""
+        ...
+
+    def restart(self) -> None:
+        """Forget what the file gave so far: it is read again."""
+        ...
+
+
+@dataclass
+class Gathered:
+    """A sink that keeps all frames in memory."""
+
+    frames: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+
+    def take(self, kind: str, frame: pl.DataFrame) -> None:
+        """Keep the frame."""
+        self.frames.setdefault(kind, []).append(frame)
+
+    def restart(self) -> None:
+        """Forget all frames."""
+        self.frames.clear()
+
+    def stacked(self, kind: str) -> pl.DataFrame:
+        """Return all rows of a kind."""
+        return stitching.stacked(*self.frames.get(kind, ()))
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What is known of a file after its last line.
+
+    Attributes
+    ----------
+    coverage
+        Its rows of the coverage table, the whole file first.
+    bytes, lines
+        Expanded.
+    sha256
+        Of the expanded bytes, if asked for.
+    start
+        The first of them.
+    anchor
+        The evidence by which its years were read.
+    yearless
+        Whether its years rest on that evidence.
+    """
+
+    coverage: pl.DataFrame
+    bytes: int
+    lines: int
+    sha256: str | None
+    start: bytes
+    anchor: stamps.Anchor
+    yearless: bool
+
+
+def anchors(
+    found: list[sources.Source], settings: Settings, begun: Mapping[str, dt.datetime] | None = None
+) -> list[stamps.Anchor]:
+    """Return the evidence for the year of each file; the files of one rotated set step back from the newest.
+
+    `found` is in rotation order, oldest first within a set: a file cannot end after the next one of its set begins.
+    `begun` says when, for files that were read before.
+    """
+    series = [sources.series(source) for source in found]
+    chosen: list[stamps.Anchor] = []
+    newer: dt.datetime | None = None  # when the next file of the same set begins
+    for i in reversed(range(len(found))):
+        source = found[i]
+        mine = stamps.anchor(
+            year=settings.year,
+            tz=settings.tz,
+            rotation=source.rotation_date,
+            gzip_mtime=source.gzip_mtime,
+            mtime=source.mtime,
+            now=settings.now,
+        )
+        if newer is not None and newer < mine.latest:
+            mine = replace(mine, latest=newer)
+        has_older = i > 0 and series[i - 1] == series[i]
+        known = (begun or {}).get(source.name)
+        newer = None if not has_older else known.replace(tzinfo=None) if known else _first_moment(source, mine)
+        chosen.append(mine)
+    return chosen[::-1]
+
+
+def _first_moment(source: sources.Source, anchor: stamps.Anchor) -> dt.datetime | None:
+    """Return the moment of the first line that has a stamp, as the anchor would have it."""
+    if source.path is None:
+        return None
+    with sources.open_source(source) as reading:
+        head = reading.peek()
+    lines = pl.DataFrame({"line_no": range(1, len(head) + 1), "line": head}, schema=parsing.LINES)
+    written = parsing.stamps_of(lines.head(20))
+    if written.is_empty():
+        return None
+    _, carry = stamps.resolve(written, anchor)
+    return carry.first_time.replace(tzinfo=None) if carry.first_time else None
+
+
+def read_file(
+    source: sources.Source,
+    settings: Settings,
+    anchor: stamps.Anchor,
+    pool: Executor,
+    sink: Sink,
+    *,
+    hash: bool = False,  # noqa: A002
+    advance: Callable[[int], None] | None = None,
+) -> Passed:
+    """Read one file to its end, whatever state it is in.
+
+    Parameters
+    ----------
+    source
+        The file.
+    settings, anchor
+        What the caller said; the evidence for its year.
+    pool
+        Where chunks are parsed side by side.
+    sink
+        Takes finished events and loose records while the file is read.
+    hash
+        Take the SHA-256 of the expanded bytes on the way.
+    advance
+        Told how many expanded bytes were read since it was told last.
+    """
+    passed, carry = _read_once(source, settings, anchor, pool, sink, hash=hash, advance=advance)
+    years = carry.years_too_late(anchor)
+    if years and source.path is not None:
+        # its end proved the first guess of the year wrong: all times move, so it is read again
+        sink.restart()
+        passed, _ = _read_once(source, settings, anchor.earlier(years), pool, sink, hash=hash, advance=None)
+    return passed
+
+
+def _read_once(
+    source: sources.Source,
+    settings: Settings,
+    anchor: stamps.Anchor,
+    pool: Executor,
+    sink: Sink,
+    *,
+    hash: bool,  # noqa: A002
+    advance: Callable[[int], None] | None,
+) -> tuple[Passed, stamps.Carry]:
+    told, clock, session = accounting.Tally(), stamps.Carry(), stitching.Carry()
+    traffic: list[pl.DataFrame] = []
+    minute: stamps.Carry | None = None
+    with sources.open_source(source, hash=hash) as reading:
+        chosen = parsing.plan(
+            reading.peek(),
+            traffic=settings.traffic,
+            only=settings.only,
+            host=settings.host,
+            keep_missed=settings.keep_missed,
+        )
+        chosen = replace(chosen, catalogue=settings.catalogue)
+        for batch in _batches(reading, chosen, told, pool, advance):
+            for lines in told.missed:
+                sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
+            told.missed.clear()
+            if settings.traffic:
+                counted, minute = tally.lines_of(batch.minutes, anchor, minute, source.name)
+                traffic.append(counted)
+            if not batch.height:
+                continue
+            timed, clock = _timed(batch, anchor, clock, source.name)
+            if settings.traffic:
+                traffic += [tally.traffic_of(frame) for frame in timed.every()]
+                traffic = _older_handed_on(traffic, sink)
+            done = stitching.stitch(timed, session)
+            _hand_on("events", done.events, sink)
+            _hand_on("loose", done.loose, sink)
+        for lines in told.missed:
+            sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
+    _hand_on("loose", session.open.every(), sink)
+    _hand_on("traffic", [tally.merged_traffic(traffic)], sink)
+    coverage = tally.coverage_of(
+        source.name,
+        told,
+        first_time=clock.first_time,
+        last_time=clock.last_time,
+        compression=source.compression,
+        bytes=reading.bytes,
+        lines=reading.lines,
+        kept=sum(told.counts.values()),
+        bad_stamps=clock.bad_stamps,
+        year_evidence=clock.year_evidence,
+        zone_evidence=clock.zone_evidence,
+        note=reading.note,
+        error="; ".join(t for t in (reading.error, _cut(reading)) if t) or None,
+    )
+    return Passed(
+        coverage, reading.bytes, reading.lines, reading.sha256, reading.start, anchor, clock.from_anchor
+    ), clock
+
+
+def _hand_on(kind: str, frames: list[pl.DataFrame], sink: Sink) -> None:
+    for frame in frames:
+        if frame.height:
+            sink.take(kind, frame)
+
+
+def _older_handed_on(traffic: list[pl.DataFrame], sink: Sink) -> list[pl.DataFrame]:
+    """Hand on the minutes that no later line will touch, when many have gathered."""
+    if sum(f.height for f in traffic) < MINUTES:
+        return traffic
+    merged = tally.merged_traffic(traffic)
+    if merged.height < MINUTES // 2:
+        return [merged]
+    old = pl.col("time") < pl.col("time").max() - pl.duration(days=1)
+    sink.take("traffic", merged.filter(old))
+    return [merged.filter(~old)]
+
+
+def _timed(
+    batch: parsing.Batch, anchor: stamps.Anchor, clock: stamps.Carry, name: str
+) -> tuple[parsing.Batch, stamps.Carry]:
+    """Resolve the stamps of a batch and give each record its time."""
+    answer, clock = stamps.resolve(batch.stamps, anchor, clock)
+
+    def timed(frame: pl.DataFrame) -> pl.DataFrame:
+        if frame.is_empty():
+            return frame
+        return frame.drop("_stamp").hstack(answer[frame["_stamp"]]).with_columns(source=pl.lit(name))
+
+    return parsing.Batch(timed(batch.frame), [timed(part) for part in batch.events]), clock
+
+
+def _cut(reading: sources.Reading) -> str | None:
+    return f"{reading.cut_lines} line(s) longer than 16 MiB were cut" if reading.cut_lines else None
+
+
+def _batches(
+    reading: sources.Reading,
+    chosen: parsing.Plan,
+    told: accounting.Tally,
+    pool: Executor,
+    advance: Callable[[int], None] | None,
+) -> Iterator[parsing.Batch]:
+    """Parse chunks side by side and hand their records out in order."""
+    waiting: deque[Future[tuple[parsing.Batch, accounting.Tally]]] = deque()
+
+    def next_one() -> Iterator[parsing.Batch]:
+        batch, tally_ = waiting.popleft().result()
+        told.update(tally_)
+        if batch.height or batch.minutes.height:
+            yield batch
+
+    read = 0
+    for lines in parsing.chunks(reading, chosen):
+        if advance is not None:
+            advance(reading.bytes - read)
+            read = reading.bytes
+        waiting.append(pool.submit(parsing.parse, lines, chosen))
+        if len(waiting) > WORKERS:
+            yield from next_one()
+    while waiting:
+        yield from next_one()

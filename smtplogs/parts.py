@@ -1,0 +1,351 @@
+"""What a few files gave, on disk: finished events by month, and beside them all that other files may still change.
+
+A part is made once, from one large file or some small ones, in a folder that appears under its name only when it is
+whole. Its files::
+
+    events/month=2026-06/NAME-1.parquet   events that no other file can change (by the month they fall into)
+    open-1.parquet                        events that may change, as they are without the other files
+    waiting-1.parquet                     records of Dovecot and PAM
+    sessions-1.parquet                    sessions that another file begins or ends
+    traffic/, coverage/, not_understood/  as their tables say
+    part.json                             the inputs, the files, and the overview of them
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs import overview
+from smtplogs._durable import plain_error, sha256_of, sync_folder, whole
+from smtplogs.overview import Overview
+from smtplogs.schema import COVERAGE, EVENTS, RECORDS, TRAFFIC, Column, as_table
+from smtplogs.settling import may_change, plain_text
+from smtplogs.stitching import FINISHED, stacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+ROWS = 100_000
+"""Rows that gather before they are written: about 50 MB of events."""
+
+MISSED: Mapping[str, Column] = {
+    "source": Column(pl.String, "file as given"),
+    "line_no": Column(pl.UInt64, "1-based line in the expanded file"),
+    "program": Column(pl.String, "who wrote it, as far as known"),
+    "line": Column(pl.String, "the line, redacted"),
+}
+"""Lines that passed the prefilter and that no pattern took."""
+
+PUBLIC = ("events", "traffic", "coverage", "not_understood")
+"""Kinds of files that stand where readers look for them, once a run is committed."""
+
+BY = {"month": "%Y-%m", "day": "%Y-%m-%d"}
+"""Ways to partition the events."""
+
+NO_TIME = "none"
+"""Partition and hour of events without a time."""
+
+
+def texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with enums as strings: files with different vocabularies can be read together."""
+    return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
+
+
+def written(frame: pl.DataFrame, path: Path, about: dict[str, str]) -> None:
+    """Write a Parquet file, onto the disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with whole(path, sync=True) as file:
+            texts(frame).write_parquet(file, compression="zstd", compression_level=1, metadata=about)
+    except pl.exceptions.PolarsError as error:
+        raise plain_error(error, path) from error
+
+
+def taken(path: Path, table: Mapping[str, Column]) -> pl.DataFrame:
+    """Read a file of a part back in the dtypes of the table; columns of its own stay."""
+    frame = pl.read_parquet(path, hive_partitioning=False)
+    casts = [pl.col(n).cast(c.dtype, strict=False) for n, c in table.items() if n in frame.columns]
+    return frame.with_columns(casts)
+
+
+@dataclass
+class Piece:
+    """A file of a part: what kind, where under the part's folder, how many rows, their first and last moment."""
+
+    kind: str
+    path: str
+    rows: int
+    first: str | None = None
+    last: str | None = None
+    sha256: str = ""
+
+
+@dataclass
+class Part:
+    """What is known of a part; kept in its part.json."""
+
+    name: str
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
+    hours: dict[str, int] = field(default_factory=dict)
+    hosts: dict[str, list[str]] = field(default_factory=dict)
+    known: Overview = field(default_factory=Overview)
+
+    def of(self, *kinds: str) -> list[Piece]:
+        """Return the files of these kinds."""
+        return [p for p in self.pieces if p.kind in kinds]
+
+    def saved(self, folder: Path) -> None:
+        """Write part.json, onto the disk."""
+        known = self.known
+        facts = {
+            "name": self.name,
+            "inputs": self.inputs,
+            "pieces": [vars(p) for p in self.pieces],
+            "hours": self.hours,
+            "hosts": self.hosts,
+            "known": {
+                "starttls": sorted(known.starttls),
+                "databases": {n: [t.isoformat(), k] for n, (t, k) in known.databases.items()},
+                "asking": sorted(known.asking),
+                "answering": sorted(known.answering),
+                "spans": {s: [a.isoformat(), b.isoformat(), n] for s, (a, b, n) in known.spans.items()},
+            },
+        }
+        with whole(folder / "part.json", sync=True) as file:
+            file.write(json.dumps(facts, ensure_ascii=False).encode())
+
+
+def opened(folder: Path) -> Part:
+    """Read the part.json of a part."""
+    facts = json.loads((folder / "part.json").read_bytes())
+    known, moment = facts["known"], dt.datetime.fromisoformat
+    return Part(
+        facts["name"],
+        facts["inputs"],
+        [Piece(**p) for p in facts["pieces"]],
+        facts["hours"],
+        facts["hosts"],
+        Overview(
+            frozenset(known["starttls"]),
+            {n: (moment(t), k) for n, (t, k) in known["databases"].items()},
+            frozenset(known["asking"]),
+            frozenset(known["answering"]),
+            {s: (moment(a), moment(b), n) for s, (a, b, n) in known["spans"].items()},
+        ),
+    )
+
+
+@dataclass
+class _Mark:
+    """Where a file began, for the case that it is read again."""
+
+    rows: dict[str, int]
+    pieces: int
+    hours: Counter[str]
+    hosts: dict[str, set[str]]
+    known: Overview
+
+
+class PartWriter:
+    """A sink that writes what it is given to a folder, some rows at a time.
+
+    Parameters
+    ----------
+    folder
+        Folder of the part, empty.
+    name
+        Of the part; its files carry it.
+    by
+        How events are partitioned: month or day.
+    about
+        Key-value metadata of its Parquet files.
+    """
+
+    def __init__(self, folder: Path, name: str, by: str, about: dict[str, str]) -> None:
+        self.part = Part(name)
+        self._folder, self._by, self._about = folder, by, about
+        self._rows: dict[str, list[pl.DataFrame]] = {}
+        self._waiting: Counter[str] = Counter()
+        self._hours: Counter[str] = Counter()
+        self._hosts: dict[str, set[str]] = {}
+        self._n = 0
+        self._mark = self._marked()
+
+    def begin(self) -> None:
+        """Another file begins."""
+        self._mark = self._marked()
+
+    def _marked(self) -> _Mark:
+        hosts = {source: set(names) for source, names in self._hosts.items()}
+        rows = {kind: len(frames) for kind, frames in self._rows.items()}
+        return _Mark(rows, len(self.part.pieces), Counter(self._hours), hosts, self.part.known)
+
+    def restart(self) -> None:
+        """Forget what the file gave so far."""
+        mark = self._mark
+        for kind, frames in self._rows.items():
+            del frames[mark.rows.get(kind, 0) :]
+            self._waiting[kind] = sum(f.height for f in frames)
+        for piece in self.part.pieces[mark.pieces :]:
+            (self._folder / piece.path).unlink(missing_ok=True)
+        del self.part.pieces[mark.pieces :]
+        self._hours, self._hosts = Counter(mark.hours), {s: set(n) for s, n in mark.hosts.items()}
+        self.part.known = mark.known
+
+    def take(self, kind: str, frame: pl.DataFrame) -> None:
+        """Take rows; write when many have gathered."""
+        if kind == "loose":
+            waits = frame["format"].is_in(["dovecot", "pam"])
+            for name, rows in (("waiting", frame.filter(waits)), ("sessions", frame.filter(~waits))):
+                if rows.height:
+                    self.take(name, rows)
+            return
+        self._rows.setdefault(kind, []).append(frame)
+        self._waiting[kind] += frame.height
+        if self._waiting[kind] >= ROWS:
+            before = self._mark.rows.get(kind, 0)
+            if before:  # rows of files before this one go first: this one may have to be taken back
+                own = self._rows[kind][before:]
+                del self._rows[kind][before:]
+                self._flush(kind)
+                self._rows[kind] = own
+                self._mark = replace(self._marked(), rows=self._mark.rows | {kind: 0})
+            self._flush(kind)
+
+    def coverage(self, frame: pl.DataFrame) -> None:
+        """Take the coverage rows of the file that has ended."""
+        self._rows.setdefault("coverage", []).append(frame)
+
+    def finish(self, inputs: list[dict[str, Any]]) -> Part:
+        """Write what is left and, last of all, part.json."""
+        for kind in list(self._rows):
+            self._flush(kind)
+        self.part.inputs = inputs
+        self.part.hours = dict(sorted(self._hours.items()))
+        self.part.hosts = {source: sorted(names) for source, names in sorted(self._hosts.items())}
+        self.part.saved(self._folder)
+        sync_folder(self._folder)
+        return self.part
+
+    def _flush(self, kind: str) -> None:
+        frame = stacked(*self._rows.pop(kind, ()))
+        self._waiting[kind] = 0
+        if frame.is_empty():
+            return
+        if kind == "events":
+            self._flush_events(frame)
+        elif kind in ("waiting", "sessions"):
+            self._look_at(frame, overview.of_loose(frame))
+            self._write(kind, frame.select(c for c in frame.columns if c in RECORDS or c == "_role"))
+        else:
+            table = {"traffic": TRAFFIC, "coverage": COVERAGE, "missed": MISSED}[kind]
+            self._write("not_understood" if kind == "missed" else kind, as_table(frame, table))
+
+    def _flush_events(self, frame: pl.DataFrame) -> None:
+        self._look_at(frame, overview.of_events(frame))
+        frame = plain_text(frame, self.part.known.starttls)
+        open_ = frame.select(may_change()).to_series()
+        if open_.any():
+            self._write("open", frame.filter(open_))
+        fixed = as_table(frame.filter(~open_), EVENTS)
+        for partition, rows in partitioned(fixed, self._by):
+            self._write("events", rows, partition)
+
+    def _look_at(self, frame: pl.DataFrame, known: Overview) -> None:
+        self.part.known += known + overview.spans_of(frame)
+        hours = frame["time"].dt.truncate("1h").value_counts()
+        for hour, n in hours.iter_rows():
+            self._hours[f"{hour:%Y-%m-%dT%H}" if hour else NO_TIME] += n
+        for source, host in frame.select("source", host_of(frame)).unique().iter_rows():
+            self._hosts.setdefault(source, set()).add(host)
+
+    def _write(self, kind: str, frame: pl.DataFrame, partition: str = "") -> None:
+        self._n += 1
+        name = f"{self.part.name}-{self._n}.parquet"
+        path = "/".join(t for t in (kind, partition, name) if t) if kind in PUBLIC else f"{kind}-{name}"
+        self.part.pieces.append(piece(kind, frame, path, self._folder / path, self._about))
+
+
+def host_of(frame: pl.DataFrame) -> pl.Expr:
+    """Return who logged, empty if nobody says; rows that only frame a session know it by their key alone."""
+    named = pl.col("host") if "host" in frame.columns else pl.lit(None, pl.String)
+    keyed = pl.col("key").str.extract("^([^ ]*) ") if "key" in frame.columns else pl.lit(None, pl.String)
+    return pl.coalesce(named, keyed, pl.lit("")).alias("host")
+
+
+def piece(kind: str, frame: pl.DataFrame, path: str, place: Path, about: dict[str, str]) -> Piece:
+    """Write rows as a file of a part."""
+    written(frame, place, about)
+    first, last = (frame["time"].min(), frame["time"].max()) if "time" in frame.columns else (None, None)
+    return Piece(
+        kind,
+        path,
+        frame.height,
+        first.isoformat() if isinstance(first, dt.datetime) else None,
+        last.isoformat() if isinstance(last, dt.datetime) else None,
+        sha256_of(place),
+    )
+
+
+def partitioned(events: pl.DataFrame, by: str) -> Iterable[tuple[str, pl.DataFrame]]:
+    """Cut events into partitions: `month=2026-06`, its rows; those without a time are in `month=none`."""
+    if events.is_empty():
+        return
+    first, last = events["time"].min(), events["time"].max()
+    if isinstance(first, dt.datetime) and isinstance(last, dt.datetime) and not events["time"].null_count():
+        one = f"{by}={first:{BY[by]}}"
+        if one == f"{by}={last:{BY[by]}}":
+            yield one, events
+            return
+    keys = events["time"].dt.strftime(BY[by]).fill_null(NO_TIME)
+    for (key,), rows in events.with_columns(_by=keys).partition_by("_by", as_dict=True, include_key=False).items():
+        yield f"{by}={key}", rows
+
+
+def without(part: Part, dead: set[str], folder: Path, to: Path, name: str, by: str, about: dict[str, str]) -> Part:
+    """Write a part anew, less some of its sources.
+
+    Parameters
+    ----------
+    part, folder
+        The part and where its files are.
+    dead
+        Names of the sources to leave out.
+    to, name
+        Folder and name of the new part.
+    by, about
+        As for PartWriter.
+    """
+    writer = PartWriter(to, name, by, about)
+    tables = {"events": EVENTS, "open": FINISHED, "traffic": TRAFFIC, "coverage": COVERAGE, "not_understood": MISSED}
+    kinds = {"open": "events", "waiting": "loose", "sessions": "loose", "not_understood": "missed"}
+    for old in part.pieces:
+        frame = taken(folder / old.path, tables.get(old.kind, RECORDS)).filter(~pl.col("source").is_in(list(dead)))
+        if frame.height:
+            frame = as_table(frame, FINISHED) if old.kind == "events" else frame
+            writer.take(kinds.get(old.kind, old.kind), frame)
+    done = writer.finish([i for i in part.inputs if i["source"] not in dead])
+    spans = {s: span for s, span in part.known.spans.items() if s not in dead}
+    done.known = replace(part.known, spans=spans)
+    done.saved(to)
+    return done
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder and all in it."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,382 @@
+"""Settling a dataset: slice of time by slice, never all events at once, and only slices that something new touches.
+
+Every rule of `settling` looks at most REACH back or forward (ten minutes from an attempt that only Dovecot logged to the
+Postfix line that explains it; five for the success that tells a penalty from an outage; each pairing a few seconds).
+So a slice is settled with that much around it, and of the result its own stretch is kept. What reaches further comes as
+an overview of all files, and as the sessions that go from file to file, which are tied together first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs import overview
+from smtplogs.parts import BY, NO_TIME, ROWS, Part, Piece, host_of, partitioned, piece, taken
+from smtplogs.schema import EVENTS, RECORDS, as_table
+from smtplogs.settling import CONTEXT, LOST_ANSWER, sessions_of, settle
+from smtplogs.stitching import FINISHED, stacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from smtplogs.overview import Overview
+
+REACH = dt.timedelta(minutes=15)
+"""Further than any rule of `settling` looks."""
+
+SLICE_ROWS = 300_000
+"""Rows (events and waiting records) of a slice, if hours can be parted so far: about 150 MB."""
+
+_HOUR = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A stretch of time within one partition; without times: what has none."""
+
+    partition: str
+    begin: dt.datetime | None = None
+    end: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Where:
+    """Pieces of a part, and the two places where they may stand: made public, or in the folder of the part."""
+
+    dataset: Path
+    part: str
+    piece: Piece
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        public = self.dataset / self.piece.path
+        return public if public.exists() else self.dataset / "loose" / self.part / self.piece.path
+
+
+@dataclass(frozen=True)
+class SliceTask:
+    """All that is needed to settle one slice, on this machine or another."""
+
+    dataset: Path
+    slice: Slice
+    pieces: tuple[Where, ...]
+    known: Overview
+    by: str
+    about: dict[str, str]
+    done: str | None
+    """Fingerprint of what stands there already."""
+
+
+def grid(parts: Sequence[Part], extra: dict[str, int], by: str) -> list[Slice]:
+    """Cut time into slices: whole partitions where they are small, days and hours where they are not."""
+    hours: dict[str, int] = defaultdict(int)
+    for counts in (*(p.hours for p in parts), extra):
+        for hour, n in counts.items():
+            hours[hour] += n
+    slices = [Slice(f"{by}={NO_TIME}")] if hours.pop(NO_TIME, 0) else []
+    groups: dict[str, dict[dt.datetime, int]] = defaultdict(dict)
+    for text, n in sorted(hours.items()):
+        hour = dt.datetime.fromisoformat(f"{text}:00:00+00:00")
+        groups[f"{by}={hour:{BY[by]}}"][hour] = n
+    for partition, counted in groups.items():
+        first = next(iter(counted)).replace(hour=0) if by == "day" else next(iter(counted)).replace(day=1, hour=0)
+        after = first + dt.timedelta(days=1 if by == "day" else 32)
+        end = after if by == "day" else after.replace(day=1)
+        cuts = _cut(counted, first, end)
+        slices += [Slice(partition, a, b) for a, b in cuts]
+    return slices
+
+
+def _cut(
+    counted: dict[dt.datetime, int], begin: dt.datetime, end: dt.datetime
+) -> list[tuple[dt.datetime, dt.datetime]]:
+    """Cut a partition by days, and a day by hours, as far as needed; borders do not depend on other days."""
+    inside = {h: n for h, n in counted.items() if begin <= h < end}
+    if not inside:
+        return []
+    length = end - begin
+    if sum(inside.values()) <= SLICE_ROWS or length <= _HOUR:
+        return [(begin, end)]
+    step = dt.timedelta(days=1) if length > dt.timedelta(days=1) else length / 2 if length > 2 * _HOUR else _HOUR
+    if step > _HOUR:  # whole hours
+        step = dt.timedelta(hours=max(1, step // _HOUR))
+    cuts, at = [], begin
+    while at < end:
+        cuts += _cut(inside, at, min(at + step, end))
+        at += step
+    return cuts
+
+
+def sessions(
+    dataset: Path, parts: Sequence[Part], order: dict[str, int], about: dict[str, str]
+) -> tuple[list[Where], dict[str, int], Overview]:
+    """Tie together the sessions that go from file to file, some hosts at a time.
+
+    Parameters
+    ----------
+    dataset, about
+        Where the result is written, and with what metadata.
+    parts
+        All parts.
+    order
+        Source -> its turn: which file comes first where lines of one second meet.
+
+    Returns
+    -------
+    files, hours, overview
+        Where the events are, how many in which hour, and what they add to the overview.
+    """
+    rows: dict[str, int] = defaultdict(int)
+    for part in parts:
+        for host in {h for source in part.inputs for h in part.hosts.get(source["source"], [])}:
+            rows[host] += sum(p.rows for p in part.of("sessions"))
+    batches: list[list[str]] = [[]]
+    size = 0
+    for host, n in sorted(rows.items()):
+        if size + n > ROWS and batches[-1]:
+            batches.append([])
+            size = 0
+        batches[-1].append(host)
+        size += n
+    files, hours, known = [], defaultdict(int), overview.Overview()
+    for k, hosts in enumerate(b for b in batches if b):
+        frames = []
+        for part in parts:
+            if not set(hosts).isdisjoint(h for names in part.hosts.values() for h in names):
+                for p in part.of("sessions"):
+                    frame = taken(Where(dataset, part.name, p).path, RECORDS)
+                    frames.append(frame.filter(host_of(frame).is_in(hosts)))
+        loose = stacked(*frames)
+        if loose.is_empty():
+            continue
+        turn = pl.col("source").replace_strict(list(order), list(order.values()), default=len(order))
+        events = sessions_of(loose.sort(turn, "line_no", maintain_order=True))
+        if events.is_empty():
+            continue
+        known += overview.of_events(events)
+        for hour, n in events["time"].dt.truncate("1h").value_counts().iter_rows():
+            hours[f"{hour:%Y-%m-%dT%H}" if hour else NO_TIME] += n
+        path = f".sessions/{k}.parquet"
+        done = piece("sessions", events.sort("time", "source", "line_no"), path, dataset / "loose" / path, about)
+        files.append(Where(dataset, "", replace(done, kind="tied")))
+    return files, dict(hours), known
+
+
+LINE = ["host", "raw", "stage"]
+"""What two files have in common that hold the same line."""
+
+
+def with_doubles_open(
+    dataset: Path, parts: Sequence[Part], tied: list[Where], new: set[str], slices: list[Slice], about: dict[str, str]
+) -> None:
+    """Open the events that two files of one host both have: which of them counts is told by settling.
+
+    Parameters
+    ----------
+    dataset, about
+        The dataset, and metadata of its files.
+    parts, tied
+        All parts, brought up to date in place and in their part.json; the sessions that go from file to file.
+    new
+        Names of the parts that were not looked at before.
+    slices
+        The stretches of time to look at one by one.
+    """
+    spans = overview.added(p.known for p in parts).spans
+    pairs = _overlapping(parts, spans, {i["source"] for p in parts if p.name in new for i in p.inputs})
+    if not pairs:
+        return
+    concerned = sorted({s for pair in pairs for s in pair})
+    begin = min(max(spans[a][0], spans[b][0]) for a, b in pairs)
+    end = max(min(spans[a][1], spans[b][1]) for a, b in pairs)
+    there = [
+        Where(dataset, part.name, p)
+        for part in parts
+        if not set(part.hosts).isdisjoint(concerned)
+        for p in part.of("events", "open")
+    ]
+    doubled: dict[tuple[str, str], list[pl.DataFrame]] = defaultdict(list)
+    for s in slices:
+        if s.begin is None or s.end is None or s.begin > end or s.end <= begin:
+            continue
+        mine = [w for w in (*there, *tied) if _touches(w.piece, s.begin, s.end)]
+        rows = stacked(*(_lines_in(w, s, concerned) for w in mine))
+        if rows.is_empty():
+            continue
+        twice = rows.filter(pl.col("source").n_unique().over(LINE) > 1)
+        for (part, path), group in twice.partition_by("_part", "_path", as_dict=True).items():
+            doubled[str(part), str(path)].append(group.select(LINE).unique())
+    for part in parts:
+        mine = {path: pl.concat(keys).unique() for (name, path), keys in doubled.items() if name == part.name}
+        if any(p.path in mine for p in part.of("events")):
+            _opened(dataset, part, mine, about)
+
+
+def _overlapping(
+    parts: Sequence[Part], spans: dict[str, tuple[dt.datetime, dt.datetime, int]], fresh: set[str]
+) -> list[tuple[str, str]]:
+    """Return the pairs of sources, one of them fresh, that tell of the same host at the same time."""
+    by_host: dict[str, list[str]] = defaultdict(list)
+    for part in parts:
+        for source, hosts in part.hosts.items():
+            for host in hosts:
+                by_host[host].append(source)
+    pairs = []
+    for sources in by_host.values():
+        running: list[str] = []
+        for s in sorted((s for s in sources if s in spans), key=lambda s: spans[s][0]):
+            running = [o for o in running if spans[o][1] > spans[s][0]]
+            pairs += [(o, s) for o in running if o in fresh or s in fresh]
+            running.append(s)
+    return pairs
+
+
+def _lines_in(where: Where, s: Slice, sources: list[str]) -> pl.DataFrame:
+    """Return the lines (LINE) of some sources that stand behind events of a slice, and in which file they are."""
+    scan = pl.scan_parquet(where.path, hive_partitioning=False)
+    scan = scan.filter(pl.col("source").is_in(sources), pl.col("raw").is_not_null(), _within(s))
+    return scan.select("source", *LINE, _part=pl.lit(where.part), _path=pl.lit(where.piece.path)).collect()
+
+
+def _opened(dataset: Path, part: Part, doubled: dict[str, pl.DataFrame], about: dict[str, str]) -> None:
+    """Move rows of finished events to the open ones."""
+    folder = dataset / "loose" / part.name
+    pieces = []
+    for p in part.pieces:
+        keys = doubled.get(p.path)
+        if p.kind != "events" or keys is None:
+            pieces.append(p)
+            continue
+        frame = taken(Where(dataset, part.name, p).path, EVENTS)
+        keys = keys.with_columns(pl.col("stage").cast(EVENTS["stage"].dtype))
+        moved = frame.join(keys, on=LINE, how="semi", nulls_equal=True, maintain_order="left")
+        kept = frame.join(keys, on=LINE, how="anti", nulls_equal=True, maintain_order="left")
+        stem = p.path.rpartition("/")[2].removesuffix(".parquet")
+        mark = hashlib.sha256(json.dumps(keys.sort(LINE, nulls_last=True).cast(pl.String).rows()).encode()).hexdigest()[
+            :8
+        ]
+        path = f"open-{stem}-{mark}.parquet"
+        pieces.append(piece("open", as_table(moved, FINISHED), path, folder / path, about))
+        if kept.height:
+            path = f"{p.path.removesuffix('.parquet')}-{mark}.parquet"
+            pieces.append(piece("events", kept, path, folder / path, about))
+    part.pieces = pieces
+    part.saved(folder)
+
+
+def _touches(p: Piece, begin: dt.datetime, end: dt.datetime) -> bool:
+    if p.first is None or p.last is None:
+        return False
+    return dt.datetime.fromisoformat(p.first) < end and dt.datetime.fromisoformat(p.last) >= begin
+
+
+def tasks(
+    dataset: Path,
+    parts: Sequence[Part],
+    tied: list[Where],
+    slices: Iterable[Slice],
+    known: Overview,
+    by: str,
+    about: dict[str, str],
+    standing: dict[str, str],
+) -> list[SliceTask]:
+    """Return what has to be settled, with the fingerprints of what `standing` has by slice."""
+    all_ = [Where(dataset, part.name, p) for part in parts for p in part.of("events", "open", "waiting")]
+    all_ += tied
+    out = []
+    for s in slices:
+        if s.begin is None or s.end is None:
+            mine = [w for w in all_ if w.piece.kind != "events"]
+        else:
+            mine = [w for w in all_ if _touches(w.piece, s.begin - REACH, s.end + REACH)]
+        if any(w.piece.kind != "events" for w in mine):
+            out.append(SliceTask(dataset, s, tuple(mine), known, by, about, standing.get(title(s))))
+    return out
+
+
+def title(s: Slice) -> str:
+    """Return the name of a slice."""
+    return f"{s.partition}/{s.begin:%Y%m%dT%H}-{s.end:%Y%m%dT%H}" if s.begin and s.end else f"{s.partition}/{NO_TIME}"
+
+
+def settled(task: SliceTask) -> dict[str, Any]:
+    """Settle one slice and write it beside the dataset.
+
+    Returns
+    -------
+    dict
+        slice, fingerprint, and the piece that was written: None if nothing is left or it stands there already.
+    """
+    open_, waiting = _read(task, "open", "tied"), _read(task, "waiting")
+    names = {*open_["source"].unique(), *waiting["source"].unique()} if open_.height or waiting.height else set()
+    known = replace(task.known, spans={s: span for s, span in task.known.spans.items() if s in names})
+    context = None
+    lost = pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(value=False)
+    if waiting.height or (open_.height and open_.select(lost.any()).item()):
+        context = _read(task, "events")
+    fingerprint = _fingerprint(task, known, with_context=context is not None)
+    done = {"slice": title(task.slice), "fingerprint": fingerprint, "piece": None, "unchanged": False}
+    if fingerprint == task.done:
+        return done | {"unchanged": True}
+    events = settle(open_, waiting, context=context, known=known)
+    events = events.filter(_within(task.slice))
+    for partition, rows in partitioned(events, task.by):
+        path = f"events/{partition}/settled-{title(task.slice).rpartition('/')[2]}-{fingerprint[:12]}.parquet"
+        done["piece"] = asdict(piece("events", rows, path, task.dataset / "loose" / ".staged" / path, task.about))
+    return done
+
+
+def _within(s: Slice) -> pl.Expr:
+    if s.begin is None or s.end is None:
+        return pl.col("time").is_null()
+    return (pl.col("time") >= s.begin) & (pl.col("time") < s.end)
+
+
+def _read(task: SliceTask, *kinds: str) -> pl.DataFrame:
+    """Read the rows of these kinds in and around the slice."""
+    s = task.slice
+    frames = []
+    for where in task.pieces:
+        kind = where.piece.kind
+        if kind not in kinds:
+            continue
+        scan = pl.scan_parquet(where.path, hive_partitioning=False)
+        if s.begin is None or s.end is None:
+            scan = scan.filter(pl.col("time").is_null())
+        else:
+            scan = scan.filter(pl.col("time") >= s.begin - REACH, pl.col("time") < s.end + REACH)
+        if kind == "events":
+            scan = scan.select(CONTEXT)
+        frame = scan.collect()
+        table = RECORDS if kind == "waiting" else FINISHED
+        frame = frame.with_columns(pl.col(n).cast(table[n].dtype, strict=False) for n in frame.columns if n in table)
+        frames.append(frame)
+    return stacked(*frames)
+
+
+def _fingerprint(task: SliceTask, known: Overview, *, with_context: bool) -> str:
+    """Return a hash of all that the result depends on."""
+    tied = _read(task, "tied")
+    facts = {
+        "pieces": sorted(
+            w.piece.sha256
+            for w in task.pieces
+            if w.piece.kind in ("open", "waiting") or (with_context and w.piece.kind == "events")
+        ),
+        "tied": hashlib.sha256(tied.write_ndjson().encode()).hexdigest() if tied.height else "",
+        "starttls": sorted(known.starttls),
+        "order": known.order,
+        "by_host": known.by_host,
+        "spans": sorted((s, a.isoformat(), b.isoformat(), n) for s, (a, b, n) in known.spans.items()),
+        "about": task.about.get("smtplogs.version"),
+    }
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
