@@ -181,7 +181,7 @@ def test_a_package_that_cannot_be_used_is_named(value: str, told: str, monkeypat
         (GOOD + "code = [true]", "code must be int or a list of them, not [True]"),
         (GOOD + "temporary = 1", "temporary must be bool, not 1"),
         (GOOD.replace("account_disabled", "bad_luck"), "catalogue row 'our-holiday': unknown cause 'bad_luck'"),
-        (GOOD + 'basis = "assumed"', "instead names no other cause"),
+        (GOOD + 'instead = ["bad_luck"]', "unknown cause in instead"),
         (GOOD + GOOD.replace('source = "our helpdesk"', ""), "row 'our-holiday' stands twice, first in"),
         (GOOD + "\n[more]\nx = 1", "'more' is neither `source` nor a [[row]] table"),
     ],

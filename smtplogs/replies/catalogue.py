@@ -44,7 +44,8 @@ class Row:
     temporary
         Whether it passes by itself, whatever the first digit of the code says; the cause tells where the row does not.
     instead
-        Other causes that may stand behind the same words; named where the basis is `assumed`, most likely first.
+        Other causes that may stand behind the same words, most likely first; where the basis is `assumed` and none is
+        named, those that the cause is mistaken for.
     explain, check, fix
         What it means, in a sentence or two; what to look at and what to do (the cause's words where the row has none).
     beware
@@ -96,7 +97,6 @@ class Row:
             (self.basis not in BASES, f"unknown basis {self.basis!r}"),
             (not set(self.instead) <= set(cause_table()), f"unknown cause in instead {list(self.instead)}"),
             (self.cause in self.instead, "its own cause among the others in instead"),
-            (self.basis == "assumed" and not self.instead, "basis assumed, but instead names no other cause"),
             (self.outcome is not None and self.outcome not in OUTCOMES, f"unknown outcome {self.outcome!r}"),
             (self.side not in (*SIDES, "any"), f"unknown side {self.side!r}"),
             (not set(self.stage) <= set(STAGES), f"unknown stage in {self.stage}"),
@@ -126,6 +126,11 @@ class Row:
     def spoken(self) -> bool:
         """Whether it is known by words of its own (a text, a pattern, the software's code), not by codes of SMTP."""
         return self.evidence >= 8
+
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """Causes that may hide behind its words."""
+        return self.instead or (tuple(cause_table()[self.cause]["mistaken_for"] or ()) if self.basis == "assumed" else ())
 
     @property
     def passes(self) -> bool | None:

@@ -152,7 +152,7 @@ def explained(
     answers = [_answer(row, literal, found[0], given, seen, promised, server is not None) for row, literal in found]
     if not answers or answers[0]["confidence"] is None:
         answers.insert(0, _nothing(promised, seen, bare=bool(answers)))
-    behind = found[0][0].instead if found else ()
+    behind = found[0][0].behind if found else ()
     first = found[0][0].cause if found else None
     told = {answer["cause"] for answer in answers if answer["cause"] != first}
     answers += [_hidden(cause, promised, seen) for cause in behind if cause not in told]

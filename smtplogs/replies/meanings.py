@@ -24,6 +24,7 @@ COLUMNS = {
     "references": pl.List(pl.String),
     "sign": pl.String,
     "decided_by": pl.List(pl.String),
+    "mistaken_for": pl.List(pl.String),
 }
 
 WHO = ("client owner", "account owner", "application owner", "mail admin", "tenant admin", "analyst", "nobody")
@@ -37,6 +38,8 @@ def cause_table() -> dict[str, dict[str, Any]]:
     table = {cause: dict.fromkeys(COLUMNS) | entry for cause, entry in tomllib.loads(text).items()}
     if tuple(table) != CAUSES:
         raise ValueError("causes.toml does not hold the causes of the schema in their order")
+    if strange := {other for entry in table.values() for other in entry["mistaken_for"] or ()} - set(CAUSES):
+        raise ValueError(f"causes.toml: mistaken_for names {', '.join(sorted(strange))}, which are no causes")
     return table
 
 
@@ -61,7 +64,8 @@ def causes() -> pl.DataFrame:
         * `waiting_helps`: whether it passes by itself; null where the question makes no sense;
         * `answers`: questions of the troubleshooting checklist that the cause answers;
         * `references`: standards and pages of providers that define it;
-        * `sign`: how it shows in what clients do, where no reply says it; `decided_by`: detectors that look for that.
+        * `sign`: how it shows in what clients do, where no reply says it; `decided_by`: detectors that look for that;
+        * `mistaken_for`: causes that may stand behind the same words where they are bare.
 
     Examples
     --------
