@@ -16,11 +16,10 @@ from smtplogs import replies
 WRAPPERS = (
     "{}",
     "SASL authentication failed; server smtp.example.com[192.0.2.9] said: {}",
-    "smtplib.SMTPAuthenticationError: ({}",
     "host mx.example.net[198.51.100.9] said: {} (in reply to RCPT TO command)",
     "javax.mail.AuthenticationFailedException: {}",
 )
-"""Every fifth reply is bare, the others wrapped as relay logs and libraries do."""
+"""Every fourth reply is bare, the others wrapped as relay logs and libraries do."""
 
 
 def many(n: int) -> pl.DataFrame:
@@ -34,18 +33,25 @@ def many(n: int) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        `text` and `row`, the row of the catalogue that the example stands for.
+        `text`, `stage`, and `wanted`, the row of the catalogue that the example stands for.
     """
-    examples = [(text, row.id) for row in replies.rows() for text in row.examples if replies.parse_reply(text).code]
-    texts, ids = zip(*examples, strict=True)
+    examples = [
+        (text, row.id, (row.stage or ("auth",))[0])
+        for row in replies.rows()
+        for text in row.examples
+        if replies.parse_reply(text).code and row.side != "server" and not row.service
+    ]
+    texts, ids, stages = zip(*examples, strict=True)
     number = pl.int_range(n, dtype=pl.UInt32)
     place = number % len(texts)
     reply = pl.format("{} [{}.prod.example.com 198.18.{}.{}]", pl.lit(pl.Series(texts)).gather(place), number,
                       number // 256 % 256, number % 256)  # fmt: skip
-    wrapped = [pl.format(wrapper, reply) for wrapper in WRAPPERS if "smtplib" not in wrapper]
+    wrapped = [pl.format(wrapper, reply) for wrapper in WRAPPERS]
     kind = number // len(texts) % len(wrapped)
     text = pl.coalesce(pl.when(kind == k).then(one) for k, one in enumerate(wrapped))
-    return pl.select(text=text, wanted=pl.lit(pl.Series(ids)).gather(place))
+    return pl.select(
+        text=text, wanted=pl.lit(pl.Series(ids)).gather(place), stage=pl.lit(pl.Series(stages)).gather(place)
+    )
 
 
 def main() -> None:

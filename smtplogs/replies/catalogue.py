@@ -130,7 +130,9 @@ class Row:
     @property
     def behind(self) -> tuple[str, ...]:
         """Causes that may hide behind its words."""
-        return self.instead or (tuple(cause_table()[self.cause]["mistaken_for"] or ()) if self.basis == "assumed" else ())
+        return self.instead or (
+            tuple(cause_table()[self.cause]["mistaken_for"] or ()) if self.basis == "assumed" else ()
+        )
 
     @property
     def passes(self) -> bool | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs.replies.loading import own, rows
-from smtplogs.replies.matching import candidates
+from smtplogs.replies.matching import best
 from smtplogs.replies.meanings import cause_table
 from smtplogs.schema import CAUSES, OUTCOMES, RECORDS
 
@@ -88,10 +88,10 @@ def classify(records: pl.DataFrame, catalogue: str | PathLike[str] | None = None
 
 def verdicts(evidence: pl.DataFrame, mine: Own | None = None) -> pl.DataFrame:
     """Return row of the catalogue (null: none), cause, outcome and basis for each row of KEYS, in order."""
-    best = candidates(named(evidence), mine).unique("key", keep="first", maintain_order=True)
+    winners = best(named(evidence), mine)
     return (
         evidence.with_row_index("key")
-        .join(best.join(_row_verdicts(mine), on="row"), on="key", how="left", maintain_order="left")
+        .join(winners.join(_row_verdicts(mine), on="row"), on="key", how="left", maintain_order="left")
         .select(
             "row",
             pl.col("cause").fill_null("unknown"),

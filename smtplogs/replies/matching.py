@@ -62,7 +62,52 @@ def candidates(evidence: pl.DataFrame, mine: Own | None = None, *, guess: bool =
     polars.DataFrame
         `key` (row number in `evidence`), `row` (number in `loading.rows(mine)`), `literal` (the text that was found).
     """
-    filed = _filed(mine)
+    keys = _with_clues(evidence, mine)
+    return _of_shape(_proposed(keys, mine, guess=guess), keys).select("key", "row", "literal")
+
+
+def best(evidence: pl.DataFrame, mine: Own | None = None) -> pl.DataFrame:
+    """Find the row of the catalogue that fits best, as `candidates` ranks them, for many texts at once.
+
+    Texts that hold the same clues at the same place are offered the same rows, so that a million texts cost little more
+    than their few thousand kinds; only the regexes look at each text.
+
+    Parameters
+    ----------
+    evidence
+        The columns of EVIDENCE.
+    mine
+        The caller's file of rows, or None.
+
+    Returns
+    -------
+    polars.DataFrame
+        `key` (row number in `evidence`), `row`; keys that nothing fits are left out.
+    """
+    keys = _with_clues(evidence, mine)
+    if keys.height <= _FEW:
+        return (
+            _of_shape(_proposed(keys, mine), keys).unique("key", keep="first", maintain_order=True).select("key", "row")
+        )
+    place = (pl.col(name).fill_null("") for name in ("side", "stage", "program", "service"))
+    kind = pl.concat_str(pl.col("clue").list.drop_nulls().list.sort().list.join("\x1e"), *place, separator="\x1f")
+    kinds = keys.with_columns(kind=kind)
+    firsts = kinds.unique("kind", keep="first", maintain_order=True)
+    proposed = _proposed(firsts.drop("kind"), mine)
+    # behind the first row without a regex no other can win
+    free = pl.col("pattern").is_null()
+    proposed = proposed.filter((free.cum_sum().over("key") - free.cast(pl.UInt32)) == 0)
+    offers = proposed.join(firsts.select("key", "kind"), on="key", maintain_order="left").drop("key")
+    each = kinds.select("key", "kind").join(offers, on="kind").sort("key", "weight", descending=[False, True])
+    return _of_shape(each, keys).unique("key", keep="first", maintain_order=True).select("key", "row")
+
+
+_FEW = 1_000
+"""Below this many texts it is not worth while to sort them into kinds."""
+
+
+def _with_clues(evidence: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
+    """Return the evidence with `key`, comparable `text`, and `clue`: a list of what proposes rows."""
     occurring = pl.col("text").str.extract_many(list(_literals(mine)), overlapping=True).list.unique()
     keys = evidence.select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.items()).select(
         pl.row_index("key"),
@@ -71,31 +116,41 @@ def candidates(evidence: pl.DataFrame, mine: Own | None = None, *, guess: bool =
         comparable(pl.col("detail")).alias("text"),
     )
     clues = pl.concat_list(occurring, *(pl.format(f"{name} {{}}", name) for name in _CODES), pl.lit(_ANY))
-    fitting = (
-        keys.with_columns(clues.alias("clue"))
+    return keys.with_columns(clues.alias("clue"))
+
+
+def _proposed(keys: pl.DataFrame, mine: Own | None, *, guess: bool = False) -> pl.DataFrame:
+    """Return the rows that fit each key but for their regexes, best first: `key, row, literal, weight, pattern`."""
+    placed = pl.col("by_words") | pl.col("stage_asked").is_null() | pl.col("stage").is_not_null()
+    length = pl.when("by_text").then(pl.col("clue").str.len_bytes().cast(pl.Int64)).otherwise(0)
+    return (
+        keys.drop("text")
         .explode("clue")
-        .join(filed, on="clue")
+        .join(_filed(mine), on="clue")
         .filter(
             *(_not_otherwise(name) for name in ("side", "stage", "program", "service")),
             *(_there(name) for name in _CODES),
-            *(() if guess else (pl.col("by_words") | pl.col("stage_asked").is_null() | pl.col("stage").is_not_null(),)),
+            *(() if guess else (placed,)),
         )
-    )
-    shapely = fitting["pattern"].is_not_null()
-    if shapely.any():
-        fitting = fitting.filter(~shapely | pl.col("text").str.contains(pl.col("pattern")).fill_null(False))
-    return (
-        fitting.select(
+        .select(
             "key",
             "row",
             pl.when("by_text").then("clue").alias("literal"),
-            pl.col("weight")
-            + pl.when("by_text").then(pl.col("clue").str.len_bytes().cast(pl.Int64)).otherwise(0) * _PER_BYTE,
+            pl.col("weight") + length * _PER_BYTE,
+            "pattern",
         )
         .sort("key", "weight", descending=[False, True])
         .unique(["key", "row"], keep="first", maintain_order=True)
-        .drop("weight")
     )
+
+
+def _of_shape(proposed: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the rows whose regex the text does not fit."""
+    shapely = proposed["pattern"].is_not_null()
+    if not shapely.any():
+        return proposed
+    texts = keys["text"].gather(proposed["key"])  # keys are row numbers
+    return proposed.filter(~shapely | texts.str.contains(proposed["pattern"]).fill_null(value=False))
 
 
 def checked(catalogue: str | PathLike[str]) -> str:
