@@ -44,7 +44,7 @@ def mine(tmp_path: Path) -> Path:
 def _forgets() -> Iterator[None]:
     """Rows are kept for the whole process: each test reads them anew."""
     yield
-    for kept in (loading.rows, matching._filed, matching._literals):
+    for kept in (loading._rows, matching._filed, matching._literals):
         kept.cache_clear()
     replies.judging._facts.cache_clear()
     replies.classifying._row_verdicts.cache_clear()
@@ -53,7 +53,7 @@ def _forgets() -> Iterator[None]:
 def installed(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
     """Pretend that packages with these entry points are installed."""
     monkeypatch.setattr(loading, "entry_points", lambda group: [p for p in points if p.group == group])
-    for kept in (loading.rows, matching._filed, matching._literals):
+    for kept in (loading._rows, matching._filed, matching._literals):
         kept.cache_clear()
     replies.judging._facts.cache_clear()
     replies.classifying._row_verdicts.cache_clear()
@@ -227,7 +227,7 @@ def test_a_missing_file_and_bad_bytes_are_said(tmp_path: Path) -> None:
 
 def test_the_rows_are_read_in_a_moment() -> None:
     """A single run; far above what it takes, so that a busy machine does not fail it."""
-    loading.rows.cache_clear()
+    loading._rows.cache_clear()
     began = time.process_time()
     assert len(loading.rows()) > 270
     assert time.process_time() - began < 0.5

@@ -165,7 +165,7 @@ _OUTCOME = pl.Enum(OUTCOMES)
 
 
 @functools.cache
-def _row_verdicts(mine: Own | None = None) -> pl.DataFrame:
+def _row_verdicts(mine: Own | None) -> pl.DataFrame:
     """Row number -> cause, outcome (null: as for unknown), basis."""
     return pl.DataFrame(
         [

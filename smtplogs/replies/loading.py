@@ -53,7 +53,6 @@ def own(path: str | PathLike[str] | None) -> Own | None:
     return Own(str(place), told.st_mtime_ns, told.st_size)
 
 
-@functools.cache
 def rows(mine: Own | None = None) -> tuple[Row, ...]:
     """Return every row of the catalogue: ours, those of installed packages, those of the caller's file.
 
@@ -67,8 +66,13 @@ def rows(mine: Own | None = None) -> tuple[Row, ...]:
     BadCatalogue
         If a file is no TOML, a row is malformed, or an id stands twice in one layer.
     """
+    return _rows(mine)
+
+
+@functools.cache
+def _rows(mine: Own | None) -> tuple[Row, ...]:
     if mine is not None:
-        return _stacked(rows(), _layer([(mine.path, Path(mine.path))], CALLERS))
+        return _stacked(_rows(None), _layer([(mine.path, Path(mine.path))], CALLERS))
     folder = resources.files("smtplogs.replies").joinpath("catalogue")
     ours = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
     return _stacked(_layer([(f.name, f) for f in ours], OURS), _layer(_installed(), INSTALLED))

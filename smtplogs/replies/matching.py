@@ -257,13 +257,13 @@ def _clues(row: Row) -> Iterator[str]:
 
 
 @functools.cache
-def _literals(mine: Own | None = None) -> tuple[str, ...]:
+def _literals(mine: Own | None) -> tuple[str, ...]:
     """Every text that proposes a row."""
     return tuple(dict.fromkeys(text for row in rows(mine) if not row.vendor_code for text in row.text))
 
 
 @functools.cache
-def _filed(mine: Own | None = None) -> pl.DataFrame:
+def _filed(mine: Own | None) -> pl.DataFrame:
     """The catalogue filed by clue, with all conditions of each row; one line per clue of a row."""
     lines = [
         {
