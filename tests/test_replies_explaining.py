@@ -186,7 +186,7 @@ def test_every_provider_of_the_issue_has_rows_or_servers_of_its_own() -> None:
     hosts = {entry["name"] for entry in replies.placing.providers() if entry["hosts"]}
     asked = (
         "Microsoft 365, Exchange, Gmail, Google Workspace, Yahoo, iCloud, Zoho, GMX, Fastmail, Yandex, Amazon SES, SendGrid, "
-        "Mailgun, Postmark, SparkPost, Mandrill, Brevo, SMTP2GO, Resend, OVH, cPanel, Postfix, Exim, Stalwart, KumoMTA, Haraka"
+        "Mailgun, Postmark, SparkPost, Mandrill, Brevo, SMTP2GO, Resend, OVH, cPanel, Postfix, Exim, Sendmail, Dovecot, OpenSMTPD, Stalwart, KumoMTA, Haraka"
     )
 
     assert set(asked.split(", ")) <= rows
