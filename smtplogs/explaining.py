@@ -126,7 +126,7 @@ def _explained(piece: pasted.Piece, how: dict[str, Any]) -> list[dict[str, objec
         return _as_reply(number, line, redacting.without_suspects(shown), how)
     plan = parsing.Plan("", None, None, traffic=True, catalogue=how["catalogue"])
     parsed = parsing.records(batch, plan, Tally())
-    taken = pl.concat(parsed.every(), how="diagonal") if parsed.height else pl.DataFrame()
+    taken = pl.concat(parsed.parts, how="diagonal") if parsed.height else pl.DataFrame()
     message, program = framed["message"][0], framed["program"][0] or ""
     # a line that became an event has already lost a password typed as user name
     shown = (taken["raw"][0] if taken.height else None) or redacting.without_suspects(shown)

@@ -64,10 +64,8 @@ class Batch:
 
     Attributes
     ----------
-    frame
-        Frequent lines that only frame a session (connect, TLS, disconnect): few columns.
-    events
-        All others, in frames of their own shape: classified, without secrets.
+    parts
+        Records in frames of their own shape, most of one pattern each: classified, without secrets.
     stamps
         `stamp` (and `outer`) as written, a row for each run of lines with one stamp, in order of lines; `_stamp` of the
         other frames points here.
@@ -75,19 +73,14 @@ class Batch:
         For the traffic table: `stamp` (and `outer`) of the first line of each run within a minute, `n_lines` of it.
     """
 
-    frame: pl.DataFrame = field(default_factory=pl.DataFrame)
-    events: list[pl.DataFrame] = field(default_factory=list)
+    parts: list[pl.DataFrame] = field(default_factory=list)
     stamps: pl.DataFrame = field(default_factory=pl.DataFrame)
     minutes: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def height(self) -> int:
         """Number of records."""
-        return sum(f.height for f in self.every())
-
-    def every(self) -> list[pl.DataFrame]:
-        """Return the frames that hold anything."""
-        return [f for f in (self.frame, *self.events) if f.height]
+        return sum(f.height for f in self.parts)
 
 
 COARSE = (
@@ -257,16 +250,14 @@ def _batch(taken: cutting.Taken, parts: list[pl.DataFrame], cut: cutting.Heads |
         slow = slow.with_columns(_stamp=run)
         stamps.append(slow.select("_stamp", "line_no", *written).unique("_stamp", keep="first"))
         parts = [slow.drop(written)]
-    batch = Batch()
-    if taken.context:
-        batch.frame = pl.concat(taken.context, how="diagonal", rechunk=True)
-    batch.events = [redacting.without_typed_passwords(part, _unproven()) for part in (*taken.events, *parts)]
+    events = [redacting.without_typed_passwords(part, _unproven()) for part in (*taken.events, *parts)]
+    batch = Batch([*taken.context, *events])
     if batch.height:
-        used = pl.concat([f["_stamp"] for f in batch.every()]).unique()
+        used = pl.concat([f["_stamp"] for f in batch.parts]).unique()
         every = pl.concat(stamps, how="diagonal").filter(pl.col("_stamp").is_in(used.implode())).sort("line_no")
         place = pl.int_range(every.height, dtype=pl.UInt32, eager=True)[every["_stamp"].arg_sort()]
         at = pl.col("_stamp").replace_strict(every["_stamp"].sort(), place, return_dtype=pl.UInt32)
-        batch.frame, *batch.events = (f.with_columns(at) if f.height else f for f in (batch.frame, *batch.events))
+        batch.parts = [f.with_columns(at) for f in batch.parts]
         batch.stamps = every.drop("_stamp", "line_no")
     return batch
 

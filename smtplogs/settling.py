@@ -12,7 +12,6 @@ import polars as pl
 
 from smtplogs import overview
 from smtplogs.overview import Overview, waiting
-from smtplogs.parsing import Batch
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, as_table, empty
 from smtplogs.stitching import FINISHED, Carry, finished, patched, reference, stacked, stitch
@@ -124,7 +123,7 @@ def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:
     file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
     mine = loose.sort("time", file, "line_no", nulls_last=True)
     mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
-    return stacked(*stitch(Batch(events=[mine]), Carry(), final=True).events)
+    return stacked(*stitch([mine], Carry(), final=True).events)
 
 
 CONTEXT = (

@@ -33,26 +33,44 @@ class Cut:
     ----------
     spine
         A row per record, session by session: `row` (its number), `part` and `idx` (which frame, which row of it),
-        `sid`, `event`; the rows of `facts` where TLS and HELO in force and the TLS library's word stand, and the row of
+        `sid`, `event`; the places of the lines where TLS and HELO in force and the TLS library's word stand, and the row of
         the spine with the backend's complaint (null: nowhere).
     sessions
         A row per session: `key`, `began`, whether it starts with a `connect` and has `ended`, what it touched, how
         many attempts its lines name, what its last line and the lines before told.
     facts
-        Text that few records have: all frames on top of each other.
+        Looks up text of records by their place.
     """
 
     spine: pl.DataFrame
     sessions: pl.DataFrame
-    facts: pl.DataFrame
+    facts: Facts
+
+
+@dataclass
+class Facts:
+    """All records as if their frames stood on top of each other: a record's place is its row there."""
+
+    parts: Sequence[pl.DataFrame]
+    part: pl.Series
+    idx: pl.Series
+
+    def at(self, name: str, places: pl.Series) -> pl.Series:
+        """Return the values of a column at some places; null where there is no place or no such column."""
+        of = self.part.gather(places)
+        offsets: list[int | None] = [None] * len(self.parts)
+        values, n = [pl.Series([], dtype=RECORDS[name].dtype)], 0
+        for i in of.unique().drop_nulls():
+            if name in self.parts[i].columns:
+                values.append(self.parts[i][name])
+                offsets[i], n = n, n + self.parts[i].height
+        where = pl.Series(offsets, dtype=pl.UInt32).gather(of) + self.idx.gather(places)
+        return pl.concat(values).gather(where).alias(name)
 
 
 def column(frame: pl.DataFrame, name: str) -> pl.Expr:
     """Return the column, or nulls of its dtype where the frame has none."""
     return pl.col(name) if name in frame.columns else pl.lit(None, RECORDS[name].dtype).alias(name)
-
-
-_FACTS = ("tls", "cipher", "helo", "stats", "detail", "step", "user")
 
 
 def _marks(frame: pl.DataFrame, part: int) -> pl.DataFrame:
@@ -82,14 +100,10 @@ def _marks(frame: pl.DataFrame, part: int) -> pl.DataFrame:
     )
 
 
-def _facts(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.select("key", *(column(frame, c) for c in _FACTS)).drop("key")
-
-
 def cut(parts: Sequence[pl.DataFrame]) -> Cut:
     """Cut records of any number of frames into sessions, one process after the other in order of lines."""
     marks = pl.concat([_marks(frame, i) for i, frame in enumerate(parts)], how="vertical_relaxed")
-    facts = pl.concat([_facts(frame) for frame in parts])
+    facts = Facts(parts, marks["part"], marks["idx"])
     code = marks["key"].cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64).alias("code")
     place = (code * _LINES + marks["order"]).arg_sort().alias("place")
     spine = marks.select(pl.exclude("key", "time", "order")).hstack([code])[place].hstack([place])
@@ -120,7 +134,7 @@ def cut(parts: Sequence[pl.DataFrame]) -> Cut:
     return Cut(spine, _sessions(spine, facts, marks.select("key", began="time")), facts)
 
 
-def _sessions(spine: pl.DataFrame, facts: pl.DataFrame, marks: pl.DataFrame) -> pl.DataFrame:
+def _sessions(spine: pl.DataFrame, facts: Facts, marks: pl.DataFrame) -> pl.DataFrame:
     """One row per session, from its first and last rows on the spine."""
     firsts = spine["start"].arg_true()
     lasts = pl.concat([firsts.slice(1), pl.Series([spine.height], dtype=firsts.dtype)]) - 1
@@ -132,10 +146,10 @@ def _sessions(spine: pl.DataFrame, facts: pl.DataFrame, marks: pl.DataFrame) -> 
         "sid", "code", "part", "idx",
         ended="end", tail=tail, logged=sums["logged"],
         **{c: sums[c] > 0 for c in ("touched", "mail", "eventful")},
-        stats=pl.lit(facts["stats"][ends["place"]]),
-        tls=pl.lit(facts["tls"].gather(ends["tls"])), helo=pl.lit(facts["helo"].gather(ends["helo"])),
-        aborted=pl.lit(facts["detail"].gather(ends["aborted"])),
-        aborted_in=pl.lit(facts["step"].gather(ends["aborted"])),
-        login=pl.lit(facts["user"].gather(ends["login"])),
+        stats=pl.lit(facts.at("stats", ends["place"])),
+        tls=pl.lit(facts.at("tls", ends["tls"])), helo=pl.lit(facts.at("helo", ends["helo"])),
+        aborted=pl.lit(facts.at("detail", ends["aborted"])),
+        aborted_in=pl.lit(facts.at("step", ends["aborted"])),
+        login=pl.lit(facts.at("user", ends["login"])),
     )  # fmt: skip
     return sessions.hstack(spine.select("connect")[firsts]).hstack(marks[spine["place"][firsts]])

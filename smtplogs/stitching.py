@@ -17,7 +17,6 @@ import polars as pl
 from smtplogs import replies
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
-from smtplogs.parsing import Batch
 from smtplogs.schema import EVENTS, RECORDS, TIME, Column, conform
 from smtplogs.spine import ATTEMPTS, Cut, column, cut
 
@@ -49,7 +48,7 @@ class Carry:
         session names.
     """
 
-    open: Batch = field(default_factory=Batch)
+    open: list[pl.DataFrame] = field(default_factory=list)
     connects: dict[str, tuple[dt.datetime, int]] = field(default_factory=dict)
 
 
@@ -72,30 +71,30 @@ def stacked(*frames: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(filled, how="diagonal") if filled else pl.DataFrame()
 
 
-def stitch(batch: Batch, carry: Carry, *, final: bool = False) -> Stitched:
+def stitch(batch: Sequence[pl.DataFrame], carry: Carry, *, final: bool = False) -> Stitched:
     """Turn the records of one file (or, `final`, the loose ones of all files) into events.
 
     Parameters
     ----------
     batch
-        Classified records with `time`.
+        Classified records with `time`, in any number of frames.
     carry
         What the batch before left; it is brought up to date.
     final
         Nothing more will come: also finish open sessions and those whose beginning is missing.
     """
     done = Stitched()
-    parts = [*carry.open.every(), *([batch.frame] if batch.frame.height else [])]
-    for part in batch.events:
-        mine = part["pattern"].is_in(list(SESSION_PATTERNS))
+    parts = list(carry.open)
+    waits = pl.col("format").is_in(["dovecot", "pam"])
+    for part in batch:
+        mine = part.select(pl.col("pattern").is_in(list(SESSION_PATTERNS))).to_series()
         if not mine.all():
             others = part.filter(~mine) if mine.any() else part
-            waits = others["format"].is_in(["dovecot", "pam"])
-            done.loose.append(others if waits.all() else others.filter(waits))
-            done.events.append(finished(others.filter(~waits & (others["_role"] == "event"))))
+            done.loose.append(others.filter(waits))
+            done.events.append(finished(others.filter(~waits & (pl.col("_role") == "event"))))
         if mine.any():
             parts.append(part if mine.all() else part.filter(mine))
-    carry.open = Batch()
+    carry.open = []
     if parts:
         _in_sessions(parts, carry, done, final=final)
     done.events = [f for f in done.events if f.height]
@@ -117,7 +116,7 @@ def _in_sessions(parts: Sequence[pl.DataFrame], carry: Carry, done: Stitched, *,
     rows = [(i, waiting.filter(pl.col("part") == i)) for i in waiting["part"].unique().sort()]
     left = {k: [parts[i][part.filter(pl.col("state") == k)["idx"].sort()] for i, part in rows] for k in (1, 2)}
     done.loose += left[1]
-    carry.open = Batch(events=[stacked(*left[2])]) if left[2] else Batch()
+    carry.open = [frame for frame in [stacked(*left[2])] if frame.height]
 
 
 def _numbered(sessions: pl.DataFrame, carry: Carry) -> pl.DataFrame:
@@ -219,15 +218,15 @@ def _line_events(part: pl.DataFrame, here: pl.DataFrame, found: Cut, kept: pl.Da
     """Give event rows what their session knows."""
     rows = part[here["idx"]] if here.height < part.height else part
     own = kept.select("session", "plain", "starttls", "helo")[here["of"]]
-    tls = found.facts["tls"].gather(here["tls"])
+    tls = found.facts.at("tls", here["tls"])
     known = here.select("of", "row", "backend").with_columns(
         own["session"], own["plain"], own["starttls"],
         tls=pl.coalesce(pl.lit(tls), pl.when(pl.lit(own["starttls"])).then(pl.lit("yes"))),
-        cipher=pl.lit(found.facts["cipher"].gather(here["tls"])),
-        helo=pl.coalesce(pl.lit(found.facts["helo"].gather(here["helo"])), pl.lit(own["helo"])),
+        cipher=pl.lit(found.facts.at("cipher", here["tls"])),
+        helo=pl.coalesce(pl.lit(found.facts.at("helo", here["helo"])), pl.lit(own["helo"])),
     )  # fmt: skip
     rows = rows.drop([c for c in known.columns if c in rows.columns]).hstack(known)
-    return _with_library_words(rows, found.facts["detail"].gather(here["library"]))
+    return _with_library_words(rows, found.facts.at("detail", here["library"]))
 
 
 def patched(frame: pl.DataFrame, rows: pl.Series, values: pl.DataFrame) -> pl.DataFrame:

@@ -52,8 +52,8 @@ def records_of(lines: dict[int, str], *, hot: bool = True) -> list[Row]:
     told, _ = parsing.parse(batch.lazy(), chosen)
     if not told.height:
         return []
-    parts = [split_keys(told.frame) if told.frame.height else told.frame, *told.events]
-    found = pl.concat([conform(f, RECORDS) for f in parts if f.height], how="diagonal").sort("line_no")
+    parts = [f if "host" in f.columns else split_keys(f) for f in told.parts]
+    found = pl.concat([conform(f, RECORDS) for f in parts], how="diagonal").sort("line_no")
     times, _ = stamps.resolve(told.stamps, stamps.anchor(year=2025, now=NOW))
     return found.hstack(times.select(pl.all().gather(found["_stamp"]))).to_dicts()
 

@@ -147,7 +147,7 @@ def test_the_fused_and_the_general_way_take_the_same_lines() -> None:
     slow, slow_tally, _ = parsed(ALL_SAMPLES, traffic=True, hot=False)
 
     def patterns(batch: parsing.Batch) -> list[tuple[int, str]]:
-        return sorted(row for frame in batch.every() for row in frame.select("line_no", "pattern").rows())
+        return sorted(row for frame in batch.parts for row in frame.select("line_no", "pattern").rows())
 
     assert patterns(fast) == patterns(slow)
     assert fast_tally.counts == slow_tally.counts
