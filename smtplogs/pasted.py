@@ -23,8 +23,8 @@ class Piece(NamedTuple):
 
 
 _TRACE = re.compile(
-    r"Traceback \(most recent call last\)|^\s+at \S+.*[):]\d*$|^\s+File \"|^Caused by: |^\s+raise |^#\d+ \S+"
-    r"|\b[A-Za-z_.:]*(?:Exception|Error)\b(?: \[|[:(]| \()|CLIENT -> SERVER|SERVER -> CLIENT|SMTP ERROR|^(?:send|reply): b?'"
+    r"Traceback \(most recent call last\)|^[ \t]+at [^ ].*[):]\d*$|^[ \t]+File \"|^Caused by: |^[ \t]+raise |^#\d+ \S"
+    r"|(?:Exception|Error)\b(?: \[|[:(]| \()|CLIENT -> SERVER|SERVER -> CLIENT|SMTP ERROR|^(?:send|reply): b?'"
     r"|^<[-~*]|^=== ",
     re.MULTILINE,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 import smtplogs as sl
@@ -123,3 +125,21 @@ def test_a_reason_alone_is_explained() -> None:
 def test_the_step_of_a_pasted_reply_can_be_given() -> None:
     assert sl.explain("454 no")["cause"].first() == "unknown"
     assert sl.explain("454 no", stage="tls")["cause"].first() == "tls_unavailable"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\tat " + "a" * 100_000 + "\nx Error: y",
+        "\n" * 100_000 + "x\ny Error: z",
+        "Error: x\n" + "a." * 50_000,
+        "Error: x\n" + "SERVER -> CLIENT: 334 " + "QUJD" * 25_000,
+        "Error: x\n" + "535-5.7.8 " * 10_000,
+        "Traceback (most recent call last):\n" + "\n".join(f"  File {n}: 535-5.7.8 x" for n in range(190)),
+    ],
+    ids=["stack", "blank", "dots", "base64", "codes", "many"],
+)
+def test_a_hostile_trace_is_looked_at_in_time(text: str) -> None:
+    began = time.process_time()
+    assert sl.explain(text).height
+    assert time.process_time() - began < 20

@@ -149,8 +149,9 @@ def _of_shape(proposed: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     shapely = proposed["pattern"].is_not_null()
     if not shapely.any():
         return proposed
-    texts = keys["text"].gather(proposed["key"])  # keys are row numbers
-    return proposed.filter(~shapely | texts.str.contains(proposed["pattern"]).fill_null(value=False))
+    texts = proposed.select("pattern", text=keys["text"].gather(proposed["key"]))  # keys are row numbers
+    fits = texts.select(pl.col("text").str.contains(pl.col("pattern")).fill_null(value=False)).to_series()
+    return proposed.filter(~shapely | fits)
 
 
 def checked(catalogue: str | PathLike[str]) -> str:
