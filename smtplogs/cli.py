@@ -37,6 +37,9 @@ Output = Annotated[
 Format = Annotated[str, Parameter(help="Name of the one format to read, or auto: all of them.")]
 Tz = Annotated[str | None, Parameter(help="Zone of stamps that name none, and of times shown, as in Europe/Warsaw.")]
 Year = Annotated[int | None, Parameter(help="Year in which the newest log ends, for stamps without one.")]
+Catalogue = Annotated[
+    Path | None, Parameter(help="TOML file with your own rows for the reply catalogue; they come first.")
+]
 Check = Annotated[bool, Parameter(show_default=False, help="Exit with 1 if anything above info is found.")]
 
 
@@ -51,6 +54,7 @@ class How:
     host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None
     since: Annotated[str | None, Parameter(help="Only events from this moment on.")] = None
     until: Annotated[str | None, Parameter(help="Only events before this moment.")] = None
+    catalogue: Catalogue = None
 
 
 HOW = How()
@@ -158,12 +162,17 @@ def coverage(
 def explain(
     text: Annotated[
         str | None,
-        Parameter(help="Log lines or a server's reply; - or nothing: standard input."),
+        Parameter(help="Log lines, a server's reply or a traceback; - or nothing: standard input."),
     ] = None,
     /,
-) -> int:
-    """Explain a log line or a reply: what it means, what to do."""
-    table = sl.explain(_piped() if text in (None, PIPE) else os.fsencode(text or "").decode("utf-8", "replace"))
+    *,
+    stage: Annotated[str | None, Parameter(help="SMTP step of a reply: connect, tls, helo, auth, mail, rcpt, data, session.")] = None,
+    side: Annotated[str | None, Parameter(help="Who speaks in a reason: server or client.")] = None,
+    catalogue: Catalogue = None,
+) -> int:  # fmt: skip
+    """Explain a log line, a reply or a traceback: what it means, how sure, what to do."""
+    given = _piped() if text in (None, PIPE) else os.fsencode(text or "").decode("utf-8", "replace")
+    table = sl.explain(given, stage=stage, side=side, catalogue=catalogue)
     if table.is_empty():
         raise ValueError("nothing to explain: the text is empty")
     console = _console()

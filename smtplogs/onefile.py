@@ -41,6 +41,8 @@ class Settings:
         Moment that serves as the last resort for the year.
     keep_missed
         Whether lines that no pattern takes are kept, redacted.
+    catalogue
+        File with the caller's own rows of the reply catalogue.
     """
 
     only: str | None = None
@@ -50,6 +52,7 @@ class Settings:
     traffic: bool = False
     now: dt.datetime | None = None
     keep_missed: bool = False
+    catalogue: str | None = None
 
 
 class Sink(Protocol):
@@ -213,6 +216,7 @@ def _read_once(
             host=settings.host,
             keep_missed=settings.keep_missed,
         )
+        chosen = replace(chosen, catalogue=settings.catalogue)
         for batch in _batches(reading, chosen, told, pool, advance):
             for lines in told.missed:
                 sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
