@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from smtplogs.archiving import parse
     from smtplogs.charts import plot_causes, plot_clients, plot_lockouts, plot_timeline
     from smtplogs.reporting import report
+    from smtplogs.verifying import verify
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,7 @@ __all__ = [
     "sessions",
     "summary",
     "unpack",
+    "verify",
 ]
 
 _ON_FIRST_USE = {
@@ -59,6 +61,7 @@ _ON_FIRST_USE = {
     "plot_lockouts": "smtplogs.charts",
     "plot_timeline": "smtplogs.charts",
     "report": "smtplogs.reporting",
+    "verify": "smtplogs.verifying",
 }
 """What needs matplotlib, which takes a second to load, or is for batch and live work: only when it is asked for."""
 
