@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from smtplogs.charts import plot_causes, plot_clients, plot_lockouts, plot_timeline
     from smtplogs.reporting import report
     from smtplogs.verifying import verify
+    from smtplogs.watching import watch
 
 __version__ = "0.1.0"
 
@@ -52,6 +53,7 @@ __all__ = [
     "summary",
     "unpack",
     "verify",
+    "watch",
 ]
 
 _ON_FIRST_USE = {
@@ -62,6 +64,7 @@ _ON_FIRST_USE = {
     "plot_timeline": "smtplogs.charts",
     "report": "smtplogs.reporting",
     "verify": "smtplogs.verifying",
+    "watch": "smtplogs.watching",
 }
 """What needs matplotlib, which takes a second to load, or is for batch and live work: only when it is asked for."""
 

@@ -152,6 +152,36 @@ def verify(
 
 
 @app.command
+def watch(
+    files: Annotated[list[str], Parameter(help="Live logs by their names; rotation is followed.")],
+    /,
+    *,
+    format: Format = "auto",  # noqa: A002
+    tz: Tz = None,
+    year: Year = None,
+    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    state: Annotated[
+        Path | None, Parameter(help="Folder that keeps the state, so that a restart tells nothing twice.")
+    ] = None,
+    keep: Annotated[str, Parameter(help="How much of the past findings are sought in, as in 2d or 12h.")] = "2d",
+    every: Annotated[float, Parameter(help="Seconds between two looks at the logs.")] = 2.0,
+    old: Annotated[bool, Parameter(show_default=False, help="Also tell what the logs hold at the start.")] = False,
+    once: Annotated[bool, Parameter(show_default=False, help="Look once and end, as for cron.")] = False,
+) -> int:
+    """Follow live logs and print new findings as they arise; Ctrl-C ends it."""
+    more: dict[str, Any] = {"state": state, "keep": keep, "every": every, "old": old, "once": once}
+    try:
+        for found in sl.watch(files, format=format, tz=tz, year=year, host=host, **more):
+            for row in found.iter_rows(named=True):
+                text = f"{row['severity']}: {row['title']}"
+                _console().print(visible(f"{text} {row['advice']}" if row["advice"] else text), soft_wrap=True)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+@app.command
 def report(
     files: Files,
     /,

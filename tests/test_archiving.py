@@ -130,8 +130,8 @@ def test_rotated_files_that_arrive_in_several_runs(tmp_path: Path, sample: str, 
 
 
 def test_one_log_by_programs_and_copies_of_its_errors(tmp_path: Path) -> None:
-    """rsyslog writes failures to mail.log and mail.err: they are counted once, whichever file comes first."""
-    lines = lines_of([p for p in LOGS["postfix/postfix3.7-dovecot2.3"]])
+    """Rsyslog writes failures to mail.log and mail.err: they are counted once, whichever file comes first."""
+    lines = lines_of(LOGS["postfix/postfix3.7-dovecot2.3"])
     mail = write(tmp_path / "mail.log", *(t for t in lines if " dovecot: " not in t))
     dovecot = write(tmp_path / "dovecot.log", *(t for t in lines if " dovecot: " in t))
     errors = write(tmp_path / "mail.err", *(t for t in lines if "warning" in t))

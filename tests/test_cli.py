@@ -85,7 +85,7 @@ def test_every_reading_command_has_the_options_of_read_with_their_defaults() -> 
     assert wanted == vars(cli.HOW)
 
     for name, command in commands().items():
-        if FILES & set(inspect.signature(command).parameters) and name not in ("coverage", "parse"):
+        if FILES & set(inspect.signature(command).parameters) and name not in ("coverage", "parse", "watch"):
             assert options(command).items() >= wanted.items(), name
 
 
@@ -99,6 +99,10 @@ def test_parse_has_the_options_of_the_function() -> None:
     own.pop("output")
 
     assert own == {n: d for n, d in keywords(sl.parse).items() if n != "progress"}
+
+
+def test_watch_has_the_options_of_the_function() -> None:
+    assert options(cli.watch) == keywords(sl.watch)
 
 
 @pytest.mark.parametrize("function", [sl.summary, sl.sessions, *cli.DETECTORS], ids=lambda f: f.__name__)
