@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import parsing, redacting, replies, stamps, unwrapping
+from smtplogs import matching, parsing, redacting, replies, stamps, unwrapping
+from smtplogs.accounting import Tally
 from smtplogs.logformats import ALL
 from smtplogs.schema import RECORDS
 
@@ -109,20 +110,21 @@ def _explained(number: int, line: str) -> list[dict[str, object]]:
     if batch.is_empty():
         return []
     shown = redacting.without_secrets(batch, "line")["line"][0]
-    framed = parsing.unframed(batch, parsing.Tally())
+    framed = matching.unframed(batch, Tally())
     if framed.is_empty():
         return _as_reply(number, line, redacting.without_suspects(shown))
-    taken = parsing.records(batch, parsing.Plan("", None, None, traffic=True), parsing.Tally()).events
+    parsed = parsing.records(batch, parsing.Plan("", None, None, traffic=True), Tally())
+    taken = pl.concat(parsed.parts, how="diagonal") if parsed.height else pl.DataFrame()
     message, program = framed["message"][0], framed["program"][0] or ""
     # a line that became an event has already lost a password typed as user name
     shown = (taken["raw"][0] if taken.height else None) or redacting.without_suspects(shown)
-    rows = [_taken(number, shown, row) for row in _timed(taken).to_dicts()]
+    rows = [_taken(number, shown, row) for row in _timed(taken, parsed.stamps).to_dicts()]
     names = {(r["format"], r["pattern"]) for r in rows}
     others = _looked_at(number, shown, program, message, taken=bool(rows))
     rows += [r for r in others if (r["format"], r["pattern"]) not in names]
     if any(r["verdict"] != "looked at" for r in rows):
         return rows
-    known = parsing.claimed(program, traffic=True)
+    known = matching.claimed(program, traffic=True)
     if known is None:
         tag = redacting.without_secrets(pl.DataFrame({"tag": [program]}), "tag")["tag"][0]
         return [_row(number, shown, "dismissed", why=f"no format claims lines of {tag!r}"), *rows]
@@ -130,12 +132,14 @@ def _explained(number: int, line: str) -> list[dict[str, object]]:
     return [_row(number, shown, "not understood", format=known.name, why=why), *rows]
 
 
-def _timed(taken: pl.DataFrame) -> pl.DataFrame:
+def _timed(taken: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
     """Read the stamp without guessing a year: one line has no neighbours to tell it."""
     if taken.is_empty():
         return taken
-    timed, carry = stamps.resolve(taken, stamps.anchor(year=2000))
-    return timed if carry.year_evidence == stamps.STATED else timed.drop("time", "time_quality")
+    times, carry = stamps.resolve(written, stamps.anchor(year=2000))
+    if carry.year_evidence != stamps.STATED:
+        return taken
+    return taken.hstack(times.select(pl.all().gather(taken["_stamp"])))
 
 
 def _taken(number: int, shown: str, row: dict[str, object]) -> dict[str, object]:
@@ -159,7 +163,7 @@ def _taken(number: int, shown: str, row: dict[str, object]) -> dict[str, object]
 def _looked_at(number: int, shown: str, program: str, message: str, *, taken: bool) -> Iterator[dict[str, object]]:
     """Patterns whose words stand in the message, and whether they fit; of those that dismiss, the first that fits."""
     text = pl.Series([message])
-    for format_, p in parsing.patterns_for(program, traffic=True):
+    for format_, p in matching.patterns_for(program, traffic=True):
         fits = bool(text.str.contains(p.regex)[0])
         if not any(words in message for words in p.literals) and not (fits and p.role == "dismiss"):
             continue

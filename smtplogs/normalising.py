@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import ipaddress
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from smtplogs.schema import RECORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _STAGE_OF_STEP = {
     "CONNECT": "connect",
@@ -33,6 +36,13 @@ _ENCRYPTED = {"TLS": "yes", "TSL": "yes", "SSL": "yes", "TLS handshaking": None,
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 
+_GROUP = "[1-9a-f][0-9a-f]{0,3}"
+_CANONICAL = (
+    rf"^(?:{_OCTET}(?:\.{_OCTET}){{3}}|{_GROUP}(?::{_GROUP}){{7}}"
+    rf"|(?:{_GROUP}(?::{_GROUP}){{0,2}})?::(?:{_GROUP}(?::{_GROUP}){{0,2}})?)$"
+)
+"""Addresses that are canonical beyond doubt (RFC 5952): IPv4; IPv6 without a zero outside of a `::` for two or more."""
+
 _ALWAYS = (
     "host", "pid", "service", "side", "stage", "outcome", "cause", "basis", "user", "client_ip", "mechanism", "detail",
     "queue_id", "session", "vendor_code", "raw",
@@ -40,6 +50,7 @@ _ALWAYS = (
 """Columns that later rooms count on, whatever patterns a batch met."""
 
 
+@functools.lru_cache(maxsize=1 << 15)
 def canonical_address(text: str) -> str | None:
     """Return the canonical text of an address, an IPv4-mapped one as IPv4; None for what is none."""
     try:
@@ -51,11 +62,11 @@ def canonical_address(text: str) -> str | None:
 
 
 def canonical_addresses(values: pl.Series) -> pl.Series:
-    """Canonical text of the distinct addresses; plain IPv4 passes untouched."""
-    odd = values.unique().drop_nulls()
-    odd = odd.filter(~odd.str.contains(rf"^{_OCTET}(?:\.{_OCTET}){{3}}$"))
-    if odd.is_empty():
+    """Return canonical texts; what is canonical at a glance passes untouched, the other distinct ones are read."""
+    plain = values.str.contains(_CANONICAL)
+    if plain.all():
         return values
+    odd = values.filter(~plain).unique()
     return values.replace(odd, pl.Series([canonical_address(t) for t in odd], dtype=pl.String))
 
 
@@ -86,10 +97,8 @@ def service_of(program: pl.Expr) -> pl.Expr:
     return program.str.extract(r"^[^/]*/(.+)/[^/]*$")
 
 
-def normalised(frame: pl.DataFrame, *, bare: bool = False) -> pl.DataFrame:
-    """Return the records with canonical values and the documented dtypes; `bare`: add no columns."""
-    if not bare:
-        frame = frame.with_columns(pl.lit(None, pl.String).alias(c) for c in _ALWAYS if c not in frame.columns)
+def canonical(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return captured text as canonical values in the documented dtypes, whatever columns there are."""
     has = set(frame.columns)
     for column in ("client_ip", "server_ip"):
         if column in has:
@@ -102,30 +111,63 @@ def normalised(frame: pl.DataFrame, *, bare: bool = False) -> pl.DataFrame:
     if "mechanism" in has:
         exprs.append(pl.col("mechanism").str.to_uppercase())
     if "user" in has:
-        nobody = (pl.col("user") == "") | (pl.col("user") == "?") | (pl.col("user") == "(unavailable)")
-        if "detail" in has and "format" in has:
-            stale = pl.col("detail").str.contains(_STALE_USER).fill_null(value=False)
-            nobody = nobody | ((pl.col("format") == "postfix") & stale)
-        exprs.append(pl.when(~nobody).then("user").alias("user"))
+        exprs.append(_nothing("user", "", "?", "(unavailable)"))
     if "tls" in has:
         exprs.append(pl.col("tls").replace(_ENCRYPTED).alias("tls"))
     if "delivery" in has:
         exprs.append(pl.col("delivery").str.to_lowercase().cast(RECORDS["delivery"].dtype, strict=False))
     if "step" in has and frame["step"].null_count() < frame.height:
-        step = pl.col("step").replace_strict(_STAGE_OF_STEP, default="session", return_dtype=pl.String)
+        step = pl.col("step").replace_strict(_STAGE_OF_STEP, default="session", return_dtype=RECORDS["stage"].dtype)
         step = pl.when(pl.col("step").is_not_null()).then(step)
         exprs.append((pl.coalesce("stage", step) if "stage" in has else step).alias("stage"))
-    known = pl.col("protocol") if "protocol" in has else pl.lit(None, pl.String)
-    if "service" in has and frame["service"].is_in(list(_PROTOCOL_OF_SERVICE)).any():
-        known = pl.coalesce(
-            known, pl.col("service").replace_strict(_PROTOCOL_OF_SERVICE, default=None, return_dtype=pl.String)
+    if exprs:
+        frame = frame.with_columns(exprs)
+    casts = _casts(frame)
+    return frame.with_columns(casts) if casts else frame
+
+
+def normalised(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return records of the general way with canonical values, and every column that later rooms count on."""
+    frame = frame.with_columns(pl.lit(None, pl.String).alias(c) for c in _ALWAYS if c not in frame.columns)
+    frame = canonical(frame)
+    has = set(frame.columns)
+    frame = without_stale_users(frame)
+    exprs: list[pl.Expr] = []
+    known = pl.col("protocol") if "protocol" in has else pl.lit(None, RECORDS["protocol"].dtype)
+    if frame["service"].is_in(list(_PROTOCOL_OF_SERVICE)).any():
+        named = pl.col("service").replace_strict(
+            _PROTOCOL_OF_SERVICE, default=None, return_dtype=RECORDS["protocol"].dtype
         )
+        known = pl.coalesce(known, named)
     exprs.append(known.fill_null("smtp").alias("protocol"))
     once = pl.lit(1, pl.UInt32)
     times = [pl.col(c).cast(pl.UInt32, strict=False).fill_null(1) for c in ("count", "n_attempts") if c in has]
     exprs.append(functools.reduce(operator.mul, times, once).alias("count"))
-    frame = frame.with_columns(exprs)
-    return frame.with_columns(_casts(frame))
+    return frame.with_columns(exprs)
+
+
+def without_stale_users(frame: pl.DataFrame, details: Sequence[tuple[pl.Series, pl.Series]] = ()) -> pl.DataFrame:
+    """Take away names that may belong to an earlier attempt of the session.
+
+    Parameters
+    ----------
+    frame
+        Records.
+    details
+        Where `detail` is known by its distinct texts: (row -> number of the text, texts).
+    """
+    if not {"user", "detail", "format"} <= set(frame.columns):
+        return frame
+    for codes, texts in details:
+        stale = texts.str.contains(_STALE_USER)
+        if not stale.any():
+            return frame
+        hit = pl.lit(stale.gather(codes))
+        break
+    else:
+        hit = pl.col("detail").str.contains(_STALE_USER)
+    hit = (hit & (pl.col("format") == "postfix")).fill_null(value=False)
+    return frame.with_columns(pl.when(~hit).then("user").alias("user"))
 
 
 def _nothing(column: str, *words: str) -> pl.Expr:

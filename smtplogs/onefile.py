@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from smtplogs import parsing, sources, stamps, stitching, tally
+from smtplogs import accounting, parsing, sources, stamps, stitching, tally
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -199,7 +199,7 @@ def _read_once(
     hash: bool,  # noqa: A002
     advance: Callable[[int], None] | None,
 ) -> tuple[Passed, stamps.Carry]:
-    told, clock, session = parsing.Tally(), stamps.Carry(), stitching.Carry()
+    told, clock, session = accounting.Tally(), stamps.Carry(), stitching.Carry()
     traffic: list[pl.DataFrame] = []
     minute: stamps.Carry | None = None
     with sources.open_source(source, hash=hash) as reading:
@@ -221,14 +221,14 @@ def _read_once(
                 continue
             timed, clock = with_times(batch, anchor, clock, source.name)
             if settings.traffic:
-                traffic += [tally.traffic_of(frame) for frame in timed.both()]
+                traffic += [tally.traffic_of(frame) for frame in timed.parts]
                 traffic = _older_handed_on(traffic, sink)
-            done = stitching.stitch(timed, session)
+            done = stitching.stitch(timed.parts, session)
             _hand_on("events", done.events, sink)
             _hand_on("loose", done.loose, sink)
         for lines in told.missed:
             sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
-    _hand_on("loose", session.open.both(), sink)
+    _hand_on("loose", session.open, sink)
     _hand_on("traffic", [tally.merged_traffic(traffic)], sink)
     coverage = tally.coverage_of(
         source.name,
@@ -271,27 +271,13 @@ def _older_handed_on(traffic: list[pl.DataFrame], sink: Sink) -> list[pl.DataFra
 def with_times(
     batch: parsing.Batch, anchor: stamps.Anchor, clock: stamps.Carry, name: str
 ) -> tuple[parsing.Batch, stamps.Carry]:
-    """Resolve the stamps of both frames in the order of their lines; of lines in one second only the first is asked."""
-    columns = ["line_no", "stamp", *(["outer"] if any("outer" in f.columns for f in batch.both()) else [])]
-    written = pl.concat(
-        [
-            f.select(*columns, _wide=pl.lit(value=wide), _row=pl.int_range(pl.len(), dtype=pl.UInt32))
-            for wide, f in ((False, batch.frame), (True, batch.events))
-            if f.height
-        ]
-    ).sort("line_no")
-    run = written.select(pl.struct(columns[1:]).rle_id() if len(columns) > 2 else pl.col("stamp").rle_id()).to_series()
-    first = written.with_columns(_run=run).unique("_run", keep="first", maintain_order=True)
-    answer, clock = stamps.resolve(first.select(columns[1:]), anchor, clock)
-    times = answer[run].hstack(written.select("_wide", "_row"))
+    """Resolve the stamps of a batch and give each record its time."""
+    answer, clock = stamps.resolve(batch.stamps, anchor, clock)
 
-    def timed(frame: pl.DataFrame, *, wide: bool) -> pl.DataFrame:
-        if frame.is_empty():
-            return frame
-        mine = times.filter(pl.col("_wide") == wide).sort("_row").select("time", "time_quality")
-        return frame.drop(columns[1:]).hstack(mine).with_columns(source=pl.lit(name))
+    def timed(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.drop("_stamp").hstack(answer[frame["_stamp"]]).with_columns(source=pl.lit(name))
 
-    return parsing.Batch(timed(batch.frame, wide=False), timed(batch.events, wide=True)), clock
+    return parsing.Batch([timed(part) for part in batch.parts]), clock
 
 
 def _cut(reading: sources.Reading) -> str | None:
@@ -301,12 +287,12 @@ def _cut(reading: sources.Reading) -> str | None:
 def _batches(
     reading: sources.Reading,
     chosen: parsing.Plan,
-    told: parsing.Tally,
+    told: accounting.Tally,
     pool: Executor,
     advance: Callable[[int], None] | None,
 ) -> Iterator[parsing.Batch]:
     """Parse chunks side by side and hand their records out in order."""
-    waiting: deque[Future[tuple[parsing.Batch, parsing.Tally]]] = deque()
+    waiting: deque[Future[tuple[parsing.Batch, accounting.Tally]]] = deque()
 
     def next_one() -> Iterator[parsing.Batch]:
         batch, tally_ = waiting.popleft().result()

@@ -106,9 +106,11 @@ def of_events(events: pl.DataFrame) -> Overview:
     if events.is_empty():
         return Overview()
     does = (
-        events.filter(pl.col("starttls"))["program"] if "starttls" in events.columns else pl.Series([], dtype=pl.String)
+        events.select("program", "starttls").filter("starttls")["program"]
+        if "starttls" in events.columns
+        else pl.Series([], dtype=pl.String)
     )
-    return Overview(starttls=_words(does), asking=_words(events.filter(waiting())["host"]))
+    return Overview(starttls=_words(does), asking=_words(events.select(pl.col("host").filter(waiting()))["host"]))
 
 
 def of_loose(loose: pl.DataFrame) -> Overview:
@@ -135,15 +137,18 @@ def of_loose(loose: pl.DataFrame) -> Overview:
 
 def spans_of(*frames: pl.DataFrame) -> Overview:
     """Look at the times of records of any kind."""
-    seen = [f.select("source", "time") for f in frames if f.height]
-    if not seen:
+    spans = [pl.col("time").min().alias("_from"), pl.col("time").max().alias("_to"), pl.len()]
+    parts = []
+    for frame in frames:
+        # most often all rows are of one file, which is told at a glance
+        if frame.height and (frame["source"] == frame["source"][0]).all():
+            parts.append(frame.select(pl.col("source").first(), *spans))
+        elif frame.height:
+            parts.append(frame.select("source", "time").group_by("source", maintain_order=True).agg(spans))
+    if not parts:
         return Overview()
-    rows = (
-        pl.concat(seen)
-        .group_by("source", maintain_order=True)
-        .agg(pl.col("time").min().alias("_from"), pl.col("time").max().alias("_to"), pl.len())
-        .drop_nulls()
-    )
+    rows = pl.concat(parts).group_by("source", maintain_order=True)
+    rows = rows.agg(pl.col("_from").min(), pl.col("_to").max(), pl.col("len").sum()).drop_nulls()
     return Overview(spans={source: (begin, end, n) for source, begin, end, n in rows.iter_rows()})
 
 

@@ -85,14 +85,17 @@ def without_secrets(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     columns
         The columns to clean. The last one is the whole line: only where it holds a secret can the others.
     """
-    hit = frame[columns[-1]].str.contains(_TRIGGER).fill_null(value=False)
+    hit = frame[columns[-1]].str.contains(_TRIGGER)
     if not hit.any():
-        return frame if "redacted" in frame.columns else frame.with_columns(redacted=pl.lit(None, pl.String))
+        return frame
     rows = hit.arg_true()
     part = frame[rows].select(*columns, redacted=pl.lit(None, pl.String))
     line = columns[-1]
-    for kind, where, pattern, replacement in _RULES:
-        if part[line].str.contains(where).any():
+    found = part.select(
+        pl.col(line).str.contains(where).any().alias(str(i)) for i, (_, where, _, _) in enumerate(_RULES)
+    )
+    for (kind, _, pattern, replacement), needed in zip(_RULES, found.row(0), strict=True):
+        if needed:
             cut = part.with_columns(pl.col(c).str.replace_all(pattern, replacement) for c in columns)
             changed = pl.lit(cut[line] != part[line]) & pl.col("redacted").is_null()
             part = cut.with_columns(redacted=pl.when(changed).then(pl.lit(kind)).otherwise("redacted"))
@@ -156,7 +159,10 @@ def lines_without_suspects(lines: pl.Series) -> pl.Series:
 
 def without_typed_passwords(frame: pl.DataFrame, failing: pl.Expr) -> pl.DataFrame:
     """Replace names that look like passwords in `user`, `detail` and `raw` of the rows where `failing` holds."""
-    mask = frame.select((failing & looks_like_password(pl.col("user"))).fill_null(False).alias("hit"))["hit"]
+    names = frame.select(pl.col("user").unique()).filter(looks_like_password(pl.col("user")))["user"]
+    if names.is_empty():
+        return frame
+    mask = frame.select((failing & pl.col("user").is_in(names.implode())).fill_null(False).alias("hit"))["hit"]
     if not mask.any():
         return frame
     index = mask.arg_true()

@@ -276,8 +276,7 @@ def conform(frame: F, table: Mapping[str, Column] = EVENTS) -> F:
             expr = expr.cast(pl.String)
             expr = pl.when(expr.is_in(words.to_list()) | expr.is_null()).then(expr).otherwise(other).cast(column.dtype)
         elif isinstance(column.dtype, pl.Datetime):
-            dtype = schema[name]
-            zone = getattr(dtype, "time_zone", None)
+            zone = getattr(schema[name], "time_zone", None)
             expr = expr.cast(pl.Datetime("us", zone))
             expr = expr.dt.convert_time_zone("UTC") if zone else expr.dt.replace_time_zone("UTC")
         elif isinstance(column.dtype, pl.List):

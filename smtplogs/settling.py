@@ -6,14 +6,18 @@ src/auth/auth-request.c; Postfix xsasl_dovecot_server.c; measured in the project
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from smtplogs import overview
 from smtplogs.overview import Overview, waiting
-from smtplogs.parsing import Batch
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, as_table, empty
 from smtplogs.stitching import FINISHED, Carry, finished, patched, reference, stacked, stitch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PAIR_BEFORE = "5s"
 """Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
@@ -95,10 +99,19 @@ def settle(
     events = _without_doubles(events, known.spans_table())
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
     table = {**EVENTS, "context": FINISHED["context"]} if context is not None else EVENTS
-    filled = [c for c in events.columns if c in table and (c in order or events[c].null_count() < events.height)]
-    events = events.select(filled).sort(order, nulls_last=True, maintain_order=True)
-    events = _penalties(as_table(events, table))
+    events = _penalties(as_table(_sorted(events.select([c for c in events.columns if c in table]), order), table))
     return events if context is None else events.filter(pl.col("context").is_null()).drop("context")
+
+
+def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Sort one column after the other, so that no second copy of the whole table is needed at any moment."""
+    order = events.select(pl.arg_sort_by(by, nulls_last=True, maintain_order=True)).to_series()
+    names = [c for c in events.columns if events[c].null_count() < events.height]
+    columns = []
+    for name in names:
+        columns.append(events[name].rechunk().gather(order))
+        events = events.drop(name)
+    return pl.DataFrame(columns)
 
 
 def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:
@@ -110,7 +123,7 @@ def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:
     file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
     mine = loose.sort("time", file, "line_no", nulls_last=True)
     mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
-    return stacked(*stitch(Batch(events=mine), Carry(), final=True).events)
+    return stacked(*stitch([mine], Carry(), final=True).events)
 
 
 CONTEXT = (
@@ -163,7 +176,8 @@ def _paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.
         )
         own.append(_without_postfix(rest, events))
     own = [finished(f) for f in own if f.height]
-    events = pl.concat([finished(events), *own], how="vertical", rechunk=True)
+    every = stacked(finished(events), *own)
+    events = _with_columns(every if every.height else empty(EVENTS))
     return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
 
 
@@ -415,22 +429,22 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
     lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(LOST_ANSWER)
     if not lost.any():
         return events
-    narrow = events.select(
-        "time", "client_ip", "side", "stage", "outcome", "cause", "count", "protocol", "detail", "user",
-        _event=pl.int_range(pl.len(), dtype=pl.UInt32), host=pl.col("host").fill_null(""), _lost=pl.lit(lost),
-    )  # fmt: skip
-    server = narrow.filter((pl.col("side") == "server") & pl.col("time").is_not_null())
-    at = server.filter("_lost").select("_event", "time", "client_ip", "host")
+    server = (pl.col("side") == "server") & pl.col("time").is_not_null()
+    who, where = pl.col("client_ip"), pl.col("host").fill_null("")
+    row = pl.int_range(pl.len(), dtype=pl.UInt32)
+    lost = pl.lit(lost.fill_null(value=False))
+    at = events.select(_event=row, time="time", client_ip=who, host=where, _=server & lost).filter("_").drop("_")
     # Dovecot complains of an asker that left, which is what Postfix does when a penalty takes too long
     left = pl.col("detail").str.contains("pending requests", literal=True).fill_null(value=False)
-    broken = server.filter(
+    broken = server & (
         pl.col("cause").is_in(["backend_unavailable", "server_config_error"])
         & (pl.col("protocol") == "smtp")
         & pl.col("user").is_null()  # of nobody in particular
         & ~left
-        & ~pl.col("_lost")
+        & ~lost
     )
-    alive = server.filter(pl.col("outcome") == "success")
+    good = pl.col("outcome") == "success"
+    broken, alive = (events.select("time", host=where, _=_).filter("_") for _ in (broken, server & good))
     for marks, name, within in ((broken, "_broken", BROKEN_WITHIN), (alive, "_alive", ALIVE_WITHIN)):
         at = at.join_asof(
             marks.select("time", "host", pl.col("time").alias(name)),
@@ -438,7 +452,8 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         )  # fmt: skip
     judged = pl.col("outcome") == "failure"
     # somebody judged between the error and the lost answer, or soon after: one bad account or socket, no outage
-    answers = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("outcome") == "success")))
+    tried = server & (pl.col("stage") == "auth")
+    answers = events.select("time", host=where, _=tried & (judged | good)).filter("_")
     at = (
         at.with_columns(_then=pl.col("time"), time=pl.min_horizontal("time", "_broken"))
         .sort("time")
@@ -451,7 +466,8 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         .sort("time")
     )  # fmt: skip
     answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
-    tried = server.filter((pl.col("stage") == "auth") & (judged | (pl.col("cause") == "unknown")))
+    tried = tried & (judged | (pl.col("cause") == "unknown"))
+    tried = events.select("time", "client_ip", "count", "outcome", _=tried).filter("_")
     tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
     at = _counted_before(at, tried, "_upto", "0s")
     at = _counted_before(at, tried, "_until", PENALTY_BEFORE)
@@ -468,7 +484,10 @@ def _penalties(events: pl.DataFrame) -> pl.DataFrame:
         )
         .then(pl.lit("throttled_auth")),
     ).drop_nulls()
-    told = narrow.select("_event").join(verdict, on="_event", how="left", maintain_order="left")["_verdict"]
+    if verdict.is_empty():
+        return events
+    told = pl.repeat(None, events.height, dtype=pl.String, eager=True)
+    told = told.scatter(verdict["_event"].sort(), verdict.sort("_event")["_verdict"])
     throttled = pl.lit(told == "throttled_auth").fill_null(value=False)
     return events.with_columns(
         cause=pl.coalesce(pl.lit(told).cast(_CAUSE), "cause"),
@@ -491,10 +510,13 @@ def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:
     """`tls` none where it is proven: no STARTTLS counted on a service that does STARTTLS in other sessions."""
     if "plain" not in events.columns or not starttls:
         return events
+    if "tls" not in events.columns:
+        events = events.with_columns(tls=pl.lit(None, pl.String))
+    proven = pl.col("plain") & pl.col("tls").is_null()
+    if not events.select(proven.any()).item():
+        return events
     does = pl.Series(sorted(starttls), dtype=pl.String)
-    proven = (pl.col("plain") & pl.col("tls").is_null() & pl.col("program").is_in(does.implode())).fill_null(
-        value=False
-    )
+    proven = (proven & pl.col("program").is_in(does.implode())).fill_null(value=False)
     return events.with_columns(tls=pl.when(proven).then(pl.lit("none")).otherwise("tls"))
 
 

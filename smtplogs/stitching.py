@@ -1,42 +1,37 @@
 """Records of one SMTP session are tied together: an AUTH row knows its TLS, HELO and session; counters become rows.
 
-A Postfix session is what one smtpd process writes between `connect` and `disconnect`. What has an end is finished
-here, batch by batch; what may still change (open sessions at the end of a file, lines before the first `connect`)
-is handed back and finished by `settling`, when all files are known. Source: postfix src/smtpd/smtpd.c,
+A Postfix session is what one smtpd process writes between `connect` and `disconnect` (`spine`). What has an end is
+finished here, batch by batch; what may still change (open sessions at the end of a file, lines before the first
+`connect`) is handed back and finished by `settling`, when all files are known. Source: postfix src/smtpd/smtpd.c,
 smtpd_sasl_glue.c.
-
-Sessions are found on a narrow frame, the spine; the wide rows of events are never sorted, they only take columns on.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from smtplogs import replies
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
-from smtplogs.parsing import Batch
-from smtplogs.schema import EVENTS, RECORDS, TIME, Column, as_table
+from smtplogs.schema import EVENTS, RECORDS, TIME, Column, conform
+from smtplogs.spine import ATTEMPTS, Cut, column, cut
 
-ATTEMPTS = ("sasl_failure", "sasl_failure_odd", "sasl_aborted", "auth_rate_limit")
-"""Patterns whose lines each stand for one AUTH command that the disconnect counter holds as well."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SUBMISSION = r"^(?:submission|smtps)"
 """Services on which a client is expected to log in (master.cf of Postfix 2.9 and later)."""
 
-_ENDS = ("disconnect", "sasl_fatal")
 _STATS_AUTH = r"(?:^| )auth=(?P<first>[0-9]+)(?:/(?P<second>[0-9]+))?"
-_TOLD = ("tls", "cipher", "helo", "aborted", "aborted_in", "login")
 _JITTER = dt.timedelta(minutes=1)
 """By how much later lines of a file may be older."""
 
-_LINES = 1 << 40  # more lines than a file can have
 _STANDS_ON = (
-    "source", "line_no", "time", "time_quality", "format", "raw", "key",
-    "client_ip", "client_port", "client_name", "redacted",
+    "source", "line_no", "time", "time_quality", "format", "raw", "client_ip", "client_port", "client_name", "redacted",
 )  # fmt: skip
 
 
@@ -53,7 +48,7 @@ class Carry:
         session names.
     """
 
-    open: Batch = field(default_factory=Batch)
+    open: list[pl.DataFrame] = field(default_factory=list)
     connects: dict[str, tuple[dt.datetime, int]] = field(default_factory=dict)
 
 
@@ -73,137 +68,55 @@ def reference() -> pl.Expr:
 def stacked(*frames: pl.DataFrame) -> pl.DataFrame:
     """Put frames of records on top of each other, whatever columns they have."""
     filled = [f for f in frames if f.height]
-    if not filled:
-        return pl.DataFrame()
-    if all(f.schema == filled[0].schema for f in filled):
-        return pl.concat(filled, how="vertical")
-    # in one piece: rows are looked up and sorted several times faster there
-    return pl.concat(filled, how="diagonal_relaxed", rechunk=True)
+    return pl.concat(filled, how="diagonal") if filled else pl.DataFrame()
 
 
-def stitch(batch: Batch, carry: Carry, *, final: bool = False) -> Stitched:
+def stitch(batch: Sequence[pl.DataFrame], carry: Carry, *, final: bool = False) -> Stitched:
     """Turn the records of one file (or, `final`, the loose ones of all files) into events.
 
     Parameters
     ----------
     batch
-        Classified records with `time`.
+        Classified records with `time`, in any number of frames.
     carry
         What the batch before left; it is brought up to date.
     final
         Nothing more will come: also finish open sessions and those whose beginning is missing.
     """
     done = Stitched()
-    wide, frame = batch.events, batch.frame
-    if wide.height:
-        inside = wide["pattern"].is_in(list(SESSION_PATTERNS))
-        if not inside.all():
-            others = wide.filter(~inside)
-            wide = wide.filter(inside)
-            waits = others["format"].is_in(["dovecot", "pam"])
+    parts = carry.open
+    waits = pl.col("format").is_in(["dovecot", "pam"])
+    for part in batch:
+        mine = part.select(pl.col("pattern").is_in(list(SESSION_PATTERNS))).to_series()
+        if not mine.all():
+            others = part.filter(~mine) if mine.any() else part
             done.loose.append(others.filter(waits))
-            done.events.append(finished(others.filter(~waits & (others["_role"] == "event"))))
-    mine = Batch(stacked(carry.open.frame, frame), stacked(carry.open.events, wide))
-    if not mine.height:
-        return done
-    spine, sessions = _sessions(mine, carry, final=final)
-    done.events += _events(mine, spine, sessions)
-    done.loose += _rows_of(mine, spine, sessions.filter("headless")["sid"])
-    left = _rows_of(mine, spine, sessions.filter("open")["sid"])
-    carry.open = Batch(*left)
+            done.events.append(finished(others.filter(~waits & (pl.col("_role") == "event"))))
+        if mine.any():
+            parts.append(part if mine.all() else part.filter(mine))
+    carry.open = []
+    if parts:
+        _in_sessions(parts, carry, done, final=final)
+    done.events = [f for f in done.events if f.height]
+    done.loose = [f for f in done.loose if f.height]
     return done
 
 
-def _rows_of(mine: Batch, spine: pl.DataFrame, sids: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return all records of some sessions, as they came."""
-    rows = spine.filter(pl.col("sid").is_in(sids.implode())) if sids.len() else spine.clear()
-    idx = [rows.filter(pl.col("wide") == wide)["idx"].sort() for wide in (False, True)]
-    return mine.frame[idx[0]], mine.events[idx[1]]
-
-
-def _column(frame: pl.DataFrame, name: str) -> pl.Expr:
-    """Return the column, or nulls of its dtype where the batch has none."""
-    return pl.col(name) if name in frame.columns else pl.lit(None, RECORDS[name].dtype).alias(name)
-
-
-def _marks(frame: pl.DataFrame, *, wide: bool) -> pl.DataFrame:
-    """What the spine needs of each record."""
-    pattern = pl.col("pattern")
-    ended = pattern == "abnormal_end"
-    touched = _column(frame, "stage").is_in(["auth", "tls"]) | (_column(frame, "outcome") == "throttled")
-    return frame.select(
-        "key",
-        "time",
-        (pl.col("_order") if "_order" in frame.columns else pl.col("line_no")).alias("order"),
-        idx=pl.int_range(pl.len(), dtype=pl.UInt32),
-        wide=pl.lit(wide),
-        connect=pattern == "connect",
-        end=pattern.is_in(_ENDS),
-        event=pl.col("_role") == "event",
-        touched=(pl.col("_role") == "event") & touched,
-        logged=pl.when(pattern.is_in(ATTEMPTS)).then("count").otherwise(0),
-        mail=pattern.str.starts_with("client_sasl"),
-        backend=pattern == "sasl_backend",
-        tls=_column(frame, "tls"),
-        cipher=_column(frame, "cipher"),
-        helo=_column(frame, "helo"),
-        stats=_column(frame, "stats"),
-        aborted=pl.when(ended).then(_column(frame, "detail")),
-        aborted_in=pl.when(ended).then(_column(frame, "step")),
-        library=pl.when(pattern == "tls_library").then(_column(frame, "detail")),
-        login=pl.when(pattern.str.starts_with("reject")).then(_column(frame, "user")),
+def _in_sessions(parts: Sequence[pl.DataFrame], carry: Carry, done: Stitched, *, final: bool) -> None:
+    """Finish what has an end; what may go on is carried, what has no beginning is loose."""
+    found = cut(parts)
+    running = pl.col("tail") & ~pl.col("ended") & (not final)
+    sessions = _numbered(
+        found.sessions.with_columns(open=running, headless=~pl.col("connect") & ~running & (not final)), carry
     )
-
-
-def _sessions(mine: Batch, carry: Carry, *, final: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Cut the records into sessions.
-
-    Returns
-    -------
-    spine, sessions
-        `spine`: a row per record, by session: idx (row in its frame), wide (which frame), sid, tls and cipher in
-        force. `sessions`: a row per session with its ends, counters and what its lines told.
-    """
-    parts = [_marks(f, wide=w) for f, w in ((mine.frame, False), (mine.events, True)) if f.height]
-    spine = (
-        pl.concat(parts, how="vertical_relaxed")
-        .with_columns(code=pl.col("key").cast(pl.Categorical).to_physical().cast(pl.UInt64))
-        .sort(pl.col("code") * _LINES + pl.col("order"))  # one number sorts twice as fast as two columns
-        .with_columns(
-            start=pl.col("connect")
-            | (pl.col("code") != pl.col("code").shift()).fill_null(value=True)
-            | pl.col("end").shift().fill_null(value=True)
-        )
-    )
-    # a session starts with "" where nothing is known yet, so that filling forward never crosses its border
-    unknown = pl.col("start")
-    spine = spine.with_columns(
-        pl.col("start").cum_sum().cast(pl.UInt32).alias("sid"),
-        *(
-            pl.when(unknown & pl.col(c).is_null()).then(pl.lit("")).otherwise(pl.col(c)).forward_fill().alias(c)
-            for c in _TOLD
-        ),
-        library=pl.when(~pl.col("start").shift(-1).fill_null(value=True)).then(pl.col("library").shift(-1)),
-    )
-    sessions = spine.group_by("sid", maintain_order=True).agg(
-        pl.col("code", "key", "connect").first(),
-        pl.col("time").first().alias("began"),
-        pl.col("end").last().alias("ended"),
-        pl.col("idx").last().alias("last_idx"),
-        pl.col("wide").last().alias("last_wide"),
-        pl.col("event").any().alias("eventful"),
-        pl.col("touched", "mail").any(),
-        pl.col("logged").sum(),
-        pl.col("stats", "tls", *_TOLD[2:]).last(),
-    )
-    tail = (pl.col("code") != pl.col("code").shift(-1)).fill_null(value=True)
-    running = tail & ~pl.col("ended")
-    sessions = sessions.with_columns(
-        *(pl.when(pl.col(c) != "").then(pl.col(c)).alias(c) for c in ("tls", *_TOLD[2:])),
-        open=running & (not final),
-        headless=~pl.col("connect") & ~running & (not final),
-    )
-    return spine, _numbered(sessions, carry)
+    state = sessions.select(pl.when("open").then(2).when("headless").then(1).otherwise(0)).to_series()
+    waiting = found.spine.select("part", "idx", state=state.gather(found.spine["sid"])).filter(pl.col("state") > 0)
+    kept = _told(sessions.filter(state == 0))
+    done.events += _events(parts, found, kept)
+    rows = [(i, waiting.filter(pl.col("part") == i)) for i in waiting["part"].unique().sort()]
+    left = {k: [parts[i][part.filter(pl.col("state") == k)["idx"].sort()] for i, part in rows] for k in (1, 2)}
+    done.loose += left[1]
+    carry.open = [stacked(*left[2])] if left[2] else []
 
 
 def _numbered(sessions: pl.DataFrame, carry: Carry) -> pl.DataFrame:
@@ -256,20 +169,35 @@ def _with_names(sessions: pl.DataFrame) -> pl.DataFrame:
     return sessions.with_columns(session=pl.concat_str(pl.concat_str(who, separator="/"), mark, began, nth))
 
 
-def _events(mine: Batch, spine: pl.DataFrame, sessions: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the rows of finished sessions: what lines say, what counters prove, what was refused in silence."""
-    done = _counted(sessions.filter(~pl.col("open") & ~pl.col("headless")))
+def _told(sessions: pl.DataFrame) -> pl.DataFrame:
+    """Return the finished sessions that matter: those that touched AUTH and the like, and those with events."""
+    done = _counted(sessions)
     auth = (pl.col("auth_total") > 0).fill_null(value=False)
     quiet = (pl.col("service").str.contains(SUBMISSION) & pl.col("ended")).fill_null(value=False)
     kept = done.with_columns(auth=auth, told=auth | pl.col("touched") | pl.col("mail") | quiet)
-    kept = kept.filter(pl.col("told") | pl.col("eventful"))
+    return _with_names(kept.filter(pl.col("told") | pl.col("eventful")))
+
+
+def _events(parts: Sequence[pl.DataFrame], found: Cut, kept: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the rows of finished sessions: what lines say, what counters prove, what was refused in silence."""
     if kept.is_empty():
         return []
-    kept = _with_names(kept).with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
-    last = _last_rows(mine, kept)
-    rows = _line_events(mine.events, spine, kept)
-    parts = (*_logins(last, rows, kept), rows, *_silent(last, kept), _info(last, kept.filter("told")))
-    return [finished(part) for part in parts if part.height]
+    kept = kept.with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
+    last = _last_rows(parts, kept)
+    mine = pl.Series([None], dtype=pl.UInt32).extend_constant(None, found.sessions.height - 1)
+    mine = mine.scatter(kept["sid"], kept["row"])
+    here = found.spine.with_columns(of=mine.gather(found.spine["sid"])).filter("event", pl.col("of").is_not_null())
+    lines, used = [], []
+    for i, part in enumerate(parts):
+        rows = here.filter(pl.col("part") == i).sort("idx")
+        if rows.height:
+            told, complaints = _after_backend(_line_events(part, rows, found, kept), parts, found.spine)
+            lines.append(told)
+            used += complaints
+    if used:
+        lines = [rows.filter(~pl.col("row").is_in(used)) for rows in lines]
+    out = [*_logins(last, lines, kept), *lines, *_silent(last, kept), _info(last, kept.filter("told"))]
+    return [finished(part) for part in out if part.height]
 
 
 FINISHED = {
@@ -282,38 +210,23 @@ FINISHED = {
 
 
 def finished(part: pl.DataFrame) -> pl.DataFrame:
-    """Give every part the same columns: frames of one shape are put on top of each other without being copied."""
-    return as_table(part, FINISHED)
+    """Keep the columns of finished events, as far as there are any."""
+    return conform(part.select([c for c in FINISHED if c in part.columns]), FINISHED)
 
 
-def _line_events(wide: pl.DataFrame, spine: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-    """Give the event rows what their session knows."""
-    if wide.is_empty():
-        return wide
-    here = spine.filter("event").with_columns(
-        _backend=pl.when((pl.col("sid") == pl.col("sid").shift()) & pl.col("backend").shift()).then(
-            pl.col("idx").shift()
-        )
-    )
-    known = here.select(
-        "idx", "sid", "library", "_backend", *(pl.col(c).alias(f"_{c}") for c in ("tls", "cipher", "helo"))
-    )
-    own = kept.select("sid", "session", "plain", "starttls", _session_helo="helo")
-    known = known.join(own, on="sid", how="inner").sort("idx")
-    if known.is_empty():
-        return wide.clear()
-    rows = wide[known["idx"]] if known.height < wide.height else wide
-    some = {c: pl.when(pl.col(f"_{c}") != "").then(pl.col(f"_{c}")) for c in ("tls", "cipher", "helo")}
-    known = known.select(
-        "sid", "session", "plain", "starttls", "_backend",
-        _library="library",
-        tls=pl.coalesce(some["tls"], pl.when("starttls").then(pl.lit("yes"))),
-        cipher=some["cipher"],
-        helo=pl.coalesce(some["helo"], "_session_helo"),
-        also=pl.lit(None, RECORDS["also"].dtype),
+def _line_events(part: pl.DataFrame, here: pl.DataFrame, found: Cut, kept: pl.DataFrame) -> pl.DataFrame:
+    """Give event rows what their session knows."""
+    rows = part[here["idx"]] if here.height < part.height else part
+    own = kept.select("session", "plain", "starttls", "helo")[here["of"]]
+    tls = found.facts.at("tls", here["tls"])
+    known = here.select("of", "row", "backend").with_columns(
+        own["session"], own["plain"], own["starttls"],
+        tls=pl.coalesce(pl.lit(tls), pl.when(pl.lit(own["starttls"])).then(pl.lit("yes"))),
+        cipher=pl.lit(found.facts.at("cipher", here["tls"])),
+        helo=pl.coalesce(pl.lit(found.facts.at("helo", here["helo"])), pl.lit(own["helo"])),
     )  # fmt: skip
     rows = rows.drop([c for c in known.columns if c in rows.columns]).hstack(known)
-    return _after_backend(_with_library_words(rows), wide)
+    return _with_library_words(rows, found.facts.at("detail", here["library"]))
 
 
 def patched(frame: pl.DataFrame, rows: pl.Series, values: pl.DataFrame) -> pl.DataFrame:
@@ -323,44 +236,53 @@ def patched(frame: pl.DataFrame, rows: pl.Series, values: pl.DataFrame) -> pl.Da
     return frame.with_columns(pl.coalesce(pl.lit(new[c]), pl.col(c)).alias(c) for c in values.columns)
 
 
-def _with_library_words(rows: pl.DataFrame) -> pl.DataFrame:
+def _with_library_words(rows: pl.DataFrame, words: pl.Series) -> pl.DataFrame:
     """A failed handshake is told by the line of the TLS library that follows it."""
-    joined = ((rows["pattern"] == "tls_error") & rows["_library"].is_not_null()).arg_true()
+    joined = ((rows["pattern"] == "tls_error") & words.is_not_null()).arg_true()
     if joined.is_empty():
-        return rows.drop("_library")
+        return rows
     nothing = {c: pl.lit(None, RECORDS[c].dtype) for c in ("outcome", "cause", "basis")}
-    told = rows[joined].with_columns(detail=pl.concat_str("detail", pl.lit(": "), "_library"), **nothing)
-    told = replies.classify(told).select("detail", "outcome", "cause", "basis")
-    return patched(rows, joined, told).drop("_library")
+    told = rows[joined].with_columns(detail=pl.concat_str("detail", pl.lit(": "), pl.lit(words[joined])), **nothing)
+    return patched(rows, joined, replies.classify(told).select("detail", "outcome", "cause", "basis"))
 
 
-def _after_backend(rows: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
-    """A line about the backend and the failure after it are one attempt: the failure is the backend's."""
+def _after_backend(
+    rows: pl.DataFrame, parts: Sequence[pl.DataFrame], spine: pl.DataFrame
+) -> tuple[pl.DataFrame, list[int]]:
+    """A line about the backend and the failure after it are one attempt: the failure is the backend's.
+
+    Also return the rows of the spine whose lines are used up by that.
+    """
     bare = (pl.col("basis") == "assumed") & pl.col("pattern").is_in(ATTEMPTS)
     dead = (pl.col("cause") == "backend_unavailable") | (pl.col("pattern") == "sasl_fatal")
-    told = rows.select((pl.col("_backend").is_not_null() & (bare | dead)).fill_null(value=False)).to_series().arg_true()
+    told = rows.select((pl.col("backend").is_not_null() & (bare | dead)).fill_null(value=False)).to_series().arg_true()
     if told.is_empty():
-        return rows.drop("_backend")
-    before = wide[rows["_backend"][told]]
-    said = before.select(
+        return rows, []
+    before = rows["backend"][told]
+    at = spine.select("part", "idx")[before]
+    said = pl.concat([parts[i].select(also=pl.concat_list(reference()))[j] for i, j in at.iter_rows()])
+    said = said.with_columns(
         cause=pl.lit("backend_unavailable", RECORDS["cause"].dtype),
         outcome=pl.lit("deferred", RECORDS["outcome"].dtype),
         basis=pl.lit("context", RECORDS["basis"].dtype),
-        also=pl.concat_list(reference()),
     )
-    used = before.select("source", "line_no")
-    return patched(rows, told, said).drop("_backend").join(used, on=["source", "line_no"], how="anti")
+    if "also" not in rows.columns:
+        rows = rows.with_columns(also=pl.lit(None, RECORDS["also"].dtype))
+    return patched(rows, told, said), before.to_list()
 
 
-def _logins(last: pl.DataFrame, rows: pl.DataFrame, kept: pl.DataFrame) -> list[pl.DataFrame]:
+def _logins(last: pl.DataFrame, lines: Sequence[pl.DataFrame], kept: pl.DataFrame) -> list[pl.DataFrame]:
     """One AUTH success per login that the counter or, without a counter, the first accepted mail proves."""
     out = []
     counted = kept.filter(pl.col("auth_ok") > 0)
-    if rows.height:
-        mails = rows.filter(pl.col("pattern").str.starts_with("client_sasl"))
-        first = mails.unique("sid", keep="first", maintain_order=True)
-        ends = last[counted["row"]].select(reference().alias("_end")).hstack(counted.select("sid", "auth_ok"))
-        first = first.join(ends, on="sid", how="left", maintain_order="left")
+    mails = [rows for rows in lines if rows["pattern"].str.starts_with("client_sasl").any()]
+    if mails:
+        wanted = [pl.col("pattern").str.starts_with("client_sasl")]
+        every = stacked(*(rows.filter(wanted) for rows in mails))
+        first = every.sort("line_no", maintain_order=True) if len(mails) > 1 else every
+        first = first.unique("of", keep="first", maintain_order=True)
+        ends = last.select(_end=reference()).with_columns(kept["auth_ok"])[first["of"]]
+        first = first.hstack(ends.with_columns(pl.when(pl.col("auth_ok") > 0).then("_end"), _n="auth_ok"))
         by_counter = pl.col("_end").is_not_null()
         out.append(
             first.with_columns(
@@ -369,12 +291,11 @@ def _logins(last: pl.DataFrame, rows: pl.DataFrame, kept: pl.DataFrame) -> list[
                 .then(pl.lit("counter"))
                 .otherwise(pl.lit("context"))
                 .cast(RECORDS["basis"].dtype),
-                count=pl.coalesce("auth_ok", pl.lit(1, pl.UInt32)),
+                count=pl.when(by_counter).then("_n").otherwise(pl.lit(1, pl.UInt32)),
                 also=pl.when(by_counter).then(pl.concat_list("_end")),
-                queue_id=pl.lit(None, pl.String),
-            ).drop("auth_ok", "_end")
+            ).drop("auth_ok", "_end", "_n", "queue_id", strict=False)
         )
-        counted = counted.join(first.select("sid"), on="sid", how="anti", maintain_order="left")
+        counted = counted.filter(~pl.col("row").is_in(first["of"].implode()))
     if counted.height:
         silent = _from_session(last, counted, "auth", "success", "success", "counter", count="auth_ok")
         out.append(silent.with_columns(counted["login"].alias("user")))
@@ -414,18 +335,17 @@ def _info(last: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     return _from_session(last, told, "session", "info", None, "line") if told.height else pl.DataFrame()
 
 
-def _last_rows(mine: Batch, sessions: pl.DataFrame) -> pl.DataFrame:
+def _last_rows(parts: Sequence[pl.DataFrame], sessions: pl.DataFrame) -> pl.DataFrame:
     """Return the last record of each session, in their order."""
-    at = sessions.select(_at=pl.int_range(pl.len(), dtype=pl.UInt32), idx="last_idx", wide="last_wide")
-    parts = []
-    for frame, wide in ((mine.frame, False), (mine.events, True)):
-        here = at.filter(pl.col("wide") == wide)
-        if here.height:
-            rows = frame[here["idx"]].select(_column(frame, c) for c in _STANDS_ON)
-            parts.append(rows.with_columns(here["_at"]))
-    if not parts:
+    at = sessions.select("part", "idx", _at=pl.int_range(pl.len(), dtype=pl.UInt32))
+    found = []
+    for i in at["part"].unique().sort():
+        here = at.filter(pl.col("part") == i)
+        rows = parts[i].select(column(parts[i], c) for c in _STANDS_ON)[here["idx"]]
+        found.append(rows.with_columns(here["_at"]))
+    if not found:
         return pl.DataFrame(schema={c: RECORDS[c].dtype for c in _STANDS_ON})
-    return (parts[0] if len(parts) == 1 else pl.concat(parts, how="vertical_relaxed").sort("_at")).drop("_at")
+    return (found[0] if len(found) == 1 else pl.concat(found, how="vertical_relaxed").sort("_at")).drop("_at")
 
 
 def _from_session(
@@ -441,7 +361,7 @@ def _from_session(
     """Rows made of sessions: they stand on the last line of each (the disconnect with its counters)."""
     why = cause if isinstance(cause, pl.Expr) else pl.lit(cause, pl.String)
     known = sessions.select(
-        "sid", "session", "host", "program", "service", "helo", "plain", "starttls",
+        "session", "host", "program", "service", "helo", "plain", "starttls",
         pl.col("pid").cast(pl.UInt32, strict=False),
         pl.coalesce("tls", pl.when("starttls").then(pl.lit("yes"))).alias("tls"),
         pl.lit(stage, RECORDS["stage"].dtype).alias("stage"),

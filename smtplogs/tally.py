@@ -14,7 +14,7 @@ from smtplogs.schema import COVERAGE, TRAFFIC, as_table, empty
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from smtplogs.parsing import Tally
+    from smtplogs.accounting import Tally
 
 ROLES = ("records", "context", "dismissed", "not_understood")
 

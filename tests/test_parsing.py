@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from small_logs import FAILED, PEER, SAMPLES, SMTPD, SUBMISSION, line, read, told, write
-from smtplogs import parsing, reading, unwrapping
+from smtplogs import accounting, matching, parsing, reading, unwrapping
 from smtplogs.logformats import ALL
 from smtplogs.parsing import LINES
 from smtplogs.settling import settle
@@ -45,7 +45,7 @@ ALL_SAMPLES = sample_lines()
 
 def parsed(
     lines: Sequence[str], *, traffic: bool = False, hot: bool = True
-) -> tuple[parsing.Batch, parsing.Tally, int]:
+) -> tuple[parsing.Batch, accounting.Tally, int]:
     """Parse lines as one chunk; the third value says how many the prefilter keeps."""
     chosen = parsing.plan(list(lines) if hot else ["x"], traffic=traffic)
     frame = pl.DataFrame({"line_no": range(1, len(lines) + 1), "line": lines}, schema=LINES)
@@ -59,7 +59,7 @@ def kept(text: str, *, traffic: bool) -> bool:
     return any(w in text for w in words) and (traffic or any(w in text for w in parsing.COARSE))
 
 
-def sums(tally: parsing.Tally) -> dict[str, int]:
+def sums(tally: accounting.Tally) -> dict[str, int]:
     return {role: sum(n for (_, _, r), n in tally.counts.items() if r == role) for role in ROLES}
 
 
@@ -147,7 +147,7 @@ def test_the_fused_and_the_general_way_take_the_same_lines() -> None:
     slow, slow_tally, _ = parsed(ALL_SAMPLES, traffic=True, hot=False)
 
     def patterns(batch: parsing.Batch) -> list[tuple[int, str]]:
-        return sorted(row for frame in batch.both() for row in frame.select("line_no", "pattern").rows())
+        return sorted(row for frame in batch.parts for row in frame.select("line_no", "pattern").rows())
 
     assert patterns(fast) == patterns(slow)
     assert fast_tally.counts == slow_tally.counts
@@ -215,10 +215,10 @@ def test_last_message_repeated_belongs_to_the_line_before(tmp_path: Path) -> Non
 
 
 def test_patterns_and_claims_by_tag() -> None:
-    assert parsing.claimed("postfix/submission/smtpd").name == "postfix"  # type: ignore[union-attr]
-    assert parsing.claimed("dovecot").name == "dovecot"  # type: ignore[union-attr]
-    assert parsing.claimed("sshd") is None
-    assert parsing.patterns_for("sshd") == []
-    names = {p.name for _, p in parsing.patterns_for("postfix/anvil")}
+    assert matching.claimed("postfix/submission/smtpd").name == "postfix"  # type: ignore[union-attr]
+    assert matching.claimed("dovecot").name == "dovecot"  # type: ignore[union-attr]
+    assert matching.claimed("sshd") is None
+    assert matching.patterns_for("sshd") == []
+    names = {p.name for _, p in matching.patterns_for("postfix/anvil")}
     assert "statistics" in names
     assert "sasl_failure" not in names

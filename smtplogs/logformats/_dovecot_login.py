@@ -7,26 +7,31 @@ connection is in no sum, only in the lines of the auth process.
 from __future__ import annotations
 
 from smtplogs.logformats._dovecot_parts import ADDRESS, FIELDS, LEVEL, LOGIN, PROGRAM, auth, context, success
-from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._format import Part, Pattern, Sample
 
 _BY = "dovecot src/login-common/client-common.c"
 _LITERAL = "-login: "
 _CODE = r"(?: \((?P<vendor_code>[a-z0-9]+(?:_[a-z0-9]+)+)\))?"
-
-# the hot form knows only fields that hold no free text: a name with `>` cannot stretch into them
-_IN_A_HURRY = (
-    rf"user=<(?P<user>[^>]*)>, method=(?P<mechanism>[A-Za-z0-9_-]+), rip=(?P<client_ip>{ADDRESS}), "
-    rf"lip=(?P<server_ip>{ADDRESS})(?:, (?:mpid=[0-9]+|(?P<tls>TLS|TSL|secured)|session=<(?P<session>[^>]*)>))*$"
-)
 
 LOGINS = (
     Pattern(
         "login_success",
         program=PROGRAM,
         literal=("-login: Login: ", "-login: Logged in: ", "-login: Info: Log"),
-        regex=rf"^(?P<protocol>imap|pop3)-login: (?:Info: )?Log(?:in|ged in): {_IN_A_HURRY}",
+        # only fields that hold no free text: a name with `>` cannot stretch into them
+        parts=(
+            Part("", r"(?P<protocol>imap|pop3)-login: (?:Info: )?Log(?:in|ged in)"),
+            Part(": user=<", r"(?P<user>[^>]*)", own=True),
+            Part(">, method=", r"(?P<mechanism>[A-Za-z0-9_-]+)"),
+            Part(", rip=", rf"(?P<client_ip>{ADDRESS})"),
+            Part(", lip=", rf"(?P<server_ip>{ADDRESS})"),
+            Part(
+                ", ",
+                r"(?:(?:mpid=[0-9]+|(?P<tls>TLS|TSL|secured)|session=<(?P<session>[^>]*)>)(?:, |$))*",
+                optional=True,
+            ),
+        ),
         sets=success,
-        hot=True,
         harmless=True,
         written_by=f"{_BY}: Login until 2.3, Logged in since 2.4",
         samples=(

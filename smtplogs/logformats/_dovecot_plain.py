@@ -6,9 +6,11 @@ A name without comma, bracket or angle bracket leaves no doubt where it ends; al
 from __future__ import annotations
 
 from smtplogs.logformats._dovecot_parts import PROGRAM, auth
-from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._format import Part, Pattern, Sample
 
-_NAME = r"(?P<user>[^,()<>\[\]]*),(?P<client_ip>[0-9A-Fa-f.:]+)"
+_NAME = r"(?P<user>[^,()<>\[\]]*)"
+_ADDRESS = r"(?P<client_ip>[0-9A-Fa-f.:]+)"
+_DATABASE = r"(?P<passdb>passwd-file|sql|ldap)"
 _SAID = r"(?P<detail>Password mismatch|unknown user)"
 _BY = "dovecot src/auth/auth-request.c"
 
@@ -17,9 +19,14 @@ PLAIN = (
         "auth_refused_plain",
         program=PROGRAM,
         literal=("): Password mismatch", "): unknown user"),
-        regex=rf"^auth(?:-worker\([0-9]+\))?: (?P<passdb>passwd-file|sql|ldap)\({_NAME}(?:,<(?P<session>[^>]+)>)?\): {_SAID}$",
+        parts=(
+            Part("auth", r"(?:-worker\([0-9]+\))?"),
+            Part(": ", _DATABASE),
+            Part("(", _NAME, own=True),
+            Part(",", rf"{_ADDRESS}(?:,<(?P<session>[^>]+)>)?"),
+            Part("): ", _SAID),
+        ),
         sets=auth(),
-        hot=True,
         harmless=True,
         written_by=f"{_BY}, 2.1 to 2.3",
         samples=(
@@ -58,9 +65,14 @@ PLAIN = (
         "auth_refused_plain_24",
         program=PROGRAM,
         literal=(": Password mismatch", ": unknown user"),
-        regex=rf"^auth\({_NAME},sasl:(?P<mechanism>[^,()]+)\): (?P<passdb>passwd-file|sql|ldap): {_SAID}$",
+        parts=(
+            Part("auth(", _NAME, own=True),
+            Part(",", _ADDRESS),
+            Part(",sasl:", r"(?P<mechanism>[^,()]+)"),
+            Part("): ", _DATABASE),
+            Part(": ", _SAID),
+        ),
         sets=auth(),
-        hot=True,
         harmless=True,
         written_by=f"{_BY}, since 2.4",
         samples=(

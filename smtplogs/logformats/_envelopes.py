@@ -159,11 +159,35 @@ ENVELOPES = (
     ),
 )
 
-HOT_ENVELOPES = {
-    "iso": r"^(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.+Z-]+) (?P<key>[^ \[\]:]+ [^ \[\]:]+(?:\[[0-9]+\])?): ",
-    "rfc3164": r"^(?P<stamp>[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}) (?P<key>[^ \[\]:]+ [^ \[\]:]+(?:\[[0-9]+\])?): ",
-}
-"""One-pass forms of the two envelopes that nearly all files have.
 
-`key` holds host, tag and pid in one: there are few distinct ones, so they are taken apart once each.
-"""
+@dataclass(frozen=True, eq=False)
+class HotEnvelope:
+    """The plain form of an envelope that nearly all files have: `STAMP KEY: MESSAGE`, cut rather than matched.
+
+    `KEY` is `HOST TAG[PID]`; there are few distinct ones, so they are taken apart once each.
+
+    Attributes
+    ----------
+    stamp
+        What a stamp must look like, with the blank behind it.
+    width
+        Its length with that blank; None: it ends at the first blank.
+    """
+
+    stamp: str
+    width: int | None = None
+
+    @property
+    def regex(self) -> str:
+        """The beginning of a line under this envelope."""
+        return f"^{self.stamp}{HOT_KEY}: "
+
+
+HOT_KEY = r"[^ \[\]:]+ [^ \[\]:]+(?:\[[0-9]+\])?"
+"""`host tag[pid]`."""
+
+HOT_ENVELOPES = {
+    "iso": HotEnvelope(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.+Z-]+ "),
+    "rfc3164": HotEnvelope(r"[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} ", 16),
+}
+"""Hot envelopes by name."""

@@ -25,6 +25,7 @@ DEFAULTS: Mapping[str, Any] = {"count": 1, "protocol": "smtp"}
 
 # the \x00-\x1f class is safe in both engines; look-around and back-references are refused by Polars itself
 _GROUP = re.compile(r"\(\?P<([A-Za-z_][A-Za-z0-9_]*)>")
+_SPECIAL = re.compile(r"[][(){}.*+?|^$\\]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,43 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """A piece of a frequent message, between two fixed texts.
+
+    A message is cut at the first place where each fixed text stands, and every distinct piece is matched once: that
+    costs a fraction of a regex for every whole line. So no piece may hold the text at which it ends.
+
+    Attributes
+    ----------
+    after
+        The fixed text before the piece; empty for a piece at the beginning.
+    regex
+        What the whole piece must look like; its groups are record columns.
+    optional
+        Text and piece may be missing together (last part only).
+    own
+        Nearly every line has a piece of its own (names, queue ids): one group, read line by line.
+    """
+
+    after: str
+    regex: str
+    _: KW_ONLY
+    optional: bool = False
+    own: bool = False
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the regex groups, in order."""
+        return tuple(_GROUP.findall(self.regex))
+
+    @property
+    def whole(self) -> str:
+        """The part as a piece of the pattern's regex."""
+        text = _SPECIAL.sub(r"\\\g<0>", self.after) + self.regex
+        return f"(?:{text})?" if self.optional else text
+
+
+@dataclass(frozen=True, eq=False)
 class Pattern:
     """One shape of line: how to find it, what its parts mean, who writes it, and proof.
 
@@ -66,8 +104,8 @@ class Pattern:
     role
         `event`: may become an event; `context`: understood, used by stitching at most; `dismiss`: proves that the
         line is none of ours.
-    hot
-        Fused with the common envelopes into one full-line regex.
+    parts
+        Given instead of `regex` for frequent lines, which make it up: they are cut, not matched as a whole.
     traffic
         Only needed for the traffic table; not kept otherwise.
     harmless
@@ -82,10 +120,10 @@ class Pattern:
     _: KW_ONLY
     program: str
     literal: str | tuple[str, ...] = ()
-    regex: str
+    regex: str = ""
+    parts: tuple[Part, ...] = ()
     sets: Mapping[str, Any] = field(default_factory=dict)
     role: Role = "event"
-    hot: bool = False
     traffic: bool = False
     keeps_raw: bool = False
     harmless: bool = False
@@ -98,6 +136,12 @@ class Pattern:
         where = f"pattern {self.name!r}"
         if not self.samples:
             raise ValueError(f"{where} has no sample")
+        if self.parts:
+            if self.regex or any(p.optional for p in self.parts[:-1]) or not all(p.after for p in self.parts[1:]):
+                raise ValueError(f"{where}: parts stand for the regex; only the last is optional, only the first bare")
+            if any(p.own and len(p.groups) != 1 for p in self.parts):
+                raise ValueError(f"{where}: a part with pieces of its own is one group")
+            object.__setattr__(self, "regex", f"^{''.join(p.whole for p in self.parts)}$")
         if not (self.regex.startswith("^") and self.regex.endswith("$")):
             raise ValueError(f"{where} is not anchored at both ends")
         for name in (*self.groups, *self.sets):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._format import Part, Pattern, Sample
 from smtplogs.logformats._postfix_parts import PEER, QUEUE_ID, always
 
 context = always(side="server", outcome="info")
@@ -105,8 +105,14 @@ LIMITS = (
         "too_many_errors",
         program="smtpd",
         literal="too many errors after ",
-        regex=rf"^(?:{QUEUE_ID}: )?(?P<detail>too many errors after (?P<step>[A-Z][A-Za-z-]*(?: content)?)"
-        rf"(?: \([0-9]+ bytes\))?) from {PEER}$",
+        parts=(
+            Part(
+                "",
+                rf"(?:{QUEUE_ID}: )?(?P<detail>too many errors after (?P<step>[A-Z][A-Za-z-]*(?: content)?)"
+                r"(?: \([0-9]+ bytes\))?)",
+            ),
+            Part(" from ", PEER),
+        ),
         sets={"side": "server", "stage": "session"},
         written_by="postfix src/smtpd/smtpd.c, smtpd_hard_error_limit; queue id or NOQUEUE in front since 3.10",
         samples=(

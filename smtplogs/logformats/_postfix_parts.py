@@ -18,9 +18,6 @@ QUEUE_ID = r"(?P<queue_id>[0-9A-Za-z]+)"
 PEER = r"(?P<client_name>[^\[\] ]*)\[(?P<client_ip>[^\] ]*)\](?::(?P<client_port>[0-9]+))?"
 """`name[address]`, with `:port` under smtpd_client_port_logging (2.5); the name never holds a bracket or a blank."""
 
-PEER_COLON = PEER.replace(r"(?::(?P<client_port>[0-9]+))?", r":(?:(?P<client_port>[0-9]+):)? ")
-"""PEER, a colon and a blank, written so that one byte decides whether a port follows (for hot patterns)."""
-
 ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^>])*?'
 """A mail address between `<` and `>`; a quoted local part may hold both."""
 

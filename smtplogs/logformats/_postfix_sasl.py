@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from smtplogs.logformats._format import Pattern, Sample
-from smtplogs.logformats._postfix_parts import PEER, PEER_COLON, QUEUE_ID, always
+from smtplogs.logformats._format import Part, Pattern, Sample
+from smtplogs.logformats._postfix_parts import PEER, QUEUE_ID, always
 
 _GLUE = "postfix src/smtpd/smtpd_sasl_glue.c"
 
@@ -16,10 +16,12 @@ SASL = (
         "sasl_failure",
         program="smtpd",
         literal="authentication failed",
-        regex=rf"^warning: {PEER_COLON}SASL (?P<mechanism>[^ ]*) authentication failed(?::(?: (?P<detail>[^,]*))?)?"
-        r"(?:, sasl_username=(?P<user>.*))?$",
+        parts=(
+            Part("warning: ", PEER),
+            Part(": SASL ", r"(?P<mechanism>[^ ]*) authentication failed(?::(?: (?P<detail>[^,]*))?)?"),
+            Part(", sasl_username=", r"(?P<user>.*)", optional=True, own=True),
+        ),
         sets=auth(),
-        hot=True,
         harmless=True,
         written_by=f"{_GLUE}; reason since 2.3, sasl_username= since 3.5.22, 3.6.12, 3.7.8, 3.8.3, 3.9; "
         "the last challenge in place of a reason until 3.5.24, 3.6.14, 3.7.10, 3.8.5",
@@ -72,9 +74,13 @@ SASL = (
         "client_sasl",
         program="smtpd",
         literal=", sasl_method=",
-        regex=rf"^{QUEUE_ID}: client={PEER}, sasl_method=(?P<mechanism>[^ ,]+), sasl_username=(?P<user>[^,]*)$",
+        parts=(
+            Part("", QUEUE_ID, own=True),
+            Part(": client=", PEER),
+            Part(", sasl_method=", r"(?P<mechanism>[^ ,]+)"),
+            Part(", sasl_username=", r"(?P<user>[^,]*)", own=True),
+        ),
         sets=mail(),
-        hot=True,
         harmless=True,
         written_by="postfix src/smtpd/smtpd.c, a line per message",
         samples=(

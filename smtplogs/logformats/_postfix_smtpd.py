@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._format import Part, Pattern, Sample
 from smtplogs.logformats._postfix_parts import PEER, QUEUE_ID, always
 
 context = always(side="server", outcome="info")
@@ -12,10 +12,9 @@ SESSION = (
         "disconnect",  # before `connect`, whose literal it holds
         program="smtpd",
         literal="disconnect from ",
-        regex=rf"^disconnect from {PEER}(?: (?:(?P<stats>[a-z].*)|[0-9]+))?$",
+        parts=(Part("disconnect from ", PEER), Part(" ", r"(?:(?P<stats>[a-z].*)|[0-9]+)", optional=True)),
         sets=context(stage="session"),
         role="context",
-        hot=True,
         harmless=True,
         keeps_raw=True,
         written_by="postfix src/smtpd/smtpd.c; counters since 3.0, notes= since 3.9; some collectors add a byte count",
@@ -44,10 +43,9 @@ SESSION = (
         "connect",
         program="smtpd",
         literal="connect from ",
-        regex=r"^connect from [^\[\] ]*\[(?P<client_ip>[^\] ]*)\](?::[0-9]+)?$",
+        parts=(Part("connect from ", r"[^\[\] ]*\[(?P<client_ip>[^\] ]*)\](?::[0-9]+)?"),),
         sets=context(stage="connect"),
         role="context",
-        hot=True,
         harmless=True,
         written_by="postfix src/smtpd/smtpd.c, all versions; behind a proxy (haproxy) it names the real client",
         samples=(
@@ -63,8 +61,11 @@ SESSION = (
         "abnormal_end",
         program="smtpd",
         literal=("lost connection after ", "timeout after "),
-        regex=rf"^(?:{QUEUE_ID}: )?(?P<detail>lost connection|timeout) after (?P<step>[A-Z][A-Za-z-]*(?: content)?)"
-        rf"(?: \([0-9]+ bytes\))? from {PEER}$",
+        parts=(
+            Part("", rf"(?:{QUEUE_ID}: )?(?P<detail>lost connection|timeout)"),
+            Part(" after ", r"(?P<step>[A-Z][A-Za-z-]*(?: content)?)(?: \([0-9]+ bytes\))?"),
+            Part(" from ", PEER),
+        ),
         sets=context(),
         role="context",
         keeps_raw=True,

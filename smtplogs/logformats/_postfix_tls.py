@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._format import Part, Pattern, Sample
 from smtplogs.logformats._postfix_parts import PEER, QUEUE_ID, always
 
 tls = always(side="server", stage="tls")
@@ -13,13 +13,17 @@ TLS = (
         "tls_established",
         program="smtpd",
         literal="TLS connection established from ",
-        # one byte decides at each fork: hot; whose connection it is, the session knows
-        regex=r"^(?:Anonymous |Untrusted |Verified )?T(?:rusted T)?LS connection established from "
-        r"[^\[\] ]*\[[^\] ]*\](?: to [^ :]+:|:(?:[0-9]+(?: to [^ :]+)?:)?) "
-        r"(?P<tls>[^ ]+) with cipher (?P<cipher>[^ ]+) .*$",
+        # whose connection it is, the session knows
+        parts=(
+            Part(
+                "",
+                r"(?:(?:Anonymous|Untrusted|Trusted|Verified) )?TLS connection established from "
+                r"[^\[\] ]*\[[^\] ]*\](?::[0-9]+)?(?: to [^ :]+)?",
+            ),
+            Part(": ", r"(?P<tls>[^ ]+) with cipher (?P<cipher>[^ ]+) .*"),
+        ),
         sets=context(),
         role="context",
-        hot=True,
         harmless=True,
         written_by="postfix src/tls/tls_misc.c, smtpd_tls_loglevel >= 1; trust word since 2.5, ` to SNI` since 3.4",
         samples=(

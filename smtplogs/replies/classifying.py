@@ -110,13 +110,33 @@ def _answers(asked: pl.DataFrame) -> pl.DataFrame:
         return asked.select(VERDICT)
     telling = [name for name in KEYS if asked[name].null_count() < asked.height]
     distinct = asked.select(telling).unique()
-    every = distinct.with_columns(pl.lit(None, RECORDS[n].dtype).alias(n) for n in KEYS if n not in telling)
-    decided = pl.concat([distinct, verdicts(every).select(VERDICT)], how="horizontal")
+    every = distinct.select(pl.col(n) if n in telling else pl.lit(None, RECORDS[n].dtype).alias(n) for n in KEYS)
+    decided = pl.concat([distinct, _remembered(every)], how="horizontal")
     return (
         asked.select(telling)
         .join(decided, on=telling, how="left", nulls_equal=True, maintain_order="left")
         .select(VERDICT)
     )
+
+
+_known: dict[tuple[object, ...], tuple[str, str, str]] = {}
+_AT_ONCE, _AT_MOST = 1_000, 20_000
+
+
+def _remembered(distinct: pl.DataFrame) -> pl.DataFrame:
+    """Return the verdicts on few combinations of keys; those that were asked before are not judged again."""
+    if distinct.height > _AT_ONCE:
+        return verdicts(distinct).select(VERDICT)
+    asked = distinct.rows()
+    answers = {row: _known.get(row) for row in asked}
+    new = [i for i, row in enumerate(asked) if answers[row] is None]
+    if new:
+        judged = dict(zip((asked[i] for i in new), verdicts(distinct[new]).select(VERDICT).rows(), strict=True))
+        answers |= judged
+        if len(_known) > _AT_MOST:
+            _known.clear()
+        _known.update(judged)
+    return pl.DataFrame([answers[row] for row in asked], schema={n: RECORDS[n].dtype for n in VERDICT}, orient="row")
 
 
 def _spread(answers: pl.DataFrame, where: pl.Series) -> pl.DataFrame:

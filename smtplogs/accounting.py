@@ -1,0 +1,68 @@
+"""What became of the kept lines of a file: sums by program and role, and examples of what nobody understood."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from smtplogs import redacting
+
+MAX_EXAMPLES = 5
+"""How many lines not understood are kept as examples per program."""
+
+ROLE_WORD = {"event": "records", "context": "context", "dismiss": "dismissed"}
+"""Role of a pattern -> column of the coverage table that counts its lines."""
+
+
+@dataclass
+class Tally:
+    """What became of the kept lines of one file: the sums behind the coverage table.
+
+    Attributes
+    ----------
+    counts
+        (program, format, role) -> lines; role is records, context, dismissed or not_understood.
+    examples
+        program -> some lines that nothing took, redacted, as `line_no: text`.
+    missed
+        All of them (`program`, `line_no`, `line`, redacted), where the plan says so.
+    """
+
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    missed: list[pl.DataFrame] = field(default_factory=list)
+    keep_missed: bool = False
+
+    def add(self, program: str | None, format_: str | None, role: str, n: int) -> None:
+        """Count lines of a program under a role."""
+        self.counts[program or "", format_ or "", role] += n
+
+    def add_all(self, lines: pl.DataFrame, format_: str | None, role: str) -> None:
+        """Count lines of several programs under a role."""
+        for program, n in lines["program"].value_counts().iter_rows():
+            self.add(program, format_, role, n)
+
+    def miss(self, program: str | None, format_: str | None, lines: pl.DataFrame) -> None:
+        """Count lines that nothing took and keep a few, redacted."""
+        self.add(program, format_, "not_understood", lines.height)
+        if self.keep_missed and lines.height:
+            shown = redacting.without_secrets(lines.select("line_no", "line"), "line")
+            shown = shown.with_columns(redacting.lines_without_suspects(shown["line"]).alias("line"))
+            self.missed.append(shown.select(pl.lit(program, pl.String).alias("program"), "line_no", "line"))
+        kept = self.examples.setdefault(program or "", [])
+        if len(kept) < MAX_EXAMPLES:
+            some = redacting.without_secrets(lines.head(MAX_EXAMPLES - len(kept)).select("line_no", "line"), "line")
+            kept += [
+                f"{n}: {redacting.without_suspects(text)[:500]}"
+                for n, text in some.select("line_no", "line").iter_rows()
+            ]
+
+    def update(self, other: Tally) -> None:
+        """Add the sums of another tally."""
+        self.counts.update(other.counts)
+        self.missed += other.missed
+        for program, lines in other.examples.items():
+            kept = self.examples.setdefault(program, [])
+            kept += lines[: MAX_EXAMPLES - len(kept)]

@@ -1,0 +1,169 @@
+"""Lines -> records, the general way: the envelope comes off, the tag chooses patterns, the first that fits takes a line."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs import redacting
+from smtplogs.accounting import ROLE_WORD, Tally
+from smtplogs.logformats import ALL
+from smtplogs.logformats._envelopes import ENVELOPES
+from smtplogs.normalising import with_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from smtplogs.logformats._format import Lines, Pattern
+
+
+def wanted(*, traffic: bool = False, only: str | None = None) -> Iterator[tuple[Lines, Pattern]]:
+    """Formats and patterns that take part."""
+    for format_ in ALL:
+        if only is None or format_.name == only:
+            yield from ((format_, p) for p in format_.patterns if traffic or not p.traffic)
+
+
+def framed(lines: pl.DataFrame, tally: Tally, host: str | None = None) -> pl.DataFrame:
+    """Return lines without their envelopes (see `unframed`), with their `key`; `host` names hosts that are not named."""
+    return with_keys(unframed(lines, tally), host)
+
+
+def take(lines: pl.DataFrame, tally: Tally, *, traffic: bool, only: str | None) -> list[pl.DataFrame]:
+    """Dispatch framed lines by tag and try the tag's patterns in order; the tally hears what became of each line."""
+    programs = lines["program"].unique().to_list()
+    claims = {p: _claimed(p or "", traffic, only) for p in programs}
+    sets = list(dict.fromkeys(claim[2] for claim in claims.values() if claim))
+    known = pl.DataFrame(
+        [(p, claim[1], sets.index(claim[2])) if claim else (p, None, None) for p, claim in claims.items()],
+        schema={"program": pl.String, "service": pl.String, "_set": pl.UInt32},
+        orient="row",
+    )
+    lines = lines.drop("service", strict=False).join(
+        known, on="program", how="left", nulls_equal=True, maintain_order="left"
+    )
+    parts: list[pl.DataFrame] = []
+    for (i,), group in lines.partition_by("_set", as_dict=True, include_key=False).items():
+        if i is None:
+            tally.add_all(group, None, "dismissed")
+        else:
+            parts += _take_patterns(group, _format_of(sets[i]), sets[i], tally)
+    return parts
+
+
+def _format_of(patterns: Sequence[Pattern]) -> Lines:
+    """Return the format that these patterns belong to."""
+    return next(f for f in ALL if patterns[0] in f.patterns)
+
+
+def unframed(lines: pl.DataFrame, tally: Tally) -> pl.DataFrame:
+    """Split lines into stamp, host, program, pid and message; what no envelope fits is not understood."""
+    rest, parts = lines, []
+    for envelope in ENVELOPES:
+        if rest.is_empty():
+            break
+        tried = rest.with_columns(pl.col("line").str.extract_groups(envelope.regex).alias("_groups")).unnest("_groups")
+        hit = tried["stamp"].is_not_null()
+        if hit.any():
+            program = pl.col("program") if "program" in tried.columns else pl.lit(None, pl.String)
+            parts.append(tried.filter(hit).with_columns(program=pl.coalesce(program, pl.lit(envelope.program))))
+            rest = rest.filter(~hit)
+    if rest.height:
+        tally.miss(None, None, rest)
+    if parts:
+        return pl.concat(parts, how="diagonal_relaxed")
+    return lines.clear().with_columns(program=pl.lit(None, pl.String), stamp=pl.lit(None, pl.String))
+
+
+def claimed(program: str, *, traffic: bool = False) -> Lines | None:
+    """Return the format that claims a syslog tag."""
+    claim = _claimed(program, traffic, None)
+    return claim[0] if claim else None
+
+
+def patterns_for(program: str, *, traffic: bool = False) -> list[tuple[Lines, Pattern]]:
+    """Return the patterns that are tried on lines of a syslog tag, in order."""
+    claim = _claimed(program, traffic, None)
+    return [(claim[0], p) for p in claim[2]] if claim else []
+
+
+@functools.lru_cache(maxsize=4096)
+def _claimed(program: str, traffic: bool, only: str | None) -> tuple[Lines, str | None, tuple[Pattern, ...]] | None:
+    """Return (format, service, patterns) for a syslog tag, or None if no format claims it."""
+    for format_ in ALL:
+        if (only is None or format_.name == only) and (match := re.fullmatch(format_.tag, program)):
+            parts = match.groupdict()
+            daemon = parts.get("daemon")
+            patterns = tuple(
+                p
+                for f, p in wanted(traffic=traffic, only=only)
+                if f is format_ and (daemon is None or re.fullmatch(p.program, daemon))
+            )
+            return format_, parts.get("service"), patterns
+    return None
+
+
+def _take_patterns(
+    group: pl.DataFrame, format_: Lines, patterns: Sequence[Pattern], tally: Tally
+) -> list[pl.DataFrame]:
+    """Try the patterns of one tag in their order; count what is dismissed and what none takes."""
+    parts: list[pl.DataFrame] = []
+    # lines that announce each pattern; and those that nobody has taken yet
+    says = group.select(announced("message", p).alias(p.name) for p in patterns if p.literals)
+    left = pl.repeat(value=True, n=group.height, eager=True)
+    for p in patterns:
+        wanted = says[p.name] & left if p.literals else left
+        if not wanted.any():
+            continue
+        # an empty group tells a hit whose other groups are all absent from no hit
+        regex = f"^(?P<_hit>){p.regex.removeprefix('^')}"
+        found = group["message"].filter(wanted).str.extract_groups(regex).struct.unnest()
+        at = wanted.arg_true()
+        if missed := found["_hit"].null_count():
+            if missed == found.height:
+                continue
+            hit = found["_hit"].is_not_null()
+            at, found = at.filter(hit), found.filter(hit)
+        left = left.scatter(at, values=False)
+        taken = group[at]
+        tally.add_all(taken, format_.name, ROLE_WORD[p.role])
+        if p.role == "dismiss":
+            continue
+        values = found.drop("_hit")
+        taken = taken.drop("message", *values.columns, strict=False).hstack(values)
+        parts.append(_labelled(taken, format_, p))
+    group = group.filter(left)
+    for (program,), missed in group.partition_by("program", as_dict=True).items():
+        tally.miss(program, format_.name, missed)
+    return parts
+
+
+@functools.lru_cache(maxsize=4096)
+def writes(program: str, format_: Lines, pattern: Pattern) -> bool:
+    """Tell whether a program writes a pattern."""
+    match = re.fullmatch(format_.tag, program)
+    return match is not None and re.fullmatch(pattern.program, match.groupdict().get("daemon") or program) is not None
+
+
+def announced(column: str, pattern: Pattern) -> pl.Expr:
+    """True where one of the pattern's literals stands."""
+    words = pattern.literals
+    if len(words) == 1:
+        return pl.col(column).str.contains(words[0], literal=True)
+    return pl.col(column).str.contains("|".join(re.escape(w) for w in words))
+
+
+def _labelled(taken: pl.DataFrame, format_: Lines, pattern: Pattern) -> pl.DataFrame:
+    """Add the constants of a pattern; the line stays only where an event may come of it."""
+    constants = {"format": format_.name, "pattern": pattern.name, "_role": pattern.role, **pattern.sets}
+    keeps = pattern.role == "event" or pattern.keeps_raw
+    raw = pl.coalesce("written", "line") if "written" in taken.columns else pl.col("line")
+    taken = taken.with_columns(
+        (raw if keeps else pl.lit(None, pl.String)).alias("raw"),
+        *(pl.lit(value).alias(name) for name, value in constants.items()),
+    ).drop("line", "written", strict=False)
+    texts = [c for c in (("detail", "raw") if keeps else ("detail",)) if c in taken.columns]
+    return taken if pattern.harmless or not texts else redacting.without_secrets(taken, *texts)

@@ -1,0 +1,113 @@
+"""Cutting: distinct pieces are read once, and what the pieces say is what the whole regex would have said."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from smtplogs.cutting import coded, heads, take
+from smtplogs.logformats import ALL, Lines, Pattern
+from smtplogs.logformats._format import Part
+from smtplogs.matching import writes
+
+CUT = [(f, p) for f in ALL for p in f.patterns if p.parts]
+TAGS = {"postfix": "postfix/smtpd[7]", "dovecot": "dovecot"}
+
+
+def lines_of(messages: list[str], tag: str) -> pl.DataFrame:
+    text = [f"Nov  3 10:00:00 mx1 {tag}: {message}" for message in messages]
+    return pl.DataFrame({"line_no": range(1, len(text) + 1), "line": text}, schema_overrides={"line_no": pl.UInt64})
+
+
+def cut_by(format_: Lines, pattern: Pattern, messages: list[str]) -> dict[int, dict[str, Any]]:
+    """Return what the pattern took, by line."""
+    done = take(heads(lines_of(messages, TAGS[format_.name]), "rfc3164"), [(format_, pattern)], writes)
+    assert sum(f.height for f in (*done.context, *done.events, *done.rest)) == len(messages)
+    return {row["line_no"]: row for f in (*done.context, *done.events) for row in f.to_dicts()}
+
+
+@given(st.lists(st.none() | st.text(max_size=4)))
+def test_words_are_numbered_and_spread_again(texts: list[str | None]) -> None:
+    column = pl.Series(texts, dtype=pl.String)
+    found = coded(column)
+
+    assert found.words.n_unique() == found.words.len()
+    assert found.spread(found.words).to_list() == texts
+
+
+def mangled(pattern: Pattern) -> st.SearchStrategy[str]:
+    """Samples of a pattern, whole, cut, spliced, or with its own fixed texts where they do not belong."""
+    samples = st.sampled_from([s.message for s in pattern.samples])
+    fixed = [p.after for p in pattern.parts if p.after]
+    noise = st.text(max_size=6) | st.sampled_from([*fixed, "]", "[", ":", " ", ",", "(", "<", ">", "x"])
+    place = st.integers(0, 200)
+    inserted = st.tuples(samples, place, noise).map(lambda t: t[0][: t[1]] + t[2] + t[0][t[1] :])
+    dropped = st.tuples(samples, place, st.integers(1, 12)).map(lambda t: t[0][: t[1]] + t[0][t[1] + t[2] :])
+    spliced = st.tuples(samples, samples, place).map(lambda t: t[0][: t[2]] + t[1][t[2] :])
+    return samples | inserted | dropped | spliced
+
+
+@pytest.mark.parametrize(("format_", "pattern"), CUT, ids=lambda x: x.name)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_line_that_is_cut_fits_the_whole_regex_with_the_same_groups(
+    format_: Lines, pattern: Pattern, data: st.DataObject
+) -> None:
+    messages = data.draw(st.lists(mangled(pattern), min_size=1, max_size=20))
+    messages = [m for m in messages if "\n" not in m and "\r" not in m] or ["x"]
+    taken = cut_by(format_, pattern, messages)
+    whole = pl.Series(messages).str.extract_groups(f"^(?P<_hit>){pattern.regex[1:]}").struct.unnest()
+    for number, row in taken.items():
+        groups = whole.row(number - 1, named=True)
+        assert groups["_hit"] is not None
+        for name in ("user", "detail", "queue_id", "stats", "cipher", "session"):
+            if groups.get(name) not in (None, "", "?", "(unavailable)", "NOQUEUE") and name in row:
+                assert row[name] in (groups[name], None)
+                assert row[name] == groups[name] or name == "user"  # a name may be stale
+
+
+@given(st.text(st.characters(codec="ascii", exclude_characters="\n"), min_size=1))
+def test_fixed_texts_of_parts_stand_for_themselves_in_the_regex(text: str) -> None:
+    assert re.fullmatch(Part(text, "").whole, text)
+    assert pl.Series([text]).str.contains(f"^{Part(text, '').whole}$")[0]
+
+
+def test_a_key_or_stamp_of_another_form_is_handed_back() -> None:
+    lines = lines_of(["connect from unknown[192.0.2.1]"], "postfix/smtpd[7]")
+    odd = pl.DataFrame(
+        {
+            "line_no": [2, 3, 4, 5],
+            "line": [
+                "2026-11-03T10:00:00Z mx1 postfix/smtpd[7]: connect from unknown[192.0.2.1]",
+                "Nov  3 10:00:00 mx1 postfix/smtpd[x]: connect from unknown[192.0.2.1]",
+                "Nov  3 10:00:00 mx1 postfix/smtpd[7] connect from unknown[192.0.2.1]",
+                "Nov  3 10:00:00 mx1 postfix/smtpd[7]: [ID 197553 mail.info] connect from unknown[192.0.2.1]",
+            ],
+        },
+        schema_overrides={"line_no": pl.UInt64},
+    )
+    found = heads(pl.concat([lines, odd]), "rfc3164")
+
+    assert found.lines["line_no"].to_list() == [1]
+    assert found.rest["line_no"].to_list() == [2, 3, 4, 5]
+    assert found.who.row(found.lines["_who"][0], named=True) == {
+        "key": "mx1 postfix/smtpd[7]",
+        "host": "mx1",
+        "program": "postfix/smtpd",
+        "pid": "7",
+        "service": None,
+    }
+
+
+def test_another_program_does_not_write_our_lines() -> None:
+    format_, pattern = next((f, p) for f, p in CUT if p.name == "connect")
+    lines = lines_of(["connect from unknown[192.0.2.1]"], "postfix/qmgr[7]")
+    done = take(heads(lines, "rfc3164"), [(format_, pattern)], writes)
+
+    assert not done.context
+    assert done.rest[0]["line_no"].to_list() == [1]
