@@ -199,7 +199,7 @@ class Watched:
 
     def _rotated(self, log: Log) -> None:
         """Another file begins: what came from the old one gets another name, its open sessions wait for the new one."""
-        self.loose = stacked(self.loose, *log.sessions.open.both())
+        self.loose = stacked(self.loose, *log.sessions.open)
         self.rotations += 1
         name, old = str(log.followed.path), f"{log.followed.path}~{self.rotations}"
         self.events, self.loose = (_renamed(frame, name, old) for frame in (self.events, self.loose))
@@ -216,7 +216,7 @@ class Watched:
             if not batch.height:
                 continue
             batch, log.clock = with_times(batch, log.anchor, log.clock, str(log.followed.path))
-            done = stitching.stitch(batch, log.sessions)
+            done = stitching.stitch(batch.parts, log.sessions)
             self.events = stacked(self.events, *done.events)
             self.loose = stacked(self.loose, *done.loose)
             fresh = True
@@ -237,7 +237,7 @@ class Watched:
 
     def view(self) -> pl.DataFrame:
         """Return the events of late as they stand now, open sessions included."""
-        open_ = [frame for log in self.logs for frame in log.sessions.open.both()]
+        open_ = [frame for log in self.logs for frame in log.sessions.open]
         return settle(self.events, stacked(self.loose, *open_))
 
     def untold(self) -> pl.DataFrame:
@@ -277,7 +277,7 @@ class Watched:
         self.generation += 1
         frames = {"events": self.events, "loose": self.loose}
         for n, log in enumerate(self.logs):
-            frames |= {f"frame-{n}": log.sessions.open.frame, f"wide-{n}": log.sessions.open.events}
+            frames[f"open-{n}"] = stacked(*log.sessions.open)
         for name, frame in frames.items():
             if frame.height:
                 written(frame, self.state / f"{name}.{self.generation}.parquet", _ABOUT)
@@ -318,7 +318,7 @@ class Watched:
             log.followed.place = Place(**entry["place"])
             log.clock = stamps.Carry(**{name: _typed(value) for name, value in entry["clock"].items()})
             log.sessions.connects = {k: (dt.datetime.fromisoformat(t), i) for k, (t, i) in entry["connects"].items()}
-            log.sessions.open = parsing.Batch(self._frame(f"frame-{n}", RECORDS), self._frame(f"wide-{n}", RECORDS))
+            log.sessions.open = [f for f in [self._frame(f"open-{n}", RECORDS)] if f.height]
 
     def _frame(self, name: str, table: Any) -> pl.DataFrame:
         path = (self.state or Path()) / f"{name}.{self.generation}.parquet"
