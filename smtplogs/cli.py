@@ -393,7 +393,7 @@ def _tables(files: list[str], how: How) -> Tables:
     """Return the three tables of logs, or the events that `read -o` wrote."""
     files = _named(files)
     with tables.progress(files):
-        when = {"since": how.since, "until": how.until, "tz": how.tz}
+        when: dict[str, Any] = {"since": how.since, "until": how.until, "tz": how.tz}
         if all(Path(f).suffix == ".parquet" for f in files):
             return Tables(sl.load(files, **when).collect(), None, None)
         if all(map(is_dataset, files)):
