@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from smtplogs.archiving import parse
     from smtplogs.charts import plot_causes, plot_clients, plot_lockouts, plot_timeline
     from smtplogs.reporting import report
+    from smtplogs.verifying import verify
+    from smtplogs.watching import watch
 
 __version__ = "0.1.0"
 
@@ -50,6 +52,8 @@ __all__ = [
     "sessions",
     "summary",
     "unpack",
+    "verify",
+    "watch",
 ]
 
 _ON_FIRST_USE = {
@@ -59,6 +63,8 @@ _ON_FIRST_USE = {
     "plot_lockouts": "smtplogs.charts",
     "plot_timeline": "smtplogs.charts",
     "report": "smtplogs.reporting",
+    "verify": "smtplogs.verifying",
+    "watch": "smtplogs.watching",
 }
 """What needs matplotlib, which takes a second to load, or is for batch and live work: only when it is asked for."""
 

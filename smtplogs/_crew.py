@@ -71,7 +71,7 @@ def shown(progress: bool | None) -> bool:
     return (sys.stderr.isatty() or "ipykernel" in sys.modules) if progress is None else progress
 
 
-def work(function: Callable[..., R], key: bytes, task: T, *more: Any) -> R:
+def work(function: Callable[..., R], key: bytes, task: object, *more: Any) -> R:
     """Do a piece of work with the key of the dataset, wherever it is done."""
     with keyed(key):
         return function(task, *more)

@@ -23,12 +23,13 @@ import smtplogs as sl
 from smtplogs import tables
 from smtplogs._report.triage import triage_text
 from smtplogs._visible import visible
+from smtplogs.datasets import is_dataset
 from smtplogs.errors import SmtplogsError
 
 Files = Annotated[
     list[str],
     Parameter(
-        help="Logs: files, folders, globs, archives, - for standard input; or what `read -o` wrote.",
+        help="Logs: files, folders, globs, archives, - for standard input; or what `parse` or `read -o` wrote.",
     ),
 ]
 Output = Annotated[
@@ -105,6 +106,83 @@ def read(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
     """Read logs into the event table; write or show it."""
     _ready(output)
     return _give(_tables(files, how).events, output, "time", "stage", "outcome", "cause", "user", "client_ip")
+
+
+@app.command
+def parse(
+    files: Files,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Folder of the dataset; made if needed.")],
+    format: Format = "auto",  # noqa: A002
+    tz: Tz = None,
+    year: Year = None,
+    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    by: Annotated[str, Parameter(help="Partition the events by month or by day.")] = "month",
+    workers: Annotated[int | None, Parameter(help="Groups of files read at once; without it 2.")] = None,
+    cluster: Annotated[str | None, Parameter(help="Dask scheduler, as in tcp://scheduler:8786.")] = None,
+    no_hash: Annotated[bool, Parameter(show_default=False, help="Take no SHA-256 of the logs.")] = False,
+    strict: Annotated[bool, Parameter(show_default=False, help="Exit with 2 if a log was damaged.")] = False,
+) -> int:
+    """Read archives of logs into a dataset: resumable, and the same however often and in whatever order."""
+    more: dict[str, Any] = {"by": by, "workers": workers, "cluster": cluster, "hash": not no_hash, "strict": strict}
+    try:
+        told = sl.parse(_named(files), output, format=format, tz=tz, year=year, host=host, **more)
+    except KeyboardInterrupt:
+        return _complain("interrupted: what was read is kept, the same command goes on from there")
+    read = told.filter(pl.col("status").is_in(["read", "grown"]))
+    counts = ", ".join(f"{n:,} {status}" for status, n in told["status"].value_counts(sort=True).iter_rows())
+    _console().print(f"{counts}; {read['lines'].sum():,} lines, {read['records'].sum():,} records -> {visible(output)}")
+    bad = told.filter(pl.col("error").is_not_null())
+    if bad.height:
+        tables.show(bad, _console(), "source", "status", "error")
+    return 0
+
+
+@app.command
+def verify(
+    dataset: Annotated[Path, Parameter(help="Folder that `parse` wrote.")], /, *, output: Output = None
+) -> int:  # fmt: skip
+    """Check a dataset against its manifest and its logs; exit with 1 if anything is not as it was."""
+    _ready(output)
+    seen = sl.verify(dataset)
+    bad = seen.filter(~pl.col("status").is_in(["ok", "grown", "not checked"]))
+    if output is not None:
+        tables.write(seen, output)
+    _console().print(", ".join(f"{n:,} {s}" for s, n in seen["status"].value_counts(sort=True).iter_rows()))
+    if bad.height:
+        tables.show(bad, _console(), "source", "check", "status", "message")
+    return 1 if bad.height else 0
+
+
+@app.command
+def watch(
+    files: Annotated[list[str], Parameter(help="Live logs by their names; rotation is followed.")],
+    /,
+    *,
+    format: Format = "auto",  # noqa: A002
+    tz: Tz = None,
+    year: Year = None,
+    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    state: Annotated[
+        Path | None, Parameter(help="Folder that keeps the state, so that a restart tells nothing twice.")
+    ] = None,
+    keep: Annotated[str, Parameter(help="How much of the past findings are sought in, as in 2d or 12h.")] = "2d",
+    every: Annotated[float, Parameter(help="Seconds between two looks at the logs.")] = 2.0,
+    old: Annotated[bool, Parameter(show_default=False, help="Also tell what the logs hold at the start.")] = False,
+    once: Annotated[bool, Parameter(show_default=False, help="Look once and end, as for cron.")] = False,
+) -> int:
+    """Follow live logs and print new findings as they arise; Ctrl-C ends it."""
+    more: dict[str, Any] = {"state": state, "keep": keep, "every": every, "old": old, "once": once}
+    try:
+        for found in sl.watch(files, format=format, tz=tz, year=year, host=host, **more):
+            for row in found.iter_rows(named=True):
+                text = f"{row['severity']}: {row['title']}"
+                _console().print(visible(f"{text} {row['advice']}" if row["advice"] else text), soft_wrap=True)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 0
+    return 0
 
 
 @app.command
@@ -324,8 +402,12 @@ def _tables(files: list[str], how: How) -> Tables:
     """Return the three tables of logs, or the events that `read -o` wrote."""
     files = _named(files)
     with tables.progress(files):
+        when: dict[str, Any] = {"since": how.since, "until": how.until, "tz": how.tz}
         if all(Path(f).suffix == ".parquet" for f in files):
-            return Tables(sl.load(files, since=how.since, until=how.until, tz=how.tz).collect(), None, None)
+            return Tables(sl.load(files, **when).collect(), None, None)
+        if all(map(is_dataset, files)):
+            events = sl.load(files, **when).collect().sort("time", "source", "line_no", nulls_last=True)
+            return Tables(events, sl.coverage(files), sl.load(files, **when, table="traffic").collect())
         return Tables(*sl.read(files, **asdict(how), full=True))
 
 

@@ -206,6 +206,12 @@ def _hashes_at(reading: sources.Reading, sizes: set[int]) -> tuple[dict[int, str
     return found, done
 
 
+def prefix_sha256(source: Source, size: int) -> str | None:
+    """Return the SHA-256 of the first bytes of an expanded source; None if it has fewer."""
+    with sources.open_source(source) as reading:
+        return _hashes_at(reading, {size})[0].get(size)
+
+
 def years_differ(entry: Entry, anchor: Anchor) -> bool:
     """Tell whether new evidence (a younger file of the same rotated set) would put a log into another year."""
     if not entry["yearless"] or entry["last_time"] is None:

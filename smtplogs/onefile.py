@@ -226,7 +226,7 @@ def _read_once(
                 traffic.append(counted)
             if not batch.height:
                 continue
-            timed, clock = _timed(batch, anchor, clock, source.name)
+            timed, clock = with_times(batch, anchor, clock, source.name)
             if settings.traffic:
                 traffic += [tally.traffic_of(frame) for frame in timed.parts]
                 traffic = _older_handed_on(traffic, sink)
@@ -275,7 +275,7 @@ def _older_handed_on(traffic: list[pl.DataFrame], sink: Sink) -> list[pl.DataFra
     return [merged.filter(~old)]
 
 
-def _timed(
+def with_times(
     batch: parsing.Batch, anchor: stamps.Anchor, clock: stamps.Carry, name: str
 ) -> tuple[parsing.Batch, stamps.Carry]:
     """Resolve the stamps of a batch and give each record its time."""

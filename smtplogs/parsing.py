@@ -16,10 +16,10 @@ from smtplogs.normalising import normalised
 from smtplogs.sources import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from smtplogs.logformats._format import Lines, Pattern
-    from smtplogs.sources import Reading
+    from smtplogs.sources import Chunk
 
 _FAILING = ("failure", "deferred", "aborted", "refused", "throttled")
 
@@ -124,7 +124,7 @@ def plan(
     return Plan(prefilter, best if votes[best] and wrapper is None else None, wrapper, traffic, only, host, keep_missed)
 
 
-def chunks(reading: Reading, chosen: Plan) -> Iterator[pl.LazyFrame]:
+def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
     """Lines of a file, chunk by chunk, with the wrapper off: what `parse` takes."""
     wrapper = chosen.wrapper
     if wrapper is None:

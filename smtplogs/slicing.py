@@ -317,7 +317,7 @@ def settled(task: SliceTask) -> dict[str, Any]:
         slice, fingerprint, and the piece that was written: None if nothing is left or it stands there already.
     """
     open_, waiting = _read(task, "open", "tied"), _read(task, "waiting")
-    names = {*open_["source"].unique(), *waiting["source"].unique()} if open_.height or waiting.height else set()
+    names = {source for frame in (open_, waiting) if frame.height for source in frame["source"].unique()}
     known = replace(task.known, spans={s: span for s, span in task.known.spans.items() if s in names})
     context = None
     lost = pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(value=False)

@@ -85,12 +85,24 @@ def test_every_reading_command_has_the_options_of_read_with_their_defaults() -> 
     assert wanted == vars(cli.HOW)
 
     for name, command in commands().items():
-        if FILES & set(inspect.signature(command).parameters) and name != "coverage":
+        if FILES & set(inspect.signature(command).parameters) and name not in ("coverage", "parse", "watch"):
             assert options(command).items() >= wanted.items(), name
 
 
 def test_coverage_has_the_options_of_the_function() -> None:
     assert {**keywords(sl.coverage), "output": None} == options(cli.coverage)
+
+
+def test_parse_has_the_options_of_the_function() -> None:
+    own = options(cli.parse)
+    own["hash"] = not own.pop("no_hash")
+    own.pop("output")
+
+    assert own == {n: d for n, d in keywords(sl.parse).items() if n != "progress"}
+
+
+def test_watch_has_the_options_of_the_function() -> None:
+    assert options(cli.watch) == keywords(sl.watch)
 
 
 @pytest.mark.parametrize("function", [sl.summary, sl.sessions, *cli.DETECTORS], ids=lambda f: f.__name__)

@@ -1,0 +1,357 @@
+"""Live logs: new findings as they arise, from the functions that read archives, with the state carried on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs import parsing, stamps, stitching
+from smtplogs._durable import alone, whole
+from smtplogs.detect import findings
+from smtplogs.errors import NothingToRead
+from smtplogs.following import Followed, Place
+from smtplogs.onefile import Settings, with_times
+from smtplogs.parts import taken, written
+from smtplogs.reading import checked
+from smtplogs.schema import RECORDS, SEVERITIES
+from smtplogs.settling import settle
+from smtplogs.stitching import FINISHED, stacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smtplogs.datasets import Paths
+
+SAVED_EVERY_S = 30.0
+"""Seconds between two saves of the state; what was told is saved at once."""
+
+_ABOUT = {"smtplogs": "state of watch"}
+
+
+def watch(
+    paths: Paths,
+    *,
+    format: str = "auto",  # noqa: A002 - the word of the public face
+    tz: str | None = None,
+    year: int | None = None,
+    host: str | None = None,
+    state: str | PathLike[str] | None = None,
+    keep: str = "2d",
+    every: float = 2.0,
+    old: bool = False,
+    once: bool = False,
+) -> Iterator[pl.DataFrame]:
+    """Follow logs that are being written and yield new findings as they arise.
+
+    Rotation is followed, by name and by copytruncate; lines of the file before the n-th rotation then carry the name
+    `mail.log~n`. Sessions that are still open count as they stand. A finding is told once, and again if it gets more
+    severe.
+
+    Parameters
+    ----------
+    paths
+        Live logs by their names (no globs, no compression); they may be missing for a while.
+    format, tz, year, host
+        As in `read`.
+    state
+        Folder in which the state is kept, so that a restart goes on where this run ends and tells nothing twice.
+        None: nothing is kept.
+    keep
+        How much of the past findings are sought in: a Polars duration of whole days or hours.
+    every
+        Seconds between two looks at the logs.
+    old
+        Also tell what the logs hold at the start. Without it, and without a kept state, only what arises later is told.
+    once
+        Look once and end.
+
+    Yields
+    ------
+    DataFrame
+        Findings as `findings` gives them, never empty.
+
+    Raises
+    ------
+    NothingToRead
+        If no path is given, or a folder or glob.
+    UnknownName, ValueError
+        If `format`, `tz`, `year` or `keep` cannot be understood.
+    InUse
+        If another run uses the state.
+    """
+    given = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    names = [Path(p).expanduser() for p in given]
+    if not names:
+        raise NothingToRead("nothing to watch: no path was given")
+    for path in names:
+        if path.is_dir() or (not path.exists() and not path.parent.is_dir()):
+            raise NothingToRead(f"{path} cannot be watched: give the name of a live log")
+    settings = Settings(only=checked(format), tz=tz, year=year, host=host)
+    span = _span(keep)
+    return _watched(
+        names, settings, None if state is None else Path(state).expanduser(), span, every, old=old, once=once
+    )
+
+
+def _watched(
+    names: list[Path],
+    settings: Settings,
+    state: Path | None,
+    span: dt.timedelta,
+    every: float,
+    *,
+    old: bool,
+    once: bool,
+) -> Iterator[pl.DataFrame]:
+    with _held(state):
+        watched = Watched(names, settings, state, span)
+        first = not watched.resumed and not old
+        try:
+            while True:
+                if watched.look():
+                    new = watched.untold()
+                    if new.height and not first:
+                        yield new
+                first = False
+                if once:
+                    return
+                time.sleep(every)
+        finally:
+            watched.save()
+            watched.close()
+
+
+@contextmanager
+def _held(state: Path | None) -> Iterator[None]:
+    if state is None:
+        yield
+        return
+    state.mkdir(parents=True, exist_ok=True)
+    with alone(state):
+        yield
+
+
+def _span(keep: str) -> dt.timedelta:
+    """Return a duration such as 2d or 12h."""
+    units = {"h": "hours", "d": "days", "w": "weeks"}
+    number, unit = keep[:-1], keep[-1:]
+    if not number.isdigit() or unit not in units or int(number) < 1:
+        raise ValueError(f"cannot read keep={keep!r}; try 2d or 12h")
+    return dt.timedelta(**{units[unit]: int(number)})
+
+
+@dataclass
+class Log:
+    """A followed log, its clock, and the sessions that are open in it."""
+
+    followed: Followed
+    anchor: stamps.Anchor
+    clock: stamps.Carry = field(default_factory=stamps.Carry)
+    sessions: stitching.Carry = field(default_factory=stitching.Carry)
+    plan: parsing.Plan | None = None
+
+
+class Watched:
+    """Logs that are followed, what they gave of late, and what was told of it."""
+
+    def __init__(self, names: list[Path], settings: Settings, state: Path | None, span: dt.timedelta) -> None:
+        self.settings, self.state, self.span = settings, state, span
+        self.events, self.loose = pl.DataFrame(), pl.DataFrame()
+        self.told: dict[str, list[list[Any]]] = {}
+        self.generation = self.rotations = 0
+        self._saved = time.monotonic()
+        self._dirty = False
+        self.logs = [Log(Followed(path), self._anchor()) for path in names]
+        self.resumed = state is not None and (state / "state.json").exists()
+        if self.resumed:
+            self._load()
+
+    def _anchor(self) -> stamps.Anchor:
+        return stamps.anchor(year=self.settings.year, tz=self.settings.tz, now=dt.datetime.now(dt.UTC))
+
+    def close(self) -> None:
+        """Close all files."""
+        for log in self.logs:
+            log.followed.close()
+
+    def look(self) -> bool:
+        """Read what is new; tell whether there was anything."""
+        fresh = False
+        for log in self.logs:
+            for chunk, begins in log.followed.new():
+                if begins:
+                    self._rotated(log)
+                fresh = self._take(log, chunk) or fresh
+        if fresh:
+            self._forget()
+            self._dirty = True
+        if self._dirty and time.monotonic() - self._saved > SAVED_EVERY_S:
+            self.save()
+        return fresh
+
+    def _rotated(self, log: Log) -> None:
+        """Another file begins: what came from the old one gets another name, its open sessions wait for the new one."""
+        self.loose = stacked(self.loose, *log.sessions.open)
+        self.rotations += 1
+        name, old = str(log.followed.path), f"{log.followed.path}~{self.rotations}"
+        self.events, self.loose = (_renamed(frame, name, old) for frame in (self.events, self.loose))
+        log.sessions, log.clock, log.plan = stitching.Carry(), stamps.Carry(), None
+        log.anchor = self._anchor()
+
+    def _take(self, log: Log, chunk: Any) -> bool:
+        if log.plan is None or log.plan.envelope is None:
+            head = chunk.data[:65_536].decode("utf-8", "replace").splitlines()
+            log.plan = parsing.plan(head, only=self.settings.only, host=self.settings.host)
+        fresh = False
+        for lines in parsing.chunks([chunk], log.plan):
+            batch, _ = parsing.parse(lines, log.plan)
+            if not batch.height:
+                continue
+            batch, log.clock = with_times(batch, log.anchor, log.clock, str(log.followed.path))
+            done = stitching.stitch(batch.parts, log.sessions)
+            self.events = stacked(self.events, *done.events)
+            self.loose = stacked(self.loose, *done.loose)
+            fresh = True
+        return fresh
+
+    def _forget(self) -> None:
+        """Drop what is older than is kept."""
+        latest = self._latest()
+        if latest is None:
+            return
+        recent = (pl.col("time") >= latest - self.span).fill_null(value=True)
+        self.events = self.events.filter(recent) if self.events.height else self.events
+        self.loose = self.loose.filter(recent) if self.loose.height else self.loose
+
+    def _latest(self) -> dt.datetime | None:
+        times = [log.clock.last_time for log in self.logs if log.clock.last_time]
+        return max(times, default=None)
+
+    def view(self) -> pl.DataFrame:
+        """Return the events of late as they stand now, open sessions included."""
+        open_ = [frame for log in self.logs for frame in log.sessions.open]
+        return settle(self.events, stacked(self.loose, *open_))
+
+    def untold(self) -> pl.DataFrame:
+        """Return the findings that were not told yet, and take them for told."""
+        found = findings(self.view())
+        found = found.filter(pl.col("status") == "found")
+        now = self._latest()
+        rows = []
+        for n, row in enumerate(found.iter_rows(named=True)):
+            about = json.dumps([row["detector"], row["kind"], row["subject_kind"], row["subject"]])
+            weight, until = SEVERITIES.index(row["severity"]), row["end"] or now or row["start"]
+            stories = self.told.setdefault(about, [])
+            known = next((s for s in stories if row["start"] is None or row["start"] <= s[0]), None)
+            if known is None:
+                stories.append([until, weight])
+                rows.append(n)
+                continue
+            if weight > known[1]:
+                rows.append(n)
+            known[0], known[1] = max(known[0], until), max(known[1], weight)
+        new = found[rows]
+        if new.height:
+            self._save_told()
+        return new
+
+    def _save_told(self) -> None:
+        if self.state is None:
+            return
+        told = {about: [[until.isoformat(), weight] for until, weight in s] for about, s in self.told.items()}
+        with whole(self.state / "told.json", sync=True) as file:
+            file.write(json.dumps(told).encode())
+
+    def save(self) -> None:
+        """Write the state: frames first, then the file that names them."""
+        if self.state is None or not self._dirty:
+            return
+        self.generation += 1
+        frames = {"events": self.events, "loose": self.loose}
+        for n, log in enumerate(self.logs):
+            frames[f"open-{n}"] = stacked(*log.sessions.open)
+        for name, frame in frames.items():
+            if frame.height:
+                written(frame, self.state / f"{name}.{self.generation}.parquet", _ABOUT)
+        facts = {
+            "generation": self.generation,
+            "rotations": self.rotations,
+            "logs": [
+                {
+                    "path": str(log.followed.path),
+                    "place": vars(log.followed.place),
+                    "clock": {f.name: _plain(getattr(log.clock, f.name)) for f in fields(log.clock)},
+                    "connects": {k: [t.isoformat(), n] for k, (t, n) in log.sessions.connects.items()},
+                }
+                for log in self.logs
+            ],
+        }
+        self._save_told()
+        with whole(self.state / "state.json", sync=True) as file:
+            file.write(json.dumps(facts).encode())
+        for path in self.state.glob("*.parquet"):
+            if path.name.split(".")[1] != str(self.generation):
+                path.unlink(missing_ok=True)
+        self._saved, self._dirty = time.monotonic(), False
+
+    def _load(self) -> None:
+        state = self.state or Path()
+        facts = json.loads((state / "state.json").read_bytes())
+        self.generation, self.rotations = facts["generation"], facts["rotations"]
+        if (state / "told.json").exists():
+            told = json.loads((state / "told.json").read_bytes())
+            self.told = {a: [[dt.datetime.fromisoformat(t), w] for t, w in s] for a, s in told.items()}
+        self.events, self.loose = self._frame("events", FINISHED), self._frame("loose", RECORDS)
+        kept = {entry["path"]: (n, entry) for n, entry in enumerate(facts["logs"])}
+        for log in self.logs:
+            if str(log.followed.path) not in kept:
+                continue
+            n, entry = kept[str(log.followed.path)]
+            log.followed.place = Place(**entry["place"])
+            log.clock = stamps.Carry(**{name: _typed(value) for name, value in entry["clock"].items()})
+            log.sessions.connects = {k: (dt.datetime.fromisoformat(t), i) for k, (t, i) in entry["connects"].items()}
+            log.sessions.open = [f for f in [self._frame(f"open-{n}", RECORDS)] if f.height]
+
+    def _frame(self, name: str, table: Any) -> pl.DataFrame:
+        path = (self.state or Path()) / f"{name}.{self.generation}.parquet"
+        return taken(path, table) if path.exists() else pl.DataFrame()
+
+
+def _renamed(frame: pl.DataFrame, name: str, new: str) -> pl.DataFrame:
+    """Return the frame with another name for a source, in `also` too."""
+    if frame.is_empty():
+        return frame
+    mine = pl.col("source") == name
+    frame = frame.with_columns(source=pl.when(mine).then(pl.lit(new)).otherwise("source"))
+    if frame.schema.get("also") != pl.List(pl.String):
+        return frame
+    line = pl.element().str.strip_prefix(f"{name}:")
+    line = pl.when(pl.element().str.starts_with(f"{name}:")).then(pl.lit(f"{new}:") + line).otherwise(pl.element())
+    return frame.with_columns(pl.col("also").list.eval(line))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a clock as JSON has it."""
+    if isinstance(value, frozenset):
+        return {"set": sorted(value)}
+    if isinstance(value, dt.datetime):
+        return {"moment": value.isoformat()}
+    return {"day": value.isoformat()} if isinstance(value, dt.date) else value
+
+
+def _typed(value: Any) -> Any:
+    """Return a value of a clock as it was."""
+    if not isinstance(value, dict):
+        return value
+    ((kind, inner),) = value.items()
+    if kind == "set":
+        return frozenset(inner)
+    return dt.datetime.fromisoformat(inner) if kind == "moment" else dt.date.fromisoformat(inner)
