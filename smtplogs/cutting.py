@@ -205,7 +205,7 @@ def _taken(
     own: list[pl.Series] = []
     for part, piece in zip(pattern.parts, pieces, strict=True):
         if part.own:
-            own.append(piece.alias(part.groups[0]))
+            own += [piece.alias(name) for name in part.groups]
             ok = None if part.regex.endswith(">.*)") else piece.str.contains(f"^{part.regex}$")
             fits = _both(fits, ok if ok is None or not part.optional else ok.fill_null(value=True))
         elif part.regex:

@@ -92,7 +92,10 @@ COARSE = (
 as for all literals, which then see only what is left. Proved by tests on every sample."""
 
 
-_COARSE = "|".join(re.escape(w) for w in COARSE)
+COARSE_TRAFFIC = (*COARSE, ": client=", "status=")
+"""The same where traffic is counted."""
+
+_COARSE, _COARSE_TRAFFIC = ("|".join(re.escape(w) for w in words) for words in (COARSE, COARSE_TRAFFIC))
 
 
 @functools.cache
@@ -164,8 +167,8 @@ def parse(lines: pl.LazyFrame, chosen: Plan) -> tuple[Batch, Tally]:
     text = pl.col("line").str
     if chosen.traffic:
         some = lines.collect()
-        minutes = minutes_of(some)
-        some = some.filter(text.contains(chosen.prefilter))
+        minutes = minutes_of(some, chosen.envelope)
+        some = some.filter(text.contains(_COARSE_TRAFFIC))
     else:
         some, minutes = lines.filter(text.contains(_COARSE)).collect(), pl.DataFrame()
     batch = records(some, chosen, told, prefilter=chosen.prefilter)
@@ -173,24 +176,30 @@ def parse(lines: pl.LazyFrame, chosen: Plan) -> tuple[Batch, Tally]:
     return batch, told
 
 
-def minutes_of(lines: pl.DataFrame) -> pl.DataFrame:
+def minutes_of(lines: pl.DataFrame, envelope: str | None = None) -> pl.DataFrame:
     """Count lines in runs of one minute, whatever they say: `stamp` (and `outer`) of the first, `n_lines`.
 
     The head of a line to its minutes tells the runs apart, so that few stamps are read; the clock that follows it, and
     the offset behind that, stay as the first line has them.
     """
     text = pl.col("line").str
-    head = (
-        pl.when(text.head(1).is_between(pl.lit("A"), pl.lit("Z"))).then(text.head(12))
-        .when(text.starts_with("20")).then(text.head(16))
-        .otherwise(text.head(25))  # rarer stamps to their seconds
-    )  # fmt: skip
+    to_the_minute = {"rfc3164": 12, "iso": 16}
+    if envelope in to_the_minute:
+        head = text.slice(0, to_the_minute[envelope])
+    else:
+        head = (
+            pl.when(text.head(1).is_between(pl.lit("A"), pl.lit("Z"))).then(text.head(12))
+            .when(text.starts_with("20")).then(text.head(16))
+            .otherwise(text.head(25))  # rarer stamps to their seconds
+        )  # fmt: skip
     outer = ["outer"] if "outer" in lines.columns else []
     if outer:
         head = pl.concat_str(head, pl.col("outer").str.head(16).fill_null(""))
-    runs = lines.select("line", *outer, run=head.rle_id())
-    firsts = runs.group_by("run", maintain_order=True).agg(pl.col("line", *outer).first(), n_lines=pl.len())
-    return firsts.select(pl.col("line").str.extract(STAMP).alias("stamp"), *outer, "n_lines")
+    run = lines.select(head.rle()).to_series().struct.unnest().get_column("len")
+    first = run.cum_sum() - run
+    return lines.select("line", *outer)[first].select(
+        pl.col("line").str.extract(STAMP).alias("stamp"), *outer, n_lines=pl.lit(run.cast(pl.UInt32))
+    )
 
 
 def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str = "") -> Batch:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 ROLES = ("records", "context", "dismissed", "not_understood")
 
+_MAIL = ("client_sasl", "client_sasl_odd", "client")
+"""Patterns of lines that stand for a mail accepted."""
+
 _BY = ("time", "source", "host", "program", "service", "side", "relay_host")
 _SUMS = (
     "n_lines",
@@ -90,12 +93,15 @@ def coverage_of(
 
 def traffic_of(records: pl.DataFrame) -> pl.DataFrame:
     """Count connections, sessions without AUTH, mails and deliveries of a batch of records, a row a minute."""
-    if records.is_empty():
-        return empty(TRAFFIC)
     pattern = pl.col("pattern")
+    counts = pattern.is_in(["connect", "disconnect", *_MAIL]) | (
+        pl.col("delivery").is_not_null() if "delivery" in records.columns else False
+    )
+    if not records.select(counts.any()).item():
+        return empty(TRAFFIC)
     ended = pattern == "disconnect"
     tried = pl.col("stats").str.contains(r"(?:^| )auth=") if "stats" in records.columns else pl.lit(value=False)
-    mail = pattern.is_in(["client_sasl", "client_sasl_odd", "client"])
+    mail = pattern.is_in(_MAIL)
     sent = (pl.col("delivery") == "sent") if "delivery" in records.columns else pl.lit(value=False)
     deferred = (pl.col("delivery") == "deferred") if "delivery" in records.columns else pl.lit(value=False)
     by = ("source", "key", "side", "relay_host")

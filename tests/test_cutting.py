@@ -31,6 +31,7 @@ def cut_by(format_: Lines, pattern: Pattern, messages: list[str]) -> dict[int, d
     return {row["line_no"]: row for f in (*done.context, *done.events) for row in f.to_dicts()}
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.text(max_size=4)))
 def test_words_are_numbered_and_spread_again(texts: list[str | None]) -> None:
     column = pl.Series(texts, dtype=pl.String)
@@ -71,6 +72,7 @@ def test_a_line_that_is_cut_fits_the_whole_regex_with_the_same_groups(
                 assert row[name] == groups[name] or name == "user"  # a name may be stale
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", exclude_characters="\n"), min_size=1))
 def test_fixed_texts_of_parts_stand_for_themselves_in_the_regex(text: str) -> None:
     assert re.fullmatch(Part(text, "").whole, text)

@@ -56,7 +56,9 @@ def parsed(
 def kept(text: str, *, traffic: bool) -> bool:
     """Tell whether the prefilter keeps a line: without traffic it must pass the coarse one too."""
     words = (*parsing.literals(traffic=traffic), unwrapping.REPEAT_LITERAL)
-    return any(w in text for w in words) and (traffic or any(w in text for w in parsing.COARSE))
+    return any(w in text for w in words) and any(
+        w in text for w in (parsing.COARSE_TRAFFIC if traffic else parsing.COARSE)
+    )
 
 
 def sums(tally: accounting.Tally) -> dict[str, int]:

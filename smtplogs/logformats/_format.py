@@ -63,7 +63,7 @@ class Part:
     optional
         Text and piece may be missing together (last part only).
     own
-        Nearly every line has a piece of its own (names, queue ids): one group, read line by line.
+        Nearly every line has a piece of its own (names, queue ids): one group or none, read line by line.
     """
 
     after: str
@@ -139,8 +139,8 @@ class Pattern:
         if self.parts:
             if self.regex or any(p.optional for p in self.parts[:-1]) or not all(p.after for p in self.parts[1:]):
                 raise ValueError(f"{where}: parts stand for the regex; only the last is optional, only the first bare")
-            if any(p.own and len(p.groups) != 1 for p in self.parts):
-                raise ValueError(f"{where}: a part with pieces of its own is one group")
+            if any(p.own and len(p.groups) > 1 for p in self.parts):
+                raise ValueError(f"{where}: a part with pieces of its own is one group at most")
             object.__setattr__(self, "regex", f"^{''.join(p.whole for p in self.parts)}$")
         if not (self.regex.startswith("^") and self.regex.endswith("$")):
             raise ValueError(f"{where} is not anchored at both ends")

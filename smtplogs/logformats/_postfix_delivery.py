@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from smtplogs.logformats._format import Pattern, Sample
-from smtplogs.logformats._postfix_parts import ENHANCED, LIMIT_WORDS
-from smtplogs.logformats._postfix_reasons import CLIENTS, DELIVERY, REPLY, client, context, reason
+from smtplogs.logformats._format import Part, Pattern, Sample
+from smtplogs.logformats._postfix_parts import ENHANCED, LIMIT_WORDS, QUEUE_ID
+from smtplogs.logformats._postfix_reasons import CLIENTS, DELIVERY, NEXT_HOP, REPLY, client, context, reason
 
 _LOGIN_WORDS = (
     r"[Aa]uthenti(?:cation|fication|sation) (?:is |be |was )?(?:required|requise|unsuccessful|not)"
@@ -224,12 +224,52 @@ def _delivered(name: str, literal: str, status: str, sample: str, **told: Any) -
 
 
 TRAFFIC = (
+    Pattern(
+        "delivery_sent_plain",
+        program=CLIENTS,
+        literal="status=sent",
+        parts=(
+            Part("", QUEUE_ID, own=True),
+            Part(": to=<", r"[^\">]*>(?:, orig_to=<[^\">]*>)?", own=True),
+            Part(", relay=", NEXT_HOP),
+            Part(", ", r"(?:conn_use=[0-9]+, )?delay=[0-9.]+(?:, delays=[0-9./]+)?(?:, tls=[^, ]*)?", own=True),
+            Part(", dsn=", rf"(?P<dsn>{ENHANCED})"),
+            Part(", status=sent", r" \(.*\)", own=True),
+        ),
+        sets=context(delivery="sent"),
+        role="context",
+        traffic=True,
+        harmless=True,
+        written_by="postfix src/global/log_adhoc.c, since 2.3; addresses without quotes",
+        samples=(
+            Sample(
+                "46F6B326930: to=<eve@example.org>, orig_to=<eva@example.org>, relay=smtp.example.net[2001:db8::5]:587, "
+                "delay=0.05, delays=0/0/0.05/0, tls=may:encrypt, dsn=2.0.0, status=sent (250 2.0.0 queued)",
+                context(
+                    queue_id="46F6B326930",
+                    relay_host="smtp.example.net",
+                    server_ip="2001:db8::5",
+                    server_port=587,
+                    dsn="2.0.0",
+                    delivery="sent",
+                ),
+            ),
+            Sample(
+                "46F6B326930: to=<bob@example.com>, relay=local, delay=0.1, dsn=2.0.0, status=sent (delivered to mailbox)",
+                context(queue_id="46F6B326930", dsn="2.0.0", delivery="sent"),
+            ),
+        ),
+        not_these=(
+            "46F6B326930: to=<eve@example.org>, relay=smtp.example.net[198.51.100.25]:587, delay=5, dsn=5.1.1, "
+            "status=bounced (status=sent)",
+        ),
+    ),
     _delivered(
         "delivery_sent",
         "status=sent",
         "sent",
-        "46F6B326930: to=<eve@example.org>, relay=smtp.example.net[198.51.100.25]:587, delay=0.05, delays=0/0/0.05/0, "
-        "tls=may:encrypt, dsn=2.0.0, status=sent (250 2.0.0 queued)",
+        '46F6B326930: to=<"a> b, relay=x"@example.org>, relay=smtp.example.net[198.51.100.25]:587, delay=0.05, '
+        "delays=0/0/0.05/0, tls=may:encrypt, dsn=2.0.0, status=sent (250 2.0.0 queued)",
         dsn="2.0.0",
         delivery="sent",
     ),

@@ -13,10 +13,10 @@ from smtplogs.logformats._postfix_parts import ADDRESS, ENHANCED, QUEUE_ID, alwa
 
 CLIENTS = "smtp|relay|lmtp"
 
-_RELAY = r"(?:(?P<relay_host>[^\[\], ]+)\[(?P<server_ip>[^\], ]*)\](?::(?P<server_port>[0-9]+))?|[^, ]*)"
+NEXT_HOP = r"(?:(?P<relay_host>[^\[\], ]+)\[(?P<server_ip>[^\], ]*)\](?::(?P<server_port>[0-9]+))?|[^, ]*)"
 
 DELIVERY = (
-    rf"^{QUEUE_ID}: to=<{ADDRESS}>, (?:orig_to=<{ADDRESS}>, )?relay={_RELAY}, (?:conn_use=[0-9]+, )?delay=[0-9.]+, "
+    rf"^{QUEUE_ID}: to=<{ADDRESS}>, (?:orig_to=<{ADDRESS}>, )?relay={NEXT_HOP}, (?:conn_use=[0-9]+, )?delay=[0-9.]+, "
     rf"(?:delays=[0-9./]+, )?(?:tls=[^, ]*, )?(?:dsn=(?P<dsn>{ENHANCED}), )?status=(?P<delivery>[a-z]+) \("
 )
 """Up to the reason; `delays` and `dsn` since 2.3, `tls` since 3.11, `orig_to` and `conn_use` where they differ."""

@@ -160,7 +160,10 @@ NOISE = (
         "client",
         program="smtpd",
         literal=": client=",
-        regex=rf"^{QUEUE_ID}: client={PEER}(?:, orig_queue_id=[0-9A-Za-z]+)?(?:, orig_client=[^ ]+)?$",
+        parts=(
+            Part("", QUEUE_ID, own=True),
+            Part(": client=", rf"{PEER}(?:, orig_queue_id=[0-9A-Za-z]+)?(?:, orig_client=[^ ]+)?"),
+        ),
         sets=context(stage="mail"),
         role="context",
         traffic=True,
