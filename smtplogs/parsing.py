@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import redacting, replies, unwrapping
+from smtplogs import redacting, replies, translating, unwrapping
 from smtplogs.logformats import ALL
 from smtplogs.logformats._envelopes import ENVELOPES, HOT_ENVELOPES, STAMP
 from smtplogs.normalising import normalised, split_keys, with_keys
@@ -138,7 +138,8 @@ def _wanted(traffic: bool, only: str | None) -> Iterator[tuple[Lines, Pattern]]:
 COARSE = (
     "SASL", "sasl_", "TLS", "SSL_", "auth", "connect from ", "handshake", "reject", " said: ", "refused", "Refusing ",
     "statistics: max ", " after ", "imit ", "LIMIT ", "delivery temporarily ", "-login: ", "repeated ", "haproxy",
-    "non-SMTP", "offered ",
+    "non-SMTP", "offered ", "AUTH", " A=", "SMTP c", " overflowed ", "has exceeded the max", " Warning: ", "ender rate ",
+    "many messages in", "many recipients: ", "SMTPA, ", "SMTPSA, ", "reply=", " smtp ", " mta ", "smtp-in: ", "user credentials",
 )  # fmt: skip
 """Few short words, one of which stands in every line of ours: the engine looks for so few at once three times as fast
 as for all literals, which then see only what is left. Proved by tests on every sample."""
@@ -271,7 +272,8 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally) -> Batch:
         batch.frame = normalised(pl.concat(context, how="diagonal_relaxed", rechunk=True), bare=True)
     if parts:
         wide = replies.classify(normalised(pl.concat(parts, how="diagonal_relaxed", rechunk=True)))
-        batch.events = redacting.without_typed_passwords(wide, _unproven())
+        read = translating.with_plain_logins(wide)
+        batch.events = redacting.without_typed_passwords(read, _unproven(), wide["user"])
     return batch
 
 
@@ -292,7 +294,12 @@ def stamps_of(lines: pl.DataFrame) -> pl.DataFrame:
 def _hot(envelope: str, traffic: bool, only: str | None) -> tuple[tuple[Lines, Pattern, str], ...]:
     """The frequent patterns fused with an envelope: (format, pattern, regex of the whole line)."""
     head = HOT_ENVELOPES[envelope]
-    return tuple((f, p, head + p.regex.removeprefix("^")) for f, p in _wanted(traffic, only) if p.hot)
+    shared = "(?P<key>" in head
+    return tuple(
+        (f, p, head + p.regex.removeprefix("^"))
+        for f, p in _wanted(traffic, only)
+        if p.hot and (f.envelope is None if shared else f.envelope == envelope)
+    )
 
 
 def _take_hot(
@@ -311,6 +318,8 @@ def _take_hot(
             continue
         format_, p, regex = hot[i]
         tried = group.with_columns(pl.col("line").str.extract_groups(regex).alias("_groups")).unnest("_groups")
+        if "key" not in tried.columns:
+            tried = tried.with_columns(key=_own_key(format_, chosen.host)).drop("pid")
         keys = _keys(tried, format_, p)
         hit = tried["key"].is_in(keys["key"].implode()).fill_null(False)
         if not hit.all():
@@ -327,6 +336,14 @@ def _take_hot(
         else:
             context.append(taken)
     return context, events, pl.concat(rest).sort("line_no") if rest else lines.clear()
+
+
+def _own_key(format_: Lines, host: str | None) -> pl.Expr:
+    """Return the key of lines in a log of one software alone: the host is known from outside, if at all."""
+    who = pl.lit(f"{host or ''} {format_.name}")
+    return pl.when(pl.col("stamp").is_not_null()).then(
+        pl.concat_str(who, pl.format("[{}]", pl.col("pid")).fill_null(""))
+    )
 
 
 def _keys(tried: pl.DataFrame, format_: Lines, pattern: Pattern) -> pl.DataFrame:

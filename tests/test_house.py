@@ -17,7 +17,7 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible", "_spans"},
+    {"_visible", "_spans", "translating"},
     {"schema"},
     {"_frames"},
     {"redacting", "normalising", "sources", "stamps", "unwrapping", "replies"},

@@ -135,6 +135,8 @@ class Lines:
         Tried in this order; the first that fits takes the line.
     cannot_show
         What such a log can never show, for the coverage table.
+    envelope
+        The hot envelope of log files that only this software writes; its hot patterns are fused with no other.
     """
 
     name: str
@@ -143,6 +145,7 @@ class Lines:
     tag: str
     patterns: tuple[Pattern, ...]
     cannot_show: tuple[str, ...] = ()
+    envelope: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse two patterns of one name."""
