@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import redacting, replies, translating, unwrapping
+from smtplogs import joining, redacting, replies, translating, unwrapping
 from smtplogs.logformats import ALL
 from smtplogs.logformats._envelopes import ENVELOPES, HOT_ENVELOPES, STAMP
 from smtplogs.normalising import normalised, split_keys, with_keys
@@ -145,7 +145,7 @@ COARSE = (
 as for all literals, which then see only what is left. Proved by tests on every sample."""
 
 
-_COARSE = "|".join(re.escape(w) for w in COARSE)
+_COARSE = "|".join([*(re.escape(w) for w in COARSE), joining.ANNOUNCED])
 
 
 @functools.cache
@@ -163,7 +163,7 @@ def plan(head: Sequence[str], *, traffic: bool = False, only: str | None = None,
     """Choose wrapper, envelope and prefilter from the first lines of a file."""
     wrapper = unwrapping.detect(head)
     words = [*literals(traffic=traffic, only=only), unwrapping.REPEAT_LITERAL]
-    prefilter = "|".join(re.escape(w) for w in words)
+    prefilter = "|".join([*(re.escape(w) for w in words), joining.ANNOUNCED])
     lines = pl.Series(head, dtype=pl.String)
     votes = {name: int(lines.str.contains(regex).sum() or 0) for name, regex in HOT_ENVELOPES.items()}
     best = max(votes, key=lambda name: votes[name])
@@ -214,6 +214,8 @@ def parse(lines: pl.LazyFrame, chosen: Plan) -> tuple[Batch, Tally]:
     kept = some.filter(text.contains(chosen.prefilter))
     if kept.is_empty():
         return Batch(minutes=minutes), told
+    if kept["line"].str.contains(joining.PIECE).any():
+        kept = joining.joined(kept)
     if kept["line"].str.contains(unwrapping.REPEAT_LITERAL, literal=True).any():
         written = pl.coalesce(pl.col(c) for c in ("written", "line") if c in kept.columns)
         kept, _ = unwrapping.repeats(kept.with_columns(written=written))

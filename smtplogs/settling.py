@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from smtplogs.linking import FORMATS, link
 from smtplogs.parsing import Batch
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, as_table, empty
@@ -67,6 +68,8 @@ def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
     dovecot = pl.DataFrame()
     if loose.height:
         waits = pl.col("format").is_in(["dovecot", "pam"])
+        linked = loose.filter(pl.col("format").is_in(list(FORMATS)))
+        loose = loose.filter(~pl.col("format").is_in(list(FORMATS)))
         # a session may go from one file into the next, within one second too: their lines are numbered through
         files = loose["source"].unique(maintain_order=True)
         file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
@@ -74,6 +77,8 @@ def settle(events: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
         mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
         dovecot = loose.filter(waits)
         events = stacked(events, *stitch(Batch(events=mine), Carry(), final=True).events)
+        if linked.height:
+            events = stacked(events, finished(link(linked)))
     if events.is_empty() and dovecot.is_empty():
         return empty(EVENTS)
     events = _with_columns(_plain_text(events) if events.height else empty(EVENTS))

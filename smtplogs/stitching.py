@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from smtplogs import replies
+from smtplogs import linking, replies
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
 from smtplogs.parsing import Batch
@@ -102,6 +102,9 @@ def stitch(batch: Batch, carry: Carry, *, final: bool = False) -> Stitched:
             wide = wide.filter(inside)
             waits = others["format"].is_in(["dovecot", "pam"])
             done.loose.append(others.filter(waits))
+            linked = others["format"].is_in(list(linking.FORMATS))
+            done.loose.append(others.filter(linked & linking.wanted()))
+            waits = waits | linked
             done.events.append(finished(others.filter(~waits & (others["_role"] == "event"))))
     mine = Batch(stacked(carry.open.frame, frame), stacked(carry.open.events, wide))
     if not mine.height:
