@@ -475,7 +475,7 @@ def _without_doubles(events: pl.DataFrame) -> pl.DataFrame:
     events = events.join(spans, on="source", how="left", maintain_order="left")
     line = ["host", "raw", "stage", "cause"]
     per = (
-        events.filter(pl.col("raw").is_not_null())
+        events.filter(pl.col("raw").is_not_null() & ~pl.col("format").is_in(list(FORMATS)))
         .group_by(*line, "source")
         .agg(pl.len().alias("_n"), pl.col("_from").first(), pl.col("_to").first(), pl.col("_size").first())
     )

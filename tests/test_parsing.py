@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 from small_logs import FAILED, PEER, SAMPLES, SMTPD, SUBMISSION, line, read, told, write
 from smtplogs import parsing, reading, unwrapping
 from smtplogs.logformats import ALL
+from smtplogs.packaged import sample, samples
 from smtplogs.parsing import LINES
 from smtplogs.settling import settle
 from smtplogs.sources import find, open_source
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROLES = ("records", "context", "dismissed", "not_understood")
-SAMPLE_LOGS = sorted(p for p in SAMPLES.rglob("*.log*") if p.is_file())
+SAMPLE_LOGS = sorted(path for name in samples()["name"] for path in sample(name))
 
-_PROGRAMS = {"postfix": "postfix/{}[7]", "dovecot": "dovecot", "pam": "auth"}
+_PROGRAMS = {
+    "postfix": "postfix/{}[7]", "dovecot": "dovecot", "pam": "auth", "exim": "exim[7]", "sendmail": "sm-mta[7]",
+    "opensmtpd": "smtpd[7]",
+}  # fmt: skip
 
 
 def sample_lines() -> list[str]:
