@@ -89,7 +89,9 @@ class EximTraffic:
             at,
             f"{queue_id} <= {sender} H={who} P=esmtps {TLS} S={size} id={self.pid}.{size}@mail.example.org",
         )
-        self.emit(at + 0.4, f"{queue_id} => {user} R=virtual_user T=dovecot_virtual_delivery C=\"250 2.0.0 <{user}> Saved\"")
+        self.emit(
+            at + 0.4, f'{queue_id} => {user} R=virtual_user T=dovecot_virtual_delivery C="250 2.0.0 <{user}> Saved"'
+        )
         self.emit(at + 0.4, f"{queue_id} Completed")
 
     def unknown_recipient(self, at: float) -> None:
@@ -111,13 +113,19 @@ class EximTraffic:
             self.truth["auth refused mechanism"] += 1
             self.truth["auth event lines"] += 1
         else:
-            self.emit(at, f"TLS error on connection from {who} (SSL_accept): error:0A000102:SSL routines::unsupported protocol")
+            self.emit(
+                at,
+                f"TLS error on connection from {who} (SSL_accept): error:0A000102:SSL routines::unsupported protocol",
+            )
             self.truth["tls failed"] += 1
 
     def limited(self, at: float) -> None:
         """Too many connections of an address."""
         peer = self.pick(self.bots)
-        self.emit(at, f"Connection from [{peer.ip}]:{1024 + int(self.random() * 64000)} refused: too many connections from that IP address")
+        self.emit(
+            at,
+            f"Connection from [{peer.ip}]:{1024 + int(self.random() * 64000)} refused: too many connections from that IP address",
+        )
         self.truth["connection limit"] += 1
 
     # ---------------------------------------------------------------------------------------- with AUTH
@@ -135,7 +143,10 @@ class EximTraffic:
             self.truth["auth event lines"] += 1
             server, to = self.pick(self.servers), f"client{int(self.random() * 9000)}@example.org"
             host = server.name or "mx.example.org"
-            self.emit(t + 1.2, f'{queue_id} => {to} R=dnslookup T=remote_smtp H={host} [{server.ip}] {TLS} C="250 2.0.0 Ok: queued"')
+            self.emit(
+                t + 1.2,
+                f'{queue_id} => {to} R=dnslookup T=remote_smtp H={host} [{server.ip}] {TLS} C="250 2.0.0 Ok: queued"',
+            )
             self.emit(t + 1.2, f"{queue_id} Completed")
 
     def failure(self, at: float, user: str = "", peer: lines.Peer | None = None, times: int = 1) -> None:
@@ -148,7 +159,9 @@ class EximTraffic:
             self.truth["auth failure"] += 1
             self.truth["auth event lines"] += 1
         if times > NONMAIL:
-            self.reject(at + 2.0 * NONMAIL, f'SMTP call from {who} dropped: too many nonmail commands (last was "AUTH")')
+            self.reject(
+                at + 2.0 * NONMAIL, f'SMTP call from {who} dropped: too many nonmail commands (last was "AUTH")'
+            )
             self.truth["too many errors"] += 1
 
     def burst(self, at: float) -> None:

@@ -61,7 +61,9 @@ def test_a_measured_scenario_gives_its_counts(scenario: dict[str, Any], tmp_path
             assert found["user"].str.len_chars().to_list() == [expected]
         else:
             assert what == "tls"
-            assert set(found.select(pl.concat_str("tls", pl.lit(":"), "cipher", pl.lit(":256"))).to_series()) == {expected}
+            assert set(found.select(pl.concat_str("tls", pl.lit(":"), "cipher", pl.lit(":256"))).to_series()) == {
+                expected
+            }
 
 
 DAY = "2026-11-23"
@@ -165,7 +167,9 @@ PEER = "(pc-7) [203.0.113.9]:40001 I=[192.0.2.1]:587"
 
 def test_commands_that_no_line_tells_are_silent_refusals(tmp_path: Path) -> None:
     end = f"{DAY} 10:00:02 [42] no MAIL in SMTP connection from {PEER} D=2s C=EHLO,AUTH,AUTH,AUTH,QUIT"
-    failed = f"{DAY} 10:00:01 [42] login authenticator failed for {PEER}: 535 Incorrect authentication data (set_id=ann)"
+    failed = (
+        f"{DAY} 10:00:01 [42] login authenticator failed for {PEER}: 535 Incorrect authentication data (set_id=ann)"
+    )
     found = events(tmp_path, mainlog=[failed, end])
     assert said(found, "outcome", "cause", "basis", "count") == [
         ("failure", "bad_credentials", "assumed", 1),
@@ -175,7 +179,9 @@ def test_commands_that_no_line_tells_are_silent_refusals(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("commands", ["EHLO,AUTH,QUIT", "...EHLO,AUTH,AUTH,AUTH", "EHLO,QUIT"])
 def test_a_list_that_is_cut_or_holds_no_more_adds_nothing(commands: str, tmp_path: Path) -> None:
-    failed = f"{DAY} 10:00:01 [42] login authenticator failed for {PEER}: 535 Incorrect authentication data (set_id=ann)"
+    failed = (
+        f"{DAY} 10:00:01 [42] login authenticator failed for {PEER}: 535 Incorrect authentication data (set_id=ann)"
+    )
     end = f"{DAY} 10:00:02 [42] no MAIL in SMTP connection from {PEER} D=2s C={commands}"
     assert events(tmp_path, mainlog=[failed, end]).height == 1
 
@@ -244,7 +250,9 @@ def test_another_failed_command_of_opensmtpd_stands_alone(tmp_path: Path) -> Non
         maillog=[
             smtpd("10:00:00", "authentication user=ann result=permfail"),
             smtpd("10:00:01", 'failed-command command="AUTH LOGIN (password)" result="535 Authentication failed"'),
-            smtpd("10:00:02", 'failed-command command="AUTH NTLM" result="504 5.7.4 Security features not supported: x"'),
+            smtpd(
+                "10:00:02", 'failed-command command="AUTH NTLM" result="504 5.7.4 Security features not supported: x"'
+            ),
             smtpd("10:00:03", 'failed-command command="AUTH PLAIN (...)" result="535 Authentication failed"'),
         ],
     )
@@ -261,7 +269,8 @@ def test_a_mail_over_sendmail_takes_login_and_tls_of_its_process(tmp_path: Path)
     found = events(
         tmp_path,
         maillog=[
-            head.format(0) + f"STARTTLS=server, {relay}, version=TLSv1.3, verify=NO, cipher=TLS_AES_256_GCM_SHA384, bits=256/256",
+            head.format(0)
+            + f"STARTTLS=server, {relay}, version=TLSv1.3, verify=NO, cipher=TLS_AES_256_GCM_SHA384, bits=256/256",
             head.format(1) + f"AUTH=server, {relay}, authid=ann, mech=PLAIN, bits=0",
             head.format(2)
             + f"6ANJKLvM000217: from=<ann@example.com>, size=14, class=0, nrcpts=1, proto=ESMTPSA, daemon=MSA, {relay}",
@@ -282,7 +291,10 @@ def test_passwords_in_lines_of_sendmail_opensmtpd_and_exim_are_cut_out(tmp_path:
         "Nov 23 10:00:00 mx1 sm-mta[237]: 6ANJIrQK000237: AUTH failure (LOGIN): generic failure (-1) SASL(-1): generic "
         "failure: All-whitespace username., user=hunter2, relay=[203.0.113.9]",
         f'Nov 23 10:00:01 mx1 sm-mta[238]: 6ANJIrQK000238: AUTH decode64 error [1 for "{secret}"], relay=[203.0.113.9]',
-        smtpd("10:00:02", f'failed-command command="AUTH PLAIN {secret}" result="503 5.5.1 Invalid command: Command not supported"'),
+        smtpd(
+            "10:00:02",
+            f'failed-command command="AUTH PLAIN {secret}" result="503 5.5.1 Invalid command: Command not supported"',
+        ),
         f'Nov 23 10:00:03 mx1 exim[9]: SMTP protocol error in "AUTH PLAIN {secret}" H=(pc-7) [203.0.113.9] AUTH command used '
         "when not advertised",
         f"Nov 23 10:00:04 mx1 exim[9]: H=(pc-7) [203.0.113.9] rejected AUTH PLAIN {secret}: no",

@@ -11,10 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from small_logs import FAILED, PEER, SAMPLES, SMTPD, SUBMISSION, line, read, told, write
-from smtplogs import parsing, reading, unwrapping
+from small_logs import FAILED, PEER, SMTPD, SUBMISSION, line, read, told, write
+from smtplogs import joining, packaged, parsing, reading, unwrapping
 from smtplogs.logformats import ALL
-from smtplogs.packaged import sample, samples
 from smtplogs.parsing import LINES
 from smtplogs.settling import settle
 from smtplogs.sources import find, open_source
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROLES = ("records", "context", "dismissed", "not_understood")
-SAMPLE_LOGS = sorted(path for name in samples()["name"] for path in sample(name))
+SAMPLE_LOGS = sorted(path for name in packaged.samples()["name"] for path in packaged.sample(name))
 
 _PROGRAMS = {
     "postfix": "postfix/{}[7]", "dovecot": "dovecot", "pam": "auth", "exim": "exim[7]", "sendmail": "sm-mta[7]",
@@ -60,7 +59,8 @@ def parsed(
 def kept(text: str, *, traffic: bool) -> bool:
     """Tell whether the prefilter keeps a line: without traffic it must pass the coarse one too."""
     words = (*parsing.literals(traffic=traffic), unwrapping.REPEAT_LITERAL)
-    return any(w in text for w in words) and (traffic or any(w in text for w in parsing.COARSE))
+    piece = re.search(joining.ANNOUNCED, text) is not None
+    return piece or (any(w in text for w in words) and (traffic or any(w in text for w in parsing.COARSE)))
 
 
 def sums(tally: parsing.Tally) -> dict[str, int]:

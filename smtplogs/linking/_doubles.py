@@ -17,9 +17,7 @@ _BOTH_LOGS = r"^(?:auth_(?:failed|deferred|malformed|rejected)|rejected_|dropped
 """Patterns whose lines go to main and reject log."""
 
 _STAMP = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}(?:\.[0-9]{3})?(?: [+-][0-9]{4})? "
-_TAGGED = (
-    r"^(?:<[0-9]{1,3}>)?(?:1 )?(?:[^ \[\]]+ +){0,5}?exim[^ \[\]:]*(?:(?:\[[0-9]+\])?: | [0-9-]+ [^ ]+ (?:-|\[.*?\]) )(.*)$"
-)
+_TAGGED = r"^(?:<[0-9]{1,3}>)?(?:1 )?(?:[^ \[\]]+ +){0,5}?exim[^ \[\]:]*(?:(?:\[[0-9]+\])?: | [0-9-]+ [^ ]+ (?:-|\[.*?\]) )(.*)$"
 _ROW = pl.int_range(pl.len(), dtype=pl.Int64)
 
 

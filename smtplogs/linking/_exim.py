@@ -83,7 +83,9 @@ def _silent(rows: pl.DataFrame) -> pl.DataFrame:
     Only where an id ties the lines, and where the list is whole (Exim keeps the last 20 commands).
     """
     ends = rows.filter(
-        pl.col("pattern").is_in(["no_mail", "no_mail_login"]) & pl.col("_sure") & ~pl.col("stats").str.contains("...", literal=True)
+        pl.col("pattern").is_in(["no_mail", "no_mail_login"])
+        & pl.col("_sure")
+        & ~pl.col("stats").str.contains("...", literal=True)
     )
     ends = ends.with_columns(_commands=pl.col("stats").str.split(",").list.count_matches("AUTH"))
     ends = ends.filter(pl.col("_commands") > 0).unique("_sid", keep="last", maintain_order=True)
@@ -122,7 +124,10 @@ def _at_relays(rows: pl.DataFrame) -> pl.DataFrame:
     fates = numbered.filter(pl.col("delivery").is_not_null())
     follows = pl.col("pattern") == "relay_auth_required"
     found = []
-    for wanted, by in ((~follows, ["queue_id", "server_ip", "detail"]), (follows & (pl.col("cause") == "bad_credentials"), ["queue_id"])):
+    for wanted, by in (
+        (~follows, ["queue_id", "server_ip", "detail"]),
+        (follows & (pl.col("cause") == "bad_credentials"), ["queue_id"]),
+    ):
         asked = fates.filter(wanted).select("_row", "time", *by)
         if asked.height:
             told = attempts.select("time", *by, _into="_row")

@@ -8,10 +8,10 @@ from smtplogs.logformats._format import Pattern, Sample
 _AUTHENTICATOR = r"(?P<authenticator>[0-9A-Za-z_]+)"
 _WRONG = r"(?P<reply_code>535) (?P<detail>Incorrect authentication data)"
 _NAMED = r"(?: \(set_id=(?P<user>.*)\))?(?:: (?P<n_attempts>[0-9]+) Time\(s\))?[ \t]*$"
-_DEFERRED = (
-    r"(?P<reply_code>435) (?:Unable to authenticate at present|Internal error)(?: \(set_id=(?P<user>.*?)\))?: (?P<detail>.*)$"
+_DEFERRED = r"(?P<reply_code>435) (?:Unable to authenticate at present|Internal error)(?: \(set_id=(?P<user>.*?)\))?: (?P<detail>.*)$"
+_RUBBISH = (
+    r"(?P<reply_code>501|553) (?P<detail>Invalid base64 data|Authentication cancelled|Initial data not expected)[ \t]*$"
 )
-_RUBBISH = r"(?P<reply_code>501|553) (?P<detail>Invalid base64 data|Authentication cancelled|Initial data not expected)[ \t]*$"
 _BY = "exim src/smtp_in.c smtp_log_... auth; main and reject log, no selector turns it off"
 _SMTP_IN = "exim src/smtp_in.c"
 
@@ -254,7 +254,9 @@ REFUSED = (
         "auth_not_now",
         program=PROGRAM,
         literal=(
-            "AUTH command used when not advertised", "already authenticated", "not permitted in mail transaction",
+            "AUTH command used when not advertised",
+            "already authenticated",
+            "not permitted in mail transaction",
             "authentication mechanism",
         ),
         regex=rf'{HEAD}SMTP (?:protocol|syntax) error in "(?:(?i)AUTH[ \t]+(?P<mechanism>[^ \t"]+).*|.*)" '

@@ -52,9 +52,7 @@ def _after(stage: str, command: str, sample: str, said: dict[str, object]) -> tu
             regex=rf"{HEAD}\*\* {_TO} {RELAY}{reply}",
             sets=sets | {"delivery": "bounced"},
             written_by=_BY,
-            samples=(
-                Sample(f"1rXaBc-0004uc-2A ** {_to} H=smtp.example.net [198.51.100.25]: {words} {sample}", fate),
-            ),
+            samples=(Sample(f"1rXaBc-0004uc-2A ** {_to} H=smtp.example.net [198.51.100.25]: {words} {sample}", fate),),
         ),
     )
 
@@ -258,7 +256,11 @@ DELIVERIES = (
             ),
         ),
     ),
-    *(p for stage, command in _STAGES for p in (*_after(stage, command, *_REPLIES[stage]), _deferred(stage, command, *_REPLIES[stage]))),
+    *(
+        p
+        for stage, command in _STAGES
+        for p in (*_after(stage, command, *_REPLIES[stage]), _deferred(stage, command, *_REPLIES[stage]))
+    ),
     Pattern(
         "hourly_limit",
         program=PROGRAM,
@@ -315,7 +317,12 @@ DELIVERIES = (
         traffic=True,
         sets=client(outcome="info"),
         written_by="exim src/deliver.c: what became of a recipient",
-        samples=(Sample(f"1rXaBc-0004uc-2A => {_to} H=mx.example.org [198.51.100.9]", client(outcome="info", delivery="sent", **_mail)),),
+        samples=(
+            Sample(
+                f"1rXaBc-0004uc-2A => {_to} H=mx.example.org [198.51.100.9]",
+                client(outcome="info", delivery="sent", **_mail),
+            ),
+        ),
     ),
     Pattern(
         "delivery_other",

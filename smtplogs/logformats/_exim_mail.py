@@ -117,7 +117,6 @@ MAIL = (
 )
 
 
-
 SESSION = (
     Pattern(
         "no_mail_login",

@@ -11,9 +11,7 @@ from smtplogs.logformats._postfix_parts import always
 
 PROGRAM = "sendmail|sm-[a-z-]+"
 HEAD = r"^(?:(?P<queue_id>[0-9A-Za-z]{12,20}|NOQUEUE)(?:\[[0-9]+\])?: )?"
-PEER = (
-    r"(?:[^ @\[\]]+@)?(?:(?P<client_name>[^ \[\]@,]+) )?\[(?P<client_ip>(?:IPv6:)?[0-9A-Fa-f:.]+)\](?: \(may be forged\))?"
-)
+PEER = r"(?:[^ @\[\]]+@)?(?:(?P<client_name>[^ \[\]@,]+) )?\[(?P<client_ip>(?:IPv6:)?[0-9A-Fa-f:.]+)\](?: \(may be forged\))?"
 """`ident@name [address] (may be forged)`: no port; IPv6 in its long form."""
 
 _SRVRSMTP = "sendmail/srvrsmtp.c"

@@ -214,9 +214,7 @@ SESSION = (
             sets=context(),
             role="context",
             written_by=f"{_SESSION}, {versions}",
-            samples=(
-                Sample(sample, context(**_id, client_ip="203.0.113.9", client_name="pc.example.net")),
-            ),
+            samples=(Sample(sample, context(**_id, client_ip="203.0.113.9", client_name="pc.example.net")),),
         )
         for version, versions, literal, regex, sample in (
             (
@@ -325,9 +323,7 @@ RELAY = (
         samples=(
             Sample(
                 "816f6b92fd6f25cc mta tls ciphers=TLSv1.3:TLS_AES_256_GCM_SHA384:256",
-                client(
-                    outcome="info", session="816f6b92fd6f25cc", tls="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384"
-                ),
+                client(outcome="info", session="816f6b92fd6f25cc", tls="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384"),
             ),
         ),
     ),
@@ -400,7 +396,9 @@ RELAY = (
         written_by="smtpd: the ordinary course of sessions and deliveries",
         samples=(
             Sample("1e336778c1baec60 smtp disconnected reason=quit"),
-            Sample('1e336778c1baec60 smtp failed-command command="RCPT TO:<a@example.org>" result="550 Invalid recipient"'),
+            Sample(
+                '1e336778c1baec60 smtp failed-command command="RCPT TO:<a@example.org>" result="550 Invalid recipient"'
+            ),
         ),
     ),
 )

@@ -123,7 +123,11 @@ ORDINARY = (
         regex=rf"{HEAD}ruleset=.*$",
         role="dismiss",
         written_by="sendmail rule sets: unknown recipients, block lists, domains that do not resolve",
-        samples=(Sample("s1NED81M017126: ruleset=check_rcpt, arg1=<a@example.org>, relay=[203.0.113.9], reject=550 5.1.1 No"),),
+        samples=(
+            Sample(
+                "s1NED81M017126: ruleset=check_rcpt, arg1=<a@example.org>, relay=[203.0.113.9], reject=550 5.1.1 No"
+            ),
+        ),
     ),
     Pattern(
         "ordinary",
@@ -154,4 +158,3 @@ SENDMAIL = Lines(
         "port of the client, its HELO, our own port",
     ),
 )
-

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 
 WRONG: dict[int, str] = {
     133: "a third part of A= without @ is taken as part of the login: it may hold a colon, the sender may not be told",
-    306: 'the login holds ` S=12 id=`: undecidable, marked optional; we stop at the first size that a key follows',
+    306: "the login holds ` S=12 id=`: undecidable, marked optional; we stop at the first size that a key follows",
     309: "as 306",
     313: "as 306",
     131: "`V4NET.0.0.5` is the suite's placeholder and no address; marked optional",
@@ -105,7 +105,7 @@ def translate(case: dict[str, Any]) -> dict[str, Any] | None:
         want["reply_code"] = None
     if "enhanced_code" in said:
         want["enhanced_code"] = said["enhanced_code"]
-    if event == "session" and word is None or word == "warned":
+    if (event == "session" and word is None) or word == "warned":
         return want | {"role": "context"}
     want |= judged(said, line)
     if "reason" in said and event != "throttle" and case["format"] == "exim" and not said.get("needs_join"):
@@ -154,7 +154,7 @@ def time_of(said: dict[str, Any]) -> str | None:
     if text is None:
         return None
     if text[0].isalpha():
-        moment = dt.datetime.strptime(f"2000 {text}", "%Y %b %d %H:%M:%S")
+        moment = dt.datetime.strptime(f"2000 {text}", "%Y %b %d %H:%M:%S")  # noqa: DTZ007
         return f"--{moment:%m-%dT%H:%M:%S}"
     return text.replace(" ", "T") + said.get("offset", "")
 
