@@ -385,3 +385,22 @@ def test_opensmtpd_lends_the_address_of_the_session_to_its_logins():
     assert mine["client_ip"].null_count() == 0
     assert set(mine.filter(pl.col("client_ip") == "203.0.113.92")["user"]) >= {"with space", "admin"}
     assert set(mine.filter(pl.col("outcome") == "refused")["tls"]) == {None}
+
+
+def test_what_the_lab_did_to_exim_is_what_is_read():
+    """The clients of the lab, in order; its ORIGIN.md says what each did."""
+    mine = attempts("exim/exim4.96-lab").filter(pl.col("outcome") != "throttled")
+    told = mine.select(pl.col("outcome").cast(pl.String), "user", "mechanism").rows()
+    assert told == [
+        ("failure", "ann", "PLAIN"),
+        ("failure", "a (b) c", "PLAIN"),
+        ("success", "ann", "PLAIN"),
+        ("deferred", "down", "LOGIN"),
+        ("aborted", None, "LOGIN"),
+        ("refused", None, "NTLM"),
+        ("refused", None, "PLAIN"),
+        ("success", "ann", "PLAIN"),
+        ("aborted", None, "LOGIN"),
+        ("failure", None, "PLAIN"),
+        *(("failure", f"u{k}", "PLAIN") for k in range(11)),
+    ]

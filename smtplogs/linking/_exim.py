@@ -33,8 +33,11 @@ def linked(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _hung_up(rows: pl.DataFrame) -> pl.DataFrame:
     """A 535 without a name, and the client gone within a second: it left while it was asked for its password."""
-    lost = rows.filter(pl.col("pattern") == "session_lost", pl.col("time").is_not_null())
-    if lost.is_empty():
+    # the list of commands ends with AUTH where no QUIT came (seen with 4.96, whatever else it logs of the end)
+    end = (pl.col("pattern") == "session_lost") | (
+        (pl.col("pattern") == "no_mail") & pl.col("stats").str.ends_with("AUTH")
+    )
+    if rows.filter(end & pl.col("time").is_not_null()).is_empty():
         return rows
     by = ["_place", "client_ip", "_peer"]
     peer = pl.concat_str(
@@ -44,7 +47,7 @@ def _hung_up(rows: pl.DataFrame) -> pl.DataFrame:
     nameless = keyed.filter(
         pl.col("pattern").str.starts_with("auth_failed") & pl.col("user").is_null() & pl.col("time").is_not_null()
     )
-    ends = keyed.filter(pl.col("pattern") == "session_lost").drop_nulls("time").select(*by, "time", _end=reference())
+    ends = keyed.filter(end).drop_nulls("time").select(*by, "time", _end=reference())
     gone = nameless.select(*by, "time", "_row").join_asof(
         ends.sort("time"), on="time", by=by, strategy="forward", tolerance=GONE_WITHIN, check_sortedness=False
     )

@@ -25,7 +25,7 @@ OTHER = (
         program=PROGRAM,
         regex=rf"{HEAD}(?:(?:H=)?(?:[^ ()\[\]]+ )?(?:\([^()]*\) )?\[[^\]]+\].*|SMTP (?:connection|protocol|syntax|data|command|call) .*"
         r"|ignoring AUTH=.*|custom-message: .*|no (?:host name|IP address) found.*|TLS (?:client|session|error).*"
-        r"|(?:refused )?connection from .*|Authentication-Results: .*|SA: .*|DKIM: .*|cwd=.*|Sender identification .*|Completed.*"
+        r"|(?:refused )?connection from .*|Authentication-Results: .*|SA: .*|DKIM: .*|cwd=.*|Sender identification .*|Completed.*|Warning: .*"
         r"|sender address changed .*|(?:Start|End) queue run.*|exim .*)$",
         role="dismiss",
         written_by="exim: starts, ends and oddities of sessions; AUTH= of MAIL; what the site writes itself",
