@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import _lines as lines
-from _cluster import DICTIONARY, FIRST
+from _cluster import Population
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-T = TypeVar("T")
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 TLS = "X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no"
 WRONG = "535 Incorrect authentication data"
@@ -20,7 +19,7 @@ NONMAIL = 10
 """smtp_accept_max_nonmail: the next command that is none of a mail ends the session."""
 
 
-class EximTraffic:
+class EximTraffic(Population):
     """Exim 4.98 as a hosting panel sets it up: ports in the log, Dovecot's authenticators, a reject log.
 
     Parameters
@@ -48,12 +47,7 @@ class EximTraffic:
         self.epoch = epoch
         self.truth: Counter[str] = Counter()
         self.pid = 2000
-        self.users = [f"{FIRST[k % len(FIRST)]}{k // len(FIRST):03d}@example.com" for k in range(4000)]
-        self.homes = [self.make_peer(k, "pool.example.net") for k in range(6000)]
-        self.bots = [self.make_peer(k + 50_000, None) for k in range(5000)]
-        self.servers = [self.make_peer(k + 90_000, "mail.example.org") for k in range(800)]
-        names = [f"{word}@example.com" for word in DICTIONARY] + DICTIONARY + [f"user{k}" for k in range(400)]
-        self.guesses = names + self.users[:300]
+        self.populate()
 
     def make_peer(self, k: int, domain: str | None) -> lines.Peer:
         """Make the k-th client, in the benchmark network of RFC 2544."""
@@ -61,10 +55,6 @@ class EximTraffic:
         name = f"h{k}.{domain}" if domain and self.random() < 0.8 else ""
         helo = name or f"[{ip}]"
         return lines.Peer.of(ip, name, helo)
-
-    def pick(self, items: Sequence[T]) -> T:
-        """Choose one."""
-        return items[int(self.random() * len(items))]
 
     def who(self, peer: lines.Peer) -> str:
         """`name (helo) [address]:port` of a new connection."""

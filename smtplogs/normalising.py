@@ -114,6 +114,8 @@ def normalised(frame: pl.DataFrame, *, bare: bool = False) -> pl.DataFrame:
         exprs.append(pl.when(~nobody).then("user").alias("user"))
     if "tls" in has:
         exprs.append(pl.col("tls").replace(_ENCRYPTED | translating.TLS).alias("tls"))
+    if "rate_window_s" in has and frame.schema["rate_window_s"] == pl.String:
+        exprs.append(translating.seconds(pl.col("rate_window_s")).alias("rate_window_s"))
     if "delivery" in has:
         became = pl.col("delivery").str.to_lowercase().replace(translating.DELIVERY)
         exprs.append(became.cast(RECORDS["delivery"].dtype, strict=False))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.linking import FORMATS, link
+from smtplogs.linking import FORMATS, link, reference
 from smtplogs.parsing import Batch
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, as_table, empty
-from smtplogs.stitching import Carry, finished, patched, reference, stacked, stitch
+from smtplogs.stitching import Carry, finished, patched, stacked, stitch
 
 PAIR_BEFORE = "5s"
 """Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
@@ -31,6 +31,9 @@ BROKEN_WITHIN = "2m"
 
 ALIVE_WITHIN = "5m"
 """A success of anybody within this time shows that the backend was alive."""
+
+ASKS_DOVECOT = ("postfix", "exim")
+"""Formats of servers that let Dovecot judge: its word belongs to their failures, and is no attempt beside them."""
 
 _LOST = "Connection lost to authentication server"
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
@@ -216,7 +219,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame) -> tuple[pl.DataFrame
     attempts = attempts.with_row_index("_attempt")
     open_ = events.select(
         "time", "host", "client_ip", "user", "detail", _event=pl.int_range(pl.len(), dtype=pl.UInt32),
-        _open=(pl.col("format") == "postfix") & (pl.col("side") == "server") & (pl.col("stage") == "auth")
+        _open=pl.col("format").is_in(list(ASKS_DOVECOT)) & (pl.col("side") == "server") & (pl.col("stage") == "auth")
         & (pl.col("basis") == "assumed") & pl.col("outcome").is_in(["failure", "deferred"]),
     ).filter("_open")  # fmt: skip
     host = _hosts(open_, attempts)
@@ -324,7 +327,7 @@ def _without_postfix(attempts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFra
     Where Postfix logs the address soon after, the attempt is counted there: as a failure (paired), or as the success
     that followed a deny database's "unknown user".
     """
-    postfix = events.filter((pl.col("format") == "postfix") & pl.col("client_ip").is_not_null())
+    postfix = events.filter(pl.col("format").is_in(list(ASKS_DOVECOT)) & pl.col("client_ip").is_not_null())
     if attempts.is_empty() or postfix.is_empty():
         return attempts
     after = postfix.select("client_ip", "time", _seen=pl.lit(value=True)).sort("time")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from smtplogs import linking, replies
+from smtplogs.linking import reference
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
 from smtplogs.parsing import Batch
@@ -63,11 +64,6 @@ class Stitched:
 
     events: list[pl.DataFrame] = field(default_factory=list)
     loose: list[pl.DataFrame] = field(default_factory=list)
-
-
-def reference() -> pl.Expr:
-    """`source:line_no` of a row."""
-    return pl.concat_str("source", pl.lit(":"), pl.col("line_no").cast(pl.String))
 
 
 def stacked(*frames: pl.DataFrame) -> pl.DataFrame:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 ROLES = ("records", "context", "dismissed", "not_understood")
 
+MAILS = ("client_sasl", "client_sasl_odd", "client", "mail_login", "mail_login_odd", "mail", "message")
+"""Patterns of which each line is a mail that was taken in."""
+
 _BY = ("time", "source", "host", "program", "service", "side", "relay_host")
 _SUMS = (
     "n_lines",
@@ -95,7 +98,7 @@ def traffic_of(records: pl.DataFrame) -> pl.DataFrame:
     pattern = pl.col("pattern")
     ended = pattern == "disconnect"
     tried = pl.col("stats").str.contains(r"(?:^| )auth=") if "stats" in records.columns else pl.lit(value=False)
-    mail = pattern.is_in(["client_sasl", "client_sasl_odd", "client"])
+    mail = pattern.is_in(list(MAILS))
     sent = (pl.col("delivery") == "sent") if "delivery" in records.columns else pl.lit(value=False)
     deferred = (pl.col("delivery") == "deferred") if "delivery" in records.columns else pl.lit(value=False)
     by = ("source", "key", "side", "relay_host")

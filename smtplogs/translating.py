@@ -31,6 +31,8 @@ _MECHANISMS = (
 )
 """Mechanism -> how administrators name its authenticator (`dovecot_login`, `plain_server`, `cram_md5_server`)."""
 
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
 ESCAPED = ("opensmtpd", "sendmail")
 """Formats whose escapes in logins can be read back."""
 
@@ -45,6 +47,13 @@ def mechanism_of(authenticator: pl.Expr) -> pl.Expr:
     for mechanism, words in reversed(_MECHANISMS):
         answer = pl.when(name.str.contains(words)).then(pl.lit(mechanism)).otherwise(answer)
     return answer
+
+
+def seconds(period: pl.Expr) -> pl.Expr:
+    """Read a period such as `60`, `30s`, `1h`; null for anything else."""
+    parts = period.str.extract_groups(r"^(?P<n>[0-9]+(?:\.[0-9]+)?)(?P<unit>[smhdw]?)$")
+    unit = parts.struct.field("unit").replace_strict(_UNITS, default=None, return_dtype=pl.Float64)
+    return parts.struct.field("n").cast(pl.Float64, strict=False) * unit
 
 
 def with_plain_logins(records: pl.DataFrame) -> pl.DataFrame:

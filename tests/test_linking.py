@@ -338,3 +338,32 @@ def test_the_address_behind_a_forged_helo_counts(tmp_path: Path) -> None:
     line = f"{DAY} 10:00:00 login authenticator failed for (evil) [192.0.2.1]: 535) [203.0.113.9]: 535 Incorrect authentication data (set_id=ann)"
     found = sl.read(_written(tmp_path, line))
     assert said(found, "client_ip", "user") == [("203.0.113.9", "ann")]
+
+
+# Dovecot behind Exim
+
+
+@pytest.mark.parametrize(
+    ("word", "cause", "outcome"),
+    [
+        ("Password mismatch", "bad_credentials", "failure"),
+        ("unknown user", "unknown_user", "failure"),
+    ],
+)
+def test_dovecots_word_belongs_to_exims_refusal(word: str, cause: str, outcome: str, tmp_path: Path) -> None:
+    found = events(
+        tmp_path,
+        mainlog=[f"{DAY} 10:00:02 {FAILED}"],
+        maillog=[f"Nov 23 10:00:00 mx1 dovecot: auth: passwd-file(ann,203.0.113.9): {word}"],
+    )
+    assert said(found, "format", "cause", "outcome", "basis", "count") == [("exim", cause, outcome, "context", 1)]
+    assert found["also"].item()[0].endswith("maillog:1")
+
+
+def test_dovecots_word_about_somebody_else_stays_apart(tmp_path: Path) -> None:
+    found = events(
+        tmp_path,
+        mainlog=[f"{DAY} 10:00:02 {FAILED}"],
+        maillog=["Nov 23 10:00:00 mx1 dovecot: auth: passwd-file(bob,198.51.100.9): Password mismatch"],
+    )
+    assert said(found, "format", "user", "basis") == [("dovecot", "bob", "line"), ("exim", "ann", "assumed")]

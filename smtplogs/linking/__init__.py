@@ -10,8 +10,11 @@ import polars as pl
 
 from smtplogs.linking import _exim, _opensmtpd
 from smtplogs.linking._doubles import without_file_doubles, without_syslog_doubles
+from smtplogs.linking._folding import reference
 from smtplogs.linking._sessions import lent, with_sessions
 from smtplogs.schema import RECORDS
+
+__all__ = ["CONTEXT", "FORMATS", "link", "reference", "wanted"]
 
 FORMATS = ("exim", "sendmail", "opensmtpd")
 """Formats whose records are linked here."""

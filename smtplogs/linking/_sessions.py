@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import polars as pl
 
 from smtplogs.schema import RECORDS
 
-IDLE = "5m"
+IDLE = dt.timedelta(minutes=5)
 """After so long without a line it is another session: Exim (smtp_receive_timeout) and OpenSMTPD wait no longer."""
 
 LENT = ("client_ip", "client_name", "server_ip", "server_port", "relay_host", "tls", "cipher")
@@ -44,7 +46,7 @@ def with_sessions(rows: pl.DataFrame) -> pl.DataFrame:
         idx=pl.int_range(pl.len(), dtype=pl.UInt32),
         code=pl.col("_who").cast(pl.Categorical).to_physical().cast(pl.UInt64),
     ).sort("code", "idx")
-    gap = (pl.col("time") - pl.col("time").shift()) > pl.lit(1).cast(pl.Int64) * _duration(IDLE)
+    gap = (pl.col("time") - pl.col("time").shift()) > IDLE
     start = (pl.col("code") != pl.col("code").shift()).fill_null(value=True) | gap.fill_null(value=False)
     spine = spine.with_columns(sid=start.cum_sum().cast(pl.UInt32), began=pl.when(start).then("time")).with_columns(
         pl.col("began").forward_fill()
@@ -52,10 +54,6 @@ def with_sessions(rows: pl.DataFrame) -> pl.DataFrame:
     spine = spine.sort("idx")
     rows = rows.drop("_who").with_columns(spine["sid"].alias("_sid"), spine["began"].alias("_began"))
     return _named(rows, by_message)
-
-
-def _duration(text: str) -> pl.Expr:
-    return pl.duration(minutes=int(text.removesuffix("m")))
 
 
 def _named(rows: pl.DataFrame, by_message: pl.Expr) -> pl.DataFrame:

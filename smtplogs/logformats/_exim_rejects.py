@@ -84,13 +84,29 @@ REJECTS = (
         ),
     ),
     Pattern(
-        "rejected_by_limit",
+        "rejected_by_rate",
         program=PROGRAM,
-        literal=(*LIMIT_LITERALS, "ender rate "),
-        regex=rf"{_BEFORE}(?: {LOGIN})?{_AFTER}: (?P<detail>(?:.*[^0-9A-Za-z])?(?:{LIMIT_WORDS}|[Ss]ender rate [0-9]).*)$",
+        literal=("ender rate ", "ost is ratelimited "),
+        regex=rf"{_BEFORE}(?: {LOGIN})?{_AFTER}: "
+        r'(?P<detail>"?(?:[Ss]ender rate |[Hh]ost is ratelimited \()(?P<rate_value>[0-9.]+) ?/ ?(?P<rate_window_s>[0-9.]+[smhdw]).*)$',
         sets={"side": "server"},
-        written_by=_ACL,
+        written_by=f"{_ACL}; the words of Exim's manual and of cPanel for its ratelimit condition",
         samples=(
+            Sample(
+                "H=(pc-7) [203.0.113.9] temporarily rejected MAIL <a@example.com>: Sender rate 3.5 / 1m",
+                limited(
+                    helo="pc-7",
+                    client_ip="203.0.113.9",
+                    level="temporarily rejected",
+                    step="MAIL",
+                    stage="mail",
+                    detail="Sender rate 3.5 / 1m",
+                    rate_value=3.5,
+                    rate_window_s=60.0,
+                    cause="throttled_sending",
+                    basis="line",
+                ),
+            ),
             Sample(
                 'H=smtp.example.net [203.0.113.9]:18146 temporarily rejected connection in "connect" ACL: '
                 '"Host is ratelimited (1.9/1h max:1.2)"',
@@ -102,7 +118,34 @@ REJECTS = (
                     step="connection",
                     stage="connect",
                     detail='"Host is ratelimited (1.9/1h max:1.2)"',
+                    rate_value=1.9,
+                    rate_window_s=3600.0,
                     cause="throttled_connection",
+                    basis="line",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "rejected_by_limit",
+        program=PROGRAM,
+        literal=LIMIT_LITERALS,
+        regex=rf"{_BEFORE}(?: {LOGIN})?{_AFTER}: (?P<detail>(?:.*[^0-9A-Za-z])?{LIMIT_WORDS}.*)$",
+        sets={"side": "server"},
+        written_by=_ACL,
+        samples=(
+            Sample(
+                "H=(pc-7) [203.0.113.9] F=<a@example.com> rejected RCPT <b@example.org>: too many messages this hour: "
+                "rate limit exceeded",
+                limited(
+                    helo="pc-7",
+                    client_ip="203.0.113.9",
+                    sender="a@example.com",
+                    level="rejected",
+                    step="RCPT",
+                    stage="rcpt",
+                    detail="too many messages this hour: rate limit exceeded",
+                    cause="throttled_sending",
                     basis="line",
                 ),
             ),

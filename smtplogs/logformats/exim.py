@@ -23,5 +23,6 @@ EXIM = Lines(
         "the mechanism of a login: it is told from the name that the administrator gave the authenticator",
         "delays by smtp_ratelimit_mail and smtp_ratelimit_rcpt",
         "TLS of a login that failed",
+        "which host wrote a line, in its own log files: read() takes their folder for one host, unless it is told host=",
     ),
 )
