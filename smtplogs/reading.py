@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import polars as pl
 from dateutil import parser as dateparser
 
-from smtplogs import parsing, sources, stamps, stitching, tally
+from smtplogs import linking, parsing, sources, stamps, stitching, tally
 from smtplogs._spans import zone
 from smtplogs.errors import NothingToRead, UnknownName
 from smtplogs.logformats import ALL
@@ -287,7 +287,7 @@ def _read_once(
         kept=sum(told.counts.values()),
         bad_stamps=clock.bad_stamps,
         year_evidence=clock.year_evidence,
-        zone_evidence=clock.zone_evidence,
+        zone_evidence="; ".join(t for t in (clock.zone_evidence, linking.clock_told(loose)) if t) or None,
         note=reading.note,
         error="; ".join(t for t in (reading.error, _cut(reading)) if t) or None,
     )

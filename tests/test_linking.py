@@ -367,3 +367,53 @@ def test_dovecots_word_about_somebody_else_stays_apart(tmp_path: Path) -> None:
         maillog=["Nov 23 10:00:00 mx1 dovecot: auth: passwd-file(bob,198.51.100.9): Password mismatch"],
     )
     assert said(found, "format", "user", "basis") == [("dovecot", "bob", "line"), ("exim", "ann", "assumed")]
+
+
+# what ids tell of the clock
+
+
+def zone_of(folder: Path, **files: list[str]) -> str:
+    for name, lines in files.items():
+        (folder / name).write_text("\n".join(lines) + "\n")
+    return sl.read(folder, year=2026, full=True)[1]["zone_evidence"][0]
+
+
+def taken(clock: str, n: int) -> str:
+    """A mail taken at 19:03:27 UTC, by its id."""
+    return (
+        f"{DAY} {clock} 1xVZK3-0008RG-0{n} <= a@example.org H=(pc-7) [203.0.113.9] P=esmtpa A=login:ann S=238 id={n}@x"
+    )
+
+
+@pytest.mark.parametrize(
+    ("clock", "told"), [("20:03:27", "UTC+01:00"), ("13:33:28", "UTC-05:30"), ("19:03:30", None), ("19:10:00", None)]
+)
+def test_exims_message_ids_tell_the_zone(clock: str, told: str | None, tmp_path: Path) -> None:
+    said_ = zone_of(tmp_path, mainlog=[taken(clock, n) for n in range(3)])
+    assert (f"message ids say that the clock was {told}" in said_) if told else ("message ids" not in said_)
+
+
+def test_two_ids_are_not_enough_and_stated_zones_need_none(tmp_path: Path) -> None:
+    assert "message ids" not in zone_of(tmp_path, mainlog=[taken("20:03:27", n) for n in range(2)])
+    stated = [taken("20:03:27 +0100", n) for n in range(5)]
+    assert "message ids" not in zone_of(tmp_path, mainlog=stated)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "told"),
+    [
+        ("Nov 23 19:18:5{}", None),
+        ("Nov 23 21:18:5{}", "message ids say that the clock was UTC+02:00"),
+        ("Nov 23 18:18:5{}", "message ids say that the clock was UTC-01:00"),
+    ],
+)
+def test_sendmails_queue_ids_tell_the_zone(stamp: str, told: str | None, tmp_path: Path) -> None:
+    text = "mx1 sm-mta[217]: 6ANJIoHZ00021{}: AUTH failure (LOGIN): authentication failure (-13) SASL(-13): x, user=ann, relay=[203.0.113.9]"
+    said_ = zone_of(tmp_path, maillog=[f"{stamp.format(n)} {text.format(n)}" for n in range(4)])
+    assert (told in said_) if told else ("message ids" not in said_)
+
+
+def test_sendmails_queue_ids_contradict_a_wrong_year(tmp_path: Path) -> None:
+    text = "mx1 sm-mta[5133]: s1GNXHYB00513{}: AUTH failure (LOGIN): authentication failure (-13) SASL(-13): x, user=ann, relay=[203.0.113.9]"
+    said_ = zone_of(tmp_path, maillog=[f"Feb 16 23:33:2{n} {text.format(n)}" for n in range(4)])
+    assert said_.endswith("message ids say that the year is 2014")
