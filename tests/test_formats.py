@@ -83,6 +83,22 @@ def test_look_alikes_stay_out(format_: Lines, pattern: Pattern) -> None:
         assert pattern.name not in [r["pattern"] for r in rows]
 
 
+SHARED_TAGS = {"dovecot", "pam"}
+
+
+@pytest.mark.parametrize("other", ALL, ids=lambda f: f.name)
+@pytest.mark.parametrize("format_", ALL, ids=lambda f: f.name)
+def test_no_format_takes_the_samples_of_another(format_: Lines, other: Lines) -> None:
+    if format_ is other or {format_.name, other.name} == SHARED_TAGS:
+        return
+    lines = [
+        line_of(other, other.patterns[0], other.patterns[0].samples[0], sample.message)
+        for pattern in format_.patterns
+        for sample in pattern.samples
+    ]
+    assert [row["raw"] for row in parse(lines, hot=True) if row["_role"] == "event"] == []
+
+
 def test_every_literal_of_an_event_stands_in_its_samples() -> None:
     for _, pattern, sample in ALL_SAMPLES:
         if pattern.literals:

@@ -166,7 +166,7 @@ PEER = "(pc-7) [203.0.113.9]:40001 I=[192.0.2.1]:587"
 
 
 def test_commands_that_no_line_tells_are_silent_refusals(tmp_path: Path) -> None:
-    end = f"{DAY} 10:00:02 [42] no MAIL in SMTP connection from {PEER} D=2s C=EHLO,AUTH,AUTH,AUTH,QUIT"
+    end = f"{DAY} 10:00:02 [42] no MAIL in SMTP connection from {PEER} D=2s C=EHLO,AUTH,AUTH|AUTH,QUIT"
     failed = (
         f"{DAY} 10:00:01 [42] login authenticator failed for {PEER}: 535 Incorrect authentication data (set_id=ann)"
     )
@@ -280,6 +280,17 @@ def test_a_mail_over_sendmail_takes_login_and_tls_of_its_process(tmp_path: Path)
         ("auth", "ann", "TLSv1.3", "mx1/sm-mta/217@2026-11-23T10:00:00Z"),
         ("mail", "ann", "TLSv1.3", "mx1/sm-mta/217@2026-11-23T10:00:00Z"),
     ]
+
+
+def test_a_long_mail_over_sendmail_still_has_its_login(tmp_path: Path) -> None:
+    login = "Nov 23 {} mx1 sm-mta[217]: AUTH=server, relay=[203.0.113.9], authid={}, mech=PLAIN, bits=0"
+    taken_ = (
+        "Nov 23 {} mx1 sm-mta[217]: 6ANJKLvM000217: from=<ann@example.com>, size=14, class=0, nrcpts=1, proto=ESMTPSA, "
+        "daemon=MSA, relay=[203.0.113.9]"
+    )
+    lines = [login.format("10:00:00", "ann"), taken_.format("10:59:59"), taken_.format("12:00:00")]
+    found = events(tmp_path, maillog=lines)
+    assert said(found, "stage", "user") == [("auth", "ann"), ("mail", "ann"), ("mail", None)]
 
 
 # secrets

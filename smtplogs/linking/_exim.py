@@ -90,7 +90,9 @@ def _silent(rows: pl.DataFrame) -> pl.DataFrame:
         & pl.col("_sure")
         & ~pl.col("stats").str.contains("...", literal=True)
     )
-    ends = ends.with_columns(_commands=pl.col("stats").str.split(",").list.count_matches("AUTH"))
+    ends = ends.with_columns(
+        _commands=pl.col("stats").str.replace_all("|", ",", literal=True).str.split(",").list.count_matches("AUTH")
+    )
     ends = ends.filter(pl.col("_commands") > 0).unique("_sid", keep="last", maintain_order=True)
     if ends.is_empty():
         return rows.clear()

@@ -9,7 +9,10 @@ import polars as pl
 from smtplogs.schema import RECORDS
 
 IDLE = dt.timedelta(minutes=5)
-"""After so long without a line it is another session: Exim (smtp_receive_timeout) and OpenSMTPD wait no longer."""
+"""After so long without a line it is another session of Exim (smtp_receive_timeout); its pids come back soon."""
+
+LONG_IDLE = dt.timedelta(hours=1)
+"""The same for Sendmail and OpenSMTPD, which are silent while a mail comes in; their ids do not come back so soon."""
 
 LENT = ("client_ip", "client_name", "server_ip", "server_port", "relay_host", "tls", "cipher")
 """What one line of a session tells for the later ones."""
@@ -44,9 +47,10 @@ def with_sessions(rows: pl.DataFrame) -> pl.DataFrame:
     spine = rows.select(
         "time",
         idx=pl.int_range(pl.len(), dtype=pl.UInt32),
+        exim=exim,
         code=pl.col("_who").cast(pl.Categorical).to_physical().cast(pl.UInt64),
     ).sort("code", "idx")
-    gap = (pl.col("time") - pl.col("time").shift()) > IDLE
+    gap = (pl.col("time") - pl.col("time").shift()) > pl.when("exim").then(IDLE).otherwise(LONG_IDLE)
     start = (pl.col("code") != pl.col("code").shift()).fill_null(value=True) | gap.fill_null(value=False)
     spine = spine.with_columns(sid=start.cum_sum().cast(pl.UInt32), began=pl.when(start).then("time")).with_columns(
         pl.col("began").forward_fill()

@@ -70,7 +70,7 @@ LOGINS = (
         "auth_command",
         program=PROGRAM,
         literal="failed-command",
-        regex=rf'^{_SID} smtp (?:event=)?failed-command{_AT} command="(?i:AUTH)(?: (?P<mechanism>[0-9A-Za-z_-]+)(?: .*)?)?" '
+        regex=rf'^{_SID} smtp (?:event=)?failed-command{_AT} command="(?i:AUTH)(?: (?P<mechanism>[0-9A-Za-z_-]+)(?: .*)?)? *" '
         rf'result="{_COMMAND}"$',
         sets=auth(),
         written_by=f"{_SESSION}, 6.0 and later; 535 and 421 repeat the result of the login",
@@ -413,6 +413,6 @@ OPENSMTPD = Lines(
         "limits on AUTH: it has none but a pause",
         "logins at a relay that succeeded",
         "port of the client, its HELO, our own port",
-        "which relays were refused for want of a login: `550 Invalid recipient` says no more",
+        "who was refused as a relay: `550 Invalid recipient` stands for unknown recipients as well",
     ),
 )
