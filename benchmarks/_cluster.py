@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from typing import TYPE_CHECKING, TypeVar
 
@@ -55,7 +56,35 @@ class Pids:
             self.busy.discard(process[0])
 
 
-class Site:
+class Population(ABC):
+    """Who is there: accounts, the peers they come from, guessers and what they guess, other servers."""
+
+    users: list[str]
+    homes: list[lines.Peer]
+    bots: list[lines.Peer]
+    servers: list[lines.Peer]
+    guesses: list[str]
+    random: Callable[[], float]
+
+    @abstractmethod
+    def make_peer(self, k: int, domain: str | None) -> lines.Peer:
+        """Make the k-th client."""
+
+    def populate(self) -> None:
+        """Make them all."""
+        self.users = [f"{FIRST[k % len(FIRST)]}{k // len(FIRST):03d}@example.com" for k in range(4000)]
+        self.homes = [self.make_peer(k, "pool.example.net") for k in range(6000)]
+        self.bots = [self.make_peer(k + 50_000, None) for k in range(5000)]
+        self.servers = [self.make_peer(k + 90_000, "mail.example.org") for k in range(800)]
+        names = [f"{word}@example.com" for word in DICTIONARY] + DICTIONARY + [f"user{k}" for k in range(400)]
+        self.guesses = names + self.users[:300]
+
+    def pick(self, items: Sequence[T]) -> T:
+        """Choose one; several times faster than `random.choice`."""
+        return items[int(self.random() * len(items))]
+
+
+class Site(Population):
     """Four hosts; `truth` counts what happens on them.
 
     Parameters
@@ -88,13 +117,8 @@ class Site:
         self.truth: Counter[str] = Counter()
         self.pids = {host: Pids(1000 + 7000 * k) for k, host in enumerate(HOSTS)}
         self.queue = 0x3A1
-        self.users = [f"{FIRST[k % len(FIRST)]}{k // len(FIRST):03d}@example.com" for k in range(4000)]
+        self.populate()
         self.accounts = set(self.users)
-        self.homes = [self.make_peer(k, "pool.example.net") for k in range(6000)]
-        self.bots = [self.make_peer(k + 50_000, None) for k in range(5000)]
-        self.servers = [self.make_peer(k + 90_000, "mail.example.org") for k in range(800)]
-        names = [f"{word}@example.com" for word in DICTIONARY] + DICTIONARY + [f"user{k}" for k in range(400)]
-        self.guesses = names + self.users[:300]
 
     def make_peer(self, k: int, domain: str | None) -> lines.Peer:
         """Make the k-th client; 7 % have IPv6, the rest live in the benchmark network of RFC 2544."""
@@ -103,10 +127,6 @@ class Site:
         name = f"h{k}.{domain}" if domain and self.random() < 0.8 else "unknown"
         literal = f"[IPv6:{ip}]" if ":" in ip else f"[{ip}]"
         return lines.Peer.of(ip, name, name if name != "unknown" else literal)
-
-    def pick(self, items: Sequence[T]) -> T:
-        """Choose one; several times faster than `random.choice`."""
-        return items[int(self.random() * len(items))]
 
     def queue_id(self) -> str:
         """Queue id of the short kind."""

@@ -73,6 +73,8 @@ class Log:
             return f"{moment:%Y-%m-%dT%H:%M:%S.%f}{self.offset}"
         if style == "dovecot":
             return f"{moment:%b %d %H:%M:%S}"
+        if style == "exim":
+            return f"{moment:%Y-%m-%d %H:%M:%S}{self.offset}"
         return f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S}"
 
     def texts(self) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Write a Postfix + Dovecot mail log of any size, and the truth about it beside it."""
+"""Write a Postfix + Dovecot or an Exim mail log of any size, and the truth about it beside it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _exim import EximTraffic
 from _traffic import Traffic
 
 if TYPE_CHECKING:
@@ -49,14 +50,19 @@ class Clock:
         moment = START + timedelta(seconds=int(seconds))
         return f"{moment:%b} {moment.day:2d} {moment:%H:%M:%S}"
 
+    @staticmethod
+    def exim_stamp(seconds: float) -> str:
+        """`2026-03-02 07:00:00 +0100`, as Exim writes it with log_timezone."""
+        return f"{START + timedelta(seconds=int(seconds), hours=1):%Y-%m-%d %H:%M:%S} +0100"
+
     def step(self) -> None:
         """Write the slot of this tick and go on."""
         slot = self.tick % RING
         texts = self.slots[slot]
         if texts:
             seconds, part = divmod(self.tick, TICKS)
-            if self.kind == "rfc3164":
-                head = self.stamp(seconds) + " "
+            if self.kind in ("rfc3164", "exim"):
+                head = (self.stamp if self.kind == "rfc3164" else self.exim_stamp)(seconds) + " "
                 data = head + ("\n" + head).join(texts) + "\n"
             else:
                 moment = f"{START + timedelta(seconds=seconds, hours=1):%Y-%m-%dT%H:%M:%S}."
@@ -98,13 +104,22 @@ def plan(traffic: Traffic, auth_share: float) -> tuple[list, list]:
     return plain, [t.submit] * 3 + [t.failure] * 5 + [t.burst] * 92
 
 
+def plan_exim(traffic: EximTraffic, auth_share: float) -> tuple[list, list]:
+    """Choose the same for an Exim server."""
+    t = traffic
+    plain = [t.inbound] * 60 + [t.unknown_recipient] * 14 + [t.relay_denied] * 4 + [t.scanner] * 3 + [t.limited] * 2
+    if auth_share <= 0.15:
+        return plain, [t.submit] * 45 + [t.failure] * 50 + [t.burst] * 2
+    return plain, [t.submit] * 5 + [t.failure] * 20 + [t.burst] * 75
+
+
 def generate(kind: str, megabytes: float, auth_percent: float, out: Path, seed: int) -> dict:
     """Write the log and its truth.
 
     Parameters
     ----------
     kind
-        `rfc3164` or `iso`.
+        `rfc3164` or `iso` (Postfix and Dovecot over syslog), `exim` (its own main log).
     megabytes
         Size of the log, 1e6 bytes each.
     auth_percent
@@ -123,8 +138,12 @@ def generate(kind: str, megabytes: float, auth_percent: float, out: Path, seed: 
     share = auth_percent / 100
     with out.open("w", encoding="ascii", newline="\n", buffering=1 << 20) as file:
         clock = Clock(kind, file)
-        traffic = Traffic(rng, clock.emit, clock.later, clock.stamp, 1.0 if seed % 2 else 0.5)
-        plain, dense = plan(traffic, share)
+        if kind == "exim":
+            traffic = EximTraffic(rng, clock.emit, epoch=int(START.timestamp()))
+            plain, dense = plan_exim(traffic, share)
+        else:
+            traffic = Traffic(rng, clock.emit, clock.later, clock.stamp, 1.0 if seed % 2 else 0.5)
+            plain, dense = plan(traffic, share)
         truth, draw = traffic.truth, rng.random
         per_tick = SESSIONS_PER_S / TICKS
         size = megabytes * 1e6
@@ -179,7 +198,7 @@ def write_truth(out: Path, kind: str, seed: int, auth_percent: float, clock: Clo
 def main() -> None:
     """Read the command line, write the files, say how fast it went."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("rfc3164", "iso"))
+    parser.add_argument("kind", choices=("rfc3164", "iso", "exim"))
     parser.add_argument("megabytes", type=float)
     parser.add_argument("auth_percent", type=float, help="share of AUTH event lines, 0-60")
     parser.add_argument("out", type=Path)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _story_clients as clients
+import _story_exim as exim
 import _story_lockout as lockout
+import _story_others as others
 import _story_outage as outage
 import _story_paths as paths
 from _consistency import check
@@ -66,6 +68,10 @@ STORIES: dict[str, tuple[Story, str]] = {
     "postfix/new-year": (tell_new_year, paths.NEW_YEAR_ORIGIN),
     "postfix/misconfigured": (tell_misconfigured, clients.MISCONFIGURED_ORIGIN),
     "dovecot/log-path": (tell_log_path, paths.LOG_PATH_ORIGIN),
+    "exim/panel": (exim.make_panel, exim.PANEL_ORIGIN),
+    "exim/smarthost": (exim.make_smarthost, exim.SMARTHOST_ORIGIN),
+    "sendmail/office": (others.make_sendmail, others.SENDMAIL_ORIGIN),
+    "opensmtpd/office": (others.make_opensmtpd, others.OPENSMTPD_ORIGIN),
 }
 
 
@@ -90,6 +96,8 @@ def write(name: str, folder: Path) -> dict[str, list[str]]:
     (folder / "ORIGIN.md").write_text(origin, encoding="ascii")
     if truth is not None:
         (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="ascii")
+    if not name.startswith(("postfix/", "dovecot/")):
+        return files
     whole = [row for file in sorted(files, reverse=True) if file != "dovecot.log" for row in files[file]]
     complaints = check(whole)
     if complaints:

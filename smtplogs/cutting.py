@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import replies
-from smtplogs.logformats._envelopes import HOT_ENVELOPES, HOT_KEY
+from smtplogs.logformats._envelopes import HOT_ENVELOPES, HOT_KEY, STAMPS_ITSELF
 from smtplogs.normalising import canonical, service_of, without_stale_users
 from smtplogs.schema import RECORDS
 
@@ -94,11 +94,14 @@ def heads(lines: pl.DataFrame, envelope: str) -> Heads:
     stamps = stamps.with_columns(stamp=stamp.filter(first))
     keys = coded(key)
     who = pl.DataFrame({"key": keys.words}).with_columns(pl.col("key").str.extract_groups(_KEY).alias("_")).unnest("_")
-    who = who.with_columns(service=service_of(pl.col("program")), _fits=pl.col("key").str.contains(f"^{HOT_KEY}$"))
+    who = who.with_columns(
+        service=service_of(pl.col("program")),
+        _fits=pl.col("key").str.contains(f"^{HOT_KEY}$") & ~pl.col("program").str.contains(STAMPS_ITSELF),
+    )
     good = stamps["stamp"].str.contains(f"^{form.stamp}$")
     cut = lines.with_columns(message=message, _stamp=run, _who=keys.codes)
     fits = cut["message"].is_not_null() & ~cut["message"].str.starts_with("[ID ")  # Solaris puts that before the text
-    if not who["_fits"].all():
+    if not who["_fits"].fill_null(value=False).all():
         fits &= keys.spread(who["_fits"]).fill_null(value=False)
     if not good.all():
         fits &= good.gather(run).fill_null(value=False)

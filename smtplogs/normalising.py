@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs import translating
 from smtplogs.schema import RECORDS
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _STAGE_OF_STEP = {
     "CONNECT": "connect",
+    "connection": "connect",
+    "predata": "data",
     "HELO": "helo",
     "EHLO": "helo",
     "STARTTLS": "tls",
@@ -104,18 +107,23 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
         if column in has:
             frame = frame.with_columns(canonical_addresses(frame[column]).alias(column))
     exprs: list[pl.Expr] = []
-    exprs += [_nothing(c, "unknown", "") for c in ("client_name", "host") if c in has]
+    exprs += [_nothing(c, "unknown", "<unknown>", "") for c in ("client_name", "host") if c in has]
     exprs += [_nothing(c, "") for c in ("helo", "detail", "sender", "session", "vendor_code") if c in has]
     if "queue_id" in has:
         exprs.append(_nothing("queue_id", "NOQUEUE", ""))
-    if "mechanism" in has:
-        exprs.append(pl.col("mechanism").str.to_uppercase())
+    if "mechanism" in has or "authenticator" in has:
+        logged = pl.col("mechanism").str.to_uppercase() if "mechanism" in has else pl.lit(None, pl.String)
+        told = [translating.mechanism_of(pl.col("authenticator"))] if "authenticator" in has else []
+        exprs.append(pl.coalesce(logged, *told).alias("mechanism"))
     if "user" in has:
         exprs.append(_nothing("user", "", "?", "(unavailable)"))
     if "tls" in has:
-        exprs.append(pl.col("tls").replace(_ENCRYPTED).alias("tls"))
+        exprs.append(pl.col("tls").replace(_ENCRYPTED | translating.TLS).alias("tls"))
+    if "rate_window_s" in has and frame.schema["rate_window_s"] == pl.String:
+        exprs.append(translating.seconds(pl.col("rate_window_s")).alias("rate_window_s"))
     if "delivery" in has:
-        exprs.append(pl.col("delivery").str.to_lowercase().cast(RECORDS["delivery"].dtype, strict=False))
+        became = pl.col("delivery").str.to_lowercase().replace(translating.DELIVERY)
+        exprs.append(became.cast(RECORDS["delivery"].dtype, strict=False))
     if "step" in has and frame["step"].null_count() < frame.height:
         step = pl.col("step").replace_strict(_STAGE_OF_STEP, default="session", return_dtype=RECORDS["stage"].dtype)
         step = pl.when(pl.col("step").is_not_null()).then(step)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from smtplogs import accounting, parsing, sources, stamps, stitching, tally
+from smtplogs import accounting, linking, parsing, sources, stamps, stitching, tally
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -207,6 +207,7 @@ def _read_once(
 ) -> tuple[Passed, stamps.Carry]:
     told, clock, session = accounting.Tally(), stamps.Carry(), stitching.Carry()
     traffic: list[pl.DataFrame] = []
+    with_ids: list[pl.DataFrame] = []
     minute: stamps.Carry | None = None
     with sources.open_source(source, hash=hash) as reading:
         chosen = parsing.plan(
@@ -233,6 +234,8 @@ def _read_once(
             done = stitching.stitch(timed.parts, session)
             _hand_on("events", done.events, sink)
             _hand_on("loose", done.loose, sink)
+            if sum(f.height for f in with_ids) < linking.ASKED:
+                with_ids += [f for f in done.loose if f["format"].is_in(list(linking.FORMATS)).any()]
         for lines in told.missed:
             sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
     _hand_on("loose", session.open, sink)
@@ -248,7 +251,7 @@ def _read_once(
         kept=sum(told.counts.values()),
         bad_stamps=clock.bad_stamps,
         year_evidence=clock.year_evidence,
-        zone_evidence=clock.zone_evidence,
+        zone_evidence="; ".join(t for t in (clock.zone_evidence, linking.clock_told(with_ids)) if t) or None,
         note=reading.note,
         error="; ".join(t for t in (reading.error, _cut(reading)) if t) or None,
     )

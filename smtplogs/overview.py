@@ -77,10 +77,14 @@ def added(parts: Iterable[Overview]) -> Overview:
     return functools.reduce(operator.add, parts, Overview())
 
 
+ASKS_DOVECOT = ("postfix", "exim")
+"""Formats of servers that let Dovecot judge: its word belongs to their failures, and is no attempt beside them."""
+
+
 def waiting() -> pl.Expr:
-    """Failures of Postfix that a line of Dovecot may explain."""
+    """Failures of Postfix and Exim that a line of Dovecot may explain."""
     return (
-        (pl.col("format") == "postfix")
+        pl.col("format").is_in(list(ASKS_DOVECOT))
         & (pl.col("side") == "server")
         & (pl.col("stage") == "auth")
         & (pl.col("basis") == "assumed")

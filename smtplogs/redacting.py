@@ -62,15 +62,23 @@ _RULES = (
     ("sasl response", "non-SMTP", r"(non-SMTP command from [^ ]+: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),
     ("sasl response", ": [<>] ", r"(: [<>] [^ ]*\[[^\] ]*\](?::[0-9]+)?: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),
     ("password", "pass[a-z]*[ =]`", r"(\bpass(?:word|wd)?[ =]`).*'", "$1[redacted]'"),
+    (
+        "password",
+        "All-whitespace username",
+        r"(All-whitespace username\.?, user=).*(, relay=.*)$",
+        "$1[redacted]$2",
+    ),
+    ("sasl response", "decode64", r'(AUTH decode64 error \[-?[0-9]+ for ").*("\], relay=.*)$', "$1[redacted]$2"),
+    ("sasl response", "failed-command", r'(command=")[A-Za-z0-9+/]{8,}={0,2}(" result=)', "$1[redacted]$2"),
     ("password", "(?i)passw", r"(?i)\b(passw(?:or)?d=)[^ ,;&]+", "$1[redacted]"),
     ("password", "://", r"([a-z][a-z0-9+.-]*://[^:/@ ]+:)[^@/ ]+@", "$1[redacted]@"),
 )
 """(kind of secret, where to look, pattern, replacement): the words of Dovecot's auth_verbose_passwords and auth_debug,
-Postfix's verbose and pipelining lines, and URLs."""
+Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, and URLs."""
 
 _TRIGGER = (
     "given password|resp=|AUTH |Auth |auth |AUTH\t|init_response|non-SMTP|: < |: > "
-    "|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
+    "|All-whitespace|decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
 )
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 
@@ -157,8 +165,11 @@ def lines_without_suspects(lines: pl.Series) -> pl.Series:
     return lines.scatter(rows, [without_suspects(text) for text in lines[rows]])
 
 
-def without_typed_passwords(frame: pl.DataFrame, failing: pl.Expr) -> pl.DataFrame:
-    """Replace names that look like passwords in `user`, `detail` and `raw` of the rows where `failing` holds."""
+def without_typed_passwords(frame: pl.DataFrame, failing: pl.Expr, logged: pl.Series | None = None) -> pl.DataFrame:
+    """Replace names that look like passwords in `user`, `detail` and `raw` of the rows where `failing` holds.
+
+    `logged` is what the line has for `user`, where escapes in it have been read.
+    """
     names = frame.select(pl.col("user").unique()).filter(looks_like_password(pl.col("user")))["user"]
     if names.is_empty():
         return frame
@@ -169,7 +180,8 @@ def without_typed_passwords(frame: pl.DataFrame, failing: pl.Expr) -> pl.DataFra
     part = frame[index]
     new = pseudonyms(part["user"])
     texts = [c for c in ("detail", "raw") if c in frame.columns]
-    changed = {c: _replace_each(part[c], part["user"], new) for c in texts}
+    shown = part["user"] if logged is None else logged[index]
+    changed = {c: _replace_each(_replace_each(part[c], shown, new), part["user"], new) for c in texts}
     if "redacted" not in frame.columns:
         frame = frame.with_columns(redacted=pl.lit(None, pl.String))
     return frame.with_columns(

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import overview
-from smtplogs.overview import Overview, waiting
+from smtplogs.linking import FORMATS, link, reference
+from smtplogs.overview import ASKS_DOVECOT, Overview, waiting
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, as_table, empty
-from smtplogs.stitching import FINISHED, Carry, finished, patched, reference, stacked, stitch
+from smtplogs.stitching import FINISHED, Carry, finished, patched, stacked, stitch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,15 +113,23 @@ def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
 
 
 def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:
-    """Stitch the ends and beginnings that files left open; `loose` has the files in their order, the oldest first."""
+    """Stitch the ends and beginnings that files left open; `loose` has the files in their order, the oldest first.
+
+    Records that only ids tie together (Exim, Sendmail, OpenSMTPD) are linked here as well.
+    """
     if loose.is_empty():
         return pl.DataFrame()
+    by_id = loose["format"].is_in(list(FORMATS))
+    linked = [finished(link(loose.filter(by_id)))] if by_id.any() else []
+    loose = loose.filter(~by_id)
+    if loose.is_empty():
+        return stacked(*linked)
     # a session may go from one file into the next, within one second too: their lines are numbered through
     files = loose["source"].unique(maintain_order=True)
     file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
     mine = loose.sort("time", file, "line_no", nulls_last=True)
     mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
-    return stacked(*stitch([mine], Carry(), final=True).events)
+    return stacked(*stitch([mine], Carry(), final=True).events, *linked)
 
 
 CONTEXT = (
@@ -366,7 +375,7 @@ def _without_postfix(attempts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFra
     Where Postfix logs the address soon after, the attempt is counted there: as a failure (paired), or as the success
     that followed a deny database's "unknown user".
     """
-    postfix = events.filter((pl.col("format") == "postfix") & pl.col("client_ip").is_not_null())
+    postfix = events.filter(pl.col("format").is_in(list(ASKS_DOVECOT)) & pl.col("client_ip").is_not_null())
     if attempts.is_empty() or postfix.is_empty():
         return attempts
     after = postfix.select("client_ip", "time", _seen=pl.lit(value=True)).sort("time")
@@ -524,7 +533,7 @@ def _without_doubles(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     events = events.join(spans, on="source", how="left", maintain_order="left")
     line = ["host", "raw", "stage", "cause"]
     per = (
-        events.filter(pl.col("raw").is_not_null())
+        events.filter(pl.col("raw").is_not_null() & ~pl.col("format").is_in(list(FORMATS)))
         .group_by(*line, "source")
         .agg(pl.len().alias("_n"), pl.col("_from").first(), pl.col("_to").first(), pl.col("_size").first())
     )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import replies
+from smtplogs import linking, replies
+from smtplogs.linking import reference
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
 from smtplogs.schema import EVENTS, RECORDS, TIME, Column, conform
@@ -60,11 +61,6 @@ class Stitched:
     loose: list[pl.DataFrame] = field(default_factory=list)
 
 
-def reference() -> pl.Expr:
-    """`source:line_no` of a row."""
-    return pl.concat_str("source", pl.lit(":"), pl.col("line_no").cast(pl.String))
-
-
 def stacked(*frames: pl.DataFrame) -> pl.DataFrame:
     """Put frames of records on top of each other, whatever columns they have."""
     filled = [f for f in frames if f.height]
@@ -86,11 +82,15 @@ def stitch(batch: Sequence[pl.DataFrame], carry: Carry, *, final: bool = False) 
     done = Stitched()
     parts = list(carry.open)
     waits = pl.col("format").is_in(["dovecot", "pam"])
+    by_id = pl.col("format").is_in(list(linking.FORMATS))
     for part in batch:
-        mine = part.select(pl.col("pattern").is_in(list(SESSION_PATTERNS))).to_series()
+        mine = part.select(
+            (pl.col("format") == "postfix") & pl.col("pattern").is_in(list(SESSION_PATTERNS))
+        ).to_series()
         if not mine.all():
             others = part.filter(~mine) if mine.any() else part
-            done.loose.append(others.filter(waits))
+            done.loose.append(others.filter(waits | (by_id & linking.wanted())))
+            others = others.filter(~by_id)
             done.events.append(finished(others.filter(~waits & (pl.col("_role") == "event"))))
         if mine.any():
             parts.append(part if mine.all() else part.filter(mine))

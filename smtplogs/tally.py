@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ROLES = ("records", "context", "dismissed", "not_understood")
 
-_MAIL = ("client_sasl", "client_sasl_odd", "client")
-"""Patterns of lines that stand for a mail accepted."""
+MAILS = ("client_sasl", "client_sasl_odd", "client", "mail_login", "mail_login_odd", "mail", "message")
+"""Patterns of which each line is a mail that was taken in."""
 
 _BY = ("time", "source", "host", "program", "service", "side", "relay_host")
 _SUMS = (
@@ -94,14 +94,14 @@ def coverage_of(
 def traffic_of(records: pl.DataFrame) -> pl.DataFrame:
     """Count connections, sessions without AUTH, mails and deliveries of a batch of records, a row a minute."""
     pattern = pl.col("pattern")
-    counts = pattern.is_in(["connect", "disconnect", *_MAIL]) | (
+    counts = pattern.is_in(["connect", "disconnect", *MAILS]) | (
         pl.col("delivery").is_not_null() if "delivery" in records.columns else False
     )
     if not records.select(counts.any()).item():
         return empty(TRAFFIC)
     ended = pattern == "disconnect"
     tried = pl.col("stats").str.contains(r"(?:^| )auth=") if "stats" in records.columns else pl.lit(value=False)
-    mail = pattern.is_in(_MAIL)
+    mail = pattern.is_in(MAILS)
     sent = (pl.col("delivery") == "sent") if "delivery" in records.columns else pl.lit(value=False)
     deferred = (pl.col("delivery") == "deferred") if "delivery" in records.columns else pl.lit(value=False)
     by = ("source", "key", "side", "relay_host")

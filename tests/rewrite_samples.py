@@ -19,6 +19,10 @@ SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
     "dovecot/log-path": {"year": 2026},
+    "exim/exim4.96-lab": {},
+    "exim/panel": {"tz": "Europe/Warsaw"},
+    "exim/smarthost": {},
+    "opensmtpd/office": {"year": 2026},
     "postfix/auth-debug": {"year": 2026},
     "postfix/lockout": {},
     "postfix/misconfigured": {"year": 2026},
@@ -28,6 +32,7 @@ READ: dict[str, dict[str, Any]] = {
     "postfix/postfix3.10-dovecot2.4": {"year": 2026},
     "postfix/postfix3.7-dovecot2.3": {"year": 2026},
     "postfix/quiet": {},
+    "sendmail/office": {"year": 2026},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
 

@@ -127,7 +127,12 @@ def test_a_line_from_the_lab_gives_what_it_must(index: int) -> None:
     check("lab", index)
 
 
-@pytest.mark.parametrize("name", ["postfix-dovecot", "lab"])
+@pytest.mark.parametrize("index", params("exim-sendmail"))
+def test_a_line_of_exim_sendmail_or_opensmtpd_gives_what_it_must(index: int) -> None:
+    check("exim-sendmail", index)
+
+
+@pytest.mark.parametrize("name", ["postfix-dovecot", "lab", "exim-sendmail"])
 def test_fused_patterns_and_the_general_way_agree(name: str) -> None:
     fast, slow = ({i: row | {"_stamp": None} for i, row in records(name, hot=h).items()} for h in (True, False))
 

@@ -17,13 +17,14 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible", "_spans", "_durable"},
+    {"_visible", "_spans", "_durable", "translating"},
     {"schema"},
     {"_frames"},
-    {"redacting", "normalising", "sources", "stamps", "unwrapping", "replies"},
+    {"joining", "redacting", "normalising", "sources", "stamps", "unwrapping", "replies"},
     {"logformats", "accounting"},
     {"cutting", "matching"},
     {"parsing"},
+    {"linking"},
     {"spine"},
     {"stitching"},
     {"overview"},

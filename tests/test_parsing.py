@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from small_logs import FAILED, PEER, SAMPLES, SMTPD, SUBMISSION, line, read, told, write
-from smtplogs import accounting, matching, parsing, reading, unwrapping
+from small_logs import FAILED, PEER, SMTPD, SUBMISSION, line, read, told, write
+from smtplogs import accounting, joining, matching, packaged, parsing, reading, unwrapping
 from smtplogs.logformats import ALL
 from smtplogs.parsing import LINES
 from smtplogs.settling import settle
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROLES = ("records", "context", "dismissed", "not_understood")
-SAMPLE_LOGS = sorted(p for p in SAMPLES.rglob("*.log*") if p.is_file())
+SAMPLE_LOGS = sorted(path for name in packaged.samples()["name"] for path in packaged.sample(name))
 
-_PROGRAMS = {"postfix": "postfix/{}[7]", "dovecot": "dovecot", "pam": "auth"}
+_PROGRAMS = {
+    "postfix": "postfix/{}[7]", "dovecot": "dovecot", "pam": "auth", "exim": "exim[7]", "sendmail": "sm-mta[7]",
+    "opensmtpd": "smtpd[7]",
+}  # fmt: skip
 
 
 def sample_lines() -> list[str]:
@@ -56,9 +59,9 @@ def parsed(
 def kept(text: str, *, traffic: bool) -> bool:
     """Tell whether the prefilter keeps a line: without traffic it must pass the coarse one too."""
     words = (*parsing.literals(traffic=traffic), unwrapping.REPEAT_LITERAL)
-    return any(w in text for w in words) and any(
-        w in text for w in (parsing.COARSE_TRAFFIC if traffic else parsing.COARSE)
-    )
+    coarse = parsing.COARSE_TRAFFIC if traffic else parsing.COARSE
+    piece = re.search(joining.ANNOUNCED, text) is not None
+    return piece or (any(w in text for w in words) and any(w in text for w in coarse))
 
 
 def sums(tally: accounting.Tally) -> dict[str, int]:

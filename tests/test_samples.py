@@ -330,3 +330,77 @@ def test_sessions_over_midnight_and_over_the_rotation_are_whole():
         ("mx/postfix/submission/smtpd/1806@2026-01-01T17:42:17Z", "success", "TLSv1.3", "mail.log"),
     ]
     assert {"refused", "aborted"}.isdisjoint(counted(attempts("postfix/new-year")))
+
+
+# exim, sendmail, opensmtpd
+
+
+OTHERS = ["exim/panel", "sendmail/office", "opensmtpd/office"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_attempt_of_the_day_is_counted_once(name: str):
+    limits = pl.col("outcome") != "throttled"
+    assert counted(attempts(name).filter(limits)) == truth(name)["auth_attempts"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_mail_with_a_login_is_counted_with_its_name(name: str):
+    mails = events(name).filter(pl.col("stage") == "mail", pl.col("outcome") == "success")
+    known = truth(name)
+    assert mails["count"].sum() == known.get("mails_with_login", known.get("mails"))
+    assert mails.select("user", "client_ip").null_count().row(0) == (0, 0)
+
+
+def test_exim_limits_and_refusals_are_counted_once_though_two_logs_tell_of_them():
+    known, found = truth("exim/panel"), events("exim/panel")
+    for cause, name in (
+        ("relay_denied", "relay_denied"),
+        ("too_many_errors", "too_many_errors"),
+        ("throttled_connection", "connection_limit"),
+        ("tls_too_old", "tls_failed"),
+    ):
+        assert found.filter(pl.col("cause") == cause)["count"].sum() == known[name]
+
+
+def test_the_phone_with_the_old_password_fails_as_often_as_it_tried():
+    stale = truth("exim/panel")["stale"]
+    mine = attempts("exim/panel").filter(pl.col("client_ip") == stale["client_ip"], pl.col("outcome") == "failure")
+    assert mine["user"].unique().to_list() == [stale["user"]]
+    assert mine["count"].sum() == stale["n_failures"]
+
+
+def test_a_refused_relay_login_is_told_from_the_fate_of_the_mail():
+    mine = events("exim/smarthost")
+    known = truth("exim/smarthost")
+    assert set(mine["side"].cast(pl.String)) == {"client"}
+    assert counted(mine.filter(pl.col("stage") == "auth")) == known["auth_attempts"]
+    assert mine.filter(pl.col("delivery") == "sent")["count"].sum() == known["mails_sent"]
+    waiting = mine.filter(pl.col("delivery") == "deferred")
+    assert waiting["also"].list.len().to_list() == [1] * waiting.height
+
+
+def test_opensmtpd_lends_the_address_of_the_session_to_its_logins():
+    mine = attempts("opensmtpd/office")
+    assert mine["client_ip"].null_count() == 0
+    assert set(mine.filter(pl.col("client_ip") == "203.0.113.92")["user"]) >= {"with space", "admin"}
+    assert set(mine.filter(pl.col("outcome") == "refused")["tls"]) == {None}
+
+
+def test_what_the_lab_did_to_exim_is_what_is_read():
+    """The clients of the lab, in order; its ORIGIN.md says what each did."""
+    mine = attempts("exim/exim4.96-lab").filter(pl.col("outcome") != "throttled")
+    told = mine.select(pl.col("outcome").cast(pl.String), "user", "mechanism").rows()
+    assert told == [
+        ("failure", "ann", "PLAIN"),
+        ("failure", "a (b) c", "PLAIN"),
+        ("success", "ann", "PLAIN"),
+        ("deferred", "down", "LOGIN"),
+        ("aborted", None, "LOGIN"),
+        ("refused", None, "NTLM"),
+        ("refused", None, "PLAIN"),
+        ("success", "ann", "PLAIN"),
+        ("aborted", None, "LOGIN"),
+        ("failure", None, "PLAIN"),
+        *(("failure", f"u{k}", "PLAIN") for k in range(11)),
+    ]

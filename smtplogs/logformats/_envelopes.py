@@ -1,8 +1,8 @@
-"""What stands before a message: syslog in its dialects, journal short forms, Dovecot's own log file, multilog.
+"""What stands before a message: syslog in its dialects, journal short forms, Dovecot's and Exim's own log files, multilog.
 
 Each envelope captures `stamp` and `message`, and `host`, `program`, `pid` where it holds them. Order is part of the
 meaning: the first that fits takes the line. Sources: RFC 3164, RFC 5424, rsyslog and systemd manuals, postlogd(8),
-Dovecot's `log_path`, multilog(8).
+Dovecot's `log_path`, multilog(8), Exim src/log.c.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
-_ISO = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(?:[.,][0-9]{{1,9}})?(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})?"
+_ISO = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(?:[.,][0-9]{{1,9}})?(?:Z| ?[+-][0-9]{{2}}:?[0-9]{{2}})?"
 _BSD = rf"{_MONTH} {{1,2}}[0-9]{{1,2}}(?: [0-9]{{4}})? {_CLOCK}(?:\.[0-9]{{1,9}})?(?: [0-9]{{4}})?"
 STAMP = (
     rf"^\x00*(?:<[0-9]{{1,3}}>)?(?:1 )?(?:dovecot: )?(?P<stamp>{_ISO}|{_BSD}|[0-9]{{9,11}}\.[0-9]{{6}}|@[0-9a-f]{{24}})"
@@ -25,6 +25,11 @@ _TAIL = (
     r"(?:\[ID [0-9]+ [^ \]]+\] )?(?P<message>.*)$"
 )
 _PRI = r"^\x00*(?:<[0-9]{1,3}>)?"
+_EXIM_STAMP = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}(?:\.[0-9]{{3}})?(?: [+-][0-9]{{4}})?"
+_EXIM = r"(?P<program>exim[^ \[\]:(]*)"
+_EXIM_TAG = rf"{_EXIM}(?:\[(?P<pid>[0-9]+)\])?: (?:\[ID [0-9]+ [^ \]]+\] )?"
+_PIECE = r"(?:\[[0-9]+[/\\][0-9]+\] )?"
+_NO_OFFSET = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(?:[.,][0-9]{{1,9}})?"
 _DOVECOT_PROCESS = (
     r"(?:auth|auth-worker|imap|pop3|submission|managesieve|lmtp|[a-z0-9-]+-login|master|log|config|anvil|stats)"
 )
@@ -54,6 +59,57 @@ class Envelope:
 
 
 ENVELOPES = (
+    # Exim over syslog writes its own stamp as well: where the outer one names no zone, the inner one knows the year
+    Envelope(
+        "exim_rfc5424",
+        rf"^(?:<[0-9]{{1,3}}>)?1 (?P<stamp>{_ISO}) (?P<host>[^ ]+) {_EXIM} (?P<pid>[0-9]+|-) [^ ]+ "
+        r'(?:-|(?:\[(?:[^\]\\"]|\\.|"(?:[^"\\]|\\.)*")*\])+) ?(?:\x{feff})?'
+        rf"{_PIECE}{_EXIM_STAMP} (?P<message>.*)$",
+        None,
+        "<22>1 2025-11-03T09:05:01+01:00 mx1 exim 42 - - 2025-11-03 09:05:01 no MAIL in SMTP connection from [192.0.2.1] D=1s",
+        {
+            "stamp": "2025-11-03T09:05:01+01:00",
+            "host": "mx1",
+            "program": "exim",
+            "pid": "42",
+            "message": "no MAIL in SMTP connection from [192.0.2.1] D=1s",
+        },
+    ),
+    Envelope(
+        "exim_iso",
+        rf"{_PRI}(?P<stamp>{_NO_OFFSET}(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})) (?P<host>{_HOST}) "
+        rf"{_EXIM_TAG}{_PIECE}{_EXIM_STAMP} (?P<message>.*)$",
+        None,
+        "2025-11-03T09:05:01.123456+01:00 mx1 exim[42]: 2025-11-03 09:05:01 no MAIL in SMTP connection from [192.0.2.1] D=1s",
+        {
+            "stamp": "2025-11-03T09:05:01.123456+01:00",
+            "host": "mx1",
+            "program": "exim",
+            "pid": "42",
+            "message": "no MAIL in SMTP connection from [192.0.2.1] D=1s",
+        },
+    ),
+    Envelope(
+        "exim_syslog",
+        rf"{_PRI}(?:(?:{_BSD}|{_NO_OFFSET}) (?:<[a-z0-9]+\.[a-z0-9]+> )?)?(?:(?P<host>{_HOST}) )?"
+        rf"{_EXIM_TAG}{_PIECE}(?P<stamp>{_EXIM_STAMP}) (?P<message>.*)$",
+        None,
+        "Nov  3 09:05:01 mx1 exim[42]: 2025-11-03 09:05:01 no MAIL in SMTP connection from [192.0.2.1] D=1s",
+        {
+            "stamp": "2025-11-03 09:05:01",
+            "host": "mx1",
+            "program": "exim",
+            "pid": "42",
+            "message": "no MAIL in SMTP connection from [192.0.2.1] D=1s",
+        },
+    ),
+    Envelope(
+        "exim_authenticator",
+        rf"^(?P<stamp>{_EXIM_STAMP}) (?:\[(?P<pid>[0-9]+)\] )?(?P<message>[0-9A-Za-z_]+ authenticator: .*)$",
+        "exim",
+        "2025-11-03 09:05:01 cram authenticator: Cyrus SASL doesn't know about mechanism X.",
+        {"stamp": "2025-11-03 09:05:01", "message": "cram authenticator: Cyrus SASL doesn't know about mechanism X."},
+    ),
     Envelope(
         "rfc5424",
         rf"^(?:<[0-9]{{1,3}}>)?1 (?P<stamp>{_ISO}) (?P<host>[^ ]+) (?P<program>[^ ]+) (?P<pid>[0-9]+|-) [^ ]+ "
@@ -96,7 +152,7 @@ ENVELOPES = (
     ),
     Envelope(
         "rfc3164_nohost",
-        rf"{_PRI}(?P<stamp>{_BSD}) (?P<program>postfix[^ \[\]:]*|dovecot)(?:\[(?P<pid>[0-9]+)\])?: (?P<message>.*)$",
+        rf"{_PRI}(?P<stamp>{_BSD}) (?P<program>postfix[^ \[\]:]*|dovecot|exim[^ \[\]:]*|sendmail|sm-[a-z-]+|smtpd)(?:\[(?P<pid>[0-9]+)\])?: (?P<message>.*)$",
         None,
         "<22>Nov  3 09:05:01 postfix/smtpd[42]: connect from unknown[192.0.2.1]",
         {
@@ -157,6 +213,17 @@ ENVELOPES = (
         "Nov 03 09:05:01 auth: Info: passwd-file(ann,192.0.2.1): Password mismatch",
         {"stamp": "Nov 03 09:05:01", "message": "auth: Info: passwd-file(ann,192.0.2.1): Password mismatch"},
     ),
+    Envelope(
+        "exim_file",
+        rf"^(?P<stamp>{_EXIM_STAMP}) (?:\[(?P<pid>[0-9]+)\] )?(?P<message>.*)$",
+        "exim",
+        "2025-11-03 09:05:01.123 +0100 [42] no MAIL in SMTP connection from [192.0.2.1] D=1s",
+        {
+            "stamp": "2025-11-03 09:05:01.123 +0100",
+            "pid": "42",
+            "message": "no MAIL in SMTP connection from [192.0.2.1] D=1s",
+        },
+    ),
 )
 
 
@@ -185,6 +252,9 @@ class HotEnvelope:
 
 HOT_KEY = r"[^ \[\]:]+ [^ \[\]:]+(?:\[[0-9]+\])?"
 """`host tag[pid]`."""
+
+STAMPS_ITSELF = "^exim"
+"""Programs whose messages begin with a stamp of their own: only the general envelopes know it."""
 
 HOT_ENVELOPES = {
     "iso": HotEnvelope(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.+Z-]+ "),
