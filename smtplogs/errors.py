@@ -7,6 +7,7 @@
     │   ├── NothingToRead        no readable file, or none that holds a known log
     │   └── UnknownName          a format, sample or column that does not exist
     └── ValueError
+        ├── BadFormat            (also a SmtplogsError) a declared format that is not as it must be
         └── MissingColumns       (also a SmtplogsError) the frame lacks columns that the function needs
 
 A bad file inside a good set is no exception: it is a row in the coverage table. Wrong arguments are plain
@@ -26,6 +27,10 @@ class NothingToRead(SmtplogsError):
 
 class UnknownName(SmtplogsError):
     """A name given by the caller that is not in the list of known ones; the text names those."""
+
+
+class BadFormat(SmtplogsError, ValueError):
+    """A file that declares a format and has an unknown key, a wrong word, or a sample that does not pass."""
 
 
 class MissingColumns(SmtplogsError, ValueError):

@@ -11,7 +11,7 @@ import polars as pl
 
 from smtplogs.schema import RECORDS
 
-_STAGE_OF_STEP = {
+STAGE_OF_STEP = {
     "CONNECT": "connect",
     "HELO": "helo",
     "EHLO": "helo",
@@ -112,7 +112,7 @@ def normalised(frame: pl.DataFrame, *, bare: bool = False) -> pl.DataFrame:
     if "delivery" in has:
         exprs.append(pl.col("delivery").str.to_lowercase().cast(RECORDS["delivery"].dtype, strict=False))
     if "step" in has and frame["step"].null_count() < frame.height:
-        step = pl.col("step").replace_strict(_STAGE_OF_STEP, default="session", return_dtype=pl.String)
+        step = pl.col("step").replace_strict(STAGE_OF_STEP, default="session", return_dtype=pl.String)
         step = pl.when(pl.col("step").is_not_null()).then(step)
         exprs.append((pl.coalesce("stage", step) if "stage" in has else step).alias("stage"))
     known = pl.col("protocol") if "protocol" in has else pl.lit(None, pl.String)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal, overload
 import polars as pl
 from dateutil import parser as dateparser
 
-from smtplogs import parsing, sources, stamps, stitching, tally
+from smtplogs import parsing, recognising, sources, stamps, stitching, tally, whole_files
 from smtplogs._spans import zone
-from smtplogs.errors import NothingToRead, UnknownName
-from smtplogs.logformats import ALL
+from smtplogs.declaring import format_named, installed
+from smtplogs.errors import NothingToRead
+from smtplogs.logformats import Dialogue, Lines, Table
 from smtplogs.schema import COVERAGE, EVENTS, as_table, dtypes
 from smtplogs.settling import settle
 
@@ -37,7 +38,9 @@ class Settings:
     Attributes
     ----------
     only
-        Name of the one format to read, or None for all.
+        Name of the one format of single lines to read, or None for all.
+    whole
+        The one format that the caller names, if it is a dialogue or a table.
     tz, year, host
         Zone of stamps without one, year in which the newest log ends, name for logs that do not name their host.
     traffic
@@ -47,6 +50,7 @@ class Settings:
     """
 
     only: str | None = None
+    whole: Dialogue | Table | None = None
     tz: str | None = None
     year: int | None = None
     host: str | None = None
@@ -108,7 +112,8 @@ def read(
     paths
         Files, folders, globs (`mail.log*`), archives, `-` for standard input; in any order and compression.
     format
-        `auto`, or the name of one format (`formats()`): lines of other programs are then left alone.
+        `auto`, or the name of one format (`formats()`): lines of other programs are then left alone. Or the path of a
+        declared format (`maildog.toml`), see `check_format`.
     tz
         IANA zone of stamps that name none (`Europe/Warsaw`). None: they are read as UTC, `time_quality`
         zone_assumed, so that the times shown equal the log's own clock.
@@ -135,13 +140,15 @@ def read(
         coverage table.
     UnknownName
         If `format` is none of the known ones.
+    BadFormat
+        If it is a file that declares a format and does not hold what it promises.
     ValueError
         If `tz`, `year`, `since` or `until` cannot be understood.
     """
-    if format != "auto" and format not in {f.name for f in ALL}:
-        raise UnknownName(f"no format named {format!r}; there are auto, {', '.join(f.name for f in ALL)}")
+    asked = None if format == "auto" else format_named(format)
     settings = Settings(
-        only=None if format == "auto" else format,
+        only=asked.name if isinstance(asked, Lines) else None,
+        whole=None if isinstance(asked, Lines) else asked,
         tz=tz,
         year=year,
         host=host,
@@ -262,7 +269,13 @@ def _read_once(
     traffic: list[pl.DataFrame] = []
     minute: stamps.Carry | None = None
     with sources.open_source(source) as reading:
-        chosen = parsing.plan(reading.peek(), traffic=settings.traffic, only=settings.only, host=settings.host)
+        head = reading.peek()
+        whole = _whole_format(head, settings)
+        if whole.tie:
+            return _torn(source, reading, whole.tie), clock
+        if whole.format is not None:
+            return _read_whole(source, reading, head, whole.format, settings, anchor)
+        chosen = parsing.plan(head, traffic=settings.traffic, only=settings.only, host=settings.host)
         for batch in _batches(reading, chosen, told, pool):
             if settings.traffic:
                 counted, minute = tally.lines_of(batch.minutes, anchor, minute, source.name)
@@ -300,6 +313,53 @@ def _read_once(
         (reading.bytes, reading.lines),
     )
     return result, clock
+
+
+def _whole_format(head: list[str], settings: Settings) -> recognising.Recognised:
+    """Return the dialogue or table format of a file: the one named, else the one proved; none for single lines."""
+    if settings.only is not None:
+        return recognising.Recognised(None)
+    return recognising.Recognised(settings.whole) if settings.whole else recognising.recognise(head, installed())
+
+
+def _read_whole(
+    source: sources.Source,
+    reading: sources.Reading,
+    head: list[str],
+    format_: Dialogue | Table,
+    settings: Settings,
+    anchor: stamps.Anchor,
+) -> tuple[FileResult, stamps.Carry]:
+    """Read a file that is one dialogue or table."""
+    whole = whole_files.read(reading, head, format_, anchor, host=settings.host)
+    coverage = tally.coverage_of(
+        source.name,
+        whole.told,
+        first_time=whole.clock.first_time,
+        last_time=whole.clock.last_time,
+        format=format_.name,
+        compression=source.compression,
+        bytes=reading.bytes,
+        lines=reading.lines,
+        kept=sum(whole.told.counts.values()),
+        bad_stamps=whole.clock.bad_stamps,
+        year_evidence=whole.clock.year_evidence,
+        zone_evidence=whole.clock.zone_evidence,
+        cannot_show=list(format_.cannot_show),
+        note=reading.note,
+        error="; ".join(t for t in (reading.error, whole.error, _cut(reading)) if t) or None,
+    )
+    size = (reading.bytes, reading.lines)
+    events = stitching.stacked(*whole.events)
+    return FileResult(source, events, pl.DataFrame(), coverage, tally.merged_traffic([]), size), whole.clock
+
+
+def _torn(source: sources.Source, reading: sources.Reading, names: tuple[str, ...]) -> FileResult:
+    """Say that several formats fit a file equally well: it is not read, since that would be a guess."""
+    error = f"could be {' or '.join(names)}: say which with format="
+    row = as_table(pl.DataFrame({"source": [source.name], "error": [error]}), COVERAGE)
+    size = (reading.bytes, reading.lines)
+    return FileResult(source, pl.DataFrame(), pl.DataFrame(), row, tally.merged_traffic([]), size)
 
 
 def _timed(

@@ -1,0 +1,206 @@
+"""Files that are one dialogue or one table: read to their end, session by session or row by row, into events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs import cells, dialogue, parsing, redacting, replies, stamps, tabling, turns, unwrapping
+from smtplogs.logformats import Dialogue, Table
+from smtplogs.normalising import normalised
+from smtplogs.stitching import finished, stacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smtplogs.sources import Reading
+
+STALE = 500_000
+"""Lines after which a session that never ended is finished all the same."""
+
+_SURE = ("connect", "tls", "auth", "session")
+"""Steps at which a refusal is an event even if its cause is unknown; of other steps only what is understood."""
+
+
+@dataclass
+class Whole:
+    """What a file gave."""
+
+    events: list[pl.DataFrame] = field(default_factory=list)
+    told: parsing.Tally = field(default_factory=parsing.Tally)
+    clock: stamps.Carry = field(default_factory=stamps.Carry)
+    error: str | None = None
+
+
+def read(
+    reading: Reading, head: list[str], format_: Dialogue | Table, anchor: stamps.Anchor, *, host: str | None = None
+) -> Whole:
+    """Read a file to its end.
+
+    Parameters
+    ----------
+    reading
+        The open source.
+    head
+        Its first lines.
+    format_
+        What `recognising.recognise` found, or the caller said.
+    anchor
+        Evidence for year and zone.
+    host
+        Name for lines that do not say which host wrote them.
+    """
+    if isinstance(format_, Table) and format_.layout == "json" and cells.is_document(head):
+        text = b"".join(chunk.data for chunk in reading).decode("utf-8", "replace")
+        lines, error = cells.elements(text)
+        whole = of_lines(iter([lines]), format_, anchor, reading.source.name, host=host)
+        whole.error = error
+        return whole
+    chosen = parsing.Plan("", None, unwrapping.detect(head), traffic=True)
+    batches = (lines.collect() for lines in parsing.chunks(reading, chosen))
+    return of_lines(batches, format_, anchor, reading.source.name, host=host)
+
+
+def of_lines(
+    batches: Iterator[pl.DataFrame],
+    format_: Dialogue | Table,
+    anchor: stamps.Anchor,
+    source: str,
+    *,
+    host: str | None = None,
+) -> Whole:
+    """Make events of batches of lines (`line_no`, `line`, and where a wrapper came off `outer` and `written`)."""
+    whole = Whole()
+    made = _of_table(batches, format_, anchor, whole) if isinstance(format_, Table) else _of_dialogue(
+        batches, format_, anchor, whole
+    )  # fmt: skip
+    for found in made:
+        if found.is_empty():
+            continue
+        events = _as_events(found, format_.name, source, host)
+        n = events.filter(pl.col("outcome") != "info")["line_no"].n_unique()
+        whole.told.add(None, format_.name, "records", n)
+        whole.told.add(None, format_.name, "context", -n)
+        whole.events.append(events)
+    return whole
+
+
+def _of_dialogue(
+    batches: Iterator[pl.DataFrame], format_: Dialogue, anchor: stamps.Anchor, whole: Whole
+) -> Iterator[pl.DataFrame]:
+    """Yield the records of sessions as they end; what is open at the end of the file ends there."""
+    cut, open_ = turns.Cut(), pl.DataFrame()
+    transcript = format_.least == 0
+    for lines in batches:
+        batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
+        spoken, missed, noise = turns.spoken(_plain(batch), format_, cut)
+        _count(whole, format_.name, missed, noise, spoken["line_no"].n_unique())
+        if spoken.is_empty():
+            continue
+        timed, whole.clock = stamps.resolve(spoken, anchor, whole.clock)
+        timed = stacked(open_, timed)
+        now = int(lines["line_no"].max() or 0)  # type: ignore[arg-type]
+        over = pl.col("ends").any() | (pl.col("line_no").max() < now - STALE)
+        done = timed.group_by("sid").agg(over=over).filter("over")["sid"]
+        is_done = pl.col("sid").is_in(done.implode())
+        ended, open_ = timed.filter(is_done), timed.filter(~is_done)
+        if ended.height:
+            yield dialogue.records(ended, transcript=transcript)
+    if open_.height:
+        yield dialogue.records(open_, transcript=transcript)
+
+
+def _of_table(
+    batches: Iterator[pl.DataFrame], format_: Table, anchor: stamps.Anchor, whole: Whole
+) -> Iterator[pl.DataFrame]:
+    """Yield the records of a table."""
+    head = cells.Head()
+    for lines in batches:
+        batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
+        rows, missed, noise = cells.cells(batch, format_, head)
+        found, dismissed = tabling.records(rows, format_)
+        _count(whole, format_.name, missed, noise + dismissed, found.height)
+        if found.height:
+            timed, whole.clock = stamps.resolve(found, anchor, whole.clock)
+            yield timed.with_columns(pattern=pl.lit("row"))
+
+
+def _plain(lines: pl.DataFrame) -> pl.DataFrame:
+    """Take the colours of a terminal off."""
+    if not lines["line"].str.contains("\x1b[", literal=True).any():
+        return lines
+    return lines.with_columns(pl.col("line").str.replace_all(r"\x1b\[[0-9;]*m", ""))
+
+
+def _count(whole: Whole, name: str, missed: pl.DataFrame, noise: int, taken: int) -> None:
+    """Tell the tally; of lines not understood only the shape is kept, since any word of a session may be a secret."""
+    whole.told.add(None, name, "dismissed", noise)
+    whole.told.add(None, name, "context", taken)
+    if missed.height:
+        shape = pl.col("line").str.replace_all(r"\p{L}", "x").str.replace_all(r"[0-9]", "9")
+        whole.told.miss(None, name, missed.with_columns(shape.alias("line")))
+
+
+def _as_events(found: pl.DataFrame, name: str, source: str, host: str | None) -> pl.DataFrame:
+    """Classify records, cut secrets out of them, and give them the columns of events."""
+    found = found.with_columns(format=pl.lit(name), source=pl.lit(source))
+    if host is not None:
+        found = found.with_columns(
+            host=pl.coalesce("host", pl.lit(host)) if "host" in found.columns else pl.lit(host)
+        )  # fmt: skip
+    found = found.with_columns(
+        pl.col(c).str.replace(r"^TLS1_([0-9])$", "TLSv1.$1").str.replace(r"^TLS1$", "TLSv1").str.replace(r"^TLS ?(1)", "TLSv$1")
+        .replace({"Y": "yes"})
+        for c in ("tls",) if c in found.columns
+    )  # fmt: skip
+    found = replies.classify(normalised(found))
+    known = pl.col("stage").cast(pl.String).is_in(list(_SURE)) | (pl.col("cause").cast(pl.String) != "unknown")
+    found = found.filter(known.fill_null(value=True) & pl.col("stage").is_not_null())
+    found = redacting.without_secrets(found, "detail", "raw")
+    found = _without(found)
+    failing = ~pl.col("outcome").cast(pl.String).is_in(["success", "info"])
+    found = redacting.without_typed_passwords(found, failing.fill_null(value=True))
+    if "_lines" in found.columns:
+        own = pl.concat_str(pl.lit(f"{source}:"), pl.element().cast(pl.String))
+        lines = pl.col("_lines").list.set_difference(pl.concat_list("line_no")).list.sort()
+        found = found.with_columns(also=lines.list.eval(own))
+        found = found.with_columns(also=pl.when(pl.col("also").list.len() > 0).then("also"))
+    return finished(found)
+
+
+def _without(found: pl.DataFrame) -> pl.DataFrame:
+    """Cut what the client sent as a secret out of every text of its session (few rows have any: a plain loop)."""
+    if "_secrets" not in found.columns:
+        return found
+    some = found["_secrets"].list.len().fill_null(0) > 0
+    if not some.any():
+        return found
+    columns = [c for c in ("detail", "raw", "helo", "sender", "vendor_code", "queue_id") if c in found.columns]
+    where = some.arg_true()
+    part = found[where]
+    secrets = part["_secrets"].to_list()
+    names = part["user"].to_list()
+    changed: dict[str, pl.Series] = {}
+    cut = [False] * part.height
+    for column in columns:
+        texts = part[column].to_list()
+        for i, text in enumerate(texts):
+            for secret in sorted(secrets[i], key=len, reverse=True):
+                if text and secret in text and secret != names[i]:
+                    text = text.replace(secret, "[redacted]")
+                    cut[i] = True
+            texts[i] = text
+        changed[column] = pl.Series(column, texts, dtype=pl.String)
+    kinds = pl.Series(["sasl response" if c else k for c, k in zip(cut, part["redacted"], strict=True)], dtype=pl.String)
+    return found.with_columns(
+        *(found[c].scatter(where, values) for c, values in changed.items()),
+        found["redacted"].scatter(where, kinds).alias("redacted"),
+    )
+
+
+def unanchored() -> stamps.Anchor:
+    """Return the anchor for text without a file: nothing is known of its year."""
+    return stamps.anchor(year=2000)
+
