@@ -7,6 +7,8 @@ Sources: RFC 5321, RFC 3207, RFC 4954; measured against Haraka, curl, swaks, smt
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from smtplogs import sasl
@@ -17,6 +19,7 @@ _VERB = (
     r"XPROXY|XPROXYFROM|XPROXYTO|ETRN)(?:[ \t:=]|$)"
 )
 _CAPABLE = r"(?i)(?:^|\n)250[- ](?:SIZE|PIPELINING|8BITMIME|STARTTLS|AUTH|ENHANCEDSTATUSCODES|DSN|CHUNKING|SMTPUTF8)\b"
+_CAPABLE_ROW = r"(?i)^250[ -].*(?:[ -](?:SIZE [0-9]+|PIPELINING|ENHANCEDSTATUSCODES))(?:[ \n]|$)"
 _OFFER_LINE = r"(?i)(?:^|\n)250[- ]AUTH[ =]([^\n]*)"
 _OFFER_WORDS = rf"(?i)[ ]AUTH[ =]((?:{sasl.MECHANISM})(?: +{sasl.MECHANISM})*)(?: |$)"
 _AT_AUTH = [235, 334, 432, 454, 504, 534, 535, 538]
@@ -56,7 +59,8 @@ def records(turns: pl.DataFrame, *, transcript: bool = False) -> pl.DataFrame:
     attempts = _attempts(rows)
     judged = _judged(rows, attempts, transcript=transcript)
     others = _others(rows, judged)
-    return pl.concat([judged, *others, _never_tried(rows), _accepted(rows, judged)], how="diagonal_relaxed")
+    found = pl.concat([judged, *others, _never_tried(rows), _accepted(rows, judged)], how="diagonal_relaxed")
+    return pl.concat([found, _framed(rows, found)], how="diagonal_relaxed")
 
 
 def _sorted(turns: pl.DataFrame) -> pl.DataFrame:
@@ -91,12 +95,16 @@ def _followed(rows: pl.DataFrame) -> pl.DataFrame:
     server, client = pl.col("speaker") == "server", pl.col("speaker") == "client"
     rows = rows.with_columns(
         code=pl.when(server).then(pl.col("text").str.extract(r"^([2-5][0-9]{2})(?:[ -]|$)").cast(pl.UInt16)),
-        _deaf=~client.any().over("sid"),
         _row=pl.int_range(pl.len(), dtype=pl.UInt32),
     )
     waiting = pl.col("code").forward_fill().shift().over("sid")
     verb = pl.col("text").str.extract(_VERB).str.to_uppercase()
-    rows = rows.with_columns(verb=pl.when(client & ~waiting.is_in([334, 354]).fill_null(value=False)).then(verb))
+    asked = waiting.is_in([334, 354]).fill_null(value=False)
+    rows = rows.with_columns(
+        verb=pl.when(client & ~asked).then(verb),
+        # s_client prints certificates and no client line: what is neither command nor asked for, nobody said
+        _deaf=~(client & (asked | verb.is_not_null())).any().over("sid"),
+    )
     rows = _answered(rows)
     said = pl.when(pl.col("_deaf")).then(_guessed_step()).otherwise("step")
     rows = rows.with_columns(step=said)
@@ -107,7 +115,9 @@ def _followed(rows: pl.DataFrame) -> pl.DataFrame:
     # `yes` after a version is the same connection, told with fewer words
     version = pl.when(pl.col("tls") != "yes").then("tls").forward_fill().over("sid")
     rows = rows.with_columns(tls=pl.coalesce(version, "tls"))
-    greeted = server & (pl.col("code") == 250) & pl.col("step").is_in(["EHLO", "LHLO"])
+    # a log may lack the row of the EHLO itself
+    unasked = (pl.col("step").is_null() | (pl.col("step") == "STARTTLS")) & pl.col("text").str.contains(_CAPABLE_ROW)
+    greeted = server & (pl.col("code") == 250) & (pl.col("step").is_in(["EHLO", "LHLO"]) | unasked)
     offers = pl.coalesce(
         pl.col("text").str.extract_all(_OFFER_LINE).list.eval(pl.element().str.extract(_OFFER_LINE)).list.join(" ")
         .replace("", None),
@@ -125,7 +135,7 @@ def _followed(rows: pl.DataFrame) -> pl.DataFrame:
         _attempt=pl.when(pl.col("verb") == "AUTH").then(1).otherwise(0).cum_sum().over("sid"),
         _inside=pl.when(pl.col("verb").is_not_null()).then(pl.col("verb") == "AUTH").forward_fill().over("sid")
         .fill_null(value=False),
-        *(pl.col(c).drop_nulls().first().over("sid") for c in ONCE),
+        *(pl.coalesce(c, pl.col(c).drop_nulls().first().over("sid")) for c in ONCE),
     )  # fmt: skip
 
 
@@ -205,7 +215,8 @@ def _given(attempts: pl.DataFrame) -> pl.DataFrame:
     secrets: list[list[str]] = []
     sent = zip(mechanisms, mechanism, initial, loose, attempts["_responses"], strict=True)
     for name, stated, first, words, rest in sent:
-        answers = () if rest is None else tuple(rest)
+        # MailEnable repeats the command before each response
+        answers = () if rest is None else tuple(re.sub(r"^(?i:AUTH)[ \t]+", "", text) for text in rest)
         opening = (first,) if first and first != "=" else () if stated else (words,) if words else ()
         told = sasl.given(name, (*opening, *answers))
         users.append(told.user)
@@ -326,10 +337,23 @@ def _accepted(rows: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     return _shown(done, "mail", "sender", "n_recipients", "queue_id")
 
 
+def _framed(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Return one context row per session that has an event, at its last line."""
+    last = rows.join(found.select("sid").unique(), on="sid", how="semi", maintain_order="left")
+    last = last.unique("sid", keep="last", maintain_order=True).with_columns(
+        stage=pl.lit("session"), outcome=pl.lit("info"), cause=pl.lit(None, pl.String), basis=pl.lit("line"),
+        detail=pl.lit(None, pl.String), user=pl.lit(None, pl.String), mechanism=pl.lit(None, pl.String),
+        vendor_code=pl.lit(None, pl.String), duration_s=pl.lit(None, pl.String), line=pl.lit(None, pl.String),
+        enhanced_code=pl.lit(None, pl.String), text=pl.lit(None, pl.String), code=pl.lit(None, pl.UInt16),
+        _lines=pl.lit([], pl.List(pl.UInt64)),
+    )  # fmt: skip
+    return _shown(last, "session")
+
+
 def _shown(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
     """Return record columns of the rows, with what is in force there."""
     client = pl.col("side") == "client"
-    plain = pl.col("tls").is_null() & (pl.col("_starttls").fill_null(value=False) | pl.col("server_port").is_not_null())
+    plain = pl.col("tls").is_null() & (pl.col("stage") != "connect") & (pl.col("_starttls").fill_null(value=False) | pl.col("server_port").is_not_null())
     secrets = pl.col("_secrets") if "_secrets" in rows.columns else pl.lit(None, pl.List(pl.String))
     return rows.select(
         "sid", "_row", "line_no", "time", "time_quality", *ONCE[:-1], *more,

@@ -1,4 +1,4 @@
-"""One line explained: which patterns looked at it, which took it, what they made of it, what it means."""
+"""One line or session explained: which patterns looked at it, which took it, what they made of it, what it means."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import parsing, redacting, replies, stamps, unwrapping
-from smtplogs.logformats import ALL
+from smtplogs import declaring, parsing, recognising, redacting, replies, stamps, unwrapping
+from smtplogs.logformats import EVERY, Dialogue, Lines
 from smtplogs.schema import RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from smtplogs.logformats import Pattern
+    from smtplogs.logformats import Table
 
 _SHOWN = [
     c for c in RECORDS if c not in ("raw", "line_no", "source", "key", "also", "auth_offered", "pattern", "format")
@@ -42,6 +42,12 @@ _SCHEMA = {
 MAX_LINES = 200
 """Lines that are explained at once: each is tried on every pattern by itself."""
 
+MAX_SESSION = 20_000
+"""Lines of a session or table that is explained as a whole."""
+
+_SPEAKS = re.compile(r"(?im)^[^A-Za-z0-9]*(?:220[ -]|EHLO |HELO |AUTH |STARTTLS|MAIL FROM)")
+"""What a bare session has, and a reply that somebody pasted has not."""
+
 _GOES_ON = re.compile(r"\s*([2-5][0-9]{2})-")
 """A line of a reply after which another follows."""
 
@@ -53,13 +59,15 @@ def explain(text: str) -> pl.DataFrame:
     ----------
     text
         One or more log lines (at most 200), wrapped by docker or the journal or not; or a reply such as
-        ``535 5.7.8 Error: authentication failed``, of one line or several.
+        ``535 5.7.8 Error: authentication failed``, of one line or several; or a whole session: a transcript of
+        openssl s_client, swaks, curl -v, telnet, smtplib, nodemailer or msmtp, lines of an Exchange protocol log ...
+        (at most 20,000 lines).
 
     Returns
     -------
     DataFrame
         A row per candidate: `line_no`, `text` (secrets cut), `verdict` (taken, context only, dismissed, looked at, not
-        understood, a reply), `format`, `pattern`, `outcome`, `cause`, `basis`, what the cause means
+        understood, a reply; of a session `diagnosis`, a row per event), `format`, `pattern`, `outcome`, `cause`, `basis`, what the cause means
         (`meaning`, `first_check`, `fix`, `who`), `why`, `fields` (JSON: every column that the line fills) and
         `written_by` (source of the software that writes it).
 
@@ -73,11 +81,49 @@ def explain(text: str) -> pl.DataFrame:
     ValueError
         If there are too many lines.
     """
+    if (whole := _whole(text)) is not None:
+        return pl.DataFrame(list(_diagnosed(text, whole)), schema=_SCHEMA)
     lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if len(lines) > MAX_LINES:
         raise ValueError(f"{len(lines):,} lines are too many to explain (at most {MAX_LINES}); use read and coverage")
     rows = [row for number, line in _replies_joined(lines) for row in _explained(number, line)]
     return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _whole(text: str) -> Dialogue | Table | None:
+    """Return the format of a text that is one session or table."""
+    head = [line.removesuffix("\r") for line in text.split("\n")]
+    if len(head) > MAX_SESSION:
+        return None
+    format_ = recognising.recognise(head, declaring.installed()).format
+    bare = isinstance(format_, Dialogue) and format_.last_resort and not _SPEAKS.search(text)
+    return None if bare else format_
+
+
+def _diagnosed(text: str, format_: Dialogue | Table) -> Iterator[dict[str, object]]:
+    """Explain each event of a session."""
+    events = declaring.events_of(format_, text)
+    for row in events.to_dicts():
+        told = _taken(int(row["line_no"]), str(row["raw"] or ""), row | {"_role": "event", "pattern": None})
+        yield told | {"verdict": "diagnosis", "why": _story(row)}
+    if events.is_empty():
+        why = f"{format_.title}: no AUTH command and no refusal in it"
+        yield _row(1, "", "context only", format=format_.name, why=why)
+
+
+def _story(row: dict[str, object]) -> str:
+    """Tell in a sentence what led to an event."""
+    offered = row["auth_offered"]
+    tls = {"none": "in clear text", "yes": "under TLS", None: None}.get(row["tls"], f"under {row['tls']}")  # type: ignore[arg-type]
+    code = " ".join(str(row[c]) for c in ("reply_code", "enhanced_code") if row[c] is not None)
+    parts = (
+        f"AUTH {row['mechanism'] or ''}".strip() if row["stage"] == "auth" else f"at {row['stage']}",
+        f"as {row['user']}" if row["user"] else None,
+        tls,
+        None if offered is None else f"offered before: {', '.join(offered) or 'no mechanism'}",  # type: ignore[arg-type]
+        f"answered {code}" if code else None,
+    )
+    return "; ".join(p for p in parts if p)
 
 
 def _replies_joined(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -152,7 +198,7 @@ def _taken(number: int, shown: str, row: dict[str, object]) -> dict[str, object]
         **{k: None if row.get(k) is None else str(row[k]) for k in names},
         **meaning,
         fields=json.dumps(fields, ensure_ascii=False),
-        written_by=_pattern(str(row["format"]), str(row["pattern"])).written_by,
+        written_by=_written_by(str(row["format"]), str(row["pattern"])),
     )
 
 
@@ -197,8 +243,11 @@ def _as_reply(number: int, line: str, shown: str) -> list[dict[str, object]]:
     ]
 
 
-def _pattern(format_: str, name: str) -> Pattern:
-    return next(p for f in ALL if f.name == format_ for p in f.patterns if p.name == name)
+def _written_by(format_: str, name: str) -> str:
+    for f in EVERY:
+        if f.name == format_:
+            return next(p.written_by for p in f.patterns if p.name == name) if isinstance(f, Lines) else f.written_by
+    return "declared"
 
 
 def _row(number: int, shown: str, verdict: str, **columns: object) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 MECHANISMS = (
     "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "GSSAPI", "GSS-SPNEGO", "XOAUTH2", "OAUTHBEARER", "EXTERNAL",
     "ANONYMOUS", "OTP", "KERBEROS_V4", "SRP", "XOAUTH", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
-    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512", "SCRAM-SHA-512-PLUS", "X-EXPS", "PLAIN-CLIENTTOKEN", "XYMCOOKIE",
+    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512", "SCRAM-SHA-512-PLUS", "PLAIN-CLIENTTOKEN", "XYMCOOKIE",
 )  # fmt: skip
 """Names of SASL mechanisms as servers offer them. Any other word behind AUTH may as well be a password."""
 

@@ -38,8 +38,8 @@ def records(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, int]:
     records, n_dismissed
         Record columns as text, `stamp`, `raw` and `_secrets`; how many rows are none of ours by `keep`.
     """
-    mine = pl.all_horizontal(_filled(path).is_in(list(words)) for path, words in table.keep.items())
-    kept = rows.filter(mine.fill_null(value=False)) if table.keep else rows
+    mine = [_filled(path).is_in(list(words)).fill_null(value=False) for path, words in table.keep.items()]
+    kept = rows.filter(mine) if mine else rows
     dismissed = rows.height - kept.height
     outer = {"outer": pl.col("outer")} if "outer" in kept.columns else {}
     found = kept.select(

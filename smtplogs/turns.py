@@ -113,10 +113,9 @@ def _turns(taken: pl.DataFrame, turn: Turn) -> list[pl.DataFrame]:
 def _shaped(frame: pl.DataFrame) -> pl.DataFrame:
     """Return exactly the columns of TURNS and FACTS, and the end points while they are undecided."""
     wanted = {**TURNS, **dict.fromkeys((*FACTS, "local", "remote"), pl.String)}
-    return frame.select(
-        (pl.col(n).cast(dtype, strict=False) if n in frame.columns else pl.lit(None, dtype).alias(n))
-        for n, dtype in wanted.items()
-    )
+    there = {n: pl.col(n).cast(dtype, strict=False) for n, dtype in wanted.items() if n in frame.columns}
+    told = {n: pl.when(value != "").then(value).alias(n) if n in FACTS else value for n, value in there.items()}
+    return frame.select(told.get(n, pl.lit(None, dtype).alias(n)) for n, dtype in wanted.items())
 
 
 def _sided(turns: pl.DataFrame, format_: Dialogue) -> pl.DataFrame:
@@ -138,6 +137,12 @@ def _sided(turns: pl.DataFrame, format_: Dialogue) -> pl.DataFrame:
     logs = pl.when(pl.col("side") == "client")
     other = pl.when(pl.col("side") == "client").then(pl.lit("server")).otherwise(pl.lit("client"))
     local, remote = (_ends(c) for c in ("local", "remote"))
+    # a tool that was given an address prints it where others print a name
+    numeric = pl.col("relay_host").str.contains(r"^(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)$")
+    named = pl.when(numeric).then("relay_host")
+    turns = turns.with_columns(
+        server_ip=pl.coalesce("server_ip", named), relay_host=pl.when(~numeric).then("relay_host")
+    )
     return turns.with_columns(
         speaker=pl.when(word == "sent").then("side").when(word == "received").then(other).otherwise(word),
         client_ip=pl.coalesce("client_ip", logs.then(None).otherwise(remote[0])),

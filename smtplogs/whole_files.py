@@ -146,6 +146,10 @@ def _count(whole: Whole, name: str, missed: pl.DataFrame, noise: int, taken: int
 def _as_events(found: pl.DataFrame, name: str, source: str, host: str | None) -> pl.DataFrame:
     """Classify records, cut secrets out of them, and give them the columns of events."""
     found = found.with_columns(format=pl.lit(name), source=pl.lit(source))
+    if "sid" in found.columns:  # a session without a token is named by its file
+        block = pl.concat_str(pl.lit(source), pl.col("sid").str.strip_suffix(".0"))
+        blocks = pl.when(pl.col("sid").str.starts_with("#")).then(block)
+        found = found.with_columns(session=pl.coalesce("session", blocks))
     if host is not None:
         found = found.with_columns(
             host=pl.coalesce("host", pl.lit(host)) if "host" in found.columns else pl.lit(host)
@@ -198,9 +202,4 @@ def _without(found: pl.DataFrame) -> pl.DataFrame:
         *(found[c].scatter(where, values) for c, values in changed.items()),
         found["redacted"].scatter(where, kinds).alias("redacted"),
     )
-
-
-def unanchored() -> stamps.Anchor:
-    """Return the anchor for text without a file: nothing is known of its year."""
-    return stamps.anchor(year=2000)
 

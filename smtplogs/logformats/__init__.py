@@ -10,7 +10,7 @@ from smtplogs.logformats._declared import declared
 from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Table, Turn
 from smtplogs.logformats.dovecot import DOVECOT
 from smtplogs.logformats.entra import ENTRA, ENTRA_CSV
-from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_IMAP, EXCHANGE_POP
+from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP, EXCHANGE_POP
 from smtplogs.logformats.haraka import HARAKA
 from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
@@ -21,7 +21,7 @@ ALL: tuple[Lines, ...] = (POSTFIX, DOVECOT, PAM)
 """Formats of single lines under an envelope: several may share a file."""
 
 DIALOGUES: tuple[Dialogue, ...] = (EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS)
-TABLES: tuple[Table, ...] = (ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP)
+TABLES: tuple[Table, ...] = (ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP, EXCHANGE_EVENT)
 """Formats of whole files."""
 
 EVERY: tuple[Lines | Dialogue | Table, ...] = (*ALL, *DIALOGUES, *TABLES)

@@ -135,3 +135,31 @@ EXCHANGE_POP = _mailbox(
     '"R=""-ERR Authentication failure: unknown user name or bad password."";Msg=""AuthFailed:LogonDenied,User: ann"";ErrMsg=AuthFailed:LogonDenied",',
     "LogonDenied,User: ann",
 )  # fmt: skip
+
+EXCHANGE_EVENT = Table(
+    "exchange-event",
+    "Exchange event 1035 (text of the Windows event log)",
+    layout="regex",
+    patterns=(
+        r"^(?:(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}[^ ]*) .*?)?Inbound authentication failed with error (?P<vendor_code>[A-Za-z]+) for Receive connector (?P<service>.+)\. "
+        r"The authentication mechanism is (?P<mechanism>[A-Za-z0-9-]+)\. The source IP address of the client who tried to "
+        r"authenticate to Microsoft Exchange is \[(?P<client_ip>[0-9A-Fa-f.:]+)\]\.$",
+    ),
+    fields={c: Field((c,)) for c in ("stamp", "vendor_code", "service", "mechanism", "client_ip")},
+    sets={"stage": "auth", "side": "server", "outcome": "failure"},
+    written_by="MSExchangeTransport, event 1035; the time stands in the record around the message",
+    cannot_show=("the user", "successes", "the time, unless the export puts it in front"),
+    samples=(
+        Excerpt(
+            "Inbound authentication failed with error LogonDenied for Receive connector Client Frontend EX01. The "
+            "authentication mechanism is Login. The source IP address of the client who tried to authenticate to "
+            "Microsoft Exchange is [203.0.113.9].",
+            (
+                {
+                    "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line",
+                    "side": "server", "client_ip": "203.0.113.9", "mechanism": "LOGIN", "vendor_code": "LogonDenied",
+                },
+            ),
+        ),
+    ),
+)  # fmt: skip

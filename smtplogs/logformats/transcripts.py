@@ -212,7 +212,7 @@ MSMTP = Dialogue(
         Turn("server", r"^<-- (?P<text>.*)$", speaker="server"),
         Turn("host", r"^host += (?P<relay_host>.+)$", begins=True),
         Turn("port", r"^port += (?P<server_port>[0-9]+)$"),
-        Turn("tls", r"^    (?P<tls>TLS[0-9.]+)[- ].*$"),
+        Turn("tls", r"^ +\(?(?P<tls>TLS[0-9.]+)\)?[- ].*$"),
         Turn(
             "unreachable", r"^msmtp: (?P<detail>(?:cannot connect|cannot locate|network).*)$", verdict=_LINE,
             sets=_CONNECT | {"outcome": "deferred", "cause": "service_unavailable"},
@@ -239,7 +239,7 @@ _BARE = (
     Turn("server", r"^(?P<text>[2-5][0-9]{2}(?:[ -].*)?)$", speaker="server"),
     Turn(
         "client",
-        r"^(?P<text>(?i)(?:EHLO|HELO|LHLO|AUTH|MAIL FROM:|RCPT TO:|BDAT|VRFY|STARTTLS|DATA|RSET|NOOP|QUIT|HELP)(?:[ \t:].*)?)$",
+        r"^(?P<text>(?i)(?:EHLO|HELO|LHLO|AUTH|MAIL FROM|RCPT TO|BDAT|VRFY|STARTTLS|DATA|RSET|NOOP|QUIT|HELP)(?:[ \t:].*)?)$",
         speaker="client",
     ),
     Turn("response", r"^(?P<text>[A-Za-z0-9+/]{2,}={0,2}|[*]|=)$", speaker="client"),
