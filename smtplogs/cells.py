@@ -85,9 +85,7 @@ def _bare(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     stamp = pl.lit(None, pl.String)
     if "(?P<stamp>" in table.before:
         stamp = pl.col("line").str.extract_groups(table.before).struct.field("stamp")
-    return lines.with_columns(
-        pl.col("line").str.replace(table.before, ""), written=written, **{BEFORE_STAMP: stamp}
-    )
+    return lines.with_columns(pl.col("line").str.replace(table.before, ""), written=written, **{BEFORE_STAMP: stamp})
 
 
 def tidy(name: str) -> str:

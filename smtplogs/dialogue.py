@@ -126,6 +126,7 @@ def _followed(rows: pl.DataFrame) -> pl.DataFrame:
     epoch = ["sid", pl.col("tls").is_null()]
     argument = pl.when(client).then(pl.col("text").str.extract(r"^(?i)(?:EHLO|HELO|LHLO)[ \t]+([^ \t]+)"))
     return rows.with_columns(
+        *(pl.coalesce(c, pl.col(c).drop_nulls().first().over("sid")) for c in ONCE),
         _offers=pl.when(greeted).then(offers).forward_fill().over(epoch),
         _starttls=pl.when(greeted)
         .then(pl.col("text").str.contains(r"(?i)(?:[\n ]|250[- ])STARTTLS(?:[\n ]|$)"))
@@ -135,7 +136,6 @@ def _followed(rows: pl.DataFrame) -> pl.DataFrame:
         _attempt=pl.when(pl.col("verb") == "AUTH").then(1).otherwise(0).cum_sum().over("sid"),
         _inside=pl.when(pl.col("verb").is_not_null()).then(pl.col("verb") == "AUTH").forward_fill().over("sid")
         .fill_null(value=False),
-        *(pl.coalesce(c, pl.col(c).drop_nulls().first().over("sid")) for c in ONCE),
     )  # fmt: skip
 
 
@@ -270,9 +270,7 @@ def _others(rows: pl.DataFrame, judged: pl.DataFrame) -> list[pl.DataFrame]:
         .when(pl.col("step") == "AUTH").then(pl.lit("session")).otherwise(stage),
         detail="text", outcome=pl.lit(None, pl.String), cause=pl.lit(None, pl.String),
     )  # fmt: skip
-    loose = left.filter(
-        (pl.col("verdict") == "line") | ((pl.col("verdict") == "attempt") & (pl.col("_attempt") == 0))
-    )
+    loose = left.filter((pl.col("verdict") == "line") | ((pl.col("verdict") == "attempt") & (pl.col("_attempt") == 0)))
     told = pl.concat([judged["sid"], loose["sid"]]).unique()
     left_over = left.filter((pl.col("verdict") == "session") & ~pl.col("sid").is_in(told.implode()))
     left_over = left_over.unique("sid", keep="last", maintain_order=True)
@@ -353,7 +351,11 @@ def _framed(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
 def _shown(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
     """Return record columns of the rows, with what is in force there."""
     client = pl.col("side") == "client"
-    plain = pl.col("tls").is_null() & (pl.col("stage") != "connect") & (pl.col("_starttls").fill_null(value=False) | pl.col("server_port").is_not_null())
+    plain = (
+        pl.col("tls").is_null()
+        & (pl.col("stage") != "connect")
+        & (pl.col("_starttls").fill_null(value=False) | pl.col("server_port").is_not_null())
+    )
     secrets = pl.col("_secrets") if "_secrets" in rows.columns else pl.lit(None, pl.List(pl.String))
     return rows.select(
         "sid", "_row", "line_no", "time", "time_quality", *ONCE[:-1], *more,

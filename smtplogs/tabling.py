@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 _CODE = r"(?:^|: |\()([2-5][0-9]{2})(?:[- ]|$)"
 _ENHANCED = r"(?:^|[ -])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)"
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+_ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 _ISO_FORM = "%Y-%m-%dT%H:%M:%S%.6f"
-_SECRET_KEY = (
+_NAMED_SO = (
     r'(?i)("(?:[a-z_-]*(?:passw(?:or)?d|passwd|secret|bearer|authorization|api_?key|access_?token|refresh_?token|'
     r'sasl_response|credentials?_value))"\s*:\s*)"(?:[^"\\]|\\.)*"'
 )
@@ -130,7 +131,7 @@ def _opened(found: pl.DataFrame) -> pl.DataFrame:
 
 def _cleaned(found: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Cut what the format calls secret out of the line."""
-    raw = pl.col("_line").str.replace_all(_SECRET_KEY, '$1"[redacted]"')
+    raw = pl.col("_line").str.replace_all(_NAMED_SO, '$1"[redacted]"')
     for regex in table.strip:
         raw = raw.str.replace_all(regex, "[redacted]")
     texts = [c for c in ("detail", "user") if c in found.columns and table.strip]
@@ -140,7 +141,7 @@ def _cleaned(found: pl.DataFrame, table: Table) -> pl.DataFrame:
 
 
 def _stamped(found: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """Write stamps of stated forms and zones as ISO 8601; a stamp in none of the forms stays as it is written."""
+    """Write stamps of stated forms and zones as ISO 8601; one in none of the forms is marked, so that nobody guesses."""
     if "stamp" not in found.columns:
         found = found.with_columns(stamp=pl.col("outer") if "outer" in found.columns else pl.lit(None, pl.String))
     text = pl.col("stamp")
@@ -153,8 +154,9 @@ def _stamped(found: pl.DataFrame, table: Table) -> pl.DataFrame:
             aware = "%z" in form or "%#z" in form
             moment = text.str.strptime(pl.Datetime("us", "UTC") if aware else pl.Datetime("us"), form, strict=False)
             forms.append(moment.dt.to_string(_ISO_FORM) + pl.lit("Z" if aware else ""))
-    if forms:
-        found = found.with_columns(stamp=pl.coalesce(*forms, text))
+    if table.forms:
+        iso = pl.when(text.str.contains(_ISO)).then(text) if "iso8601" in table.forms else pl.lit(None, pl.String)
+        found = found.with_columns(stamp=pl.coalesce(*forms, iso, pl.format("?{}", text)))
     if table.zone:
         bare = pl.col("stamp").str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)$")
         wall = bare.str.replace(" ", "T").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
@@ -162,5 +164,3 @@ def _stamped(found: pl.DataFrame, table: Table) -> pl.DataFrame:
         utc = there.dt.convert_time_zone("UTC").dt.replace_time_zone(None).dt.to_string(_ISO_FORM) + "Z"
         found = found.with_columns(stamp=pl.coalesce(utc, "stamp"))
     return found
-
-

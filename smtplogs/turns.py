@@ -186,5 +186,3 @@ def _named(turns: pl.DataFrame, format_: Dialogue, cut: Cut) -> pl.DataFrame:
     )
     cut.blocks = int(turns["_mark"].max() or 0)  # type: ignore[arg-type]
     return turns.drop("_mark", "_greets")
-
-

@@ -162,6 +162,9 @@ def _as_events(found: pl.DataFrame, name: str, source: str, host: str | None) ->
     found = replies.classify(normalised(found))
     known = pl.col("stage").cast(pl.String).is_in(list(_SURE)) | (pl.col("cause").cast(pl.String) != "unknown")
     found = found.filter(known.fill_null(value=True) & pl.col("stage").is_not_null())
+    if "sid" in found.columns:  # no context of sessions without an event
+        told = found.filter(pl.col("pattern") != "session")["sid"].unique()
+        found = found.filter(pl.col("sid").is_in(told.implode()))
     found = redacting.without_secrets(found, "detail", "raw")
     found = _without(found)
     failing = ~pl.col("outcome").cast(pl.String).is_in(["success", "info"])
@@ -186,20 +189,24 @@ def _without(found: pl.DataFrame) -> pl.DataFrame:
     part = found[where]
     secrets = part["_secrets"].to_list()
     names = part["user"].to_list()
-    changed: dict[str, pl.Series] = {}
     cut = [False] * part.height
+    changed: dict[str, pl.Series] = {}
     for column in columns:
-        texts = part[column].to_list()
-        for i, text in enumerate(texts):
-            for secret in sorted(secrets[i], key=len, reverse=True):
-                if text and secret in text and secret != names[i]:
-                    text = text.replace(secret, "[redacted]")
-                    cut[i] = True
-            texts[i] = text
-        changed[column] = pl.Series(column, texts, dtype=pl.String)
-    kinds = pl.Series(["sasl response" if c else k for c, k in zip(cut, part["redacted"], strict=True)], dtype=pl.String)
+        clean = [_cut(*row) for row in zip(part[column], secrets, names, strict=True)]
+        cut = [c or new != old for c, new, old in zip(cut, clean, part[column], strict=True)]
+        changed[column] = pl.Series(column, clean, dtype=pl.String)
+    kinds = pl.Series(
+        ["sasl response" if c else k for c, k in zip(cut, part["redacted"], strict=True)], dtype=pl.String
+    )
     return found.with_columns(
         *(found[c].scatter(where, values) for c, values in changed.items()),
         found["redacted"].scatter(where, kinds).alias("redacted"),
     )
 
+
+def _cut(text: str | None, secrets: list[str], name: str | None) -> str | None:
+    """Return a text without the secrets; a user whose secret is the name itself keeps the name."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if text and secret != name:
+            text = text.replace(secret, "[redacted]")
+    return text

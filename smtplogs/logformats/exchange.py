@@ -12,9 +12,7 @@ _ROW = (
 """date-time, connector-id (`SERVER\\connector` on the receiving side), session-id, sequence-number, end points. The two
 columns that follow, data and context, are not quoted reliably: they are told apart by what they say."""
 
-_LOOKS = (
-    r"^(?:\x{feff})?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{1,7}Z,[^,]*,[0-9A-Fa-f]{12,16},[0-9]+,[^,]*,[^,]*,[-+<>*],"
-)
+_LOOKS = r"^(?:\x{feff})?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{1,7}Z,[^,]*,[0-9A-Fa-f]{12,16},[0-9]+,[^,]*,[^,]*,[-+<>*],"
 _NOTE = rf'{_ROW}\*,(?:[^,]*,)?"?'
 
 EXCHANGE = Dialogue(

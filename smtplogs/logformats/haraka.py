@@ -68,8 +68,8 @@ def _turns(kind: str, head: str) -> tuple[Turn, ...]:
 HARAKA = Dialogue(
     "haraka",
     "Haraka",
-    looks=rf"^(?:{_ISO} )?(?:\[[A-Z]+\] *\[[0-9A-F-]{{36}}(?:\.[0-9]+)*\] *\[[^\]]*\] |level=[A-Z]+ uuid=[0-9A-F-]{{36}}|\{{\"level\":\"[A-Z]+\",\"uuid\":\"[0-9A-F-]{{36}})"
-    r"|haraka(?:\[[0-9]+\])?: \[[A-Z]+\] \[",
+    looks=rf"{_BEFORE}(?:\[[A-Z]+\] *\[(?:[0-9A-F-]{{36}}(?:\.[0-9]+)*|-)\] *\[[^\]]*\] |level=[A-Z]+ uuid=[0-9A-F-]{{36}}|"
+    r'level=[A-Z]+ (?:uuid=- )?origin=[^ ]+ message=|\{"level":"[A-Z]+","uuid":"[0-9A-F-]{36})',
     side="server",
     written_by="Haraka 3.x (logger.js); measured with 3.3.4; `[-]` in place of the UUID: lines of no connection",
     turns=(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from smtplogs.logformats._format import Dialogue, Excerpt, Turn, Verdict
+from smtplogs.logformats._format import Dialogue, Excerpt, Speaker, Turn, Verdict
 
 _IP = r"[0-9A-Fa-f.:]+"
 _NO_CLOCK = ("when: there is no clock", "the client's address")
 _CONNECT: dict[str, Any] = {"stage": "connect"}
 _TLS: dict[str, Any] = {"stage": "tls"}
 _LINE: Verdict = "line"
+_SPEAKERS: tuple[tuple[Speaker, str], ...] = (("client", "C"), ("server", "S"))
 
 _EHLO = "250-mail.example.com\n250 AUTH PLAIN LOGIN"
 
@@ -38,7 +39,7 @@ SWAKS = Dialogue(
     turns=(
         Turn(
             "trying",
-            rf"^=== Trying \[?(?:(?P<server_ip>[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}|[0-9A-Fa-f]*:[0-9A-Fa-f:]+?)|(?P<relay_host>[^\]: ]+))\]?:(?P<server_port>[0-9]+)\.\.\.$",
+            r"^=== Trying \[?(?:(?P<server_ip>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:]+?)|(?P<relay_host>[^\]: ]+))\]?:(?P<server_port>[0-9]+)\.\.\.$",
             begins=True,
         ),
         Turn("tls", r"^=== TLS started with cipher (?P<tls>[^: ]+):(?P<cipher>[^: ]+).*$"),
@@ -164,7 +165,7 @@ NODEMAILER = Dialogue(
     turns=(
         *(
             Turn(who, rf"^\[(?P<stamp>[0-9-]{{10}} [0-9:]{{8}})\] [A-Z]+ +\[(?P<session>[^\]]+)\] {letter}: (?P<text>.*)$", speaker=who)
-            for who, letter in (("client", "C"), ("server", "S"))
+            for who, letter in _SPEAKERS
         ),
         Turn(
             "connected",
@@ -292,7 +293,9 @@ TELNET = Dialogue(
         Turn("trying", rf"^Trying (?P<server_ip>{_IP}?)\.\.\.$", begins=True),
         Turn("connected", r"^Connected to (?P<relay_host>[^ ]+)\.$"),
         Turn(
-            "unreachable", r"^telnet: (?P<detail>.*)$", verdict=_LINE,
+            "unreachable",
+            r"^telnet: (?P<detail>.*)$",
+            verdict=_LINE,
             sets=_CONNECT | {"outcome": "deferred", "cause": "service_unavailable"},
         ),
         Turn("closed", r"^Connection (?:to [^ ]+ )?closed.*$", ends=True),

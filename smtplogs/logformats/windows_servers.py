@@ -129,8 +129,14 @@ MAILENABLE = Dialogue(
             "535 Invalid Username or Password\t34\t14\tann@example.com\t\n",
             (
                 {
-                    "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line",
-                    "side": "server", "client_ip": "203.0.113.24", "user": "ann@example.com", "reply_code": 535,
+                    "stage": "auth",
+                    "outcome": "failure",
+                    "cause": "bad_credentials",
+                    "basis": "line",
+                    "side": "server",
+                    "client_ip": "203.0.113.24",
+                    "user": "ann@example.com",
+                    "reply_code": 535,
                     "detail": "Invalid Username or Password",
                 },
             ),

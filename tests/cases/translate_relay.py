@@ -59,7 +59,7 @@ def translate(said: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
         want.pop("helo", None)
     if said.get("stage"):
         want["stage"] = {"AUTH": "auth", "RCPT": "rcpt"}[said["stage"]]
-    tls = said.get("tls_version") or {True: None, False: "none"}.get(said.get("tls"), None)
+    tls = said.get("tls_version") or ("none" if said.get("tls") is False else None)
     if tls:
         want["tls"] = tls
     elif said.get("tls"):
