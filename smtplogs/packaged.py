@@ -57,7 +57,7 @@ def samples() -> pl.DataFrame:
                 "bytes": sum(f.stat().st_size for f in logs),
             }
         )
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows).sort("name")
 
 
 def sample(name: str) -> list[Path]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -13,6 +12,9 @@ from smtplogs import declaring, recognising
 from smtplogs.cli import main
 from smtplogs.errors import BadFormat, UnknownName
 from smtplogs.logformats import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXAMPLE = declaring.definitions()["example-relay"]
 CSV = """

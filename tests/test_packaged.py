@@ -40,7 +40,7 @@ def test_the_last_part_of_a_name_is_enough() -> None:
 
 @pytest.mark.parametrize("name", ["", "nothing", "postfix", "../lockout", "postfix/lockout/mail.log"])
 def test_an_unknown_name_is_refused_and_the_known_ones_told(name: str) -> None:
-    with pytest.raises(UnknownName, match=r"there are dovecot/.*postfix/lockout"):
+    with pytest.raises(UnknownName, match=r"there are .*dovecot/.*postfix/lockout"):
         sl.sample(name)
 
 
