@@ -162,10 +162,12 @@ def _answered(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _guessed_step() -> pl.Expr:
     """Return the command that a reply answers where the log shows no client: told by the reply itself."""
+    first = (pl.col("speaker") == "server").cum_sum().over("sid") == 1
     return (
         pl.when(pl.col("code").is_in(_AT_AUTH)).then(pl.lit("AUTH"))
         .when(pl.col("code") == 530).then(pl.lit("MAIL"))
         .when((pl.col("code") == 250) & pl.col("text").str.contains(_CAPABLE)).then(pl.lit("EHLO"))
+        .when(first & pl.col("code").is_in([421, 554])).then(None)
         .when(pl.col("code").is_not_null() & (pl.col("code") != 220)).then(pl.lit("NOOP"))
     )  # fmt: skip
 
@@ -295,8 +297,9 @@ def _never_tried(rows: pl.DataFrame) -> pl.DataFrame:
     quits = rows.filter(pl.col("side") == "client").group_by("sid", maintain_order=True).agg(
         pl.col("_row").filter(client & (pl.col("verb") == "QUIT")).last(),
         pl.col("verb").is_in(["AUTH", "MAIL"]).any().alias("_went"),
+        ((pl.col("verb") == "STARTTLS").any() & pl.col("tls").is_null().all()).alias("_no_tls"),
     )  # fmt: skip
-    quits = quits.filter(~pl.col("_went") & pl.col("_row").is_not_null())
+    quits = quits.filter(~pl.col("_went") & ~pl.col("_no_tls") & pl.col("_row").is_not_null())
     at = rows.join(quits.select("_row"), on="_row", how="semi", maintain_order="left")
     at = at.filter(pl.col("_offers").is_not_null()).with_columns(
         stage=pl.lit("auth"), outcome=pl.lit("refused"), basis=pl.lit("context"),
@@ -369,7 +372,9 @@ def _shown(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
             .str.extract(r"^[2-5][0-9]{2}[ -]([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:[ \n]|$)")),
         helo=pl.when(~client).then("helo"),
         # the ports of submission and relay begin in clear text; a log without port and STARTTLS cannot tell
-        tls=pl.when(plain & (pl.col("protocol").fill_null("smtp") == "smtp")).then(pl.lit("none")).otherwise("tls"),
+        tls=pl.when(plain & (pl.col("protocol").fill_null("smtp") == "smtp")).then(pl.lit("none"))
+        .when((pl.col("stage") == "tls") & (pl.col("outcome") == "aborted").fill_null(value=False)).then(None)
+        .otherwise("tls"),
         auth_offered=pl.col("_offers").str.split(" ").list.eval(pl.element().filter(pl.element() != "")),
         raw="line",
         _secrets=secrets, _lines="_lines",

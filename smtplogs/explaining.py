@@ -45,8 +45,8 @@ MAX_LINES = 200
 MAX_SESSION = 20_000
 """Lines of a session or table that is explained as a whole."""
 
-_SPEAKS = re.compile(r"(?im)^[^A-Za-z0-9]*(?:220[ -]|EHLO |HELO |AUTH |STARTTLS|MAIL FROM)")
-"""What a bare session has, and a reply that somebody pasted has not."""
+_REPLY = re.compile(r"\s*(?:[2-5][0-9]{2}(?:[ -]|$)|$)")
+"""A line of a reply, or none: nothing but such lines is what a server answered, no session."""
 
 _GOES_ON = re.compile(r"\s*([2-5][0-9]{2})-")
 """A line of a reply after which another follows."""
@@ -96,7 +96,7 @@ def _whole(text: str) -> Dialogue | Table | None:
     if len(head) > MAX_SESSION:
         return None
     format_ = recognising.recognise(head, declaring.installed()).format
-    bare = isinstance(format_, Dialogue) and format_.last_resort and not _SPEAKS.search(text)
+    bare = isinstance(format_, Dialogue) and format_.last_resort and all(map(_REPLY.match, head))
     return None if bare else format_
 
 

@@ -266,6 +266,75 @@ def test_a_session_without_trouble_says_so() -> None:
     assert "no AUTH command and no refusal" in table["why"][0]
 
 
+TROUBLE = {
+    "swaks, nobody listens": (
+        "=== Trying mail.example.com:587...\n*** Error connecting to mail.example.com:587:\n*** \tconnect: Connection refused",
+        ("connect", "deferred", "service_unavailable"),
+    ),
+    "swaks, old TLS": (
+        "=== Trying mail.example.com:587...\n<-  220 hi\n -> EHLO pc\n<-  250 STARTTLS\n -> STARTTLS\n<-  220 go\n"
+        "*** TLS startup failed (connect(): error:0A000102:SSL routines::unsupported protocol)\n -> QUIT",
+        ("tls", "aborted", "tls_handshake_failed"),
+    ),
+    "swaks, TLS out of order": (
+        "=== Trying mail.example.com:587...\n<-  220 hi\n -> EHLO pc\n<-  250 STARTTLS\n -> STARTTLS\n"
+        "<** 454 4.7.0 TLS not available due to local problem\n -> QUIT\n<-  221 bye",
+        ("tls", "refused", "tls_unavailable"),
+    ),
+    "curl, nobody listens": (
+        "*   Trying 192.0.2.25:587...\n* connect to 192.0.2.25 port 587 failed: Connection refused\n"
+        "curl: (7) Failed to connect to 192.0.2.25 port 587 after 0 ms: Couldn't connect to server",
+        ("connect", "deferred", "service_unavailable"),
+    ),
+    "s_client, nobody listens": (
+        "4067:error:8000006F:system library:BIO_connect:Connection refused:bio_sock2.c:125:calling connect()\nconnect:errno=111",
+        ("connect", "deferred", "service_unavailable"),
+    ),
+    "s_client, no TLS there": (
+        "CONNECTED(00000003)\n40170:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:ssl3_record.c:354:\n"
+        "Verify return code: 0 (ok)",
+        ("tls", "aborted", "tls_handshake_failed"),
+    ),
+    "telnet, nobody listens": (
+        "Trying 192.0.2.25...\ntelnet: Unable to connect to remote host: Connection refused",
+        ("connect", "deferred", "service_unavailable"),
+    ),
+    "telnet, closed door": (
+        "Trying 192.0.2.25...\nConnected to mail.example.com.\n421 4.7.0 Error: too many connections from 203.0.113.20",
+        ("connect", "throttled", "throttled_connection"),
+    ),
+    "smtplib, nobody listens": (
+        "connect: to ('mail.example.com', 587) None\nConnectionRefusedError: [Errno 111] Connection refused",
+        ("connect", "deferred", "service_unavailable"),
+    ),
+    "a rate limit": (
+        "=== Trying mail.example.com:587...\n<-  220 hi\n -> EHLO pc\n<-  250 AUTH PLAIN\n -> AUTH PLAIN AGEAYg==\n"
+        "<** 454 4.7.0 Too many login attempts, please try again later.",
+        ("auth", "throttled", "throttled_auth"),
+    ),
+    "a policy": (
+        "=== Trying mail.example.com:587...\n<-  220 hi\n -> EHLO pc\n<-  250 AUTH PLAIN\n -> AUTH PLAIN AGEAYg==\n"
+        "<** 535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+        ("auth", "failure", "auth_disabled_by_policy"),
+    ),
+}
+
+
+@pytest.mark.parametrize("trouble", list(TROUBLE))
+def test_a_pasted_trouble_is_explained_as_one(trouble: str) -> None:
+    text, verdict = TROUBLE[trouble]
+    (row,) = events_of(text)
+    table = sl.explain(text)
+
+    assert (row["stage"], row["outcome"], row["cause"]) == verdict
+    assert table.select("verdict", "outcome", "cause").rows() == [("diagnosis", *verdict[1:])]
+
+
+@pytest.mark.parametrize("text", ["535-5.7.8 a\n535 5.7.8 b", "550 5.7.1 no\n\n421 later", "  535 no"])
+def test_nothing_but_replies_is_no_session_for_explain(text: str) -> None:
+    assert set(sl.explain(text)["verdict"]) == {"a reply"}
+
+
 # --- secrets ---
 
 SECRETS = ("S3cret-pass!", "hunter2hunter2", "t0k3n-of-ann")

@@ -31,7 +31,7 @@ _BLOB = "AGFubkBleGFtcGxlLmNvbQBzM2NyZXQ="
 SWAKS = Dialogue(
     "swaks",
     "swaks transcript",
-    looks=r"^(?: -> | ~> |<-  |<~  |<\*\* |<~\* |=== (?:Trying|Connected))",
+    looks=r"^(?: -> | ~> |<-  |<~  |<\*\* |<~\* |=== (?:Trying|Connected)|\*\*\* Error connecting )",
     least=0,
     side="client",
     blocks=True,
@@ -73,7 +73,7 @@ SWAKS = Dialogue(
 CURL = Dialogue(
     "curl",
     "curl -v transcript",
-    looks=r"^[<>] (?:[2-5][0-9]{2}[ -]|EHLO |HELO |AUTH |MAIL |STARTTLS|QUIT)",
+    looks=r"^(?:[<>] (?:[2-5][0-9]{2}[ -]|EHLO |HELO |AUTH |MAIL |STARTTLS|QUIT)|curl: \([0-9]+\) |\* +(?:Trying|Failed to connect to|Connected to) )",
     least=0,
     side="client",
     blocks=True,
@@ -114,7 +114,7 @@ CURL = Dialogue(
 SMTPLIB = Dialogue(
     "smtplib",
     "Python smtplib debug output",
-    looks=r"^(?:[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]+ )?(?:send|reply|connect): ",
+    looks=r"^(?:[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]+ )?(?:(?:send|reply|connect): |(?:ConnectionRefused|Timeout)Error: |ssl\.SSL[A-Za-z]*Error: )",
     least=0,
     side="client",
     blocks=True,
@@ -249,16 +249,17 @@ _BARE = (
 S_CLIENT = Dialogue(
     "s_client",
     "openssl s_client session",
-    looks=r"^(?:CONNECTED\([0-9A-F]+\)|SSL-Session:|New, (?:TLSv|SSLv)[0-9.]+, Cipher is |Verify return code: |    Verify return code: |depth=[0-9]+ )",
+    looks=r"^(?:CONNECTED\([0-9A-F]+\)|SSL-Session:|New, (?:TLSv|SSLv)[0-9.]+, Cipher is |Verify return code: |    Verify return code: |depth=[0-9]+ |[0-9A-F]+:error:[0-9A-F]+:|connect:errno=)",
     least=0,
     side="client",
     blocks=True,
     written_by="OpenSSL 1.1 to 3.x; piped input leaves no client lines, and the EHLO before STARTTLS is hidden",
     turns=(
         Turn("connected", r"^(?:Connecting to (?P<server_ip>[0-9A-Fa-f.:]+)|CONNECTED\([0-9A-F]+\))$", begins=True),
+        Turn("errno", r"^connect:errno=[0-9]+$", speaker="noise"),
         Turn("tls", r"^New, (?P<tls>(?:TLSv|SSLv)[0-9.]+), Cipher is (?P<cipher>[^ ]+)$"),
         Turn(
-            "unreachable", r"^(?:[0-9A-F]+:error:[0-9A-F]+:system library:.*:)?(?P<detail>(?:BIO_connect|connect):.*)$", verdict=_LINE,
+            "unreachable", r"^(?:[0-9A-F]+:error:[0-9A-F]+:system library:(?:.*:)?)?(?P<detail>(?:BIO_connect|connect):.*)$", verdict=_LINE,
             sets=_CONNECT | {"outcome": "deferred", "cause": "service_unavailable"},
         ),
         Turn(
@@ -283,7 +284,7 @@ S_CLIENT = Dialogue(
 TELNET = Dialogue(
     "telnet",
     "telnet, nc or another bare session",
-    looks=r"^(?:[2-5][0-9]{2}[ -]|(?:EHLO|HELO|AUTH|MAIL FROM|STARTTLS|QUIT|ehlo|helo|auth)(?:[ :]|$))",
+    looks=r"^(?:[2-5][0-9]{2}[ -]|Trying [0-9A-Fa-f.:]+\.\.\.$|Connected to [^ ]+\.$|telnet: |(?:EHLO|HELO|AUTH|MAIL FROM|STARTTLS|QUIT|ehlo|helo|auth)(?:[ :]|$))",
     least=0,
     last_resort=True,
     side="client",
