@@ -97,7 +97,7 @@ def _csv(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, p
     """Read CSV records, also over several lines; a record with too few or too many fields is missed."""
     text = pl.col("line").str.strip_chars_start("\ufeff")
     lines = lines.with_columns(text.alias("line"))
-    noise = pl.Series([False] * lines.height)
+    noise = pl.Series([False] * lines.height, dtype=pl.Boolean)
     if table.comment:
         noise = lines["line"].str.starts_with(table.comment)
         for stated in lines.filter(noise)["line"].to_list():

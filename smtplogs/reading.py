@@ -351,7 +351,7 @@ def _read_whole(
     )
     size = (reading.bytes, reading.lines)
     events = stitching.stacked(*whole.events)
-    return FileResult(source, events, pl.DataFrame(), coverage, tally.merged_traffic([]), size), whole.clock
+    return FileResult(source, events, pl.DataFrame(), coverage, tally.merged_traffic(whole.traffic), size), whole.clock
 
 
 def _torn(source: sources.Source, reading: sources.Reading, names: tuple[str, ...]) -> FileResult:

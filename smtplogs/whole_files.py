@@ -10,6 +10,7 @@ import polars as pl
 from smtplogs import cells, dialogue, parsing, redacting, replies, stamps, tabling, turns, unwrapping
 from smtplogs.logformats import Dialogue, Table
 from smtplogs.normalising import normalised
+from smtplogs.schema import TRAFFIC, as_table
 from smtplogs.stitching import finished, stacked
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Whole:
     """What a file gave."""
 
     events: list[pl.DataFrame] = field(default_factory=list)
+    traffic: list[pl.DataFrame] = field(default_factory=list)
     told: parsing.Tally = field(default_factory=parsing.Tally)
     clock: stamps.Carry = field(default_factory=stamps.Carry)
     error: str | None = None
@@ -73,9 +75,10 @@ def of_lines(
 ) -> Whole:
     """Make events of batches of lines (`line_no`, `line`, and where a wrapper came off `outer` and `written`)."""
     whole = Whole()
-    made = _of_table(batches, format_, anchor, whole) if isinstance(format_, Table) else _of_dialogue(
-        batches, format_, anchor, whole
-    )  # fmt: skip
+    if isinstance(format_, Table):
+        made = _of_table(batches, format_, anchor, whole, source)
+    else:
+        made = _of_dialogue(batches, format_, anchor, whole, source)
     for found in made:
         if found.is_empty():
             continue
@@ -84,11 +87,20 @@ def of_lines(
         whole.told.add(None, format_.name, "records", n)
         whole.told.add(None, format_.name, "context", -n)
         whole.events.append(events)
+        mails = events.filter((pl.col("stage") == "mail") & (pl.col("outcome") == "success"))
+        whole.traffic.append(_traffic(mails, source, "n_messages"))
     return whole
 
 
+def _traffic(rows: pl.DataFrame, source: str, what: str) -> pl.DataFrame:
+    """Count rows a minute, as the traffic table has them; those without a time are left out."""
+    minute = pl.col("time").dt.truncate("1m")
+    known = rows.filter(pl.col("time").is_not_null())
+    return as_table(known.group_by(minute).agg(pl.len().alias(what)).with_columns(source=pl.lit(source)), TRAFFIC)
+
+
 def _of_dialogue(
-    batches: Iterator[pl.DataFrame], format_: Dialogue, anchor: stamps.Anchor, whole: Whole
+    batches: Iterator[pl.DataFrame], format_: Dialogue, anchor: stamps.Anchor, whole: Whole, source: str
 ) -> Iterator[pl.DataFrame]:
     """Yield the records of sessions as they end; what is open at the end of the file ends there."""
     cut, open_ = turns.Cut(), pl.DataFrame()
@@ -100,6 +112,7 @@ def _of_dialogue(
         if spoken.is_empty():
             continue
         timed, whole.clock = stamps.resolve(spoken, anchor, whole.clock)
+        whole.traffic.append(_traffic(timed.unique("line_no"), source, "n_lines"))
         timed = stacked(open_, timed)
         now = int(lines["line_no"].max() or 0)  # type: ignore[arg-type]
         over = pl.col("ends").any() | (pl.col("line_no").max() < now - STALE)
@@ -113,7 +126,7 @@ def _of_dialogue(
 
 
 def _of_table(
-    batches: Iterator[pl.DataFrame], format_: Table, anchor: stamps.Anchor, whole: Whole
+    batches: Iterator[pl.DataFrame], format_: Table, anchor: stamps.Anchor, whole: Whole, source: str
 ) -> Iterator[pl.DataFrame]:
     """Yield the records of a table."""
     head = cells.Head()
@@ -124,6 +137,7 @@ def _of_table(
         _count(whole, format_.name, missed, noise + dismissed, found.height)
         if found.height:
             timed, whole.clock = stamps.resolve(found, anchor, whole.clock)
+            whole.traffic.append(_traffic(timed, source, "n_lines"))
             yield timed.with_columns(pattern=pl.lit("row"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import smtplogs as sl
@@ -132,6 +135,12 @@ def test_lines_are_all_accounted_for() -> None:
         assert row["kept"] == row["records"] + row["context"] + row["dismissed"] + row["not_understood"], name
         assert row["records"] > 0, name
         assert row["cannot_show"], name
+
+
+def test_traffic_counts_lines_and_mails_a_minute() -> None:
+    _, _, traffic = sl.read(sl.sample("exchange/receive"), full=True)
+
+    assert traffic.select("time", "n_lines", "n_messages").rows() == [(datetime(2026, 9, 1, 8, 0, tzinfo=UTC), 62, 1)]
 
 
 # --- the reducer ---
@@ -560,3 +569,27 @@ def test_a_haraka_log_without_clock_has_no_time_and_says_so(tmp_path: Path) -> N
 
     assert rows["time"].null_count() == rows.height > 0
     assert set(rows["time_quality"]) == {"none"}
+
+
+WORDS = st.sampled_from(
+    ["EHLO pc", "AUTH PLAIN AGEAYg==", "AUTH LOGIN", "AUTH", "YW5u", "*", "220 hi", "250-x", "250 AUTH PLAIN", "334 ", "334 VXNlcm5hbWU6",
+     "535 5.7.8 no", "535-5.7.8 no", "235 ok", "354 go", "DATA", ".", "STARTTLS", "QUIT", "421 bye", "999", "", "Trying 192.0.2.1..."]
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(WORDS, st.text(max_size=30)), max_size=25))
+def test_any_order_of_words_is_reduced_without_error(words: list[str]) -> None:
+    for name in ("telnet", "s_client"):
+        rows = events_of("\n".join(words), name)
+        lines = [r["line_no"] for r in rows]
+        assert lines == sorted(lines)
+        assert all(r["outcome"] is not None and r["stage"] is not None for r in rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=300))
+def test_any_text_is_looked_at_without_error(text: str) -> None:
+    recognising.recognise(text.split("\n"))
+    for table in TABLES:
+        declaring.events_of(table, text)
