@@ -33,10 +33,6 @@ ONCE = ("client_ip", "client_port", "server_ip", "server_port", "relay_host", "c
         "protocol", "token")  # fmt: skip
 """Facts of a whole session: the first that is told."""
 
-OWN = ("user", "mechanism", "vendor_code", "duration_s", "stage", "outcome", "cause", "basis", "detail", "reply_code",
-       "enhanced_code")  # fmt: skip
-"""Facts of the line, or of the AUTH command in whose course it stands."""
-
 
 def records(turns: pl.DataFrame, *, transcript: bool = False) -> pl.DataFrame:
     """Make records of whole sessions.
@@ -59,7 +55,9 @@ def records(turns: pl.DataFrame, *, transcript: bool = False) -> pl.DataFrame:
     attempts = _attempts(rows)
     judged = _judged(rows, attempts, transcript=transcript)
     others = _others(rows, judged)
-    found = pl.concat([judged, *others, _never_tried(rows), _accepted(rows, judged)], how="diagonal_relaxed")
+    found = pl.concat(
+        [judged, *others, _never_tried(rows, transcript=transcript), _accepted(rows, judged)], how="diagonal_relaxed"
+    )
     return pl.concat([found, _framed(rows, found)], how="diagonal_relaxed")
 
 
@@ -287,11 +285,12 @@ def _others(rows: pl.DataFrame, judged: pl.DataFrame) -> list[pl.DataFrame]:
     ]
 
 
-def _never_tried(rows: pl.DataFrame) -> pl.DataFrame:
+def _never_tried(rows: pl.DataFrame, *, transcript: bool) -> pl.DataFrame:
     """Return clients that meant to log in and could not: AUTH not offered, or in no form they know.
 
     Only where the client itself logs, so that it is known to want to: it asked for the capabilities, named no
-    mechanism, sent no mail and quit. A probe by hand looks alike. Source: Exchange SmtpSend to a PLAIN-only smart host.
+    mechanism, sent no mail and quit. A probe by hand looks alike. A server that offers nothing is worth a row only in a
+    transcript: where a server sends, most of the others want no login. Source: Exchange SmtpSend to a PLAIN-only smart host.
     """
     client = pl.col("speaker") == "client"
     quits = rows.filter(pl.col("side") == "client").group_by("sid", maintain_order=True).agg(
@@ -301,7 +300,8 @@ def _never_tried(rows: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     quits = quits.filter(~pl.col("_went") & ~pl.col("_no_tls") & pl.col("_row").is_not_null())
     at = rows.join(quits.select("_row"), on="_row", how="semi", maintain_order="left")
-    at = at.filter(pl.col("_offers").is_not_null()).with_columns(
+    wanted = pl.col("_offers").is_not_null() if transcript else pl.col("_offers").fill_null("") != ""
+    at = at.filter(wanted).with_columns(
         stage=pl.lit("auth"), outcome=pl.lit("refused"), basis=pl.lit("context"),
         cause=pl.when(pl.col("_offers") == "").then(pl.lit("auth_not_offered")).otherwise(
             pl.lit("mechanism_unsupported")),

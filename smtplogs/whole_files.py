@@ -105,6 +105,9 @@ def _of_dialogue(
     """Yield the records of sessions as they end; what is open at the end of the file ends there."""
     cut, open_ = turns.Cut(), pl.DataFrame()
     transcript = format_.least == 0
+    end = pl.col("ends")
+    if not any(turn.ends for turn in format_.turns):
+        end = end | ((pl.col("speaker") == "server") & pl.col("text").str.starts_with("221"))
     for lines in batches:
         batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
         spoken, missed, noise = turns.spoken(_plain(batch), format_, cut)
@@ -115,7 +118,7 @@ def _of_dialogue(
         whole.traffic.append(_traffic(timed.unique("line_no"), source, "n_lines"))
         timed = stacked(open_, timed)
         now = int(lines["line_no"].max() or 0)  # type: ignore[arg-type]
-        over = pl.col("ends").any() | (pl.col("line_no").max() < now - STALE)
+        over = end.any() | (pl.col("line_no").max() < now - STALE)
         done = timed.group_by("sid").agg(over=over).filter("over")["sid"]
         is_done = pl.col("sid").is_in(done.implode())
         ended, open_ = timed.filter(is_done), timed.filter(~is_done)
@@ -181,6 +184,8 @@ def _as_events(found: pl.DataFrame, name: str, source: str, host: str | None) ->
         found = found.filter(pl.col("sid").is_in(told.implode()))
     found = redacting.without_secrets(found, "detail", "raw")
     found = _without(found)
+    cut = pl.when(pl.col("raw").str.contains("[redacted]", literal=True)).then(pl.lit("secret"))
+    found = found.with_columns(redacted=pl.coalesce("redacted", cut))
     failing = ~pl.col("outcome").cast(pl.String).is_in(["success", "info"])
     found = redacting.without_typed_passwords(found, failing.fill_null(value=True))
     if "_lines" in found.columns:

@@ -250,6 +250,21 @@ def test_secrets_of_a_declared_format_are_cut(tmp_path: Path) -> None:
     assert events["redacted"].null_count() < events.height
 
 
+def test_a_secret_under_a_telling_name_is_cut_though_no_field_names_it(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        HEAD.format("json")
+        + '[fields]\nuser = "$.u"\nreply = "$.r"\n[[sample]]\nrecord = \'{"u":"ann","r":"535 no"}\'\nexpect = {user = "ann"}\n',
+    )
+    record = '{"u":"ann","r":"535 no","password":"hunter\\"2","deep":{"api_key": "hunter3","user_secret":"hunter4"},"note":"fine"}'
+    row = event(path, record, tmp_path)
+
+    assert "hunter" not in repr(row)
+    assert row["raw"].count("[redacted]") == 3
+    assert row["redacted"] == "secret"
+    assert "fine" in row["raw"]
+
+
 def test_a_format_of_another_package_is_found_by_its_entry_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

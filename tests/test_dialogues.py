@@ -6,6 +6,7 @@ import base64
 import json
 from datetime import UTC, datetime
 from functools import cache
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from rich.console import Console
 
 import smtplogs as sl
 from rewrite_samples import READ
 from smtplogs import declaring, parsing, recognising, stamps, whole_files
+from smtplogs._report.triage import triage_text
 from smtplogs.logformats import DIALOGUES, TABLES, Dialogue, Excerpt, Table, Turn
 from smtplogs.schema import EVENTS
 from test_cases import differences
@@ -218,6 +221,21 @@ def test_a_client_that_quits_without_auth_is_told_only_where_it_meant_to_log_in(
     lines: tuple[str, ...], causes: list[str]
 ) -> None:
     assert [r["cause"] for r in swaks(*lines)] == causes
+
+
+def test_a_server_that_sends_to_another_without_auth_is_no_misconfigured_client() -> None:
+    row = "2026-09-01T08:00:0{}.106Z,Internet,08DC00000000A001,{},192.0.2.5:30000,198.51.100.25:25,{},"
+    said = [
+        ("<", "220 mx.example.net"),
+        (">", "EHLO mail.example.com"),
+        ("<", "250 SIZE 1000"),
+        (">", "QUIT"),
+        ("<", "221 bye"),
+    ]
+    text = "\n".join(row.format(i, i, arrow) + f"{words}," for i, (arrow, words) in enumerate(said))
+
+    assert events_of(text) == []
+    assert [r["cause"] for r in events_of(text.replace("SIZE 1000", "AUTH PLAIN"))] == ["mechanism_unsupported"]
 
 
 def test_a_server_log_of_a_probe_is_no_event() -> None:
@@ -593,3 +611,15 @@ def test_any_text_is_looked_at_without_error(text: str) -> None:
     recognising.recognise(text.split("\n"))
     for table in TABLES:
         declaring.events_of(table, text)
+
+
+def test_a_report_of_a_log_without_clock_does_not_make_up_a_period(tmp_path: Path) -> None:
+    events, coverage, traffic = sl.read(sl.sample("swaks/starttls"), full=True)
+    page = Path(sl.report(events, tmp_path / "page.md", coverage=coverage, traffic=traffic)).read_text()
+    told = StringIO()
+    Console(file=told, width=200).print(triage_text(events, coverage, sl.findings(events), tz=None))
+
+    assert "no clock in the logs" in page
+    assert "Without a clock the logs hold 2 attempts" in page
+    assert "From – to" not in page
+    assert "these logs have no clock" in told.getvalue()
