@@ -90,9 +90,9 @@ def events_of(format_: Dialogue | Table, text: str) -> pl.DataFrame:
     else:
         lines = pl.DataFrame({"line_no": range(1, len(head) + 1), "line": head}, schema=parsing.LINES)
     whole = whole_files.of_lines(iter([lines]), format_, stamps.anchor(year=2000), "-")
-    if not whole.events:
+    if not whole.every:
         return pl.DataFrame()
-    return pl.concat(whole.events).filter(pl.col("outcome") != "info").sort("line_no", maintain_order=True)
+    return pl.concat(whole.every).filter(pl.col("outcome") != "info").sort("line_no", maintain_order=True)
 
 
 def _proved(path: str) -> Dialogue | Table:

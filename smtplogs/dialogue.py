@@ -29,6 +29,9 @@ _STAGE = {
     **STAGE_OF_STEP, "LHLO": "helo", "X-ANONYMOUSTLS": "tls", "MAIL": "mail", "RCPT": "rcpt", "X-EXPS": "session",
 }  # fmt: skip
 
+LINES = 1 << 40
+"""More lines than a file can have: a line among several files is `file_no * LINES + line_no`."""
+
 ONCE = ("client_ip", "client_port", "server_ip", "server_port", "relay_host", "client_name", "host", "service",
         "protocol", "token")  # fmt: skip
 """Facts of a whole session: the first that is told."""
@@ -40,15 +43,15 @@ def records(turns: pl.DataFrame, *, transcript: bool = False) -> pl.DataFrame:
     Parameters
     ----------
     turns
-        Columns of `turns.spoken`, `sid`, `time` and `time_quality`.
+        Columns of `turns.spoken`, `sid`, `time` and `time_quality`; `file_no`, where they come from several files.
     transcript
         The text was cut out by a person: an AUTH command without an answer ends it.
 
     Returns
     -------
     DataFrame
-        Record columns, with `_secrets` (texts that must be cut from `detail` and `raw`) and `_lines` (numbers of the
-        other lines of the event). Stage, side, codes and words are set; cause and outcome are mostly left to
+        Record columns, with `_secrets` (texts that must be cut from `detail` and `raw`) and `_ref` and `_lines` (its
+        line and the other lines of the event, as `file_no * LINES + line_no`). Stage, side, codes and words are set; cause and outcome are mostly left to
         `replies.classify`.
     """
     rows = _followed(_joined(_sorted(turns)))
@@ -63,7 +66,9 @@ def records(turns: pl.DataFrame, *, transcript: bool = False) -> pl.DataFrame:
 
 def _sorted(turns: pl.DataFrame) -> pl.DataFrame:
     """Order turns by session; a row written twice (same number, same words) counts once."""
-    turns = turns.sort("sid", "seq", "line_no", nulls_last=True, maintain_order=True)
+    file = pl.col("file_no").cast(pl.UInt64) if "file_no" in turns.columns else pl.lit(0, pl.UInt64)
+    turns = turns.with_columns(_ref=file * LINES + pl.col("line_no"))
+    turns = turns.sort("sid", "seq", "_ref", nulls_last=True, maintain_order=True)
     same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift()) for c in ("sid", "seq", "speaker", "text", "user"))
     twice = same & pl.col("seq").is_not_null() & pl.col("vendor_code").eq_missing(pl.col("vendor_code").shift())
     return turns.filter(~twice.fill_null(value=False))
@@ -75,13 +80,13 @@ def _joined(rows: pl.DataFrame) -> pl.DataFrame:
     goes_on = server & pl.col("text").str.contains(r"^[2-5][0-9]{2}-[^\n]*$")
     code = pl.col("text").str.head(3)
     follows = goes_on.shift() & server & (code == code.shift()) & (pl.col("sid") == pl.col("sid").shift())
-    rows = rows.with_columns(_piece=(~follows.fill_null(value=False)).cum_sum(), _lines=pl.concat_list("line_no"))
+    rows = rows.with_columns(_piece=(~follows.fill_null(value=False)).cum_sum(), _lines=pl.concat_list("_ref"))
     many = pl.len().over("_piece") > 1
     single, several = rows.filter(~many), rows.filter(many)
     if several.is_empty():
         return rows.drop("_piece").with_columns(_lines=pl.lit([], pl.List(pl.UInt64)))
     whole = several.group_by("_piece", maintain_order=True).agg(
-        pl.col("text").str.join("\n"), pl.col("line_no").slice(0, pl.len() - 1).alias("_lines"),
+        pl.col("text").str.join("\n"), pl.col("_ref").slice(0, pl.len() - 1).alias("_lines"),
         pl.exclude("text", "_lines").last(),
     )  # fmt: skip
     single = single.with_columns(_lines=pl.lit([], pl.List(pl.UInt64)))
@@ -184,7 +189,7 @@ def _attempts(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("_row").filter(pl.col("verdict") == "attempt").first().alias("_note"),
         pl.col("_row").last().alias("_last"),
         pl.col("ends").any() | (pl.col("verb") == "QUIT").any(),
-        pl.col("line_no").alias("_all_lines"),
+        pl.col("_ref").alias("_all_lines"),
         *(pl.col(c).drop_nulls().first().alias(f"_{c}") for c in ("user", "vendor_code", "duration_s", "mechanism")),
         pl.col("text").filter(server & (pl.col("code") == 334)).first().alias("_prompt"),
     )
@@ -361,7 +366,7 @@ def _shown(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
     )
     secrets = pl.col("_secrets") if "_secrets" in rows.columns else pl.lit(None, pl.List(pl.String))
     return rows.select(
-        "sid", "_row", "line_no", "time", "time_quality", *ONCE[:-1], *more,
+        "sid", "_row", "_ref", "line_no", "time", "time_quality", *ONCE[:-1], *more,
         "side", "stage", "outcome", "cause", "basis", "user", "mechanism", "vendor_code", "duration_s", "cipher",
         session="token",
         pattern=pl.lit(kind),

@@ -68,6 +68,7 @@ class FileResult:
     coverage: pl.DataFrame
     traffic: pl.DataFrame
     size: tuple[int, int]
+    tail: whole_files.Tail | None = None
 
 
 @overload
@@ -157,7 +158,10 @@ def read(
     )
     begin, end = moment(since, tz=tz), moment(until, tz=tz)
     results, coverage = read_files(paths, settings)
-    events = settle(stitching.stacked(*(r.events for r in results)), stitching.stacked(*(r.loose for r in results)))
+    across = whole_files.over_borders([r.tail for r in results if r.tail is not None])
+    events = settle(
+        stitching.stacked(*(r.events for r in results), *across), stitching.stacked(*(r.loose for r in results))
+    )
     if begin is not None:
         events = events.filter(pl.col("time") >= begin)
     if end is not None:
@@ -351,7 +355,9 @@ def _read_whole(
     )
     size = (reading.bytes, reading.lines)
     events = stitching.stacked(*whole.events)
-    return FileResult(source, events, pl.DataFrame(), coverage, tally.merged_traffic(whole.traffic), size), whole.clock
+    return FileResult(
+        source, events, pl.DataFrame(), coverage, tally.merged_traffic(whole.traffic), size, whole.tail
+    ), whole.clock
 
 
 def _torn(source: sources.Source, reading: sources.Reading, names: tuple[str, ...]) -> FileResult:

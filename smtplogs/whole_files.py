@@ -26,6 +26,27 @@ _SURE = ("connect", "tls", "auth", "session")
 
 
 @dataclass
+class Tail:
+    """Sessions whose beginning or end another file may hold.
+
+    Attributes
+    ----------
+    format, source, host
+        Of the file.
+    turns
+        Their turns, with `time`.
+    events
+        What comes of them if no other file has more.
+    """
+
+    format: str
+    source: str
+    host: str | None
+    turns: pl.DataFrame
+    events: pl.DataFrame
+
+
+@dataclass
 class Whole:
     """What a file gave."""
 
@@ -34,6 +55,12 @@ class Whole:
     told: parsing.Tally = field(default_factory=parsing.Tally)
     clock: stamps.Carry = field(default_factory=stamps.Carry)
     error: str | None = None
+    tail: Tail | None = None
+
+    @property
+    def every(self) -> list[pl.DataFrame]:
+        """All events, as if there were no other file."""
+        return [*self.events, *([self.tail.events] if self.tail and self.tail.events.height else [])]
 
 
 def read(
@@ -79,17 +106,42 @@ def of_lines(
         made = _of_table(batches, format_, anchor, whole, source)
     else:
         made = _of_dialogue(batches, format_, anchor, whole, source)
-    for found in made:
-        if found.is_empty():
+    for found, border in made:
+        events = _as_events(found, format_.name, [source], host) if found.height else pl.DataFrame()
+        if border is not None:
+            whole.tail = Tail(format_.name, source, host, border, events)
+        if events.is_empty():
             continue
-        events = _as_events(found, format_.name, source, host)
         n = events.filter(pl.col("outcome") != "info")["line_no"].n_unique()
         whole.told.add(None, format_.name, "records", n)
         whole.told.add(None, format_.name, "context", -n)
-        whole.events.append(events)
+        if border is None:
+            whole.events.append(events)
         mails = events.filter((pl.col("stage") == "mail") & (pl.col("outcome") == "success"))
         whole.traffic.append(_traffic(mails, source, "n_messages"))
     return whole
+
+
+def over_borders(tails: list[Tail]) -> list[pl.DataFrame]:
+    """Return the events of sessions that go from one file into another: an hourly log is cut in the midst of them.
+
+    Parameters
+    ----------
+    tails
+        What the files of one reading left, in any order.
+    """
+    found = []
+    for name in dict.fromkeys(tail.format for tail in tails):
+        mine = [tail for tail in tails if tail.format == name]
+        mine.sort(key=lambda tail: (str(tail.turns["time"].min() or ""), tail.source))
+        if len(mine) == 1:
+            found.append(mine[0].events)
+            continue
+        parts = (t.turns.with_columns(file_no=pl.lit(i, pl.UInt32)) for i, t in enumerate(mine))
+        rows = dialogue.records(stacked(*parts))
+        if rows.height:
+            found.append(_as_events(rows, name, [t.source for t in mine], mine[0].host))
+    return [events for events in found if events.height]
 
 
 def _traffic(rows: pl.DataFrame, source: str, what: str) -> pl.DataFrame:
@@ -101,9 +153,11 @@ def _traffic(rows: pl.DataFrame, source: str, what: str) -> pl.DataFrame:
 
 def _of_dialogue(
     batches: Iterator[pl.DataFrame], format_: Dialogue, anchor: stamps.Anchor, whole: Whole, source: str
-) -> Iterator[pl.DataFrame]:
-    """Yield the records of sessions as they end; what is open at the end of the file ends there."""
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
+    """Yield the records of sessions as they end; at last those that another file may hold a part of, with their turns."""
     cut, open_ = turns.Cut(), pl.DataFrame()
+    border: list[pl.DataFrame] = []
+    begins = any(turn.begins for turn in format_.turns) and not format_.blocks
     transcript = format_.least == 0
     end = pl.col("ends")
     if not any(turn.ends for turn in format_.turns):
@@ -119,18 +173,23 @@ def _of_dialogue(
         timed = stacked(open_, timed)
         now = int(lines["line_no"].max() or 0)  # type: ignore[arg-type]
         over = end.any() | (pl.col("line_no").max() < now - STALE)
-        done = timed.group_by("sid").agg(over=over).filter("over")["sid"]
-        is_done = pl.col("sid").is_in(done.implode())
-        ended, open_ = timed.filter(is_done), timed.filter(~is_done)
+        ends = timed.group_by("sid").agg(over=over, headless=~pl.col("begins").any())
+        done = pl.col("sid").is_in(ends.filter("over")["sid"].implode())
+        ended, open_ = timed.filter(done), timed.filter(~done)
+        if begins and sum(f.height for f in border) < STALE:
+            headless = pl.col("sid").is_in(ends.filter("headless")["sid"].implode())
+            border.append(ended.filter(headless))
+            ended = ended.filter(~headless)
         if ended.height:
-            yield dialogue.records(ended, transcript=transcript)
-    if open_.height:
-        yield dialogue.records(open_, transcript=transcript)
+            yield dialogue.records(ended, transcript=transcript), None
+    last = stacked(*border, open_)
+    if last.height:
+        yield dialogue.records(last, transcript=transcript), last if begins else None
 
 
 def _of_table(
     batches: Iterator[pl.DataFrame], format_: Table, anchor: stamps.Anchor, whole: Whole, source: str
-) -> Iterator[pl.DataFrame]:
+) -> Iterator[tuple[pl.DataFrame, None]]:
     """Yield the records of a table."""
     head = cells.Head()
     for lines in batches:
@@ -141,7 +200,7 @@ def _of_table(
         if found.height:
             timed, whole.clock = stamps.resolve(found, anchor, whole.clock)
             whole.traffic.append(_traffic(timed, source, "n_lines"))
-            yield timed.with_columns(pattern=pl.lit("row"))
+            yield timed.with_columns(pattern=pl.lit("row")), None
 
 
 def _plain(lines: pl.DataFrame) -> pl.DataFrame:
@@ -160,11 +219,14 @@ def _count(whole: Whole, name: str, missed: pl.DataFrame, noise: int, taken: int
         whole.told.miss(None, name, missed.with_columns(shape.alias("line")))
 
 
-def _as_events(found: pl.DataFrame, name: str, source: str, host: str | None) -> pl.DataFrame:
+def _as_events(found: pl.DataFrame, name: str, sources: list[str], host: str | None) -> pl.DataFrame:
     """Classify records, cut secrets out of them, and give them the columns of events."""
-    found = found.with_columns(format=pl.lit(name), source=pl.lit(source))
+    found = found.with_columns(
+        format=pl.lit(name),
+        source=_source_of(pl.col("_ref"), sources) if "_ref" in found.columns else pl.lit(sources[0]),
+    )
     if "sid" in found.columns:  # a session without a token is named by its file
-        block = pl.concat_str(pl.lit(source), pl.col("sid").str.strip_suffix(".0"))
+        block = pl.concat_str("source", pl.col("sid").str.strip_suffix(".0"))
         blocks = pl.when(pl.col("sid").str.starts_with("#")).then(block)
         found = found.with_columns(session=pl.coalesce("session", blocks))
     if host is not None:
@@ -189,11 +251,17 @@ def _as_events(found: pl.DataFrame, name: str, source: str, host: str | None) ->
     failing = ~pl.col("outcome").cast(pl.String).is_in(["success", "info"])
     found = redacting.without_typed_passwords(found, failing.fill_null(value=True))
     if "_lines" in found.columns:
-        own = pl.concat_str(pl.lit(f"{source}:"), pl.element().cast(pl.String))
-        lines = pl.col("_lines").list.set_difference(pl.concat_list("line_no")).list.sort()
+        line = pl.element() % dialogue.LINES
+        own = pl.concat_str(_source_of(pl.element(), sources), pl.lit(":"), line.cast(pl.String))
+        lines = pl.col("_lines").list.set_difference(pl.concat_list("_ref")).list.sort()
         found = found.with_columns(also=lines.list.eval(own))
         found = found.with_columns(also=pl.when(pl.col("also").list.len() > 0).then("also"))
     return finished(found)
+
+
+def _source_of(ref: pl.Expr, sources: list[str]) -> pl.Expr:
+    """Return the file of a line among several."""
+    return (ref // dialogue.LINES).replace_strict(list(range(len(sources))), sources, return_dtype=pl.String)
 
 
 def _without(found: pl.DataFrame) -> pl.DataFrame:

@@ -122,11 +122,37 @@ def test_events_do_not_depend_on_where_a_file_is_cut_into_batches(name: str) -> 
         ends = (0, *cuts, lines.height)
         parts = iter([lines[a:b] for a, b in pairwise(ends)])
         found = whole_files.of_lines(parts, format_, stamps.anchor(year=2026), "log")
-        return pl.concat(found.events).sort("line_no", "stage", "outcome")
+        return pl.concat(found.every).sort("line_no", "stage", "outcome")
 
     whole = events()
     for cut in range(1, lines.height):
         assert_frame_equal(events(cut), whole)
+
+
+@pytest.mark.parametrize("name", ["exchange/receive", "haraka/protocol"])
+def test_a_session_goes_from_one_file_into_the_next(name: str, tmp_path: Path) -> None:
+    text = sl.sample(name)[0].read_bytes().decode("utf-8-sig").splitlines()
+    shown = [
+        "time",
+        "stage",
+        "outcome",
+        "cause",
+        "user",
+        "mechanism",
+        "tls",
+        "auth_offered",
+        "reply_code",
+        "session",
+        "raw",
+    ]
+    whole = sl.read(sl.sample(name))
+    for cut in range(8, len(text), 5):
+        (tmp_path / "b.log").write_text("\n".join(text[:cut]) + "\n")
+        (tmp_path / "a.log").write_text("\n".join(text[cut:]) + "\n")
+        both = sl.read([tmp_path / "a.log", tmp_path / "b.log"])
+        order = ["time", "stage", "outcome"]
+        assert_frame_equal(both.select(shown).sort(order), whole.select(shown).sort(order))
+        assert both["also"].list.len().fill_null(0).sum() == whole["also"].list.len().fill_null(0).sum()
 
 
 def test_lines_are_all_accounted_for() -> None:
