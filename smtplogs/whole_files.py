@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 STALE = 500_000
 """Lines after which a session that never ended is finished all the same."""
 
+MOST_LINES = 100
+"""Other lines that an event names at most: a session may hold any number."""
+
 _SURE = ("connect", "tls", "auth", "session")
 """Steps at which a refusal is an event even if its cause is unknown; of other steps only what is understood."""
 
@@ -253,7 +256,7 @@ def _as_events(found: pl.DataFrame, name: str, sources: list[str], host: str | N
     if "_lines" in found.columns:
         line = pl.element() % dialogue.LINES
         own = pl.concat_str(_source_of(pl.element(), sources), pl.lit(":"), line.cast(pl.String))
-        lines = pl.col("_lines").list.set_difference(pl.concat_list("_ref")).list.sort()
+        lines = pl.col("_lines").list.set_difference(pl.concat_list("_ref")).list.sort().list.head(MOST_LINES)
         found = found.with_columns(also=lines.list.eval(own))
         found = found.with_columns(also=pl.when(pl.col("also").list.len() > 0).then("also"))
     return finished(found)

@@ -495,6 +495,12 @@ def test_a_password_typed_as_user_name_becomes_a_pseudonym() -> None:
 # --- hostile input ---
 
 
+def test_an_event_names_no_more_lines_than_a_person_reads() -> None:
+    rows = telnet("EHLO pc", "250 AUTH LOGIN", "AUTH LOGIN", *["334 VXNlcm5hbWU6", "YW5u"] * 500, "535 no")
+
+    assert [len(r["also"]) for r in rows] == [100]
+
+
 @pytest.mark.parametrize(
     "line",
     [
