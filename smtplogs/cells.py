@@ -185,12 +185,13 @@ def _records(rest: pl.DataFrame) -> pl.DataFrame:
 
 def _logfmt(lines: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """Read `key=value` and `key="value"`."""
-    found = lines.select(_value(path).alias(path) for path in _own(table))
+    found = lines.select(value_of(path).alias(path) for path in _own(table))
     good = found.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
     return lines.hstack(found).filter(good), lines.filter(~good), 0
 
 
-def _value(key: str) -> pl.Expr:
+def value_of(key: str) -> pl.Expr:
+    """Return what a key of `key=value` lines holds."""
     text = pl.col("line")
     name = rf"(?:^|[ \t,]){re.escape(key)}="
     quoted = text.str.extract(rf'{name}"((?:[^"\\]|\\.)*)"').str.replace_all(r"\\(.)", "$1")

@@ -324,7 +324,9 @@ def _check(file: Annotated[Path, Parameter(help="The TOML file.")], /) -> int:
         print(f"smtplogs: {visible(file)}: sample {number}: {visible(problem)}", file=sys.stderr)
     if bad.height:
         return 2
-    _console().print(f"{visible(file)}: {tried.height} sample(s) pass, {tried['events'].sum()} event(s)")
+    _console().print(
+        f"{visible(file)}: {tried.height} sample(s) pass, {tried['events'].sum()} event(s)", soft_wrap=True
+    )
     return 0
 
 

@@ -80,6 +80,8 @@ def _share_of_dialogue(lines: pl.Series, format_: Dialogue) -> float:
 
 def share_of_table(lines: pl.DataFrame, table: Table) -> float:
     """Return the share of records that hold all a table needs, 0 if they are too few."""
+    if not table.needs and table.layout != "regex":  # nothing proves it: only where the caller names it
+        return 0.0
     if table.layout == "json" and not lines["line"].str.contains(r"^\s*\{").any():
         return 0.0
     needs = {path: regex for path, _, regex in (need.partition("=") for need in table.needs)}
@@ -95,9 +97,7 @@ def share_of_table(lines: pl.DataFrame, table: Table) -> float:
     if len(paths) < len(needs):
         rows = _with_needs(rows, needs, table)
     tests = [pl.col(p).str.contains(regex) if regex else pl.col(p).is_not_null() for p, regex in needs.items()]
-    if table.layout == "regex":
-        tests = []
-    good = rows.filter(tests) if tests else rows
+    good = rows.filter(tests) if table.layout != "regex" else rows
     share = good.height / (rows.height + missed.height)
     return share if share >= ENOUGH else 0.0
 
@@ -107,7 +107,7 @@ def _with_needs(rows: pl.DataFrame, needs: dict[str, str], table: Table) -> pl.D
     extra = [p for p in needs if p not in rows.columns]
     if table.layout == "json":
         return rows.with_columns(pl.col("line").str.json_path_match(p).alias(p) for p in extra)
-    return rows.with_columns(pl.lit(None, pl.String).alias(p) for p in extra)
+    return rows.with_columns(cells.value_of(p).alias(p) for p in extra)
 
 
 def _share_of_lines(lines: pl.DataFrame) -> float:
