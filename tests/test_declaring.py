@@ -289,6 +289,23 @@ def test_a_format_of_another_package_is_found_by_its_entry_point(
 
 
 @pytest.mark.parametrize(
+    ("detect", "found"),
+    [('[detect]\nkeys = ["result", "cid"]\n', True), ('[detect]\nkeys = ["colour"]\n', False), ("", False)],
+)
+def test_only_what_is_proved_takes_part_in_detection(detect: str, found: bool, tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        HEAD.format("logfmt") + detect + '[fields]\nuser = "login"\ndetail = "why"\n'
+        "[[sample]]\nrecord = 'cid=7 login=ann result=bad why=no'\nexpect = {user = \"ann\"}\n",
+    )
+    format_ = declaring.format_named(str(path))
+    assert isinstance(format_, Table)
+    lines = ["cid=8 login=bob result=bad why=never", "cid=9 login=eve result=ok"]
+
+    assert recognising.recognise(lines, [format_]).format is (format_ if found else None)
+
+
+@pytest.mark.parametrize(
     ("text", "code"), [(CSV, 0), (CSV.replace("unknown", "x").replace('cause = "bad', 'cause = "badly'), 2)]
 )
 def test_formats_check_says_what_is_wrong(
