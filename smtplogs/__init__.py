@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from smtplogs.datasets import load
+from smtplogs.declaring import check_format
 from smtplogs.detect import evidence, findings, lockouts
 from smtplogs.explaining import explain
 from smtplogs.logformats import formats
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "causes",
+    "check_format",
     "columns",
     "coverage",
     "evidence",

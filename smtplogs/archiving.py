@@ -28,7 +28,7 @@ from smtplogs.errors import NotWhole
 from smtplogs.making import Task, groups, make_part, named, parameters, task_of
 from smtplogs.onefile import WORKERS, Settings, anchors
 from smtplogs.parts import BY, PUBLIC, Part, discard, opened, without
-from smtplogs.reading import checked
+from smtplogs.reading import asked
 from smtplogs.schema import TIME
 from smtplogs.slicing import Where
 
@@ -114,8 +114,16 @@ def parse(
     OSError
         If the dataset cannot be written (a full disk); its old state stands.
     """
+    only, whole_ = asked(format)
     settings = Settings(
-        only=checked(format), tz=tz, year=year, host=host, traffic=True, now=dt.datetime.now(dt.UTC), keep_missed=True
+        only=only,
+        whole=whole_,
+        tz=tz,
+        year=year,
+        host=host,
+        traffic=True,
+        now=dt.datetime.now(dt.UTC),
+        keep_missed=True,
     )
     if by not in BY:
         raise ValueError(f"cannot partition by {by!r}; there are {', '.join(BY)}")

@@ -388,10 +388,35 @@ def _documented(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
 for _function, *_shown in (
     (sl.causes, "cause", "outcome", "meaning", "first_check", "fix"),
     (sl.columns, "table", "column", "meaning"),
-    (sl.formats, "format", "pattern", "role", "sample"),
     (sl.samples, "name", "about", "bytes"),
 ):
     _table_command(_function, *_shown)
+formats = App(name="formats", help="Show every pattern of every format that can be read.")
+app.command(formats)
+
+
+@formats.default
+def _formats(*, output: Output = None) -> int:
+    """Show every pattern of every format that can be read."""
+    _ready(output)
+    return _give(sl.formats(), output, "format", "pattern", "role", "sample")
+
+
+@formats.command(name="check")
+def _check(file: Annotated[Path, Parameter(help="The TOML file.")], /) -> int:
+    """Try a declared format on its own samples; say what is wrong, and where."""
+    tried = sl.check_format(file)
+    bad = tried.filter(~pl.col("passes"))
+    for number, problem in bad.select("sample", "problem").iter_rows():
+        print(f"smtplogs: {visible(file)}: sample {number}: {visible(problem)}", file=sys.stderr)
+    if bad.height:
+        return 2
+    _console().print(
+        f"{visible(file)}: {tried.height} sample(s) pass, {tried['events'].sum()} event(s)", soft_wrap=True
+    )
+    return 0
+
+
 _events_command(sl.summary, "stage", "outcome", "cause", "n", "n_users", "n_client_ips", "last")
 _events_command(sl.sessions, "start", "client_ip", "tls", "users", "n_attempts", "n_failure", "causes", "result")
 for _function in DETECTORS:

@@ -9,6 +9,7 @@
     │   ├── InUse                another run is writing to the same dataset
     │   └── NotWhole             asked to be strict: an input was damaged, or evidence is not what it was
     └── ValueError
+        ├── BadFormat            (also a SmtplogsError) a declared format that is not as it must be
         ├── MissingColumns       (also a SmtplogsError) the frame lacks columns that the function needs
         └── BadCatalogue         (also a SmtplogsError) rows for the reply catalogue that cannot be used
 
@@ -37,6 +38,10 @@ class InUse(SmtplogsError):
 
 class NotWhole(SmtplogsError):
     """Something is damaged or missing, and the caller asked not to overlook that."""
+
+
+class BadFormat(SmtplogsError, ValueError):
+    """A file that declares a format and has an unknown key, a wrong word, or a sample that does not pass."""
 
 
 class MissingColumns(SmtplogsError, ValueError):

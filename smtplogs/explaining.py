@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import matching, parsing, pasted, redacting, replies, stamps, unwrapping
+from smtplogs import declaring, matching, parsing, pasted, recognising, redacting, replies, stamps, unwrapping
 from smtplogs.accounting import Tally
 from smtplogs.detect import DETECTORS
-from smtplogs.logformats import ALL
+from smtplogs.logformats import EVERY, Dialogue, Lines
 from smtplogs.schema import RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
 
-    from smtplogs.logformats import Pattern
+    from smtplogs.logformats import Table
 
 _SHOWN = [
     c for c in RECORDS if c not in ("raw", "line_no", "source", "key", "also", "auth_offered", "pattern", "format")
@@ -55,6 +56,12 @@ _SCHEMA = {
 MAX_LINES = 200
 """Lines that are explained at once: each is tried on every pattern by itself."""
 
+MAX_SESSION = 20_000
+"""Lines of a session or table that is explained as a whole."""
+
+_REPLY = re.compile(r"\s*(?:[2-5][0-9]{2}(?:[ -]|$)|$)")
+"""A line of a reply, or none: nothing but such lines is what a server answered, no session."""
+
 FIRST, LESS, HIDDEN = "a reply", "less likely", "could also be"
 """Verdicts: what a reply means; what its codes or other words would mean; what the same words may hide."""
 
@@ -69,7 +76,9 @@ def explain(
     text
         One or more log lines (at most 200), wrapped by docker or the journal or not; a reply such as
         ``535 5.7.8 Error: authentication failed``, of one line or several; a reason (``unknown user``); a traceback or
-        debug output of a mail library, in which the server's reply is looked for.
+        debug output of a mail library, in which the server's reply is looked for; a whole session (at most 20,000
+        lines): a transcript of openssl s_client, swaks, curl -v, telnet, smtplib, nodemailer or msmtp, lines of an
+        Exchange protocol log ..., of which each login and refusal is told with what led to it.
     stage, side
         SMTP step (`auth`, `tls`, `mail` ...) and side (`server`, `client`) of a reply or reason. None: what the words
         around it tell; the same words mean different things at different steps.
@@ -82,7 +91,7 @@ def explain(
         A row per candidate, the likeliest first:
 
         * `line_no`, `text` (secrets cut), `verdict` (taken, context only, dismissed, looked at, not understood; a reply,
-          less likely, could also be), `format`, `pattern`;
+          less likely, could also be; diagnosis: of a session), `format`, `pattern`;
         * `outcome`, `cause`, `basis`, `confidence` (high: the words leave no choice; medium: codes, or the step is not
           known; low: a bare refusal), `why` this, `why_not` rather this than the first;
         * `meaning`, `first_check`, `fix`, `who` must act, `beware` (where the usual advice goes wrong), `temporary` (whether
@@ -105,8 +114,48 @@ def explain(
     if catalogue is not None:
         replies.checked(catalogue)
     how: dict[str, Any] = {"stage": stage, "side": side, "catalogue": catalogue}
+    if (whole := _whole(text)) is not None and (rows := list(_diagnosed(text, whole, how))):
+        return pl.DataFrame(rows, schema=_SCHEMA)
     rows = [row for piece in pasted.pieces(text, MAX_LINES) for row in _explained(piece, how)]
     return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _whole(text: str) -> Dialogue | Table | None:
+    """Return the format of a text that is one session or table."""
+    head = [line.removesuffix("\r") for line in text.split("\n")]
+    if len(head) > MAX_SESSION:
+        return None
+    format_ = recognising.recognise(head, declaring.installed()).format
+    bare = isinstance(format_, Dialogue) and format_.last_resort and all(map(_REPLY.match, head))
+    return None if bare else format_
+
+
+def _diagnosed(text: str, format_: Dialogue | Table, how: dict[str, Any]) -> Iterator[dict[str, object]]:
+    """Explain each event of a session; none if a refusal is quoted in it that is no event."""
+    events = declaring.events_of(format_, text, how["catalogue"])
+    for row in events.to_dicts():
+        first, *others = _taken(int(row["line_no"]), str(row["raw"] or ""), row | {"_role": "event", "pattern": None}, how)
+        why = "; ".join(str(t) for t in (_story(row), first.get("why")) if t)
+        yield first | {"verdict": "diagnosis", "why": why}
+        yield from others
+    if events.is_empty() and not pasted.answers_in(text):
+        why = f"{format_.title}: no AUTH command and no refusal in it"
+        yield _row(1, "", "context only", format=format_.name, why=why)
+
+
+def _story(row: dict[str, Any]) -> str:
+    """Tell in a sentence what led to an event."""
+    offered = row["auth_offered"]
+    tls = {"none": "in clear text", "yes": "under TLS", None: None}.get(row["tls"], f"under {row['tls']}")
+    code = " ".join(str(row[c]) for c in ("reply_code", "enhanced_code") if row[c] is not None)
+    parts = (
+        f"AUTH {row['mechanism'] or ''}".strip() if row["stage"] == "auth" else f"at {row['stage']}",
+        f"as {row['user']}" if row["user"] else None,
+        tls,
+        None if offered is None else f"offered before: {', '.join(offered) or 'no mechanism'}",
+        f"answered {code}" if code else None,
+    )
+    return "; ".join(p for p in parts if p)
 
 
 def _explained(piece: pasted.Piece, how: dict[str, Any]) -> list[dict[str, object]]:
@@ -163,7 +212,7 @@ def _taken(number: int, shown: str, row: dict[str, object], how: dict[str, Any])
     known = {k: None if row.get(k) is None else str(row[k]) for k in names}
     proof = {
         "fields": json.dumps(fields, ensure_ascii=False),
-        "written_by": _pattern(str(row["format"]), str(row["pattern"])).written_by,
+        "written_by": _written_by(str(row["format"]), str(row["pattern"])),
     }
     candidates = replies.explain_record(row, catalogue=how["catalogue"]).to_dicts() if cause else []
     if candidates and candidates[0]["cause"] != cause:
@@ -251,8 +300,11 @@ def _as_trace(number: int, trace: str, how: dict[str, Any]) -> list[dict[str, ob
     return [row for answer in found for row in _as_reply(number, answer, shown, where)]
 
 
-def _pattern(format_: str, name: str) -> Pattern:
-    return next(p for f in ALL if f.name == format_ for p in f.patterns if p.name == name)
+def _written_by(format_: str, name: str) -> str:
+    for f in EVERY:
+        if f.name == format_:
+            return next(p.written_by for p in f.patterns if p.name == name) if isinstance(f, Lines) else f.written_by
+    return "declared"
 
 
 def _row(number: int, shown: str, verdict: str, **columns: object) -> dict[str, object]:

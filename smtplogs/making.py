@@ -15,6 +15,7 @@ from smtplogs import __version__, custody, sources
 from smtplogs._durable import sync_folder
 from smtplogs.custody import Planned, Stored
 from smtplogs.datasets import SCHEMA_VERSION
+from smtplogs.logformats import EVERY
 from smtplogs.onefile import WORKERS, Passed, Settings, read_file
 from smtplogs.parts import Part, PartWriter, discard, opened
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from smtplogs.logformats import Dialogue, Table
     from smtplogs.stamps import Anchor
 
 GROUP_BYTES = 24 << 20
@@ -141,13 +143,20 @@ def _entry(task: Task, given: Input, passed: Passed, stored: str | None) -> dict
 def parameters(settings: Settings) -> dict[str, Any]:
     """Return how logs are read: what must be the same for a known log to be skipped."""
     return {
-        "format": settings.only or "auto",
+        "format": settings.only or _said(settings.whole) or "auto",
         "tz": settings.tz,
         "year": settings.year,
         "host": settings.host,
         "version": __version__,
         "schema": SCHEMA_VERSION,
     }
+
+
+def _said(format_: Dialogue | Table | None) -> str | None:
+    """Return the name of a format; of a declared one also what it declares, which may change."""
+    if format_ is None or format_ in EVERY:
+        return format_ and format_.name
+    return f"{format_.name} {hashlib.sha256(repr(format_).encode()).hexdigest()[:16]}"
 
 
 def _found_as(plan: Planned) -> str:

@@ -15,7 +15,7 @@ from smtplogs.schema import RECORDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_STAGE_OF_STEP = {
+STAGE_OF_STEP = {
     "CONNECT": "connect",
     "connection": "connect",
     "predata": "data",
@@ -125,7 +125,7 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
         became = pl.col("delivery").str.to_lowercase().replace(translating.DELIVERY)
         exprs.append(became.cast(RECORDS["delivery"].dtype, strict=False))
     if "step" in has and frame["step"].null_count() < frame.height:
-        step = pl.col("step").replace_strict(_STAGE_OF_STEP, default="session", return_dtype=RECORDS["stage"].dtype)
+        step = pl.col("step").replace_strict(STAGE_OF_STEP, default="session", return_dtype=RECORDS["stage"].dtype)
         step = pl.when(pl.col("step").is_not_null()).then(step)
         exprs.append((pl.coalesce("stage", step) if "stage" in has else step).alias("stage"))
     if exprs:

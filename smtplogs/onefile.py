@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from smtplogs import accounting, linking, parsing, sources, stamps, stitching, tally
+from smtplogs import accounting, declaring, linking, parsing, recognising, sources, stamps, stitching, tally, whole_files
+from smtplogs.schema import COVERAGE, as_table
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Executor, Future
+
+    from smtplogs.logformats import Dialogue, Table
 
 WORKERS = 2
 """Chunks parsed at once. Polars brings its own threads; two keep both cores of a small machine busy."""
@@ -32,7 +35,9 @@ class Settings:
     Attributes
     ----------
     only
-        Name of the one format to read, or None for all.
+        Name of the one format of single lines to read, or None for all.
+    whole
+        The one format that the caller names, if it is a dialogue or a table.
     tz, year, host
         Zone of stamps without one, year in which the newest log ends, name for logs that do not name their host.
     traffic
@@ -46,6 +51,7 @@ class Settings:
     """
 
     only: str | None = None
+    whole: Dialogue | Table | None = None
     tz: str | None = None
     year: int | None = None
     host: str | None = None
@@ -59,7 +65,7 @@ class Sink(Protocol):
     """Takes what a file gives, bit by bit, so that no file is ever held as a whole."""
 
     def take(self, kind: str, frame: pl.DataFrame) -> None:
-        """Take rows of a kind: events, loose, traffic or missed."""
+        """Take rows of a kind: events, loose, traffic, missed, or turns (sessions of a dialogue that another file may end)."""
         ...
 
     def restart(self) -> None:
@@ -210,8 +216,14 @@ def _read_once(
     with_ids: list[pl.DataFrame] = []
     minute: stamps.Carry | None = None
     with sources.open_source(source, hash=hash) as reading:
+        head = reading.peek()
+        found = _whole_format(head, settings)
+        if found.tie:
+            return _torn(reading, found.tie, anchor), clock
+        if found.format is not None:
+            return _read_whole(reading, head, found.format, settings, anchor, sink, advance)
         chosen = parsing.plan(
-            reading.peek(),
+            head,
             traffic=settings.traffic,
             only=settings.only,
             host=settings.host,
@@ -258,6 +270,65 @@ def _read_once(
     return Passed(
         coverage, reading.bytes, reading.lines, reading.sha256, reading.start, anchor, clock.from_anchor
     ), clock
+
+
+def _whole_format(head: list[str], settings: Settings) -> recognising.Recognised:
+    """Return the dialogue or table format of a file: the one named, else the one proved; none for single lines."""
+    if settings.only is not None:
+        return recognising.Recognised(None)
+    if settings.whole is not None:
+        return recognising.Recognised(settings.whole)
+    return recognising.recognise(head, declaring.installed())
+
+
+def _torn(reading: sources.Reading, names: tuple[str, ...], anchor: stamps.Anchor) -> Passed:
+    """Say that several formats fit a file equally well: it is not read, since that would be a guess."""
+    for _ in reading:  # its size and hash are those of the whole file
+        pass
+    row = {"source": [reading.source.name], "error": [f"could be {' or '.join(names)}: say which with format="]}
+    facts = {"bytes": [reading.bytes], "lines": [reading.lines]}
+    coverage = as_table(pl.DataFrame(row | facts), COVERAGE)
+    return Passed(coverage, reading.bytes, reading.lines, reading.sha256, reading.start, anchor, yearless=False)
+
+
+def _read_whole(
+    reading: sources.Reading,
+    head: list[str],
+    format_: Dialogue | Table,
+    settings: Settings,
+    anchor: stamps.Anchor,
+    sink: Sink,
+    advance: Callable[[int], None] | None,
+) -> tuple[Passed, stamps.Carry]:
+    """Read a file that is one dialogue or table."""
+    how = {"host": settings.host, "catalogue": settings.catalogue, "keep_missed": settings.keep_missed}
+    whole = whole_files.read(reading, head, format_, anchor, take=sink.take, advance=advance, **how)
+    if whole.tail is not None:
+        _hand_on("turns", [whole.tail.turns], sink)
+    if settings.traffic:
+        _hand_on("traffic", [tally.merged_traffic(whole.traffic)], sink)
+    clock = whole.clock
+    coverage = tally.coverage_of(
+        reading.source.name,
+        whole.told,
+        first_time=clock.first_time,
+        last_time=clock.last_time,
+        format=format_.name,
+        compression=reading.source.compression,
+        bytes=reading.bytes,
+        lines=reading.lines,
+        kept=sum(whole.told.counts.values()),
+        bad_stamps=clock.bad_stamps,
+        year_evidence=clock.year_evidence,
+        zone_evidence=clock.zone_evidence,
+        cannot_show=list(format_.cannot_show),
+        note=reading.note,
+        error="; ".join(t for t in (reading.error, whole.error, _cut(reading)) if t) or None,
+    )
+    passed = Passed(
+        coverage, reading.bytes, reading.lines, reading.sha256, reading.start, anchor, clock.from_anchor
+    )  # fmt: skip
+    return passed, clock
 
 
 def _hand_on(kind: str, frames: list[pl.DataFrame], sink: Sink) -> None:

@@ -7,6 +7,7 @@ whole. Its files::
     open-1.parquet                        events that may change, as they are without the other files
     waiting-1.parquet                     records of Dovecot and PAM
     sessions-1.parquet                    sessions that another file begins or ends
+    turns-1.parquet                       the same of dialogues: what was said, without secrets
     traffic/, coverage/, not_understood/  as their tables say
     part.json                             the inputs, the files, and the overview of them
 """
@@ -43,6 +44,9 @@ MISSED: Mapping[str, Column] = {
     "line": Column(pl.String, "the line, redacted"),
 }
 """Lines that passed the prefilter and that no pattern took."""
+
+TURNS: Mapping[str, Column] = {"time_quality": RECORDS["time_quality"]}
+"""Columns of turns that are no plain text."""
 
 PUBLIC = ("events", "traffic", "coverage", "not_understood")
 """Kinds of files that stand where readers look for them, once a run is committed."""
@@ -249,6 +253,8 @@ class PartWriter:
             return
         if kind == "events":
             self._flush_events(frame)
+        elif kind == "turns":
+            self._write(kind, frame)
         elif kind in ("waiting", "sessions"):
             self._look_at(frame, overview.of_loose(frame))
             self._write(kind, frame.select(c for c in frame.columns if c in RECORDS or c == "_role"))
@@ -333,6 +339,7 @@ def without(part: Part, dead: set[str], folder: Path, to: Path, name: str, by: s
     """
     writer = PartWriter(to, name, by, about)
     tables = {"events": EVENTS, "open": FINISHED, "traffic": TRAFFIC, "coverage": COVERAGE, "not_understood": MISSED}
+    tables["turns"] = TURNS
     kinds = {"open": "events", "waiting": "loose", "sessions": "loose", "not_understood": "missed"}
     for old in part.pieces:
         frame = taken(folder / old.path, tables.get(old.kind, RECORDS)).filter(~pl.col("source").is_in(list(dead)))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import polars as pl
 
-from smtplogs import replies, sources, stitching, tally
+from smtplogs import replies, sources, stitching, tally, whole_files
 from smtplogs.datasets import is_dataset, load, moment
+from smtplogs.declaring import format_named
 from smtplogs.errors import NothingToRead, UnknownName
-from smtplogs.logformats import ALL
+from smtplogs.logformats import ALL, Dialogue, Lines, Table
 from smtplogs.onefile import WORKERS, Gathered, Settings, anchors, read_file
 from smtplogs.schema import COVERAGE, as_table
 from smtplogs.settling import settle
@@ -29,6 +30,7 @@ class FileResult:
     source: sources.Source
     events: pl.DataFrame
     loose: pl.DataFrame
+    turns: pl.DataFrame
     coverage: pl.DataFrame
     traffic: pl.DataFrame
     size: tuple[int, int]
@@ -79,7 +81,8 @@ def read(
     paths
         Files, folders, globs (`mail.log*`), archives, `-` for standard input; in any order and compression.
     format
-        `auto`, or the name of one format (`formats()`): lines of other programs are then left alone.
+        `auto`, or the name of one format (`formats()`): lines of other programs are then left alone. Or the path of a
+        TOML file that declares one (docs/declared-formats.md).
     tz
         IANA zone of stamps that name none (`Europe/Warsaw`). None: they are read as UTC, `time_quality`
         zone_assumed, so that the times shown equal the log's own clock.
@@ -109,13 +112,17 @@ def read(
         coverage table.
     UnknownName
         If `format` is none of the known ones.
+    BadFormat
+        If it is a file that declares a format and does not hold what it promises.
     BadCatalogue
         If the rows of `catalogue` cannot be used.
     ValueError
         If `tz`, `year`, `since` or `until` cannot be understood.
     """
+    only, whole = asked(format)
     settings = Settings(
-        only=checked(format),
+        only=only,
+        whole=whole,
         tz=tz,
         year=year,
         host=host,
@@ -125,7 +132,8 @@ def read(
     )
     begin, end = moment(since, tz=tz), moment(until, tz=tz)
     results, coverage = read_files(paths, settings)
-    events = settle(_out_of(results, "events"), _out_of(results, "loose"))
+    across = whole_files.over_borders(_out_of(results, "turns"), settings.catalogue)
+    events = settle(stitching.stacked(_out_of(results, "events"), *across), _out_of(results, "loose"))
     if begin is not None:
         events = events.filter(pl.col("time") >= begin)
     if end is not None:
@@ -141,8 +149,24 @@ def _out_of(results: list[FileResult], kind: str) -> pl.DataFrame:
     return rows
 
 
+def asked(format: str) -> tuple[str | None, Dialogue | Table | None]:  # noqa: A002
+    """Return the one format to read: the name of one of single lines, or a dialogue or table; (None, None) for all.
+
+    Raises
+    ------
+    UnknownName
+        If there is none of that name.
+    BadFormat
+        If it is a file that declares a format and does not hold what it promises.
+    """
+    if format == "auto":
+        return None, None
+    found = format_named(format)
+    return (found.name, None) if isinstance(found, Lines) else (None, found)
+
+
 def checked(format: str) -> str | None:  # noqa: A002
-    """Return the one format to read, None for all.
+    """Return the one format of single lines to read, None for all.
 
     Raises
     ------
@@ -150,7 +174,7 @@ def checked(format: str) -> str | None:  # noqa: A002
         If there is none of that name.
     """
     if format != "auto" and format not in {f.name for f in ALL}:
-        raise UnknownName(f"no format named {format!r}; there are auto, {', '.join(f.name for f in ALL)}")
+        raise UnknownName(f"no format of single lines named {format!r}; there are auto, {', '.join(f.name for f in ALL)}")
     return None if format == "auto" else format
 
 
@@ -167,6 +191,7 @@ def read_files(paths: Paths, settings: Settings) -> tuple[list[FileResult], pl.D
                 source,
                 sink.stacked("events"),
                 sink.stacked("loose"),
+                sink.stacked("turns"),
                 passed.coverage,
                 sink.stacked("traffic"),
                 (passed.bytes, passed.lines),

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs import overview
-from smtplogs.parts import BY, NO_TIME, ROWS, Part, Piece, host_of, partitioned, piece, taken
+from smtplogs.parts import BY, NO_TIME, ROWS, TURNS, Part, Piece, host_of, partitioned, piece, taken
 from smtplogs.schema import EVENTS, RECORDS, as_table
 from smtplogs.settling import CONTEXT, LOST_ANSWER, sessions_of, settle
 from smtplogs.stitching import FINISHED, stacked
+from smtplogs.whole_files import over_borders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from smtplogs.overview import Overview
@@ -147,8 +148,27 @@ def sessions(
             size = 0
         batches[-1].append(host)
         size += n
+    turns = stacked(*(taken(Where(dataset, part.name, p).path, TURNS) for part in parts for p in part.of("turns")))
+    across = over_borders(turns)
     files, hours, known = [], defaultdict(int), overview.Overview()
-    for k, hosts in enumerate(b for b in batches if b):
+    for k, events in enumerate((*across, *_tied(dataset, parts, order, [b for b in batches if b]))):
+        known += overview.of_events(events)
+        for hour, n in events["time"].dt.truncate("1h").value_counts().iter_rows():
+            hours[f"{hour:%Y-%m-%dT%H}" if hour else NO_TIME] += n
+        path = f".sessions/{k}.parquet"
+        done = piece("sessions", events.sort("time", "source", "line_no"), path, dataset / "loose" / path, about)
+        files.append(Where(dataset, "", replace(done, kind="tied")))
+    # rows of other sessions were looked at when they were written, these come of what is no row yet
+    for events in across:
+        known += overview.spans_of(events)
+    return files, dict(hours), known
+
+
+def _tied(
+    dataset: Path, parts: Sequence[Part], order: dict[str, int], batches: list[list[str]]
+) -> Iterator[pl.DataFrame]:
+    """Yield the events of sessions that go from file to file: those of some hosts at a time."""
+    for hosts in batches:
         frames = []
         for part in parts:
             if not set(hosts).isdisjoint(h for names in part.hosts.values() for h in names):
@@ -160,15 +180,8 @@ def sessions(
             continue
         turn = pl.col("source").replace_strict(list(order), list(order.values()), default=len(order))
         events = sessions_of(loose.sort(turn, "line_no", maintain_order=True))
-        if events.is_empty():
-            continue
-        known += overview.of_events(events)
-        for hour, n in events["time"].dt.truncate("1h").value_counts().iter_rows():
-            hours[f"{hour:%Y-%m-%dT%H}" if hour else NO_TIME] += n
-        path = f".sessions/{k}.parquet"
-        done = piece("sessions", events.sort("time", "source", "line_no"), path, dataset / "loose" / path, about)
-        files.append(Where(dataset, "", replace(done, kind="tied")))
-    return files, dict(hours), known
+        if events.height:
+            yield events
 
 
 LINE = ["host", "raw", "stage"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs import stamps
-from smtplogs.logformats import ALL
+from smtplogs.logformats import EVERY
 from smtplogs.normalising import split_keys
 from smtplogs.schema import COVERAGE, TRAFFIC, as_table, empty
 
@@ -60,7 +60,7 @@ def coverage_of(
         row[role] += n
         row["format"] = format_ or row["format"]
     formats = sorted({str(r["format"]) for r in programs.values() if r["format"]})
-    titles = {f.name: f for f in ALL}
+    known = {f.name: f.cannot_show for f in EVERY}
     whole = {
         "program": None,
         "format": "+".join(formats) or None,
@@ -68,7 +68,7 @@ def coverage_of(
         "examples": [line for lines in tally.examples.values() for line in lines][:20],
         "first_time": first_time,
         "last_time": last_time,
-        "cannot_show": [text for name in formats for text in titles[name].cannot_show],
+        "cannot_show": [text for name in formats for text in known.get(name, ())],
         **facts,
     }
     ranked = sorted(programs.values(), key=lambda r: (-sum(r[role] for role in ROLES), r["program"]))

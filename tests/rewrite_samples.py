@@ -18,10 +18,28 @@ import smtplogs as sl
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
+    "curl/starttls": {},
     "dovecot/log-path": {"year": 2026},
+    "entra-csv/portal": {},
+    "entra/diagnostic": {},
+    "entra/graph": {},
+    "example-relay/export": {"format": "example-relay"},
+    "exchange-event/event-1035": {},
+    "exchange-imap/wrong-password": {},
+    "exchange-pop/wrong-password": {},
+    "exchange/receive": {},
+    "exchange/send": {},
     "exim/exim4.96-lab": {},
     "exim/panel": {"tz": "Europe/Warsaw"},
     "exim/smarthost": {},
+    "haraka/json": {},
+    "haraka/notice": {},
+    "haraka/protocol": {},
+    "hmailserver/wrong-password": {},
+    "mailenable/wrong-password": {},
+    "mdaemon/wrong-password": {},
+    "msmtp/wrong-password": {},
+    "nodemailer/wrong-password": {},
     "opensmtpd/office": {"year": 2026},
     "postfix/auth-debug": {"year": 2026},
     "postfix/lockout": {},
@@ -32,7 +50,11 @@ READ: dict[str, dict[str, Any]] = {
     "postfix/postfix3.10-dovecot2.4": {"year": 2026},
     "postfix/postfix3.7-dovecot2.3": {"year": 2026},
     "postfix/quiet": {},
+    "s_client/piped": {},
     "sendmail/office": {"year": 2026},
+    "smtplib/three-failures": {},
+    "swaks/starttls": {},
+    "telnet/by-hand": {},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
 

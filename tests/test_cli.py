@@ -24,8 +24,8 @@ SMTPLOGS = [sys.executable, "-c", "from smtplogs.cli import main; main()"]
 LOCKOUT = [str(p) for p in sl.sample("postfix/lockout")]
 NEW_YEAR = [str(p) for p in sl.sample("postfix/new-year")]
 
-NO_COMMANDS = {"load"}
-"""Public functions without a command: every command opens what `read -o` wrote by itself."""
+NO_COMMANDS = {"load", "check_format"}
+"""Public functions without a command of that name: every command opens what `read -o` wrote by itself; `formats check`."""
 
 EXTRA = {"triage", "lab", "plot"}
 """Commands without a public function of that name."""

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from smtplogs import accounting, parsing
-from smtplogs.logformats import ALL, Lines, Pattern, Sample, formats
+from smtplogs.logformats import ALL, DIALOGUES, TABLES, Lines, Pattern, Sample, formats
 from smtplogs.logformats._envelopes import ENVELOPES
 from smtplogs.logformats._format import DEFAULTS, ENVELOPE_COLUMNS, Part
 from smtplogs.redacting import pseudonym
@@ -162,5 +162,5 @@ def test_patterns_without_sample_anchor_or_column_are_refused() -> None:
 def test_formats_lists_every_pattern() -> None:
     frame = formats()
 
-    assert frame.height == sum(len(f.patterns) for f in ALL)
+    assert frame.height == sum(len(f.patterns) for f in ALL) + len(DIALOGUES) + len(TABLES)
     assert frame.select("format", "pattern").is_unique().all()

@@ -33,6 +33,16 @@ DOMAIN = re.compile(r"(?<![\w.-])(?<!(?<!/)/)(?:[A-Za-z0-9_-]+\.)+[A-Za-z]+(?![\
 RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|localhost|localdomain)$", re.IGNORECASE)
 
 EXCEPTIONS = {
+    "entra/graph": {"odata.context": "@odata.context"},
+    "exchange-imap/wrong-password": {"15.0.0.0": "15.0.0.0"},
+    "exchange-pop/wrong-password": {"15.0.0.0": "15.0.0.0"},
+    "exchange/receive": {"15.0.0.0": "15.0.0.0"},
+    "exchange/send": {"15.0.0.0": "15.0.0.0"},
+    "mailenable/wrong-password": {
+        "25E7EB033CE24B45B7CD8E3EEEE8726F.MAI": ".MAI",
+        "FE7A5EF7F5334F7ABB9DD341121BCE8F.MAI": ".MAI",
+    },
+    "nodemailer/wrong-password": {"nodemailer.com": "nodemailer.com"},
     "postfix/postfix3.10-dovecot2.4": {"1.2.3.4": "[1.2.3.4]:", "b.c": "a@b.c"},
     "postfix/postfix3.7-dovecot2.3": {"1.2.3.4": "[1.2.3.4]:", "b.c": "a@b.c"},
     "postfix/outbound-relay": {"support.google.com": "support.google.com"},

@@ -40,7 +40,8 @@ def title(ranked: pl.DataFrame, known: Figures, tz: str) -> str:
 
 def subtitle(known: Figures, read: Reading, tz: str) -> str:
     """Return the line under the headline: period, files, zone."""
-    parts = [f"{words.period(known.first, known.last, tz)}" if known.first else "no attempts in the logs"]
+    timeless = "no clock in the logs" if known.n_attempts else "no attempts in the logs"
+    parts = [f"{words.period(known.first, known.last, tz)}" if known.first else timeless]
     if read.n_files:
         parts.append(
             f"{words.many(read.n_files, 'log file')}" + (f" ({', '.join(read.formats)})" if read.formats else "")
@@ -58,8 +59,9 @@ def summary(told: list[Story], known: Figures, tz: str) -> list[str]:
         if known.n_accounts_hit
         else ""
     )
+    when = f"From {words.moment(known.first, tz)[:16]} to {words.moment(known.last, tz)[:16]} ({tz})"
     second = (
-        f"From {words.moment(known.first, tz)[:16]} to {words.moment(known.last, tz)[:16]} ({tz}) the logs hold "
+        f"{when if known.first else 'Without a clock'} the logs hold "
         f"{words.many(known.n_attempts, 'attempt')} to log in, of which {known.n_not_accepted:,} "
         f"({words.share(known.n_not_accepted, known.n_attempts)}) {'was' if known.n_not_accepted == 1 else 'were'} not accepted{hit}."
     )

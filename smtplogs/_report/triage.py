@@ -92,7 +92,8 @@ def _read(known: Figures, read: Reading, tz: str) -> Table:
             say("", f"{words.many(read.bad_stamps, 'line')} with a stamp that cannot be read", "yellow")
     else:
         say("Read", "no coverage table: how much was understood is not known")
-    period = f"{words.period(known.first, known.last, tz)} ({tz})" if known.first else "no attempts to log in"
+    timeless = "not known: these logs have no clock" if known.n_attempts else "no attempts to log in"
+    period = f"{words.period(known.first, known.last, tz)} ({tz})" if known.first else timeless
     say("Period", period)
     if read.year_evidence:
         say("Year from", "; ".join(read.year_evidence[:3]))

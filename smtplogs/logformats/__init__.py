@@ -6,20 +6,50 @@ import re
 
 import polars as pl
 
-from smtplogs.logformats._format import Lines, Pattern, Sample
+from smtplogs.logformats._declared import declared
+from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Table, Turn
 from smtplogs.logformats.dovecot import DOVECOT
+from smtplogs.logformats.entra import ENTRA, ENTRA_CSV
+from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP, EXCHANGE_POP
 from smtplogs.logformats.exim import EXIM
+from smtplogs.logformats.haraka import HARAKA
 from smtplogs.logformats.opensmtpd import OPENSMTPD
 from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.sendmail import SENDMAIL
+from smtplogs.logformats.transcripts import TRANSCRIPTS
+from smtplogs.logformats.windows_servers import HMAILSERVER, MAILENABLE, MDAEMON
 
 ALL: tuple[Lines, ...] = (POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD)
+"""Formats of single lines under an envelope: several may share a file."""
+
+DIALOGUES: tuple[Dialogue, ...] = (EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS)
+TABLES: tuple[Table, ...] = (ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP, EXCHANGE_EVENT)
+"""Formats of whole files."""
+
+EVERY: tuple[Lines | Dialogue | Table, ...] = (*ALL, *DIALOGUES, *TABLES)
 
 SESSION_PATTERNS = tuple(p.name for p in POSTFIX.patterns if p.role != "dismiss" and re.fullmatch(p.program, "smtpd"))
 """Patterns whose lines belong to the SMTP session of one smtpd process."""
 
-__all__ = ["ALL", "SESSION_PATTERNS", "Lines", "Pattern", "Sample", "formats"]
+__all__ = [
+    "ALL",
+    "DIALOGUES",
+    "EVERY",
+    "PARTS",
+    "SESSION_PATTERNS",
+    "TABLES",
+    "Dialogue",
+    "Excerpt",
+    "Field",
+    "Lines",
+    "Pattern",
+    "Sample",
+    "Table",
+    "Turn",
+    "declared",
+    "formats",
+]
 
 
 def formats() -> pl.DataFrame:
@@ -28,21 +58,33 @@ def formats() -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        `format`, `title`, `pattern`, `role` (event, context, dismiss), `program` (regex for the daemon), `written_by`
-        (source file and versions of the software), `sample` (a message it takes).
+        `format`, `title`, `pattern`, `role` (event, context, dismiss; `dialogue` and `table`: formats of whole files),
+        `program` (regex for the daemon), `written_by` (source file and versions of the software), `sample` (a message
+        it takes).
     """
-    return pl.DataFrame(
-        [
-            {
-                "format": f.name,
-                "title": f.title,
-                "pattern": p.name,
-                "role": p.role,
-                "program": p.program,
-                "written_by": p.written_by,
-                "sample": p.samples[0].message,
-            }
-            for f in ALL
-            for p in f.patterns
-        ]
-    )
+    lines = [
+        {
+            "format": f.name,
+            "title": f.title,
+            "pattern": p.name,
+            "role": p.role,
+            "program": p.program,
+            "written_by": p.written_by,
+            "sample": p.samples[0].message,
+        }
+        for f in ALL
+        for p in f.patterns
+    ]
+    whole = [
+        {
+            "format": f.name,
+            "title": f.title,
+            "pattern": "dialogue" if isinstance(f, Dialogue) else f.layout,
+            "role": "dialogue" if isinstance(f, Dialogue) else "table",
+            "program": None,
+            "written_by": f.written_by,
+            "sample": f.samples[0].text,
+        }
+        for f in (*DIALOGUES, *TABLES)
+    ]
+    return pl.DataFrame(lines + whole)

@@ -1,4 +1,4 @@
-"""What a log format is: patterns born with their samples, checked when they are imported."""
+"""What a log format is, in three kinds: lines, dialogues, tables; born with samples, checked when imported."""
 
 from __future__ import annotations
 
@@ -144,13 +144,8 @@ class Pattern:
             object.__setattr__(self, "regex", f"^{''.join(p.whole for p in self.parts)}$")
         if not (self.regex.startswith("^") and self.regex.endswith("$")):
             raise ValueError(f"{where} is not anchored at both ends")
-        for name in (*self.groups, *self.sets):
-            if name not in RECORDS:
-                raise ValueError(f"{where}: {name!r} is no column of the record schema")
-        for name, value in self.sets.items():
-            dtype = RECORDS[name].dtype
-            if isinstance(dtype, pl.Enum) and value not in dtype.categories:
-                raise ValueError(f"{where}: {value!r} is no word of {name}")
+        _known(where, (*self.groups, *self.sets), frozenset())
+        _words(where, self.sets)
         if len(set(self.groups)) != len(self.groups):
             raise ValueError(f"{where} names a group twice")
 
@@ -194,3 +189,252 @@ class Lines:
         doubled = {n for n in names if names.count(n) > 1}
         if doubled:
             raise ValueError(f"format {self.name!r} holds two patterns named {', '.join(sorted(doubled))}")
+
+
+SPEECH = frozenset({"stamp", "session", "seq", "arrow", "text", "answer", "local", "remote"})
+"""Groups of a turn that are no record columns: its stamp, session token and number, who spoke (`arrow`), what was said,
+the reply on the same line (`answer`), and the end points `address:port` of the host that logs and of the other one."""
+
+Speaker = Literal["client", "server", "sent", "received", "shape", "note", "noise"]
+Verdict = Literal["", "attempt", "session", "line"]
+
+
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """Some lines of a log, and the events that must come of them.
+
+    Attributes
+    ----------
+    text
+        The lines as they stand in the file.
+    expect
+        For each event, in order, every non-null column but those of the envelope, `also` and `session`.
+    """
+
+    text: str
+    expect: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One shape of line in a dialogue: who spoke, and what else the line tells.
+
+    Attributes
+    ----------
+    name
+        Unique in its format.
+    regex
+        For the whole line, anchored at both ends. Groups: those of SPEECH, and record columns, which are facts of the
+        session (addresses), from here on (`tls`, `cipher`), or of the AUTH command in whose course they stand (`user`,
+        `vendor_code`, `duration_s`).
+    speaker
+        `client`, `server`; `sent` and `received` by the host that logs (who is which, the session's replies tell);
+        `shape`: a reply code makes a server; `note`: neither; `noise`: says nothing.
+    arrows
+        Text of the group `arrow` -> speaker, where one regex takes the lines of both.
+    sets
+        Constant columns.
+    verdict
+        A note may be an event: `line` always; `attempt` if no reply decides the AUTH command it stands in; `session`
+        if nothing else in its session is one.
+    begins, ends
+        The line begins or ends a session.
+    """
+
+    name: str
+    regex: str
+    _: KW_ONLY
+    speaker: Speaker = "note"
+    arrows: Mapping[str, Speaker] = field(default_factory=dict)
+    sets: Mapping[str, Any] = field(default_factory=dict)
+    verdict: Verdict = ""
+    begins: bool = False
+    ends: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a turn with a foreign group or constant, or that is not anchored."""
+        where = f"turn {self.name!r}"
+        if not (self.regex.startswith("^") and self.regex.endswith("$")):
+            raise ValueError(f"{where} is not anchored at both ends")
+        _known(where, (*self.groups, *self.sets), SPEECH)
+        _words(where, self.sets)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the regex groups, in order."""
+        return tuple(_GROUP.findall(self.regex))
+
+
+@dataclass(frozen=True, eq=False)
+class Dialogue:
+    """A format that writes down what client and server said: `dialogue` makes events of it.
+
+    Attributes
+    ----------
+    name, title
+        Word used in the `format` column; what it is, for people.
+    looks
+        Regex of lines that only this format has, for detection.
+    least
+        Share of the first lines that must look so. 0: two such lines are enough (transcripts, full of other text).
+    last_resort
+        Only where no other format is recognised.
+    side
+        Who logs: the server, the client; None: told by the arrows, session by session.
+    turns
+        Tried in this order; the first that fits takes the line.
+    key
+        Columns that tell sessions apart beside the token.
+    blocks
+        Lines carry no token: a session goes from a line that `begins` one to the next.
+    line_break
+        How the format writes a line break inside a reply.
+    written_by
+        Software and versions, or where the shape is known from.
+    samples, not_these
+        Excerpts with their events; lines that look alike and give no event.
+    cannot_show
+        What such a log can never show, for the coverage table.
+    """
+
+    name: str
+    title: str
+    _: KW_ONLY
+    looks: str
+    least: float = 0.5
+    last_resort: bool = False
+    side: Literal["server", "client"] | None = None
+    turns: tuple[Turn, ...]
+    key: tuple[str, ...] = ()
+    blocks: bool = False
+    line_break: str = ""
+    written_by: str
+    samples: tuple[Excerpt, ...]
+    cannot_show: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a format without sample, or with two turns of one name."""
+        if not self.samples:
+            raise ValueError(f"format {self.name!r} has no sample")
+        names = [t.name for t in self.turns]
+        if len(set(names)) != len(names):
+            raise ValueError(f"format {self.name!r} holds two turns of one name")
+
+
+PARTS = frozenset({"stamp", "reply", "client", "server", "sasl"})
+"""What a field of a table may be besides a record column: the stamp; an SMTP reply (`reply_code`, `enhanced_code`,
+`detail`); end points `address:port`; an AUTH command or SASL response (`user`, `mechanism`), which is never kept."""
+
+Layout = Literal["json", "csv", "logfmt", "regex"]
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """Where a column of a table comes from.
+
+    Attributes
+    ----------
+    paths
+        JSON paths (`$.client.addr`), headers, keys or groups: the first that is filled counts.
+    regex
+        What of the value counts: the first group.
+    """
+
+    paths: tuple[str, ...]
+    regex: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A format of one record per attempt with named fields: JSON lines or array, CSV, W3C, key=value, or a regex.
+
+    Attributes
+    ----------
+    name, title
+        Word used in the `format` column; what it is, for people.
+    layout
+        `json` (an object a line, an array, or `{"value": [...]}`), `csv`, `logfmt` (key=value), `regex`.
+    needs
+        Paths, headers or keys that prove the format.
+    fields
+        Column (or one of PARTS) -> where it comes from.
+    keep
+        Path -> words: only rows with one of them are ours.
+    words
+        Column -> {word in the log: our word}; `*` stands for any other.
+    sets
+        Constant columns.
+    header
+        Names of the columns of a CSV file without header.
+    separator, comment
+        Of CSV.
+    before
+        Regex of what stands before each record (syslog); its group `stamp` is the path `@stamp`.
+    patterns
+        Regexes of the layout `regex`, tried in order: named groups are the paths.
+    forms
+        How stamps are written: strptime forms, `epoch_s`, `epoch_ms`, `epoch_us`; empty: told by themselves.
+    zone
+        Zone of stamps without one, where the format defines it.
+    drop, strip
+        Secrets: paths whose values are cut from the line; regexes whose matches are.
+    carry
+        Columns that a row takes from earlier rows of its `session`.
+    written_by, samples, cannot_show
+        As for a dialogue.
+    """
+
+    name: str
+    title: str
+    _: KW_ONLY
+    layout: Layout
+    needs: tuple[str, ...] = ()
+    fields: Mapping[str, Field]
+    keep: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sets: Mapping[str, Any] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+    separator: str = ","
+    comment: str = ""
+    before: str = ""
+    patterns: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
+    zone: str | None = None
+    drop: tuple[str, ...] = ()
+    strip: tuple[str, ...] = ()
+    carry: tuple[str, ...] = ()
+    written_by: str
+    samples: tuple[Excerpt, ...]
+    cannot_show: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a table without sample, or with columns and words that are none of ours."""
+        where = f"format {self.name!r}"
+        if not self.samples:
+            raise ValueError(f"{where} has no sample")
+        _known(where, (*self.fields, *self.words, *self.sets), PARTS)
+        _words(where, self.sets)
+        for column, words in self.words.items():
+            for word in words.values():
+                _words(where, {column: word})
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path that is read, once."""
+        fields = (path for f in self.fields.values() for path in f.paths)
+        return tuple(dict.fromkeys((*fields, *self.keep, *self.drop)))
+
+
+def _known(where: str, names: tuple[str, ...], others: frozenset[str]) -> None:
+    """Refuse names that are neither record columns nor one of the others."""
+    for name in names:
+        if name not in RECORDS and name not in others:
+            raise ValueError(f"{where}: {name!r} is no column of the record schema")
+
+
+def _words(where: str, sets: Mapping[str, Any]) -> None:
+    """Refuse words outside the vocabulary of their column."""
+    for name, value in sets.items():
+        dtype = RECORDS[name].dtype if name in RECORDS else None
+        if isinstance(dtype, pl.Enum) and value not in dtype.categories:
+            raise ValueError(f"{where}: {value!r} is no word of {name}; there are {', '.join(dtype.categories)}")

@@ -1,0 +1,276 @@
+"""Lines of a table format -> cells: JSON by path, CSV by header, key=value by key, regexes by group; all as text."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from smtplogs.logformats import Table
+
+MAX_JOINED = 20
+"""Lines over which a quoted CSV field may go; a quote that stands alone ends nothing."""
+
+_ARRAY = re.compile(r'\s*\[|\s*\{(?:[^\[\]{}]|"@[^"]*":)*?"(?:value|data|items|records|events|results|logs)"\s*:\s*\[')
+_DEEP = 1 << 12
+_BETWEEN = re.compile(r"[\s,]*")
+BEFORE_STAMP = "@stamp"
+"""Path of the stamp in what stands before a record."""
+
+_ROWS = {"line_no": pl.UInt64, "line": pl.String}
+
+
+@dataclass
+class Head:
+    """What the first lines of a file leave to the others.
+
+    Attributes
+    ----------
+    names
+        Header of a CSV file, tidied; empty: not seen yet.
+    """
+
+    names: list[str] = field(default_factory=list)
+
+
+def cells(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Take lines apart.
+
+    Parameters
+    ----------
+    lines
+        `line_no`, `line` and whatever else, without blank lines, in file order.
+    table
+        The format.
+    head
+        What the batch before left; it is brought up to date.
+
+    Returns
+    -------
+    rows, missed, n_noise
+        The lines that are records, with a String column per path of the table; those that are none; how many are
+        comments and headers.
+    """
+    if table.before:
+        lines = _bare(lines, table)
+    if table.layout == "json":
+        whole = lines["line"].str.contains(r"^\s*\{.*\}\s*,?\s*$")
+        rows = lines.filter(whole)
+        found = rows.select(pl.col("line").str.json_path_match(path).alias(path) for path in _own(table))
+        good = found.select(pl.any_horizontal(pl.all().is_not_null())).to_series() if _own(table) else whole
+        parsed = rows.hstack(found)
+        return parsed.filter(good), pl.concat([lines.filter(~whole), rows.filter(~good)]), 0
+    if table.layout == "csv":
+        return _csv(lines, table, head)
+    if table.layout == "logfmt":
+        return _logfmt(lines, table)
+    return _by_regex(lines, table)
+
+
+def _own(table: Table) -> list[str]:
+    """Return the paths that lie in the record itself."""
+    return [path for path in table.paths if path != BEFORE_STAMP or not table.before]
+
+
+def _bare(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Take off what stands before each record; its stamp stays, and the line as it is written."""
+    written = pl.coalesce("written", "line") if "written" in lines.columns else pl.col("line")
+    stamp = pl.lit(None, pl.String)
+    if "(?P<stamp>" in table.before:
+        stamp = pl.col("line").str.extract_groups(table.before).struct.field("stamp")
+    return lines.with_columns(pl.col("line").str.replace(table.before, ""), written=written, **{BEFORE_STAMP: stamp})
+
+
+def tidy(name: str) -> str:
+    """Return a header as headers are compared: without blanks around or doubled, in lower case."""
+    return " ".join(name.replace("\ufeff", "").strip().strip('"').split()).casefold()
+
+
+def _csv(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Read CSV records, also over several lines; a record with too few or too many fields is missed."""
+    text = pl.col("line").str.strip_chars_start("\ufeff")
+    lines = lines.with_columns(text.alias("line"))
+    noise = pl.Series([False] * lines.height, dtype=pl.Boolean)
+    if table.comment:
+        noise = lines["line"].str.starts_with(table.comment)
+        for stated in lines.filter(noise)["line"].to_list():
+            if stated.lower().startswith("#fields:"):
+                head.names = [tidy(n) for n in stated.partition(":")[2].split(table.separator)]
+    if table.header and not head.names:
+        head.names = [tidy(n) for n in table.header]
+    rest = lines.filter(~noise)
+    n_noise = int(noise.sum())
+    if not head.names and rest.height:
+        head.names = [tidy(n) for n in _split(rest["line"][0], table.separator)]
+    if head.names and rest.height:
+        first = [tidy(n) for n in _split(rest["line"][0], table.separator)]
+        if first == head.names:  # as well at the start of a further file joined to the first
+            rest, n_noise = rest.slice(1), n_noise + 1
+    if rest.is_empty() or not head.names:
+        return _without(rest.clear(), table), rest.clear(), n_noise
+    rest = _records(rest)
+    quoted = pl.col("line").str.replace_all(r'"[^"]*"', "")
+    n_fields = rest.select(quoted.str.count_matches(re.escape(table.separator)) + 1).to_series()
+    wide = len(head.names)
+    fits = n_fields == wide
+    if table.header:
+        fits = n_fields.is_between(wide - 1, wide + 1)
+    missed, rest = rest.filter(~fits), rest.filter(fits)
+    if rest.is_empty():
+        return _without(rest, table), missed, n_noise
+    names = [f"c{i}" for i in range(wide)]
+    frame = _read_rows(rest["line"], names, table.separator)
+    # of two columns of one name the first counts
+    place = {name: f"c{i}" for i, name in reversed(list(enumerate(head.names)))}
+    known = {path: place.get(tidy(path)) for path in _own(table)}
+    found = frame.with_columns((pl.col(c) if c else pl.lit(None, pl.String)).alias(path) for path, c in known.items())
+    return rest.hstack(found.select(_own(table))), missed, n_noise
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Return the fields of one record."""
+    try:
+        return next(csv.reader([text.replace("\n", " ")], delimiter=separator), [])
+    except csv.Error:  # a field beyond any measure, a NUL
+        return []
+
+
+def _read_rows(texts: pl.Series, names: list[str], separator: str) -> pl.DataFrame:
+    """Return the fields of records; those without a quote are split at once."""
+    plain = ~texts.str.contains('"', literal=True)
+    split = texts.to_frame("t").select(
+        pl.when(plain).then(pl.col("t").str.split(separator)).otherwise(None).alias("t")
+    ).to_series()  # fmt: skip
+    if not plain.all():
+        where = (~plain).arg_true()
+        fields = [_split(t, separator) for t in texts.gather(where)]
+        split = split.to_frame("t").with_row_index("i").join(
+            pl.DataFrame({"i": where, "f": fields}, schema={"i": pl.UInt32, "f": pl.List(pl.String)}), on="i", how="left",
+            maintain_order="left",
+        ).select(pl.coalesce("f", "t")).to_series()  # fmt: skip
+    return split.to_frame("t").select(
+        pl.col("t").list.get(i, null_on_oob=True).alias(name) for i, name in enumerate(names)
+    )
+
+
+def _records(rest: pl.DataFrame) -> pl.DataFrame:
+    """Join the lines of a record whose quoted field goes over several of them."""
+    odd = (rest["line"].str.count_matches('"') % 2 == 1).arg_true().to_list()
+    group = list(range(rest.height))
+    i = 0
+    while i + 1 < len(odd):
+        first, last = odd[i], odd[i + 1]
+        if last - first < MAX_JOINED:
+            group[first : last + 1] = [first] * (last + 1 - first)
+            i += 2
+        else:
+            i += 1
+    if len(set(group)) == rest.height:
+        return rest
+    return (
+        rest.with_columns(_g=pl.Series(group))
+        .group_by("_g", maintain_order=True)
+        .agg(pl.col("line").str.join("\n"), pl.exclude("line").first())
+        .drop("_g")
+        .select(rest.columns)
+    )
+
+
+def _logfmt(lines: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Read `key=value` and `key="value"`."""
+    found = lines.select(value_of(path).alias(path) for path in _own(table))
+    good = found.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+    return lines.hstack(found).filter(good), lines.filter(~good), 0
+
+
+def value_of(key: str) -> pl.Expr:
+    """Return what a key of `key=value` lines holds."""
+    text = pl.col("line")
+    name = rf"(?:^|[ \t,]){re.escape(key)}="
+    quoted = text.str.extract(rf'{name}"((?:[^"\\]|\\.)*)"').str.replace_all(r"\\(.)", "$1")
+    return pl.coalesce(quoted, text.str.extract(rf'{name}([^ \t"][^ \t]*)'))
+
+
+def _by_regex(lines: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Take lines apart by regexes, tried in order."""
+    rest, parts = lines, []
+    for regex in table.patterns:
+        if rest.is_empty():
+            break
+        found = rest["line"].str.extract_groups(f"^(?P<_hit>){regex.removeprefix('^')}").struct.unnest()
+        hit = found["_hit"].is_not_null()
+        given = found.filter(hit).drop("_hit")
+        given = given.select(
+            (pl.col(p) if p in given.columns else pl.lit(None, pl.String)).alias(p) for p in _own(table)
+        )
+        parts.append(rest.filter(hit).hstack(given))
+        rest = rest.filter(~hit)
+    rows = pl.concat(parts).sort("line_no") if parts else _without(lines.clear(), table)
+    return rows, rest, 0
+
+
+def _without(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
+    return lines.with_columns(pl.lit(None, pl.String).alias(p) for p in _own(table))
+
+
+def is_document(head: Sequence[str]) -> bool:
+    """Tell whether a text is one JSON document rather than an object a line."""
+    first = next((line for line in head if line.strip()), "").lstrip("\ufeff \t")
+    if first.startswith("["):
+        rest = "\n".join(head)[:_DEEP].lstrip("\ufeff \t\r\n")[1:].lstrip()
+        return rest[:1] in ("{", "]")
+    if not first.startswith("{"):
+        return False
+    return not first.rstrip().endswith("}") or _ARRAY.match(first) is not None
+
+
+def elements(text: str) -> tuple[pl.DataFrame, str | None]:
+    """Return the objects of a JSON array, or of the array in an object, a row each; and what broke, if anything did.
+
+    Elements before a break are kept: `line_no` (where one begins) and `line` (the object in one line).
+    """
+    text = text.removeprefix("\ufeff")
+    start = _ARRAY.match(text)
+    rows: list[tuple[int, str]] = []
+    error = None
+    if start is None:
+        try:
+            rows = [(1, json.dumps(json.loads(text), ensure_ascii=False))]
+        except ValueError as wrong:
+            error = str(wrong)
+    else:
+        number, last = 1, 0
+        for at, end in _objects(text, start.end()):
+            if end < 0:
+                error = f"JSON array broken at line {text.count(chr(10), 0, at) + 1}"
+                break
+            number += text.count("\n", last, at)
+            last = at
+            rows.append((number, json.dumps(json.loads(text[at:end]), ensure_ascii=False)))
+    return pl.DataFrame(rows, schema=_ROWS, orient="row"), error
+
+
+def _objects(text: str, at: int) -> Iterator[tuple[int, int]]:
+    """Yield where each element begins and ends; an end of -1: it cannot be read."""
+    decoder = json.JSONDecoder()
+    while True:
+        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+        if at >= len(text):
+            yield at, -1
+            return
+        if text[at] == "]":
+            return
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except ValueError:
+            yield at, -1
+            return
+        yield at, end
+        at = end

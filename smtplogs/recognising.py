@@ -1,0 +1,119 @@
+"""Which dialogue or table format a file is in: proved on its first lines, by what a format understands of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from smtplogs import cells, matching, parsing, unwrapping
+from smtplogs.accounting import Tally
+from smtplogs.logformats import DIALOGUES, TABLES, Dialogue, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST = 400
+"""First lines that are looked at."""
+
+ENOUGH = 0.5
+"""Share of them that must prove a table."""
+
+
+class Recognised(NamedTuple):
+    """The format, or the names of several that fit equally well."""
+
+    format: Dialogue | Table | None
+    tie: tuple[str, ...] = ()
+
+
+def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Recognised:
+    """Tell the format of a file that is a dialogue or a table as a whole.
+
+    A file in which a format of single lines (syslog and its kin) claims as many lines is left to that one. Transcripts
+    without any mark of their own (telnet) count only where nothing else fits.
+
+    Parameters
+    ----------
+    head
+        The first lines.
+    more
+        Formats that take part beside those of the package.
+    """
+    dialogues = (*DIALOGUES, *(f for f in more if isinstance(f, Dialogue)))
+    tables = (*TABLES, *(f for f in more if isinstance(f, Table)))
+    lines = _inner(head)
+    if lines.is_empty():
+        return Recognised(None)
+    scores = {f: _share_of_dialogue(lines["line"], f) for f in dialogues if not f.last_resort}
+    scores |= {t: share_of_table(lines, t) for t in tables}
+    best = max(scores.values(), default=0.0)
+    if best == 0:
+        scores = {f: _share_of_dialogue(lines["line"], f) for f in dialogues if f.last_resort}
+        best = max(scores.values(), default=0.0)
+    if best == 0 or _share_of_lines(lines) >= best:
+        return Recognised(None)
+    first = [f for f, score in scores.items() if score == best]
+    if len(first) > 1:
+        return Recognised(None, tuple(f.name for f in first))
+    return Recognised(first[0])
+
+
+def _inner(head: Sequence[str]) -> pl.DataFrame:
+    """Return the first lines that are not blank, with the wrapper off."""
+    some = list(head[:MOST])
+    batch = pl.DataFrame({"line_no": range(1, len(some) + 1), "line": some}, schema=parsing.LINES)
+    wrapper = unwrapping.detect(some)
+    if wrapper is not None and wrapper.peel is not None:
+        batch, _ = unwrapping.unwrap(batch, wrapper, last=True)
+    elif cells.is_document(some):
+        batch, _ = cells.elements("\n".join(head))
+    return batch.filter(pl.col("line").str.contains(r"[^\s]"))
+
+
+def _share_of_dialogue(lines: pl.Series, format_: Dialogue) -> float:
+    """Return the share of lines that look like the format, 0 if they are too few."""
+    n = int(lines.str.contains(format_.looks).sum())
+    if format_.least:
+        return n / lines.len() if n / lines.len() >= format_.least else 0.0
+    return n / lines.len() if n >= 2 else 0.0
+
+
+def share_of_table(lines: pl.DataFrame, table: Table) -> float:
+    """Return the share of records that hold all a table needs, 0 if they are too few."""
+    if not table.needs and table.layout != "regex":  # nothing proves it: only where the caller names it
+        return 0.0
+    if table.layout == "json" and not lines["line"].str.contains(r"^\s*\{").any():
+        return 0.0
+    needs = {path: regex for path, _, regex in (need.partition("=") for need in table.needs)}
+    head = cells.Head()
+    rows, missed, noise = cells.cells(lines, table, head)
+    if table.layout == "csv" and not {cells.tidy(n) for n in needs} <= set(head.names):
+        return 0.0
+    if rows.is_empty():
+        return 0.0 if table.layout != "csv" or not noise or table.header else ENOUGH
+    if table.layout == "csv" and not table.header:
+        return rows.height / (rows.height + missed.height)
+    paths = [p for p in needs if p in rows.columns]
+    if len(paths) < len(needs):
+        rows = _with_needs(rows, needs, table)
+    tests = [pl.col(p).str.contains(regex) if regex else pl.col(p).is_not_null() for p, regex in needs.items()]
+    good = rows.filter(tests) if table.layout != "regex" else rows
+    share = good.height / (rows.height + missed.height)
+    return share if share >= ENOUGH else 0.0
+
+
+def _with_needs(rows: pl.DataFrame, needs: dict[str, str], table: Table) -> pl.DataFrame:
+    """Add the paths that prove a JSON or key=value format and are no field of it."""
+    extra = [p for p in needs if p not in rows.columns]
+    if table.layout == "json":
+        return rows.with_columns(pl.col("line").str.json_path_match(p).alias(p) for p in extra)
+    return rows.with_columns(cells.value_of(p).alias(p) for p in extra)
+
+
+def _share_of_lines(lines: pl.DataFrame) -> float:
+    """Return the share of lines that stand under a tag which a format of single lines claims."""
+    framed = matching.unframed(lines.select("line_no", "line"), Tally())
+    programs = framed["program"].drop_nulls().value_counts()
+    ours = sum(n for program, n in programs.iter_rows() if matching.claimed(program, traffic=True))
+    return ours / lines.height
