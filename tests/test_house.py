@@ -17,7 +17,7 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible", "_spans"},
+    {"_visible", "_spans", "_addresses"},
     {"schema"},
     {"_frames"},
     {"redacting", "normalising", "sources", "stamps", "unwrapping", "replies"},
@@ -25,7 +25,7 @@ FLOORS = (
     {"parsing"},
     {"stitching"},
     {"settling"},
-    {"tally", "rollups", "packaged", "explaining"},
+    {"tally", "rollups", "packaged", "explaining", "enriching"},
     {"reading"},
     {"detect"},
     {"charts"},
