@@ -12,6 +12,9 @@ MANY_CLIENTS = 5
 WITHIN = timedelta(days=1)
 """So many known clients whose first complaint lies within this time speak of the certificate, not of the clients."""
 
+ALERT = r"(unknown ca|certificate unknown|bad certificate|expired|unsupported certificate|self.signed)"
+"""What the clients say: one fault of the server makes them all say the same."""
+
 FAILING_ACCOUNTS = 5
 FAILURES = 10
 OAUTH_LOGINS = 3
@@ -22,26 +25,28 @@ OAUTH = r"^(?:XOAUTH2|OAUTHBEARER)$"
 
 def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the servers whose certificate many clients began to refuse at once, a row each, and the lines (`story`)."""
-    rows = signs.filter(pl.col("kind") == "cert_not_trusted").join(
+    alert = pl.col("detail").str.to_lowercase().str.extract(ALERT, 1)
+    rows = signs.filter(pl.col("kind") == "cert_not_trusted").with_columns(alert.alias("alert"))
+    rows = rows.join(
         known.filter(pl.col("n_ok") > 0).select("client_ip", pl.col("first_ok")), on="client_ip", maintain_order="left"
     )
     firsts = (
-        rows.group_by("host", "client_ip")
+        rows.group_by("host", "alert", "client_ip")
         .agg(pl.col("time").min(), pl.col("first_ok").first())
         # who complained before it ever logged in never trusted it
         .filter(pl.col("first_ok") < pl.col("time"))
-        .sort("host", "time", "client_ip")
+        .sort("host", "alert", "time", "client_ip")
     )
     firsts = firsts.with_columns(
-        pl.col("time").shift(-(MANY_CLIENTS - 1)).over("host").alias("fifth"),
+        pl.col("time").shift(-(MANY_CLIENTS - 1)).over("host", "alert").alias("fifth"),
     )
     onset = (
         firsts.filter(pl.col("fifth") - pl.col("time") <= WITHIN)
-        .group_by("host", maintain_order=True)
+        .group_by("host", "alert", maintain_order=True)
         .agg(pl.col("time").min().alias("onset"))
         .with_row_index("story")
     )
-    mine = rows.join(onset, on="host", nulls_equal=True, maintain_order="left").filter(pl.col("time") >= pl.col("onset"))
+    mine = rows.join(onset, on=["host", "alert"], nulls_equal=True, maintain_order="left").filter(pl.col("time") >= pl.col("onset"))
     told = mine.group_by("story", maintain_order=True).agg(
         pl.col("host").first(),
         pl.col("time").min().alias("start"),

@@ -91,6 +91,7 @@ def _kind() -> pl.Expr:
     silent = wrapper & pl.col("tls").is_null() & text.str.contains(r"^timeout; (?:.* )?commands=0/0")
     hello = ~wrapper & text.str.contains("unknown=0/", literal=True) & ~text.str.contains("[eh][eh]lo=")
     web = text.str.contains("(?i)http").fill_null(False)
+    shown = ~pl.col("user").str.starts_with("[redacted:")
     no_rights = cause.is_in(["relay_denied", "auth_required"])
     rules = (
         ("tls_mode", (stage == "tls") & (cause == "wrong_host_or_port") & ~web),
@@ -104,12 +105,12 @@ def _kind() -> pl.Expr:
         ("port_25", (stage != "tls") & (cause == "wrong_host_or_port")),
         ("no_tls", cause.is_in(["tls_required", "auth_not_offered"])),
         ("no_tls", ended & submission_port() & bare),
-        ("blank_or_break", auth & ~outcome.is_in(["success", "info"]) & pl.col("user").str.contains(_BREAK)),
+        ("blank_or_break", auth & ~outcome.is_in(["success", "info"]) & shown & pl.col("user").str.contains(_BREAK)),
         ("blank_or_break", text.str.contains("(?i)control characters|contains? invalid char")),
         ("bad_base64", cause == "malformed_response"),
         ("password_not_allowed", cause.is_in(_NO_PASSWORDS)),
         ("wrong_kind", (cause == "wrong_credential_kind") | (auth & failed & shape_of(pl.col("account")).is_not_null())),
-        ("local_part_only", auth & failed & ~pl.col("account").str.contains("@", literal=True)),
+        ("local_part_only", auth & failed & shown & ~pl.col("account").str.contains("@", literal=True)),
         ("local_part_only", auth & failed & (cause == "unknown_user") & pl.col("account").is_not_null()),
         ("no_login", submission_port() & refused & no_rights),
     )

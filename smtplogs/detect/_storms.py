@@ -28,6 +28,9 @@ GROWING = 1.5
 ONE_EACH = 1.2
 """Mails per login, at most and (as 1/1.2) at least, of a client that logs in for each."""
 
+UNLIMITED = 4
+"""A client that no limit refused is told only if it logs in so many times as often."""
+
 PERMANENT = tuple(causes().filter(pl.col("waiting_helps") == False)["cause"].cast(pl.String))  # noqa: E712
 """Causes that no waiting cures."""
 
@@ -127,4 +130,5 @@ def find_hourly_logins(events: pl.DataFrame, *, per_hour: int) -> tuple[pl.DataF
     mails = rows.filter(ok, pl.col("stage") == "auth").join(clients.lazy().select(*CLIENT, "story", "start", "end"), on=CLIENT)
     mails = mails.filter(pl.col("time").is_between("start", "end")).select(met.columns).collect()
     told = clients.join(n_met, on="story", how="left", maintain_order="left").with_columns(pl.col("n_limited").fill_null(0))
+    told = told.filter((pl.col("n_limited") > 0) | (pl.col("most") >= UNLIMITED * per_hour))
     return told, pl.concat([mails, met]).sort("story", "time", "source", "line_no")

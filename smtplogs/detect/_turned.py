@@ -34,16 +34,15 @@ UNEVEN_FAILURES = 10
 
 MIXED_TICKS = 20
 MIXED_RUNS = 3
-"""Failures between logins of the same address are told only if they alone keep a rhythm for so long."""
+MIXED_SHARE = 0.8
+"""Failures between logins of the same address are told only if they alone keep a rhythm for so long, and no stretch
+without a login holds most of them."""
 
 MANY_AT_ONCE = 5
 AT_ONCE = "20m"
 """So many accounts that turn within this time: a change of rule, or an outage, rather than each its own."""
 
 FEW_NAMES = 2
-TURNED = timedelta(hours=1)
-"""A client refused for less may have met a lock: it says nothing about the moment of a change."""
-
 SLOWEST_GUESS = 60.0
 GUESSING = timedelta(hours=1)
 """A client that never logged in is told if it tries two names at most, not faster, and not for less than this."""
@@ -85,19 +84,20 @@ def find_turned(
         .filter((pl.col("n_ok") >= successes) | ((pl.col("n_ok") == 0) & (pl.col("n_names") <= FEW_NAMES)))
     )
     names = worth["account"].unique()
-    mine = events.filter(account(pl.col("user")).is_in(names.implode()))
+    # a name with a blank at its end is a mistake in the name, whatever the password
+    clean = pl.col("user") == pl.col("user").str.strip_chars()
+    mine = events.filter(clean, account(pl.col("user")).is_in(names.implode()))
     tries = login_attempts(mine, protocols=protocols, client=client)
     judged = tries.filter(pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES))
     judged = judged.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())
     rows = _runs(judged)
-    found = pl.concat(
-        [_stale(rows, successes, failures), _mixed(rows, successes), _never(rows, book, failures)],
-        how="diagonal_relaxed",
-    )
+    stale = _stale(rows, successes, failures)
+    mixed = _mixed(rows, successes).join(stale, on=CLIENT, how="anti", maintain_order="left")
+    found = pl.concat([stale, mixed, _never(rows, book, failures)], how="diagonal_relaxed")
     found = found.with_columns(_at_once(found)).sort("account_id", "client_id", "start").with_row_index("story")
     known = book.select("client_ip", "n_names", "address_ok", "near", "own")
     found = found.join(known, on="client_ip", how="left", maintain_order="left")
-    return Turned(found, _story_rows(found, rows), _changes(found, rows, successes), n_failures, n_unnamed)
+    return Turned(found, _story_rows(found, rows), _changes(found), n_failures, n_unnamed)
 
 
 def _narrow(events: pl.DataFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.LazyFrame:
@@ -197,10 +197,16 @@ def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
 def _mixed(rows: pl.DataFrame, successes: int) -> pl.DataFrame:
     """Return the addresses where one program keeps failing in a rhythm while another logs in to the same account."""
     some = rows.filter("bad").group_by(CLIENT).agg(
-        pl.col("n_ok").max(), pl.col("n_ok").min().alias("n_before"), pl.col("run").n_unique(), pl.len().alias("ticks")
+        pl.col("n_ok").min().alias("n_before"),
+        pl.col("run").n_unique(),
+        pl.col("run").unique_counts().max().alias("longest"),
+        pl.len().alias("ticks"),
     )
     some = some.filter(
-        pl.col("n_before") >= successes, pl.col("run") >= MIXED_RUNS, pl.col("ticks") >= MIXED_TICKS
+        pl.col("n_before") >= successes,
+        pl.col("run") >= MIXED_RUNS,
+        pl.col("ticks") >= MIXED_TICKS,
+        pl.col("longest") <= MIXED_SHARE * pl.col("ticks"),
     )
     pooled = _summed(rows.join(some, on=CLIENT, how="semi", maintain_order="left"), CLIENT)
     lasting = pl.col("end") - pl.col("start") >= ALONE
@@ -253,25 +259,15 @@ def hasty(rows: pl.DataFrame, failures: int, within: timedelta) -> pl.Series:
     return bad.filter(dense(bad, failures, within))["story"].unique().sort()
 
 
-def _changes(found: pl.DataFrame, rows: pl.DataFrame, successes: int) -> pl.DataFrame:
-    """Bound the moment at which the secret of each account changed, over all its established clients that failed then.
+def _changes(found: pl.DataFrame) -> pl.DataFrame:
+    """Bound the moment at which the secret of each account changed, over all its clients that turned then.
 
-    Each client that turned gives a bracket (last login, first failure]; brackets that overlap speak of one change.
+    Each gives a bracket (last login, first failure]; brackets that overlap speak of one change.
     """
-    turned = (
-        rows.filter("bad", pl.col("n_ok") >= successes, pl.col("account_id").is_in(found["account_id"].implode()))
-        .group_by(RUN, maintain_order=True)
-        .agg(
-            pl.col("user", "client_ip", "last_ok").first(),
-            pl.col("time").min().alias("first_bad"),
-            pl.col("time").max().alias("last_bad"),
-            pl.col("next_ok").last(),
-            pl.col("n").sum(),
-        )
-        .filter(pl.col("last_bad") - pl.col("first_bad") >= TURNED)
+    stale = found.filter(pl.col("shape") == "stale").select(
+        "story", "account_id", "client_id", "client_ip", "last_ok", "next_ok", pl.col("start").alias("first_bad")
     )
-    stale = found.filter(pl.col("shape") == "stale").select("story", "account_id", "last_ok", pl.col("start").alias("first_bad"))
-    pairs = stale.join(turned, on="account_id", suffix="_other")
+    pairs = stale.select("story", "account_id", "last_ok", "first_bad").join(stale, on="account_id", suffix="_other")
     overlap = (pl.col("last_ok_other") < pl.col("first_bad")) & (pl.col("last_ok") < pl.col("first_bad_other"))
     return (
         pairs.filter(overlap)
@@ -280,7 +276,7 @@ def _changes(found: pl.DataFrame, rows: pl.DataFrame, successes: int) -> pl.Data
             pl.col("last_ok_other").max().alias("changed_after"),
             pl.col("first_bad_other").min().alias("changed_before"),
             pl.col("client_id").n_unique().alias("n_turned"),
-            pl.col("client_ip").unique(maintain_order=True).sort().alias("turned"),
+            pl.col("client_ip").unique().sort().alias("turned"),
             pl.col("client_ip").filter(pl.col("next_ok").is_not_null()).unique().sort().alias("repaired"),
         )
         .filter(pl.col("changed_after") < pl.col("changed_before"))

@@ -140,8 +140,8 @@ def _stories(turned: Turned, log_start: Any, log_end: Any, share: float) -> pl.D
         (pl.col("n_bad") / max(turned.n_failures, 1)).alias("failure_share"),
         pl.when("regular").then(pl.max_horizontal(room - pl.col("n_ticks"), pl.lit(0))).alias("n_missed"),
         pl.col("story").is_in(trips.implode()).alias("trips_limits"),
-        pl.coalesce("changed_after", "last_ok").alias("changed_after"),
-        pl.when(pl.col("last_ok").is_not_null()).then(pl.coalesce("changed_before", "start")).alias("changed_before"),
+        pl.when(pl.col("shape") == "stale").then(pl.coalesce("changed_after", "last_ok")).alias("changed_after"),
+        pl.when(pl.col("shape") == "stale").then(pl.coalesce("changed_before", "start")).alias("changed_before"),
         pl.lit(share).alias("unnamed_share"),
         (pl.col("start") - pl.lit(log_start)).alias("seen_before"),
     )

@@ -87,7 +87,8 @@ def misconfigured_clients(
         Refusals of one client, for a cause that no waiting cures, within an hour or a day [attempts]. Own choice: one
         every two minutes.
     logins_per_hour
-        Logins of one client within a clock hour, each with about one mail [logins]. Own choice.
+        Logins of one client within a clock hour, each with about one mail, if a limit refused it; four times as many
+        if none did [logins]. Own choice.
     networks
         Networks of your own, as ``("192.0.2.0/24",)``; private addresses always count as yours.
 
@@ -178,7 +179,8 @@ def _clients(
     tie = tie.when("own").then(pl.lit("own")).when(near).then(pl.lit("network"))
     rows = signs.join(known, on="client_ip", how="left", maintain_order="left").with_columns(
         tie.cast(pl.Enum(TIES)).alias("tie"),
-        pl.when(pl.col("kind").is_in(NAME_KINDS)).then("account").alias("key"),
+        pl.when(pl.col("kind") == "blank_or_break").then(stripped)
+        .when(pl.col("kind").is_in(NAME_KINDS)).then("account").alias("key"),
         stripped.alias("stripped"),
         pl.coalesce("session", pl.format("{}:{}", pl.col("source").fill_null(""), pl.col("line_no").fill_null(0)))
         .alias("session"),
