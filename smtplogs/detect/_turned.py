@@ -88,7 +88,7 @@ def find_turned(
     clean = pl.col("user") == pl.col("user").str.strip_chars()
     mine = events.filter(clean, account(pl.col("user")).is_in(names.implode()))
     tries = login_attempts(mine, protocols=protocols, client=client)
-    judged = tries.filter(pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES))
+    judged = tries.filter(pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES).fill_null(False))
     judged = judged.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())
     rows = _runs(judged)
     stale = _stale(rows, successes, failures)

@@ -130,7 +130,7 @@ def _stories(turned: Turned, log_start: Any, log_end: Any, share: float) -> pl.D
     span = (pl.col("end") - pl.col("start")).dt.total_microseconds() / 1e6
     room = (span / pl.col("period_s")).round() + 1
     wait = pl.max_horizontal(6 * pl.col("period_s").fill_null(0), pl.lit(86_400.0))
-    left = (pl.lit(log_end) - pl.col("end")).dt.total_microseconds() / 1e6
+    left = (pl.lit(log_end, TIME) - pl.col("end")).dt.total_microseconds() / 1e6
     state = pl.when(pl.col("next_ok").is_not_null()).then(pl.lit("repaired"))
     state = state.when(left > wait).then(pl.lit("stopped")).otherwise(pl.lit("still_failing"))
     trips = hasty(turned.rows, LIMIT_FAILURES, LIMIT_WITHIN)
@@ -143,7 +143,7 @@ def _stories(turned: Turned, log_start: Any, log_end: Any, share: float) -> pl.D
         pl.when(pl.col("shape") == "stale").then(pl.coalesce("changed_after", "last_ok")).alias("changed_after"),
         pl.when(pl.col("shape") == "stale").then(pl.coalesce("changed_before", "start")).alias("changed_before"),
         pl.lit(share).alias("unnamed_share"),
-        (pl.col("start") - pl.lit(log_start)).alias("seen_before"),
+        (pl.col("start") - pl.lit(log_start, TIME)).alias("seen_before"),
     )
     going_on = pl.col("state") == "still_failing"
     order = stories.filter(going_on).sort(

@@ -182,7 +182,7 @@ def _clients(
         pl.when(pl.col("kind") == "blank_or_break").then(stripped)
         .when(pl.col("kind").is_in(NAME_KINDS)).then("account").alias("key"),
         stripped.alias("stripped"),
-        pl.coalesce("session", pl.format("{}:{}", pl.col("source").fill_null(""), pl.col("line_no").fill_null(0)))
+        pl.coalesce("session", pl.format("{}:{}", "source", "line_no"), pl.int_range(pl.len()).cast(pl.String))
         .alias("session"),
     )  # fmt: skip
     rows = rows.with_columns(pl.when(pl.col("key").is_null()).then("client_ip").alias("by_ip"))
