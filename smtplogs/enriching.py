@@ -95,9 +95,7 @@ def geo(
 def _users(events: pl.DataFrame, shared_users: int) -> pl.DataFrame:
     """Count the accounts that log in from each address."""
     if not {"user", "stage", "outcome"} <= set(events.columns):
-        return pl.DataFrame(
-            schema={"client_ip": pl.String, "n_address_users": pl.UInt32, "address_shared": pl.Boolean}
-        )
+        return pl.DataFrame(schema={"client_ip": pl.String, "n_address_users": pl.UInt32, "address_shared": pl.Boolean})
     logins = events.lazy().filter(
         pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]), pl.col("client_ip").is_not_null()
     )
@@ -117,9 +115,7 @@ def _looked_up(addresses: pl.Series, path: str | None, row: Any, names: tuple[st
             found = [row(_record(reader, ip)) for ip in addresses]
     except maxminddb.InvalidDatabaseError as error:
         raise SmtplogsError(f"{path}: no database in MaxMind's format ({error})") from None
-    return [
-        pl.Series(n, [values[i] for values in found], COLUMNS[n].dtype, strict=False) for i, n in enumerate(names)
-    ]
+    return [pl.Series(n, [values[i] for values in found], COLUMNS[n].dtype, strict=False) for i, n in enumerate(names)]
 
 
 def _record(reader: Any, ip: str) -> dict[str, Any]:

@@ -150,7 +150,11 @@ class Site:
     def __init__(self, seed: int, *, users: int = 60, days: int = 14) -> None:
         self.rng = random.Random(seed)
         self.days = days
-        self.users = [f"{a}{b}@example.com" for a in ("al", "be", "co", "di", "mar", "so", "ti", "zu") for b in ("ra", "len", "nik", "pold", "sy", "dor", "git", "wan")]
+        self.users = [
+            f"{a}{b}@example.com"
+            for a in ("al", "be", "co", "di", "mar", "so", "ti", "zu")
+            for b in ("ra", "len", "nik", "pold", "sy", "dor", "git", "wan")
+        ]
         self.users = self.users[:users]
         self.home = {u: f"198.51.{100}.{i + 10}" for i, u in enumerate(self.users)}
         self.secrets: dict[str, list[tuple[float, str]]] = {u: [(0.0, "first")] for u in self.users}
@@ -307,7 +311,9 @@ class Site:
                 at += r.choice((r.uniform(1, 20), r.uniform(600, 40_000)))
 
     def _look(self, at: float, ip: str, looks: int, helo: str) -> None:
-        s = _Session(self, at, ip, (PORT_25, SUBMISSION, SUBMISSION, SUBMISSIONS, PORT_25, SUBMISSION, PORT_25)[looks], helo)
+        s = _Session(
+            self, at, ip, (PORT_25, SUBMISSION, SUBMISSION, SUBMISSIONS, PORT_25, SUBMISSION, PORT_25)[looks], helo
+        )
         if looks in (0, 1):
             s.command("ehlo")
             s.command("auth", ok=False)
@@ -350,7 +356,10 @@ class Site:
     def late_phones(self, n: int) -> None:
         """Change the secret of some of those; the phone learns of it hours later, the computer at once."""
         for user in self.rng.sample(sorted(self.phones), n):
-            ip, changed = self.phones.pop(user), self.rng.randint(2, self.days - 3) * DAY + self.rng.uniform(8, 11) * HOUR
+            ip, changed = (
+                self.phones.pop(user),
+                self.rng.randint(2, self.days - 3) * DAY + self.rng.uniform(8, 11) * HOUR,
+            )
             late = Forgotten(user, ip, changed, None, changed + self.rng.uniform(3, 30) * HOUR)
             self.truth.forgotten.append(late)
             self.change(user, changed)
@@ -446,7 +455,11 @@ class Site:
         ip = r.choice((self.home[user], self.neighbour(), f"10.1.{r.randrange(250)}.{r.randrange(1, 250)}"))
         if kind in ("local_part_only", "domain_user"):
             ip = self.home[user]
-        wrong = Wrong({"domain_user": "local_part_only", "port_25_relay": "port_25", "tls_hello": "tls_mode"}.get(kind, kind), ip, user)
+        wrong = Wrong(
+            {"domain_user": "local_part_only", "port_25_relay": "port_25", "tls_hello": "tls_mode"}.get(kind, kind),
+            ip,
+            user,
+        )
         self.truth.wrong.append(wrong)
         at, n = r.uniform(1, self.days - 4) * DAY, r.randint(4, 25)
         period = r.choice((900.0, 1800.0, 3600.0, 0.0))
@@ -563,8 +576,13 @@ class Site:
         while at < self.days * DAY and tries < 8:
             relay = f"to=<eve@example.net>, relay={host}[192.0.2.200]:587, delay=1.2, delays=0.1/0/0.9/0.2"
             if broken <= at < (until or self.days * DAY):
-                said = f"server {host}[192.0.2.200] said: 535 5.7.8 Error: authentication failed: authentication failure"
-                self.emit(at, f"postfix/smtp[77]: {queue}: {relay}, dsn=4.7.8, status=deferred (SASL authentication failed; {said})")
+                said = (
+                    f"server {host}[192.0.2.200] said: 535 5.7.8 Error: authentication failed: authentication failure"
+                )
+                self.emit(
+                    at,
+                    f"postfix/smtp[77]: {queue}: {relay}, dsn=4.7.8, status=deferred (SASL authentication failed; {said})",
+                )
             else:
                 self.emit(at, f"postfix/smtp[77]: {queue}: {relay}, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as X)")
                 return
@@ -582,7 +600,9 @@ class Site:
             for day in range(self.days):
                 self.plan(
                     day * DAY + self.rng.uniform(9, 10) * HOUR,
-                    lambda t, u=user, g=tag, m=mechanism, v=tls: self.attempt(t, u, self.home[u], tag=g, mechanisms=(m,), tls=v),
+                    lambda t, u=user, g=tag, m=mechanism, v=tls: self.attempt(
+                        t, u, self.home[u], tag=g, mechanisms=(m,), tls=v
+                    ),
                 )
 
 

@@ -41,7 +41,9 @@ def events(*rows: dict[str, Any]) -> pl.DataFrame:
     return as_table(pl.DataFrame(filled, schema=dtypes(EVENTS), strict=False), EVENTS)
 
 
-def tries(user: str | None, ip: str | None, minutes: list[float], outcome: str = "success", **more: Any) -> list[dict[str, Any]]:
+def tries(
+    user: str | None, ip: str | None, minutes: list[float], outcome: str = "success", **more: Any
+) -> list[dict[str, Any]]:
     """Return an attempt at each of these minutes."""
     return [{"at": m, "user": user, "client_ip": ip, "outcome": outcome, **more} for m in minutes]
 

@@ -93,7 +93,9 @@ def test_coverage_has_the_options_of_the_function() -> None:
     assert {**keywords(sl.coverage), "output": None} == options(cli.coverage)
 
 
-@pytest.mark.parametrize("function", [sl.summary, sl.sessions, sl.client_hints, sl.geo, *cli.DETECTORS], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [sl.summary, sl.sessions, sl.client_hints, sl.geo, *cli.DETECTORS], ids=lambda f: f.__name__
+)
 def test_a_frame_function_gives_its_own_parameters_to_the_command(function: Any) -> None:
     given = options(commands()[function.__name__.replace("_", "-")])
 

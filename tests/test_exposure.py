@@ -40,7 +40,9 @@ def test_each_weakness(kind: str, more: dict[str, Any], seen: list[str], severit
 
 
 def test_good_logins_and_what_cannot_be_told_are_no_exposure():
-    unknown = tries(ANN, STRANGER, [1], mechanism="PLAIN", tls=None) + tries(ANN, STRANGER, [2], mechanism="PLAIN", tls="yes")
+    unknown = tries(ANN, STRANGER, [1], mechanism="PLAIN", tls=None) + tries(
+        ANN, STRANGER, [2], mechanism="PLAIN", tls="yes"
+    )
     scram = tries(ANN, STRANGER, [3], mechanism="SCRAM-SHA-256", tls="TLSv1.2")
     assert exposure(events(*tries(ANN, STRANGER, [0], **GOOD), *unknown, *scram)).is_empty()
 
@@ -53,7 +55,11 @@ def test_only_logins_that_succeed_count():
 
 def test_one_login_may_be_weak_in_several_ways():
     weak = {"mechanism": "CRAM-MD5", "tls": "none", "service": None, "program": "postfix/smtpd"}
-    assert kinds(exposure(events(*tries(ANN, HOME, [0], **weak)))) == ["plain_text_login", "port_25_login", "weak_mechanism"]
+    assert kinds(exposure(events(*tries(ANN, HOME, [0], **weak)))) == [
+        "plain_text_login",
+        "port_25_login",
+        "weak_mechanism",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +79,9 @@ def test_the_addresses_of_a_user_are_listed_by_number():
 
 @pytest.mark.parametrize(("users", "rows"), [(3, 3), (2, 3), (1, 2)])
 def test_accounts_beyond_the_first_share_one_row(users: int, rows: int):
-    frame = events(*(t for i in range(3) for t in tries(f"u{i}@example.com", HOME, list(range(i + 1)), mechanism="NTLM")))
+    frame = events(
+        *(t for i in range(3) for t in tries(f"u{i}@example.com", HOME, list(range(i + 1)), mechanism="NTLM"))
+    )
     found = exposure(frame, users=users)
     assert found.height == rows
     assert found["n_logins"].sum() == 6
@@ -83,8 +91,15 @@ def test_accounts_beyond_the_first_share_one_row(users: int, rows: int):
 
 def test_a_domain_that_knows_tokens_and_takes_passwords():
     token = tries("t@example.com", HOME, [0], mechanism="XOAUTH2", tls="TLSv1.3")
-    found = only(exposure(events(*token, *tries(ANN, HOME, [1, 2, 3], **GOOD), *tries("x@example.org", HOME, [4], **GOOD))))
-    assert (found["kind"], found["subject"], found["n_users"], found["login_share"]) == ("password_login", "example.com", 1, 0.75)
+    found = only(
+        exposure(events(*token, *tries(ANN, HOME, [1, 2, 3], **GOOD), *tries("x@example.org", HOME, [4], **GOOD)))
+    )
+    assert (found["kind"], found["subject"], found["n_users"], found["login_share"]) == (
+        "password_login",
+        "example.com",
+        1,
+        0.75,
+    )
     assert exposure(events(*tries(ANN, HOME, [1], **GOOD))).is_empty()
 
 
@@ -105,7 +120,11 @@ def test_a_secret_without_a_time_is_told_all_the_same():
 
 
 def test_the_order_of_the_rows_and_the_library_do_not_matter():
-    frame = events(*tries(ANN, HOME, [0, 1], mechanism="NTLM"), *tries(BOB, STRANGER, [2], tls="none"), {"at": 5, "redacted": "password"})
+    frame = events(
+        *tries(ANN, HOME, [0, 1], mechanism="NTLM"),
+        *tries(BOB, STRANGER, [2], tls="none"),
+        {"at": 5, "redacted": "password"},
+    )
     expected = exposure(frame)
     assert expected.height == 3
     assert_frame_equal(exposure(shuffled(frame)), expected)

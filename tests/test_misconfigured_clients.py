@@ -23,7 +23,12 @@ SIGNS: dict[str, dict[str, Any]] = {
     "no_tls": {"outcome": "refused", "cause": "tls_required", "tls": "none"},
     "tls_mode": {"stage": "tls", "outcome": "aborted", "cause": "wrong_host_or_port", "detail": "wrong version number"},
     "old_tls": {"stage": "tls", "outcome": "aborted", "cause": "tls_too_old", "detail": "unsupported protocol"},
-    "cert_not_trusted": {"stage": "tls", "outcome": "aborted", "cause": "tls_handshake_failed", "detail": "alert unknown ca"},
+    "cert_not_trusted": {
+        "stage": "tls",
+        "outcome": "aborted",
+        "cause": "tls_handshake_failed",
+        "detail": "alert unknown ca",
+    },
     "mechanism": {"outcome": "refused", "cause": "mechanism_unsupported", "mechanism": "NTLM"},
     "bad_base64": {"outcome": "aborted", "cause": "malformed_response", "detail": "Invalid base64 data"},
     "password_not_allowed": {"outcome": "failure", "cause": "app_password_required", "user": ANN},
@@ -222,7 +227,12 @@ def certificate(n: int, *, hours: float = 1) -> list[dict[str, Any]]:
     rows = []
     for i in range(n):
         rows += tries(f"u{i}@example.com", f"192.0.2.{100 + i}", [-900, -500])
-        rows += tries_of("cert_not_trusted", f"192.0.2.{100 + i}", [60 * hours * i / max(n - 1, 1)], detail="alert certificate expired")
+        rows += tries_of(
+            "cert_not_trusted",
+            f"192.0.2.{100 + i}",
+            [60 * hours * i / max(n - 1, 1)],
+            detail="alert certificate expired",
+        )
     return rows
 
 
@@ -232,7 +242,12 @@ def test_five_clients_within_a_day_speak_of_the_certificate(n: int, hours: float
     assert found.height == told
     if told:
         row = found.row(0, named=True)
-        assert (row["severity"], row["subject_kind"], row["subject"], len(row["sources"])) == ("serious", "server", "mx", 5)
+        assert (row["severity"], row["subject_kind"], row["subject"], len(row["sources"])) == (
+            "serious",
+            "server",
+            "mx",
+            5,
+        )
 
 
 def domain(accounts: int, *, tokens: int = 3) -> list[dict[str, Any]]:
@@ -240,7 +255,9 @@ def domain(accounts: int, *, tokens: int = 3) -> list[dict[str, Any]]:
     rows = []
     for i in range(accounts):
         user, ip = f"m{i}@example.org", f"198.51.100.{i}"
-        rows += tries(user, ip, [-100, -50], mechanism="PLAIN") + tries(user, ip, [10, 20], "failure", mechanism="PLAIN")
+        rows += tries(user, ip, [-100, -50], mechanism="PLAIN") + tries(
+            user, ip, [10, 20], "failure", mechanism="PLAIN"
+        )
     return rows + tries("t@example.org", "198.51.100.99", [-60, *range(30, 30 + tokens)], mechanism="XOAUTH2")
 
 
@@ -265,7 +282,12 @@ def storm(n: int, minutes: float, ip: str = HOME, **more: Any) -> pl.DataFrame:
 
 def test_thirty_refusals_within_an_hour_are_a_storm():
     found = only(storm(30, 60))
-    assert (found["kind"], found["severity"], found["n_events"], found["pace"]) == ("retry_storm", "warning", 30, "fixed")
+    assert (found["kind"], found["severity"], found["n_events"], found["pace"]) == (
+        "retry_storm",
+        "warning",
+        30,
+        "fixed",
+    )
     assert storm(29, 50).is_empty()
     assert storm(30, 60.1).is_empty()
 
@@ -282,7 +304,9 @@ def test_what_waiting_cures_and_strangers_are_no_storm():
     assert storm(40, 30, ip=STRANGER).is_empty()
 
 
-@pytest.mark.parametrize(("logins", "limited", "severity"), [(30, 1, "warning"), (29, 1, None), (119, 0, None), (120, 0, "info")])
+@pytest.mark.parametrize(
+    ("logins", "limited", "severity"), [(30, 1, "warning"), (29, 1, None), (119, 0, None), (120, 0, "info")]
+)
 def test_a_login_for_every_mail(logins: int, limited: int, severity: str | None):
     minutes = [60 + 0.49 * k for k in range(logins)]
     rows = tries(ANN, APP, minutes) + [r | {"stage": "mail"} for r in tries(ANN, APP, minutes)]

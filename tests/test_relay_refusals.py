@@ -18,7 +18,9 @@ RELAY = "smtp.example.net"
 WORDS = "Error: authentication failed: authentication failure"
 
 
-def refusals(minutes: list[float], *, relay: str = RELAY, cause: str = "bad_credentials", stage: str = "auth", **more: Any) -> list[dict[str, Any]]:
+def refusals(
+    minutes: list[float], *, relay: str = RELAY, cause: str = "bad_credentials", stage: str = "auth", **more: Any
+) -> list[dict[str, Any]]:
     """Return a mail that a relay puts off at each of these minutes."""
     usual = {
         "side": "client", "stage": stage, "outcome": more.pop("outcome", "failure"), "cause": cause, "relay_host": relay,
@@ -31,7 +33,14 @@ def refusals(minutes: list[float], *, relay: str = RELAY, cause: str = "bad_cred
 def traffic(*sent: float, relay: str | None = RELAY, deferred: int = 0) -> pl.DataFrame:
     """Return a mail that the relay took in each of these minutes after nine."""
     rows = [
-        {"time": NINE + timedelta(minutes=m), "host": "mx", "side": "client", "relay_host": relay, "n_sent": 0 if deferred else 1, "n_deferred": deferred}
+        {
+            "time": NINE + timedelta(minutes=m),
+            "host": "mx",
+            "side": "client",
+            "relay_host": relay,
+            "n_sent": 0 if deferred else 1,
+            "n_deferred": deferred,
+        }
         for m in sent
     ]
     return as_table(pl.DataFrame(rows), TRAFFIC)
@@ -77,7 +86,11 @@ def test_the_same_mail_tried_again_is_one_mail():
 
 def test_a_mail_after_the_last_refusal_is_a_recovery():
     found = only(relay_refusals(events(*refusals([0, 30, 300])), traffic=traffic(-7, 301, 400)))
-    assert (found["state"], found["severity"], found["recovered_at"]) == ("recovered", "warning", NINE + timedelta(minutes=301))
+    assert (found["state"], found["severity"], found["recovered_at"]) == (
+        "recovered",
+        "warning",
+        NINE + timedelta(minutes=301),
+    )
     assert found["title"].endswith("it takes mail again since 2026-02-03 14:01 UTC.")
 
 
@@ -104,7 +117,11 @@ def test_limits_and_faults_that_pass_are_information():
 
 
 def test_one_finding_for_each_server_relay_and_cause():
-    rows = refusals([0, 1]) + refusals([2], relay="mx.example.org") + refusals([3], cause="auth_required", outcome="refused")
+    rows = (
+        refusals([0, 1])
+        + refusals([2], relay="mx.example.org")
+        + refusals([3], cause="auth_required", outcome="refused")
+    )
     rows += refusals([4], host="mx2")
     found = relay_refusals(events(*rows), traffic=traffic(-7))
     assert sorted(found["n_events"]) == [1, 1, 1, 2]
@@ -136,11 +153,18 @@ def test_without_traffic_recovery_is_not_assessable():
     found = relay_refusals(events(*refusals([0, 30, 300])))
     assert sorted(found["status"].cast(pl.String)) == ["found", "not_assessable"]
     told = found.filter(pl.col("status") == "found").row(0, named=True)
-    assert (told["state"], told["n_sent_between"], told["last_sent"], told["severity"]) == ("unknown", None, None, "serious")
+    assert (told["state"], told["n_sent_between"], told["last_sent"], told["severity"]) == (
+        "unknown",
+        None,
+        None,
+        "serious",
+    )
 
 
 def test_what_we_refuse_others_is_not_asked_for():
-    assert relay_refusals(events({"at": 0, "outcome": "failure", "client_ip": "192.0.2.5"}), traffic=traffic(-7)).is_empty()
+    assert relay_refusals(
+        events({"at": 0, "outcome": "failure", "client_ip": "192.0.2.5"}), traffic=traffic(-7)
+    ).is_empty()
 
 
 def test_the_order_of_the_rows_and_the_library_do_not_matter():
@@ -148,7 +172,10 @@ def test_the_order_of_the_rows_and_the_library_do_not_matter():
     expected = relay_refusals(frame, traffic=traffic(-7))
     assert_frame_equal(relay_refusals(shuffled(frame), traffic=traffic(-7)), expected)
     assert_frame_equal(relay_refusals(frame.lazy(), traffic=traffic(-7).lazy()), expected)
-    assert relay_refusals(frame.to_pandas(), traffic=traffic(-7).to_pandas())["title"].tolist() == expected["title"].to_list()
+    assert (
+        relay_refusals(frame.to_pandas(), traffic=traffic(-7).to_pandas())["title"].tolist()
+        == expected["title"].to_list()
+    )
 
 
 def test_nothing_gives_nothing_and_mistakes_are_named():

@@ -17,7 +17,9 @@ HOURLY = [60.0 * k for k in range(1, 13)]
 EARLIER = [-60.0 * k for k in (5, 4, 3)]
 
 
-def forgotten(failures: list[float] | None = None, *, before: int = 3, elsewhere: tuple[float, ...] = (90, 400)) -> pl.DataFrame:
+def forgotten(
+    failures: list[float] | None = None, *, before: int = 3, elsewhere: tuple[float, ...] = (90, 400)
+) -> pl.DataFrame:
     """Return an application that worked, and then fails every hour while ann's computer logs in."""
     return events(
         *tries(ANN, APP, EARLIER[:before]),
@@ -77,7 +79,10 @@ def test_two_clients_narrow_the_moment_of_the_change():
     other = [*tries(ANN, STRANGER, [-20, -10, -1]), *tries(ANN, STRANGER, [7 + 30.0 * k for k in range(20)], "failure")]
     found = stale_credentials(pl.concat([forgotten(), events(*other)]))
     rotation = only(found.filter(pl.col("kind") == "rotation"))
-    assert (rotation["changed_after"], rotation["changed_before"]) == (NINE - timedelta(minutes=1), NINE + timedelta(minutes=7))
+    assert (rotation["changed_after"], rotation["changed_before"]) == (
+        NINE - timedelta(minutes=1),
+        NINE + timedelta(minutes=7),
+    )
     assert (rotation["confidence"], rotation["n_clients"]) == ("high", 2)
     order = found.filter(pl.col("kind") == "stale_credential").sort("fix_order")
     assert order["client_ip"].to_list() == [STRANGER, APP]  # 20 failures before 12
@@ -177,7 +182,12 @@ def test_names_in_other_letters_are_one_account():
 
 
 def test_many_accounts_that_turn_at_once_are_a_change_of_rule():
-    parts = [forgotten().with_columns(pl.col("user").str.replace("ann", f"ann{i}"), (pl.col("client_ip") + str(i)).alias("client_ip")) for i in range(5)]
+    parts = [
+        forgotten().with_columns(
+            pl.col("user").str.replace("ann", f"ann{i}"), (pl.col("client_ip") + str(i)).alias("client_ip")
+        )
+        for i in range(5)
+    ]
     assert set(stale(pl.concat(parts))["severity"]) == {"info"}
     assert set(stale(pl.concat(parts[:4]))["severity"]) == {"warning"}
 
@@ -204,7 +214,12 @@ def never(ip: str = "10.0.0.9", **how) -> pl.DataFrame:
 
 def test_a_device_of_ours_that_never_got_in():
     found = only(never())
-    assert (found["kind"], found["severity"], found["confidence"], found["last_ok"]) == ("never_worked", "warning", "medium", None)
+    assert (found["kind"], found["severity"], found["confidence"], found["last_ok"]) == (
+        "never_worked",
+        "warning",
+        "medium",
+        None,
+    )
     assert "tries ann@example.com every 30 min and was not seen to log in: refused 8 times" in found["title"]
     assert only(never(STRANGER))["severity"] == "info"
     assert only(never(STRANGER, networks=("203.0.113.0/24",)))["severity"] == "warning"
@@ -213,7 +228,9 @@ def test_a_device_of_ours_that_never_got_in():
 
 def test_a_week_of_log_before_makes_it_never():
     old = events({"at": -60 * 24 * 8, "user": BOB, "client_ip": HOME})
-    frame = pl.concat([old, events(*tries(ANN, HOME, [-20]), *tries(ANN, "10.0.0.9", [30.0 * k for k in range(8)], "failure"))])
+    frame = pl.concat(
+        [old, events(*tries(ANN, HOME, [-20]), *tries(ANN, "10.0.0.9", [30.0 * k for k in range(8)], "failure"))]
+    )
     assert "and never logged in" in only(stale_credentials(frame))["title"]
 
 
@@ -247,7 +264,9 @@ def test_attempts_at_the_same_time_are_all_counted():
 
 def test_rows_without_name_address_or_time_are_passed_over():
     nothing = events(
-        *tries(None, APP, HOURLY, "failure"), *tries(ANN, None, HOURLY, "failure"), *tries(BOB, STRANGER, HOURLY, "deferred")
+        *tries(None, APP, HOURLY, "failure"),
+        *tries(ANN, None, HOURLY, "failure"),
+        *tries(BOB, STRANGER, HOURLY, "deferred"),
     )
     late = forgotten().with_columns(pl.lit(None, EVENTS["time"].dtype).alias("time"))
     assert only(stale(pl.concat([forgotten(), nothing, late])))["n_events"] == 12

@@ -144,7 +144,9 @@ def secret_row(story: Mapping[str, Any], end: datetime | None) -> dict[str, Any]
         if typed
         else f"{what} a secret ({kind}); the lines are named here, the secret is not.",
         "cause": None,
-        "advice": "If it is a real password, change it; else leave it." if typed else "Change the secrets, restrict who "
+        "advice": "If it is a real password, change it; else leave it."
+        if typed
+        else "Change the secrets, restrict who "
         "reads the log and its copies, and switch off what writes them (smtpd -v, auth_verbose_passwords, auth_debug).",
         "confidence": "low" if typed else "high",
         "because": ["People type the password into the field of the name; guessing bots send such names too."]

@@ -56,8 +56,14 @@ def hint_table() -> tuple[dict[str, Any], ...]:
 def habits(events: pl.DataFrame, clients: Sequence[str] | None = None) -> pl.DataFrame:
     """Return what each address does: names, orders of mechanisms, TLS, rhythm of its sessions, how it leaves."""
     missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in _USED if c not in events.columns]
-    rows = events.lazy().with_columns(missing).filter(
-        pl.col("client_ip").is_not_null(), pl.col("side").fill_null("server") == "server", pl.col("time").is_not_null()
+    rows = (
+        events.lazy()
+        .with_columns(missing)
+        .filter(
+            pl.col("client_ip").is_not_null(),
+            pl.col("side").fill_null("server") == "server",
+            pl.col("time").is_not_null(),
+        )
     )
     if clients is not None:
         rows = rows.filter(pl.col("client_ip").is_in(list(clients)))
@@ -160,5 +166,3 @@ def known_bots(events: pl.DataFrame, clients: Sequence[str]) -> set[str]:
         return set()
     here = matched(habits(events, clients)).filter(pl.col("sort") == "bot")
     return set(here["client_ip"])
-
-

@@ -148,7 +148,9 @@ def hourly_row(story: Mapping[str, Any]) -> dict[str, Any]:
         "cause": "throttled_auth" if limited else "success",
         "advice": f"Let the client at {place} keep its connection, or hand its mails to a local relay that does.",
         "confidence": "high" if limited else "medium",
-        "because": [f"{counted(story['n_logins'], 'login')} for {counted(story['n_mails'], 'mail')} in its busy hours."],
+        "because": [
+            f"{counted(story['n_logins'], 'login')} for {counted(story['n_mails'], 'mail')} in its busy hours."
+        ],
         "refuted_by": "Several programs behind that address, each with a mail of its own.",
         "n_sessions": story["n_logins"],
         "sources": [story["client_ip"]],

@@ -22,10 +22,20 @@ WHILE = timedelta(minutes=10)
 
 WANTED = (
     ("SendGrid", r"(?:^|\.)sendgrid\.net$", "the word apikey", r"^apikey$"),
-    ("Amazon SES", r"^email-smtp\..*amazonaws\.com$", "an SMTP user of 20 signs that begins with AKIA", r"^AKIA[A-Z0-9]{16}$"),
+    (
+        "Amazon SES",
+        r"^email-smtp\..*amazonaws\.com$",
+        "an SMTP user of 20 signs that begins with AKIA",
+        r"^AKIA[A-Z0-9]{16}$",
+    ),
     ("SparkPost", r"(?:^|\.)sparkpostmail\.com$", "the word SMTP_Injection", r"^SMTP_Injection$"),
     ("Mailgun", r"(?:^|\.)mailgun\.org$", "an address in the sending domain, as postmaster@mg...", r"@"),
-    ("Postmark", r"(?:^|\.)postmarkapp\.com$", "the server token (a UUID), as user name and as password", r"^[0-9a-f-]{36}$"),
+    (
+        "Postmark",
+        r"(?:^|\.)postmarkapp\.com$",
+        "the server token (a UUID), as user name and as password",
+        r"^[0-9a-f-]{36}$",
+    ),
     ("Mailjet", r"(?:^|\.)mailjet\.com$", "the API key (32 hexadecimal digits)", r"^[0-9a-f]{32}$"),
     ("Brevo", r"(?:^|\.)(?:brevo|sendinblue)\.com$", "the SMTP login, as ...@smtp-brevo.com", r"@"),
     ("Resend", r"(?:^|\.)resend\.com$", "the word resend", r"^resend$"),

@@ -46,7 +46,9 @@ def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[p
         .agg(pl.col("time").min().alias("onset"))
         .with_row_index("story")
     )
-    mine = rows.join(onset, on=["host", "alert"], nulls_equal=True, maintain_order="left").filter(pl.col("time") >= pl.col("onset"))
+    mine = rows.join(onset, on=["host", "alert"], nulls_equal=True, maintain_order="left").filter(
+        pl.col("time") >= pl.col("onset")
+    )
     told = mine.group_by("story", maintain_order=True).agg(
         pl.col("host").first(),
         pl.col("time").min().alias("start"),

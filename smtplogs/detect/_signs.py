@@ -109,7 +109,10 @@ def _kind() -> pl.Expr:
         ("blank_or_break", text.str.contains("(?i)control characters|contains? invalid char")),
         ("bad_base64", cause == "malformed_response"),
         ("password_not_allowed", cause.is_in(_NO_PASSWORDS)),
-        ("wrong_kind", (cause == "wrong_credential_kind") | (auth & failed & shape_of(pl.col("account")).is_not_null())),
+        (
+            "wrong_kind",
+            (cause == "wrong_credential_kind") | (auth & failed & shape_of(pl.col("account")).is_not_null()),
+        ),
         ("local_part_only", auth & failed & shown & ~pl.col("account").str.contains("@", literal=True)),
         ("local_part_only", auth & failed & (cause == "unknown_user") & pl.col("account").is_not_null()),
         ("no_login", submission_port() & refused & no_rights),

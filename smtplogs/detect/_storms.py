@@ -39,7 +39,9 @@ def find_storms(
     events: pl.DataFrame, logins: pl.DataFrame, networks: Sequence[str], *, per_hour: int, per_day: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the clients of ours that repeat refused attempts, a row each, and those attempts (`story`)."""
-    refused = narrow(events, "time", "client_ip", "account", "user", "n", "cause", "stage", "outcome", "source", "line_no")
+    refused = narrow(
+        events, "time", "client_ip", "account", "user", "n", "cause", "stage", "outcome", "source", "line_no"
+    )
     refused = refused.filter(
         ~pl.col("outcome").is_in(["success", "info", "throttled"]), pl.col("cause").cast(pl.String).is_in(PERMANENT)
     )
@@ -125,10 +127,16 @@ def find_hourly_logins(events: pl.DataFrame, *, per_hour: int) -> tuple[pl.DataF
         pl.col("account_met").is_null() | (pl.col("account_met") == pl.col("account")),
         pl.col("time").is_between(pl.col("start") - HOUR, pl.col("end") + HOUR),
     )
-    met = met.select("story", "time", pl.col("n_met").alias("n") if "n_met" in met.columns else "n", "source", "line_no")
+    met = met.select(
+        "story", "time", pl.col("n_met").alias("n") if "n_met" in met.columns else "n", "source", "line_no"
+    )
     n_met = met.group_by("story").agg(pl.col("n").sum().alias("n_limited"))
-    mails = rows.filter(ok, pl.col("stage") == "auth").join(clients.lazy().select(*CLIENT, "story", "start", "end"), on=CLIENT)
+    mails = rows.filter(ok, pl.col("stage") == "auth").join(
+        clients.lazy().select(*CLIENT, "story", "start", "end"), on=CLIENT
+    )
     mails = mails.filter(pl.col("time").is_between("start", "end")).select(met.columns).collect()
-    told = clients.join(n_met, on="story", how="left", maintain_order="left").with_columns(pl.col("n_limited").fill_null(0))
+    told = clients.join(n_met, on="story", how="left", maintain_order="left").with_columns(
+        pl.col("n_limited").fill_null(0)
+    )
     told = told.filter((pl.col("n_limited") > 0) | (pl.col("most") >= UNLIMITED * per_hour))
     return told, pl.concat([mails, met]).sort("story", "time", "source", "line_no")

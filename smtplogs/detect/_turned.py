@@ -88,7 +88,9 @@ def find_turned(
     clean = pl.col("user") == pl.col("user").str.strip_chars()
     mine = events.filter(clean, account(pl.col("user")).is_in(names.implode()))
     tries = login_attempts(mine, protocols=protocols, client=client)
-    judged = tries.filter(pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES).fill_null(False))
+    judged = tries.filter(
+        pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES).fill_null(False)
+    )
     judged = judged.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())
     rows = _runs(judged)
     stale = _stale(rows, successes, failures)
@@ -196,11 +198,15 @@ def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
 
 def _mixed(rows: pl.DataFrame, successes: int) -> pl.DataFrame:
     """Return the addresses where one program keeps failing in a rhythm while another logs in to the same account."""
-    some = rows.filter("bad").group_by(CLIENT).agg(
-        pl.col("n_ok").min().alias("n_before"),
-        pl.col("run").n_unique(),
-        pl.col("run").unique_counts().max().alias("longest"),
-        pl.len().alias("ticks"),
+    some = (
+        rows.filter("bad")
+        .group_by(CLIENT)
+        .agg(
+            pl.col("n_ok").min().alias("n_before"),
+            pl.col("run").n_unique(),
+            pl.col("run").unique_counts().max().alias("longest"),
+            pl.len().alias("ticks"),
+        )
     )
     some = some.filter(
         pl.col("n_before") >= successes,
@@ -211,7 +217,9 @@ def _mixed(rows: pl.DataFrame, successes: int) -> pl.DataFrame:
     pooled = _summed(rows.join(some, on=CLIENT, how="semi", maintain_order="left"), CLIENT)
     lasting = pl.col("end") - pl.col("start") >= ALONE
     return pooled.filter("regular", lasting, pl.col("n_ticks") >= MIXED_TICKS).with_columns(
-        pl.lit("mixed").alias("shape"), pl.lit(None, pl.Int64).alias("run"), pl.lit(None).cast(pl.Datetime("us", "UTC")).alias("next_ok")
+        pl.lit("mixed").alias("shape"),
+        pl.lit(None, pl.Int64).alias("run"),
+        pl.lit(None).cast(pl.Datetime("us", "UTC")).alias("next_ok"),
     )
 
 
@@ -224,8 +232,10 @@ def _never(rows: pl.DataFrame, book: pl.DataFrame, failures: int) -> pl.DataFram
     runs = runs.join(few.select("client_ip", "near", "own"), on="client_ip", how="left", maintain_order="left")
     tied = (pl.col("n_account") > 0) | pl.col("near") | pl.col("own")
     slow = (pl.col("period_s") >= SLOWEST_GUESS) & (pl.col("end") - pl.col("start") >= GUESSING)
-    return runs.filter("regular", tied, slow, pl.col("n_bad") >= failures).drop("near", "own").with_columns(
-        pl.lit("never").alias("shape")
+    return (
+        runs.filter("regular", tied, slow, pl.col("n_bad") >= failures)
+        .drop("near", "own")
+        .with_columns(pl.lit("never").alias("shape"))
     )
 
 

@@ -209,5 +209,3 @@ def _secrets(events: pl.DataFrame, end: datetime | None) -> list[dict[str, Any]]
     evidence = lines(mine.join(found.select("source", "redacted", "story"), on=["source", "redacted"]), "story")
     told = found.iter_rows(named=True)
     return [secret_row(story, end) | {"evidence": evidence.get(story["story"], [])} for story in told]
-
-

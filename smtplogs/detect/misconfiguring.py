@@ -29,7 +29,9 @@ COLUMNS: dict[str, Column] = {
         "why it is taken for a client of ours: logins from its address, of its account, its network named or private, "
         "logins from near it, or only the steady rhythm",
     ),
-    "n_sessions": Column(pl.UInt32, "sessions with the sign; retry_storm: tries; login_per_message: logins", "sessions"),
+    "n_sessions": Column(
+        pl.UInt32, "sessions with the sign; retry_storm: tries; login_per_message: logins", "sessions"
+    ),
     "sources": Column(pl.List(pl.String), "addresses it came from"),
     "meant": Column(pl.String, "account that the name stands for"),
     "seen": Column(pl.String, "the mechanism, greeting or relay that the sign is about"),
@@ -130,9 +132,7 @@ def misconfigured_clients(
 
     clients, mine, strangers = _clients(signs, known, logins, events, sessions, least)
     rows += _told(clients, mine, stories.client_row)
-    storms, storm_lines = find_storms(
-        events, logins, networks, per_hour=storm_per_hour, per_day=storm_per_day
-    )
+    storms, storm_lines = find_storms(events, logins, networks, per_hour=storm_per_hour, per_day=storm_per_day)
     limits = (pl.lit(storm_per_hour).alias("per_hour"), pl.lit(storm_per_day).alias("per_day"))
     rows += _told(storms.with_columns(_per_day(), *limits), storm_lines, stories.storm_row)
     rows += _told(*find_hourly_logins(events, per_hour=logins_per_hour), stories.hourly_row)
@@ -167,7 +167,12 @@ def _without_later_logins(signs: pl.DataFrame, events: pl.DataFrame) -> pl.DataF
 
 
 def _clients(
-    signs: pl.DataFrame, known: pl.DataFrame, logins: pl.DataFrame, events: pl.DataFrame, sessions: int, least: timedelta
+    signs: pl.DataFrame,
+    known: pl.DataFrame,
+    logins: pl.DataFrame,
+    events: pl.DataFrame,
+    sessions: int,
+    least: timedelta,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Return the clients with a mistake, their rows (`story`), and the rows of strangers."""
     accounts = logins["account"].unique().implode()
@@ -242,7 +247,10 @@ def _summed(mine: pl.DataFrame, logins: pl.DataFrame, events: pl.DataFrame) -> p
         pl.col("n").sum(),
         pl.col("session").n_unique().alias("n_sessions"),
         pl.col("cause").drop_nulls().cast(pl.String).mode(maintain_order=True).first(),
-        (pl.col("cause").eq("unknown") | pl.col("detail").str.contains("commands=")).fill_null(False).any().alias("silent"),
+        (pl.col("cause").eq("unknown") | pl.col("detail").str.contains("commands="))
+        .fill_null(False)
+        .any()
+        .alias("silent"),
         pl.col("service").drop_nulls().unique().sort().alias("services"),
         pl.col("mechanism").drop_nulls().unique().sort().alias("mechanisms"),
         pl.col("helo").drop_nulls().unique().sort().alias("helos"),
@@ -288,9 +296,7 @@ def _fixed(found: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     ips = found["client_ip"].unique().implode()
     ok = (
         events.lazy()
-        .filter(
-            pl.col("client_ip").is_in(ips), pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"])
-        )
+        .filter(pl.col("client_ip").is_in(ips), pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]))
         .select("client_ip", pl.col("time").alias("ok_at"))
         .collect()
     )

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 COLUMNS: dict[str, Column] = {
     "server": Column(pl.String, "our server that was refused"),
-    "state": Column(pl.Enum(STATES), "ongoing; recovered: a mail went out after the last refusal; unknown: cannot tell"),
+    "state": Column(
+        pl.Enum(STATES), "ongoing; recovered: a mail went out after the last refusal; unknown: cannot tell"
+    ),
     "n_mails": Column(pl.UInt32, "mails (queue ids) that met the refusal", "mails"),
     "n_deferred": Column(pl.UInt32, "those put off at least once", "mails"),
     "n_bounced": Column(pl.UInt32, "those returned to the sender", "mails"),
@@ -126,8 +128,10 @@ def _summed(rows: pl.DataFrame) -> pl.DataFrame:
     """Return a row a server, relay and cause."""
     queue = pl.col("queue_id")
     beat = rhythm(rows, BY)
-    reply = rows.drop_nulls("detail").group_by(*BY, "detail").agg(
-        pl.len(), pl.col("reply_code", "enhanced_code").first(), pl.col("time").min()
+    reply = (
+        rows.drop_nulls("detail")
+        .group_by(*BY, "detail")
+        .agg(pl.len(), pl.col("reply_code", "enhanced_code").first(), pl.col("time").min())
     )
     reply = reply.sort("len", "time", "detail", descending=[True, False, False])
     reply = reply.unique(BY, keep="first", maintain_order=True).select(*BY, "detail", "reply_code", "enhanced_code")
@@ -163,7 +167,9 @@ def _with_deliveries(found: pl.DataFrame, traffic: pl.DataFrame, events: pl.Data
         minute.filter(minute > pl.col("end")).min().alias("recovered_at"),
         pl.col("n_sent").filter((minute > pl.col("start")) & (minute <= pl.col("end"))).sum().alias("n_sent_between"),
     )
-    waiting = client.filter(pl.col("relay_host").is_null(), pl.col("n_deferred") > 0).select("host", "time", "n_deferred")
+    waiting = client.filter(pl.col("relay_host").is_null(), pl.col("n_deferred") > 0).select(
+        "host", "time", "n_deferred"
+    )
     waiting = found.select("story", "host", "start", "end").join(waiting, on="host", nulls_equal=True)
     inside = pl.col("time").is_between(pl.col("start").dt.truncate("1m"), "end")
     waiting = waiting.filter(inside).group_by("story").agg(pl.col("n_deferred").sum().alias("n_suspended"))
