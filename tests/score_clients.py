@@ -140,7 +140,7 @@ def score_relays(site: Site, found: pl.DataFrame) -> Score:
     for row in found.filter(pl.col("status") == "found").iter_rows(named=True):
         broken, until = truth.get(row["relay_host"], (None, None))
         good = broken is not None and row["cause"] == "bad_credentials"
-        good = good and (row["state"] == "recovered") == (until is not None)
+        good = good and (row["relay_state"] == "recovered") == (until is not None)
         if broken is not None:
             score.brackets.append(seconds(row["last_sent"]) <= broken <= seconds(row["start"]))
         (score.right if good else score.wrong)["relay_refusal"] += 1

@@ -173,17 +173,21 @@ class Site:
     # -- the log --------------------------------------------------------------------------------------------------
 
     def pid(self) -> int:
+        """Return the number of a new process."""
         self._pid += 1
         return self._pid
 
     def queue_id(self) -> str:
+        """Return a new queue id."""
         self._queue += 1
         return f"{0xA0000000 + self._queue:X}"
 
     def emit(self, at: float, text: str) -> None:
+        """Take a line."""
         self.lines.append((at, len(self.lines), text))
 
     def plan(self, at: float, flow: Callable[[float], None]) -> None:
+        """Do something at that time, if the log holds it."""
         if 0 <= at < self.days * DAY:
             self.plans.append((at, flow))
 
@@ -201,9 +205,11 @@ class Site:
     # -- the server -----------------------------------------------------------------------------------------------
 
     def valid(self, user: str, at: float) -> str:
+        """Return the secret that is right at that time."""
         return [secret for since, secret in self.secrets.get(user, []) if since <= at][-1]
 
     def change(self, user: str, at: float) -> None:
+        """Change the secret of a user."""
         self.secrets[user].append((at, f"changed at {at}"))
 
     def attempt(
@@ -259,6 +265,7 @@ class Site:
         return ip
 
     def stranger(self) -> str:
+        """Draw an address that is near nobody's."""
         while (ip := f"2001:db8:{self.rng.randrange(0x4000, 0xFFFF):x}::1") in self.used:
             pass
         self.used.add(ip)

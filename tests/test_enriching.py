@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -15,6 +15,9 @@ from smtplogs._addresses import is_private, kinds_of, neighbourhood, networks_of
 from smtplogs.enriching import COLUMNS, geo
 from smtplogs.errors import MissingColumns, SmtplogsError
 from smtplogs.schema import EVENTS, dtypes, empty
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PLACE = {
     "country": {"iso_code": "PL"},

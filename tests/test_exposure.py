@@ -33,7 +33,7 @@ GOOD = {"mechanism": "PLAIN", "tls": "TLSv1.3"}
 def test_each_weakness(kind: str, more: dict[str, Any], seen: list[str], severity: str):
     rows = [r | more for r in tries(ANN, STRANGER, [0, 30])] + tries(ANN, STRANGER, [60, 90], **GOOD)
     found = only(exposure(events(*rows)))
-    assert (found["kind"], found["seen"], found["severity"]) == (kind, seen, severity)
+    assert (found["kind"], found["variants"], found["severity"]) == (kind, seen, severity)
     assert (found["user"], found["n_logins"], found["login_share"]) == (ANN, 2, 0.5)
     assert (found["first"], found["last"]) == (NINE, NINE + timedelta(minutes=30))
     assert found["evidence"] == ["mail.log:1", "mail.log:2"]

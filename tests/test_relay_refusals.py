@@ -56,7 +56,7 @@ def test_a_forgotten_secret_of_a_relay():
         "subject": f"mx at {RELAY} (bad_credentials)",
         "relay_host": RELAY,
         "server": "mx",
-        "state": "ongoing",
+        "relay_state": "ongoing",
         "start": NINE,
         "end": NINE + timedelta(hours=5),
         "n_events": 3,
@@ -86,7 +86,7 @@ def test_the_same_mail_tried_again_is_one_mail():
 
 def test_a_mail_after_the_last_refusal_is_a_recovery():
     found = only(relay_refusals(events(*refusals([0, 30, 300])), traffic=traffic(-7, 301, 400)))
-    assert (found["state"], found["severity"], found["recovered_at"]) == (
+    assert (found["relay_state"], found["severity"], found["recovered_at"]) == (
         "recovered",
         "warning",
         NINE + timedelta(minutes=301),
@@ -96,7 +96,7 @@ def test_a_mail_after_the_last_refusal_is_a_recovery():
 
 def test_mail_in_between_is_counted_and_lowers_the_severity():
     found = only(relay_refusals(events(*refusals([0, 30, 300])), traffic=traffic(-7, 100)))
-    assert (found["state"], found["n_sent_between"], found["severity"]) == ("ongoing", 1, "warning")
+    assert (found["relay_state"], found["n_sent_between"], found["severity"]) == ("ongoing", 1, "warning")
 
 
 @pytest.mark.parametrize(("n", "severity"), [(3, "serious"), (2, "warning")])
@@ -153,7 +153,7 @@ def test_without_traffic_recovery_is_not_assessable():
     found = relay_refusals(events(*refusals([0, 30, 300])))
     assert sorted(found["status"].cast(pl.String)) == ["found", "not_assessable"]
     told = found.filter(pl.col("status") == "found").row(0, named=True)
-    assert (told["state"], told["n_sent_between"], told["last_sent"], told["severity"]) == (
+    assert (told["relay_state"], told["n_sent_between"], told["last_sent"], told["severity"]) == (
         "unknown",
         None,
         None,

@@ -72,7 +72,7 @@ def test_the_change_is_told_as_rotation():
     found = only(stale_credentials(forgotten()).filter(pl.col("kind") == "rotation"))
     assert (found["subject"], found["severity"], found["clients"], found["repaired"]) == (ANN, "info", [APP], [])
     assert (found["start"], found["end"]) == (NINE - timedelta(hours=3), NINE + timedelta(hours=1))
-    assert "1 of the 1 client that failed then still fails" in found["title"]
+    assert "the client that failed then still fails" in found["title"]
 
 
 def test_two_clients_narrow_the_moment_of_the_change():
@@ -301,3 +301,34 @@ def test_other_protocols_count_only_if_asked_for():
     frame = forgotten().with_columns(pl.lit("imap").cast(EVENTS["protocol"].dtype).alias("protocol"))
     assert stale_credentials(frame).is_empty()
     assert stale(frame, protocols=("smtp", "imap")).height == 1
+
+
+# -- locks -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_that_a_lock_refuses_is_no_old_password():
+    """A computer fails for an hour, in a rhythm, right after five failures of a stranger: the account is locked."""
+    phone = tries(ANN, APP, [*EARLIER, -1]) + tries(ANN, APP, [10.0 * k for k in range(1, 8)], "failure")
+    frame = events(*phone, *tries(ANN, HOME, [-200, 5, 65]), *tries(ANN, APP, [95]))
+    guesses = events(*tries(ANN, STRANGER, [1, 2, 3, 3.5, 4], "failure"))
+    assert stale(frame)["kind"].cast(pl.String).to_list() == ["stale_credential"]
+    assert stale(pl.concat([frame, guesses])).is_empty()
+    assert stale(pl.concat([frame, guesses.head(4)])).height == 1
+
+
+def test_an_uneven_client_of_an_account_that_is_locked_all_day_is_a_victim():
+    uneven = [100, 130, 290, 300, 700, 777, 900, 1000, 1300, 1600]
+    app = tries(ANN, STRANGER, [-30, -20, -10]) + tries(ANN, STRANGER, [5.0 * k for k in range(400)], "failure")
+    frame = events(
+        *app, *tries(ANN, APP, EARLIER), *tries(ANN, APP, uneven, "failure"), *tries(ANN, HOME, [50.5, 800.5])
+    )
+    assert stale(frame)["client_ip"].to_list() == [STRANGER]
+
+
+def test_of_two_old_passwords_the_slower_is_told_with_doubt():
+    fast = tries(ANN, STRANGER, [-30, -20, -10]) + tries(ANN, STRANGER, [5.0 * k for k in range(200)], "failure")
+    frame = pl.concat([forgotten(), events(*fast)])
+    told = stale(frame).sort("n_events")
+    assert told["client_ip"].to_list() == [APP, STRANGER]
+    assert told["confidence"].cast(pl.String).to_list() == ["low", "high"]
+    assert told["severity"].cast(pl.String).to_list() == ["info", "warning"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from smtplogs.detect._sentences import counted, listed, moment, name, times
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
 TRENDS = ("falling", "steady", "rising")
@@ -41,7 +41,7 @@ def weak_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one account that logs in weakly."""
     how, advice, why = KINDS[story["kind"]]
     user = name(story["user"])
-    seen = f" ({listed(story['seen'])})" if story["seen"] else ""
+    seen = f" ({listed(story['variants'])})" if story["variants"] else ""
     share = story["n"] / story["n_all"] if story["n_all"] else None
     part = f", {share:.0%} of its logins," if share is not None and share < 1 else ""
     return _row(story["kind"], story["public"], story["first"], story["last"], story["n"]) | {
@@ -57,7 +57,7 @@ def weak_row(story: Mapping[str, Any]) -> dict[str, Any]:
         "trend": story["trend"],
         "sources": story["sources"],
         "n_sources": story["n_sources"],
-        "seen": story["seen"],
+        "variants": story["variants"],
     }
 
 
@@ -90,20 +90,20 @@ def _trend(trend: str) -> str:
     return words[trend]
 
 
-def others_row(
-    kind: str, *, n: int, first: datetime, last: datetime, users: Sequence[str], n_users: int, public: bool
-) -> dict[str, Any]:
+def others_row(group: Mapping[str, Any]) -> dict[str, Any]:
     """Return the one finding for the accounts that get no row of their own."""
-    how, advice, why = KINDS[kind]
+    how, advice, why = KINDS[group["kind"]]
+    users, n_users = group["users"], group["n_users"]
     accounts = counted(n_users, "further account")
-    return _row(kind, public, first, last, n) | {
+    return _row(group["kind"], group["public"], group["first"], group["last"], group["n"]) | {
         "subject_kind": "campaign",
         "subject": "further accounts",
-        "title": f"{accounts} ({listed(users, n_users)}) {'logs' if n_users == 1 else 'log'} in {how}: {times(n)}.",
+        "title": f"{accounts} ({listed(users, n_users)}) {'logs' if n_users == 1 else 'log'} in {how}: "
+        f"{times(group['n'])}.",
         "advice": advice.format(user="these accounts"),
         "because": [why, "Each of them has fewer logins of this kind than those told one by one."],
         "n_users": n_users,
-        "users": list(users),
+        "users": users,
     }
 
 
@@ -121,7 +121,7 @@ def passwords_row(story: Mapping[str, Any]) -> dict[str, Any]:
         "switched off.",
         "because": ["Logins with XOAUTH2 or OAUTHBEARER succeed in the same domain."],
         "login_share": share,
-        "seen": story["seen"],
+        "variants": story["variants"],
         "users": story["users"],
         "n_users": story["n_users"],
     }
@@ -155,5 +155,5 @@ def secret_row(story: Mapping[str, Any], end: datetime | None) -> dict[str, Any]
         "refuted_by": "A look at the line in the file.",
         "first": story["first"],
         "last": story["last"],
-        "seen": [kind],
+        "variants": [kind],
     }

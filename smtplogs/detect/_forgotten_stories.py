@@ -28,12 +28,13 @@ def stale_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one client that is refused since a change."""
     user, place = name(story["user"]), name(story["client_ip"])
     many = story["n_at_once"] >= MANY_AT_ONCE
+    doubted = many or story["beset"]
     return _common(story) | {
         "kind": "stale_credential",
-        "severity": "warning" if story["state"] == "still_failing" and not many else "info",
+        "severity": "warning" if story["state"] == "still_failing" and not doubted else "info",
         "title": _title(story),
         "advice": _advice(story),
-        "confidence": _confidence(story, many),
+        "confidence": "low" if doubted else _confidence(story),
         "because": _reasons(story, many),
         "refuted_by": f"A login of {user} from {place} between {moment(story['start'])} and {moment(story['end'])}"
         + (" by the program that fails." if story["shape"] == "mixed" else "."),
@@ -150,8 +151,8 @@ def _advice(story: Mapping[str, Any]) -> str:
     return f"Enter the present password of {user} in the client {what}at {place}, or stop it{order}."
 
 
-def _confidence(story: Mapping[str, Any], many: bool) -> str:
-    if many or story["unnamed_share"] > 0.5:
+def _confidence(story: Mapping[str, Any]) -> str:
+    if story["unnamed_share"] > 0.5:
         return "low"
     if story["shape"] == "stale" and story["regular"] and story["n_elsewhere"]:
         return "high"
@@ -176,6 +177,8 @@ def _reasons(story: Mapping[str, Any], many: bool) -> list[str]:
         )
     if story["trips_limits"]:
         reasons.append("At times it fails 5 times in 15 minutes: enough for common locks and bans.")
+    if story["beset"]:
+        reasons.append("Others failed on the account before most of its failures: a lock explains them as well.")
     if many:
         reasons.append(
             f"Clients of {story['n_at_once']} accounts turned at about the same time: a change of rule fits better."
@@ -204,11 +207,12 @@ def rotation_row(change: Mapping[str, Any]) -> dict[str, Any]:
     user, after, before = name(change["user"]), change["changed_after"], change["changed_before"]
     left = [ip for ip in change["turned"] if ip not in change["repaired"]]
     n = len(change["turned"])
-    follow = (
-        f"{len(left)} of the {counted(n, 'client')} that failed then still {'fails' if len(left) == 1 else 'fail'}"
-        if left
-        else f"{'the client' if n == 1 else f'all {n} clients'} that failed then {'works' if n == 1 else 'work'} again"
-    )
+    which = "the client" if n == 1 else f"all {n} clients"
+    if n > len(left) > 0:
+        which = f"{len(left)} of the {n} clients"
+    one = n == 1 or len(left) == 1
+    verb = ("still fails" if one else "still fail") if left else ("works again" if one else "work again")
+    follow = f"{which} that failed then {verb}"
     many = change["n_at_once"] >= MANY_AT_ONCE
     return {
         "kind": "rotation",

@@ -71,7 +71,7 @@ def refusal_row(story: Mapping[str, Any]) -> dict[str, Any]:
         "because": _reasons(story, wants, wrong),
         "refuted_by": f"Mail that {relay} took in that time and that this log does not hold.",
         "server": story["host"],
-        "state": state,
+        "relay_state": state,
         "n_mails": story["n_mails"],
         "n_deferred": story["n_deferred"],
         "n_bounced": story["n_bounced"],

@@ -192,7 +192,7 @@ def logins_of(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def meant(signs: pl.DataFrame, logins: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Keep the incomplete names that stand for an account which logs in, and say which (`meant`); the rest stays.
+    r"""Keep the incomplete names that stand for an account which logs in, and say which (`meant`); the rest stays.
 
     ``ann`` or ``OFFICE\\ann`` for ``ann@example.com``; another domain only if the right name is used from that address.
     """

@@ -32,6 +32,12 @@ UNEVEN = timedelta(days=1)
 UNEVEN_FAILURES = 10
 """A run that keeps no rhythm is told only if it is that long, with that many failures, and the account works."""
 
+LOCKED = timedelta(minutes=75)
+LOCKING = 5
+BESET_SHARE = 0.8
+"""So many failures of others within this time (a window of 15 minutes and a lock of an hour) before most failures of a
+client: a lock explains them too. Others must have failed more, else two old passwords would hide each other."""
+
 MIXED_TICKS = 20
 MIXED_RUNS = 3
 MIXED_SHARE = 0.8
@@ -187,13 +193,37 @@ def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
     """Return the runs of clients that had logged in, and then were refused for long while the account worked."""
     enough = rows.filter("bad", pl.col("n_ok") >= successes).group_by(RUN).agg(pl.col("n").sum().alias("n_run"))
     enough = enough.filter(pl.col("n_run") >= failures).drop("n_run")
-    runs = _summed(rows.join(enough, on=RUN, how="semi", maintain_order="left"), RUN)
+    mine = rows.join(enough, on=RUN, how="semi", maintain_order="left")
+    runs = _summed(mine, RUN)
     span = pl.col("end") - pl.col("start")
     works = pl.col("n_elsewhere") > 0
     # an outage, or a lock, is over sooner
     even = pl.col("regular") & (works | (span >= ALONE))
-    uneven = works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
-    return runs.filter(even | uneven).with_columns(pl.lit("stale").alias("shape"))
+    uneven = ~pl.col("regular") & works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
+    told = runs.filter(even | uneven).join(_beset(mine, rows), on=RUN, how="left", maintain_order="left")
+    among = (pl.col("beset_share") >= BESET_SHARE).fill_null(False)
+    among = among & ((span <= LOCKED) | (pl.col("n_others") > pl.col("n_bad")))
+    victim = among & (~pl.col("regular") | (span <= LOCKED))
+    return told.with_columns(among.alias("beset"), pl.lit("stale").alias("shape")).filter(~victim)
+
+
+def _beset(mine: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Tell, for each run, how many of its failures came soon after failures of others on the account, as under a lock."""
+    summed = {"account": ["account_id"], "own": CLIENT}
+    bad = pl.col("n") * pl.col("bad").cast(pl.Int64)
+    known = rows.with_columns(bad.cum_sum().over(by).alias(name) for name, by in summed.items())
+    here = known.join(mine.filter("bad").select(RUN).unique(), on=RUN, how="semi").filter("bad")
+    here = here.select(*RUN, "time", (pl.col("time") - LOCKED).alias("since"), *summed).sort("since")
+    for name, by in summed.items():
+        before = known.select(*by, "time", pl.col(name).alias(f"{name}_before")).sort("time")
+        here = here.join_asof(
+            before, left_on="since", right_on="time", by=by, suffix="_then", check_sortedness=False, coalesce=False
+        ).drop("time_then")
+    before = pl.col("account_before", "own_before").fill_null(0)
+    here = here.with_columns(before).sort(*RUN, "time")
+    others = (pl.col("account") - pl.col("account_before")) - (pl.col("own") - pl.col("own_before"))
+    between = pl.col("account").last() - pl.col("account").first() - pl.col("own").last() + pl.col("own").first()
+    return here.group_by(RUN).agg((others >= LOCKING).mean().alias("beset_share"), between.alias("n_others"))
 
 
 def _mixed(rows: pl.DataFrame, successes: int) -> pl.DataFrame:

@@ -23,7 +23,7 @@ COLUMNS: dict[str, Column] = {
     "trend": Column(pl.Enum(TRENDS), "second half of the log against the first: less than half, more than twice"),
     "sources": Column(pl.List(pl.String), "addresses, most logins first, 10 at most"),
     "n_sources": Column(pl.UInt32, "how many addresses", "addresses"),
-    "seen": Column(pl.List(pl.String), "mechanisms, TLS versions or kinds of secret that it is about"),
+    "variants": Column(pl.List(pl.String), "mechanisms, TLS versions or kinds of secret that it is about"),
     "n_users": Column(pl.UInt32, "password_login, and the row of the rest: accounts", "accounts"),
     "users": Column(pl.List(pl.String), "some of them"),
 }
@@ -36,7 +36,7 @@ WEAK = r"^(?:CRAM-MD5|DIGEST-MD5|NTLM)$"
 """RFC 6331 (DIGEST-MD5), RFC 6151 (MD5 as a keyed hash); NTLM passes on hashes."""
 
 OAUTH = r"^(?:XOAUTH2|OAUTHBEARER)$"
-PASSWORD = r"^(?:PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|NTLM|SCRAM-.*)$"
+TYPED = r"^(?:PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|NTLM|SCRAM-.*)$"
 MOST_NAMES = 10
 
 
@@ -135,7 +135,7 @@ def _own_rows(rows: pl.DataFrame, totals: pl.DataFrame, middle: datetime | None,
             pl.col("n").sum(),
             pl.col("time").min().alias("first"),
             pl.col("time").max().alias("last"),
-            pl.col("seen").drop_nulls().unique().sort(),
+            pl.col("seen").drop_nulls().unique().sort().alias("variants"),
             trend.otherwise(pl.lit("steady")).alias("trend"),
         )
         .join(sources, on=by, nulls_equal=True)
@@ -148,21 +148,18 @@ def _own_rows(rows: pl.DataFrame, totals: pl.DataFrame, middle: datetime | None,
     told = rows.join(few.select(*by, "story"), on=by, nulls_equal=True)
     evidence = lines(told, "story")
     own = [weak_row(story) | {"evidence": evidence.get(story["story"], [])} for story in few.iter_rows(named=True)]
-    rest = found.filter(pl.col("place") >= users)
-    for (kind,), group in rest.group_by("kind", maintain_order=True):
-        left = rows.filter(pl.col("kind") == kind).join(group.select(by), on=by, how="semi", nulls_equal=True)
-        own.append(
-            others_row(
-                str(kind),
-                n=group["n"].sum(),
-                first=group["first"].min(),
-                last=group["last"].max(),
-                users=group["user"].drop_nulls().head(MOST_NAMES).to_list(),
-                n_users=group.height,
-                public=bool(group["public"].any()),
-            )
-            | {"evidence": lines(left.with_columns(pl.lit(0).alias("story")), "story").get(0, [])}
-        )
+    rest = found.filter(pl.col("place") >= users).with_columns(pl.col("kind").rank("dense").alias("rest"))
+    left = lines(rows.join(rest.select(*by, pl.col("rest").alias("story")), on=by, nulls_equal=True), "story")
+    groups = rest.group_by("rest", maintain_order=True).agg(
+        pl.col("kind").first(),
+        pl.col("n").sum(),
+        pl.col("first").min(),
+        pl.col("last").max(),
+        pl.col("user").drop_nulls().head(MOST_NAMES).alias("users"),
+        pl.len().alias("n_users"),
+        pl.col("public").any(),
+    )
+    own += [others_row(group) | {"evidence": left.get(group["rest"], [])} for group in groups.iter_rows(named=True)]
     return own
 
 
@@ -172,7 +169,7 @@ def _passwords(events: pl.DataFrame) -> list[dict[str, Any]]:
     rows = _logins(events, "account", "user", "n", "time", "mechanism", "source", "line_no").with_columns(
         pl.col("account").str.extract(r"@([^@]+)$", 1).alias("domain"),
         mechanism.str.contains(OAUTH).alias("token"),
-        mechanism.str.contains(PASSWORD).alias("password"),
+        mechanism.str.contains(TYPED).alias("password"),
     )
     rows = rows.filter(pl.col("domain").is_not_null())
     both = rows.group_by("domain").agg(pl.col("token", "password").any(), pl.col("n").sum().alias("n_all")).collect()
@@ -187,7 +184,7 @@ def _passwords(events: pl.DataFrame) -> list[dict[str, Any]]:
         pl.col("time").max().alias("last"),
         pl.col("user").unique().sort().head(MOST_NAMES).alias("users"),
         pl.col("account").n_unique().alias("n_users"),
-        pl.col("mechanism").unique().sort().alias("seen"),
+        pl.col("mechanism").unique().sort().alias("variants"),
     )
     evidence = lines(mine, "story")
     told = found.sort("story").iter_rows(named=True)

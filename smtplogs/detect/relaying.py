@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COLUMNS: dict[str, Column] = {
     "server": Column(pl.String, "our server that was refused"),
-    "state": Column(
+    "relay_state": Column(
         pl.Enum(STATES), "ongoing; recovered: a mail went out after the last refusal; unknown: cannot tell"
     ),
     "n_mails": Column(pl.UInt32, "mails (queue ids) that met the refusal", "mails"),
@@ -89,7 +89,8 @@ def relay_refusals(events: pl.DataFrame, *, traffic: Frame | None = None) -> pl.
         refusal_row(story) | {"evidence": evidence.get(story["story"], [])} for story in found.iter_rows(named=True)
     ]
     if told is None:
-        findings.append(not_assessable_row(found["start"].min(), found["end"].max(), found["n"].sum()))
+        span = found.select(pl.col("start").min(), pl.col("end").max(), pl.col("n").sum()).row(0)
+        findings.append(not_assessable_row(*span))
     return as_findings(findings, "relay_refusals", COLUMNS)
 
 
