@@ -78,8 +78,8 @@ def test_every_detector_documents_each_of_its_columns():
 def test_one_name_has_one_dtype_in_every_detector():
     seen: dict = {}
     for detector in DETECTORS:
-        for name, dtype in detector(empty(EVENTS)).schema.items():
-            assert seen.setdefault(name, dtype) == dtype, (detector.__name__, name)
+        for column, dtype in detector(empty(EVENTS)).schema.items():
+            assert seen.setdefault(column, dtype) == dtype, (detector.__name__, column)
 
 
 def test_the_weightiest_come_first():

@@ -53,8 +53,11 @@ def hint_table() -> tuple[dict[str, Any], ...]:
     return tuple(sorted(hints, key=lambda hint: CONFIDENCES.index(hint["confidence"])))
 
 
-def habits(events: pl.DataFrame, clients: Sequence[str] | None = None) -> pl.DataFrame:
-    """Return what each address does: names, orders of mechanisms, TLS, rhythm of its sessions, how it leaves."""
+def habits(events: pl.DataFrame, whose: pl.Expr) -> pl.DataFrame:
+    """Return what each address does for which the condition `whose` holds.
+
+    Names, orders of mechanisms, TLS, rhythm of its sessions, how it leaves.
+    """
     missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in _USED if c not in events.columns]
     rows = (
         events.lazy()
@@ -63,11 +66,11 @@ def habits(events: pl.DataFrame, clients: Sequence[str] | None = None) -> pl.Dat
             pl.col("client_ip").is_not_null(),
             pl.col("side").fill_null("server") == "server",
             pl.col("time").is_not_null(),
+            whose,
         )
+        .select("time", "client_ip", "stage", "outcome", *(c for c in _USED if c != "side"))
+        .collect(engine="streaming")
     )
-    if clients is not None:
-        rows = rows.filter(pl.col("client_ip").is_in(list(clients)))
-    rows = rows.select("time", "client_ip", "stage", "outcome", *(c for c in _USED if c != "side")).collect()
 
     def distinct(column: str) -> pl.Expr:
         return pl.col(column).drop_nulls().unique().sort().head(MOST_VALUES)
@@ -155,7 +158,9 @@ def likely_software(events: pl.DataFrame, clients: Sequence[str]) -> dict[str, s
     """Return address -> what software it likely is, for titles: hints of high or medium confidence, timing apart."""
     if not clients:
         return {}
-    sure = matched(habits(events, clients)).filter(pl.col("sort") != "timing", pl.col("confidence") != "low")
+    sure = matched(habits(events, pl.col("client_ip").is_in(list(clients)))).filter(
+        pl.col("sort") != "timing", pl.col("confidence") != "low"
+    )
     first = sure.unique("client_ip", keep="first", maintain_order=True)
     return dict(first.select("client_ip", "likely").iter_rows())
 
@@ -164,5 +169,5 @@ def known_bots(events: pl.DataFrame, clients: Sequence[str]) -> set[str]:
     """Return the addresses whose own name is one of a known bot or survey."""
     if not clients:
         return set()
-    here = matched(habits(events, clients)).filter(pl.col("sort") == "bot")
+    here = matched(habits(events, pl.col("client_ip").is_in(list(clients)))).filter(pl.col("sort") == "bot")
     return set(here["client_ip"])

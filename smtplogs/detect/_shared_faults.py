@@ -83,13 +83,15 @@ def find_passwords_switched_off(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.
         .filter(pl.col("last_ok").is_not_null(), pl.col("n_token") >= OAUTH_LOGINS)
         .sort("domain")
         .with_row_index("story")
-        .collect()
+        .collect(engine="streaming")
     )
     if last.is_empty():
         return last.with_columns(start="last_ok", end="last_ok").clear(), pl.DataFrame()
     worked = rows.filter(password).select("account").unique()
-    after = rows.join(last.lazy(), on="domain").filter(pl.col("time") > pl.col("last_ok")).collect()
-    failed = after.filter(~pl.col("token")).join(worked.collect(), on="account", how="semi", maintain_order="left")
+    after = rows.join(last.lazy(), on="domain").filter(pl.col("time") > pl.col("last_ok")).collect(engine="streaming")
+    failed = after.filter(~pl.col("token")).join(
+        worked.collect(engine="streaming"), on="account", how="semi", maintain_order="left"
+    )
     tokens = after.filter("token", "ok").group_by("story").agg(pl.len().alias("n_tokens_after"))
     told = (
         failed.group_by("story")

@@ -40,6 +40,9 @@ _BREAK = r"^[\s'\"`\x{200b}\x{feff}]|[\s'\"`?\x{200b}\x{feff}]$|#0[01][0-9]|\\[r
 
 _NO_PASSWORDS = ("oauth_required", "auth_disabled_by_policy", "app_password_required")
 
+PART = 1_000_000
+"""Events that are brought together by address in one go."""
+
 USED = (
     "user", "cause", "count", "side", "protocol", "service", "program", "server_port", "mechanism", "tls", "session",
     "detail", "helo", "source", "line_no", "host",
@@ -62,6 +65,12 @@ def narrow(events: pl.DataFrame, *columns: str) -> pl.LazyFrame:
         .filter(pl.col("n") > 0)
         .select(*columns)
     )
+
+
+def in_parts(events: pl.DataFrame) -> list[pl.Expr]:
+    """Return conditions that part the addresses so that each part has a million events or so, to be held in memory."""
+    n = 1 + events.height // PART
+    return [pl.col("client_ip").hash(0) % n == k for k in range(n)]
 
 
 def plain_port() -> pl.Expr:
@@ -120,6 +129,18 @@ def _kind() -> pl.Expr:
     return pl.coalesce([pl.when(rule).then(pl.lit(kind)) for kind, rule in rules])
 
 
+def _worth_a_look() -> pl.Expr:
+    """Leave out, at little cost, most of what shows no mistake: wrong passwords of usual names, ends of usual sessions."""
+    usual = pl.col("cause").is_in(["bad_credentials", "unknown"]) & pl.col("user").str.contains(
+        r"^[A-Za-z0-9_][A-Za-z0-9._+-]*@[A-Za-z0-9.-]*[A-Za-z0-9]$"
+    )
+    shape = pl.col("user").str.contains("(?i)^postmaster@(?:mg|mail|email|sandbox)|smtp-brevo")
+    wrong_password = (pl.col("outcome") == "failure") & usual & ~shape
+    # every session with a login ends with such a line
+    logged_in = (pl.col("outcome") == "info") & pl.col("detail").str.contains("auth=", literal=True)
+    return ~(wrong_password | logged_in).fill_null(False)
+
+
 def find_signs(events: pl.DataFrame) -> pl.DataFrame:
     """Return the rows that speak of a mistake, a narrow frame in order of time.
 
@@ -133,12 +154,12 @@ def find_signs(events: pl.DataFrame) -> pl.DataFrame:
     told = pl.col("outcome").is_in(["refused", "aborted", "failure", "info", "deferred"])
     rows = (
         narrow(events, "stage", "outcome", "time", "client_ip", "account", "n", *USED)
-        .filter(told)
+        .filter(told, _worth_a_look())
         .with_columns(_kind().alias("kind"), (pl.col("outcome") == "info").alias("weak"))
         .filter(pl.col("kind").is_not_null())
         .with_columns(pl.when(plain_port()).then(pl.lit("port 25")).otherwise("service").alias("service"))
         .select(columns)
-        .collect()
+        .collect(engine="streaming")
     )
     return rows.sort("time", "source", "line_no", "kind", nulls_last=True)
 
@@ -147,28 +168,28 @@ def acquaintances(events: pl.DataFrame, signs: pl.DataFrame, networks: Sequence[
     """Return what ties each address with a sign to us.
 
     ``client_ip, n_ok`` (logins from there), ``first_ok, last_ok, near`` (a neighbour logs in), ``own`` (private, or in
-    `networks`), ``n_names`` (accounts that failed there), ``neighbours_ok``.
+    `networks`), ``n_names`` (accounts that failed there).
     """
     here = signs.select("client_ip").unique()
     attempts = events.lazy()
     if "side" in events.columns:
         attempts = attempts.filter(pl.col("side").fill_null("server") == "server")
     attempts = attempts.filter(pl.col("client_ip").is_not_null(), pl.col("stage").is_in(["auth", "mail"]))
-    ok = pl.col("outcome") == "success"
     book = (
-        attempts.group_by("client_ip")
-        .agg(
-            ok.sum().alias("n_ok"),
-            pl.col("time").filter(ok).min().alias("first_ok"),
-            pl.col("time").filter(ok).max().alias("last_ok"),
-            account(pl.col("user")).filter(pl.col("outcome") == "failure").drop_nulls().n_unique().alias("n_names"),
-        )
-        .collect()
+        attempts.filter(pl.col("outcome") == "success")
+        .group_by("client_ip")
+        .agg(pl.len().alias("n_ok"), pl.col("time").min().alias("first_ok"), pl.col("time").max().alias("last_ok"))
+        .collect(engine="streaming")
     )
-    near = book.filter(pl.col("n_ok") > 0).select(neighbourhood(pl.col("client_ip")).alias("net")).unique()
-    known = here.join(book, on="client_ip", how="left").with_columns(
-        pl.col("n_ok", "n_names").fill_null(0), neighbourhood(pl.col("client_ip")).alias("net")
+    near = book.select(neighbourhood(pl.col("client_ip")).alias("net")).unique()
+    failed = (
+        attempts.filter(pl.col("outcome") == "failure", pl.col("client_ip").is_in(here["client_ip"].implode()))
+        .group_by("client_ip")
+        .agg(account(pl.col("user")).drop_nulls().n_unique().alias("n_names"))
+        .collect(engine="streaming")
     )
+    book = here.join(failed, on="client_ip", how="left").join(book, on="client_ip", how="left")
+    known = book.with_columns(pl.col("n_ok", "n_names").fill_null(0), neighbourhood(pl.col("client_ip")).alias("net"))
     own = networks_of(known["client_ip"], networks).is_not_null() if networks else pl.lit(False)
     return known.with_columns(
         pl.col("net").is_in(near["net"].drop_nulls().implode()).fill_null(False).alias("near"),
@@ -187,7 +208,7 @@ def logins_of(events: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("user").min(), pl.col("time").min().alias("first_ok"), pl.col("time").max().alias("last_ok"))
         .filter(pl.col("account").is_not_null())
         .sort("account", "client_ip")
-        .collect()
+        .collect(engine="streaming")
     )
 
 

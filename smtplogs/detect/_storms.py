@@ -10,7 +10,7 @@ import polars as pl
 from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs.detect._attempts import chained, dense
 from smtplogs.detect._rhythm import rhythm
-from smtplogs.detect._signs import narrow
+from smtplogs.detect._signs import in_parts, narrow
 from smtplogs.replies import causes
 
 if TYPE_CHECKING:
@@ -45,22 +45,30 @@ def find_storms(
     refused = refused.filter(
         ~pl.col("outcome").is_in(["success", "info", "throttled"]), pl.col("cause").cast(pl.String).is_in(PERMANENT)
     )
-    totals = refused.group_by(CLIENT).agg(pl.col("n").sum()).collect()
+    ip = pl.col("client_ip")
+    near = logins.select(neighbourhood(ip).alias("net")).drop_nulls()["net"].unique()
+    named = _named_by_us(refused, networks)
+    here = ip.is_in(logins["client_ip"].drop_nulls().unique().implode()) | is_private(ip) | ip.is_in(named.implode())
+    close = neighbourhood(ip).is_in(near.implode()).fill_null(False)
+    totals = refused.filter(here | close).group_by(CLIENT).agg(pl.col("n").sum()).collect(engine="streaming")
     names = totals.drop_nulls("account").group_by("client_ip").agg(pl.len().alias("n_names"))
     many = totals.filter(pl.col("n") >= min(per_hour, per_day)).join(names, on="client_ip", how="left")
-    here = pl.col("client_ip").is_in(logins["client_ip"].drop_nulls().unique().implode())
-    near = logins.select(neighbourhood(pl.col("client_ip")).alias("net")).drop_nulls()["net"].unique()
-    own = networks_of(many["client_ip"], networks).is_not_null() if networks else pl.lit(False)
-    close = neighbourhood(pl.col("client_ip")).is_in(near.implode()).fill_null(False)
-    close = close & (pl.col("n_names").fill_null(0) <= FEW_NAMES)
-    ours = many.filter(here | is_private(pl.col("client_ip")) | own | close).select(CLIENT)
-    rows = refused.join(ours.lazy(), on=CLIENT, how="semi", nulls_equal=True).collect()
+    ours = many.filter(here | (close & (pl.col("n_names").fill_null(0) <= FEW_NAMES))).select(CLIENT)
+    rows = refused.join(ours.lazy(), on=CLIENT, how="semi", nulls_equal=True).collect(engine="streaming")
     rows = chained(rows.sort(*CLIENT, "time", "source", "line_no", nulls_last=True), CLIENT, DAY)
     fast = rows.filter(dense(rows, per_hour, HOUR)).select("chain").unique()
     long = rows.filter(dense(rows, per_day, DAY)).select("chain").unique()
     storms = pl.concat([fast, long]).unique()
     rows = rows.join(storms, on="chain", how="semi", maintain_order="left").rename({"chain": "story"})
     return _storm_rows(rows, fast["chain"]), rows
+
+
+def _named_by_us(refused: pl.LazyFrame, networks: Sequence[str]) -> pl.Series:
+    """Return the addresses that lie in networks of our own."""
+    if not networks:
+        return pl.Series([], dtype=pl.String)
+    addresses = refused.select("client_ip").unique().collect(engine="streaming")["client_ip"]
+    return addresses.filter(networks_of(addresses, networks).is_not_null())
 
 
 def _storm_rows(rows: pl.DataFrame, fast: pl.Series) -> pl.DataFrame:
@@ -90,11 +98,11 @@ def find_hourly_logins(events: pl.DataFrame, *, per_hour: int) -> tuple[pl.DataF
     """Return the clients that log in once for every mail, often, a row each, and the limits that they met (`story`)."""
     rows = narrow(events, "time", "client_ip", "account", "user", "n", "stage", "outcome", "cause", "source", "line_no")
     ok = (pl.col("outcome") == "success") & pl.col("account").is_not_null()
-    hourly = (
-        rows.filter(ok, pl.col("stage").is_in(["auth", "mail"]))
+    hourly = [
+        rows.filter(ok, part, pl.col("stage").is_in(["auth", "mail"]))
         .group_by(*CLIENT, pl.col("time").dt.truncate("1h").alias("hour"))
         .agg(
-            pl.col("user").first(),
+            pl.col("user").min(),
             pl.col("n").filter(pl.col("stage") == "auth").sum().alias("n_logins"),
             pl.col("n").filter(pl.col("stage") == "mail").sum().alias("n_mails"),
             pl.col("time").min().alias("start"),
@@ -105,10 +113,12 @@ def find_hourly_logins(events: pl.DataFrame, *, per_hour: int) -> tuple[pl.DataF
             pl.col("n_mails") <= ONE_EACH * pl.col("n_logins"),
             pl.col("n_logins") <= ONE_EACH * pl.col("n_mails"),
         )
-        .collect()
-    )
+        .collect(engine="streaming")
+        for part in in_parts(events)
+    ]
     clients = (
-        hourly.group_by(CLIENT)
+        pl.concat(hourly)
+        .group_by(CLIENT)
         .agg(
             pl.col("user").min(),
             pl.col("start").min(),
@@ -122,7 +132,7 @@ def find_hourly_logins(events: pl.DataFrame, *, per_hour: int) -> tuple[pl.DataF
     limits = rows.filter(
         pl.col("cause").cast(pl.String).is_in(["throttled_auth", "throttled_connection"]),
         pl.col("client_ip").is_in(clients["client_ip"].unique().implode()),
-    ).collect()
+    ).collect(engine="streaming")
     met = clients.join(limits, on="client_ip", suffix="_met").filter(
         pl.col("account_met").is_null() | (pl.col("account_met") == pl.col("account")),
         pl.col("time").is_between(pl.col("start") - HOUR, pl.col("end") + HOUR),
@@ -134,7 +144,7 @@ def find_hourly_logins(events: pl.DataFrame, *, per_hour: int) -> tuple[pl.DataF
     mails = rows.filter(ok, pl.col("stage") == "auth").join(
         clients.lazy().select(*CLIENT, "story", "start", "end"), on=CLIENT
     )
-    mails = mails.filter(pl.col("time").is_between("start", "end")).select(met.columns).collect()
+    mails = mails.filter(pl.col("time").is_between("start", "end")).select(met.columns).collect(engine="streaming")
     told = clients.join(n_met, on="story", how="left", maintain_order="left").with_columns(
         pl.col("n_limited").fill_null(0)
     )

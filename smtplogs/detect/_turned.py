@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood, networks_of
-from smtplogs.detect._attempts import POLICY_CAUSES, account, dense, login_attempts
+from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account, dense, login_attempts
 from smtplogs.detect._rhythm import rhythm, schedules
+from smtplogs.detect._signs import in_parts
 from smtplogs.schema import EVENTS
 
 if TYPE_CHECKING:
@@ -75,24 +76,15 @@ def find_turned(
     networks: Sequence[str],
 ) -> Turned:
     """Find the clients that were refused for long; see ``stale_credentials`` for the rules."""
-    attempts = _narrow(events, client, protocols)
-    pairs = (
-        attempts.group_by(*dict.fromkeys(["account", "client_ip", *client]))
-        .agg(pl.col("n").filter("ok").sum().alias("n_ok"), pl.col("n").filter(~pl.col("ok")).sum().alias("n_bad"))
-        .collect()
-    )
-    n_failures = int(pairs["n_bad"].sum())
-    n_unnamed = int(pairs.filter(pl.col("account").is_null())["n_bad"].sum())
-    book = _address_book(pairs.filter(pl.col("client_ip").is_not_null()), networks)
-    worth = (
-        pairs.filter(pl.col("account").is_not_null(), pl.col("client_ip").is_not_null(), pl.col("n_bad") >= failures)
-        .join(book.select("client_ip", "n_names"), on="client_ip", how="left")
-        .filter((pl.col("n_ok") >= successes) | ((pl.col("n_ok") == 0) & (pl.col("n_names") <= FEW_NAMES)))
+    worth, book, (n_failures, n_unnamed) = _worth_a_look(
+        events, successes=successes, failures=failures, client=client, protocols=protocols, networks=networks
     )
     names = worth["account"].unique()
     # a name with a blank at its end is a mistake in the name, whatever the password
     clean = pl.col("user") == pl.col("user").str.strip_chars()
-    mine = events.filter(clean, account(pl.col("user")).is_in(names.implode()))
+    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in events.columns]
+    mine = events.lazy().filter(clean, account(pl.col("user")).is_in(names.implode()))
+    mine = mine.select(used).collect(engine="streaming")
     tries = login_attempts(mine, protocols=protocols, client=client)
     judged = tries.filter(
         pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES).fill_null(False)
@@ -130,17 +122,51 @@ def _narrow(events: pl.DataFrame, client: Sequence[str], protocols: Sequence[str
     )
 
 
-def _address_book(pairs: pl.DataFrame, networks: Sequence[str]) -> pl.DataFrame:
-    """Return what is known of each address: names it failed on, whether it, or its neighbours, ever logged in."""
-    book = pairs.group_by("client_ip").agg(
-        pl.col("account").filter(pl.col("n_bad") > 0).n_unique().alias("n_names"),
-        (pl.col("n_ok").sum() > 0).alias("address_ok"),
-    )
-    near = neighbourhood(pl.col("client_ip"))
+def _worth_a_look(
+    events: pl.DataFrame,
+    *,
+    successes: int,
+    failures: int,
+    client: Sequence[str],
+    protocols: Sequence[str],
+    networks: Sequence[str],
+) -> tuple[pl.DataFrame, pl.DataFrame, tuple[int, int]]:
+    """Return the clients with enough failures, what is known of their addresses, and how many failures there are.
+
+    Of an address: the names it failed on, whether it, or its neighbours, ever logged in. Addresses are looked at part
+    by part: most of them are strangers, and are forgotten at once.
+    """
+    attempts = _narrow(events, client, protocols)
+    worth, books, nets, n_failures, n_unnamed = [], [], [], 0, 0
+    for part in in_parts(events):
+        pairs = (
+            attempts.filter(part)
+            .group_by(*dict.fromkeys(["account", "client_ip", *client]))
+            .agg(pl.col("n").filter("ok").sum().alias("n_ok"), pl.col("n").filter(~pl.col("ok")).sum().alias("n_bad"))
+            .collect(engine="streaming")
+        )
+        n_failures += int(pairs["n_bad"].sum())
+        n_unnamed += int(pairs.filter(pl.col("account").is_null())["n_bad"].sum())
+        pairs = pairs.filter(pl.col("client_ip").is_not_null())
+        book = pairs.group_by("client_ip").agg(
+            pl.col("account").filter(pl.col("n_bad") > 0).n_unique().alias("n_names"),
+            (pl.col("n_ok").sum() > 0).alias("address_ok"),
+        )
+        nets.append(book.filter("address_ok").select(neighbourhood(pl.col("client_ip")).alias("net")).unique())
+        some = (
+            pairs.filter(pl.col("account").is_not_null(), pl.col("n_bad") >= failures)
+            .join(book.select("client_ip", "n_names"), on="client_ip", how="left")
+            .filter((pl.col("n_ok") >= successes) | ((pl.col("n_ok") == 0) & (pl.col("n_names") <= FEW_NAMES)))
+        )
+        worth.append(some)
+        books.append(book.join(some, on="client_ip", how="semi"))
+    book, net = pl.concat(books), pl.concat(nets)["net"].drop_nulls().unique()
     own = networks_of(book["client_ip"], networks).is_not_null() if networks else pl.lit(False)
-    return book.with_columns(
-        pl.col("address_ok").any().over(near).alias("near"), (is_private(pl.col("client_ip")) | own).alias("own")
+    book = book.with_columns(
+        neighbourhood(pl.col("client_ip")).is_in(net.implode()).fill_null(False).alias("near"),
+        (is_private(pl.col("client_ip")) | own).alias("own"),
     )
+    return pl.concat(worth), book, (n_failures, n_unnamed)
 
 
 def _runs(judged: pl.DataFrame) -> pl.DataFrame:

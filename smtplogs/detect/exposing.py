@@ -85,7 +85,12 @@ def _logins(events: pl.DataFrame, *columns: str) -> pl.LazyFrame:
 
 
 def _logins_by_user(events: pl.DataFrame) -> pl.DataFrame:
-    return _logins(events, "account", "n").group_by("account").agg(pl.col("n").sum().alias("n_all")).collect()
+    return (
+        _logins(events, "account", "n")
+        .group_by("account")
+        .agg(pl.col("n").sum().alias("n_all"))
+        .collect(engine="streaming")
+    )
 
 
 def _weak_logins(events: pl.DataFrame) -> pl.DataFrame:
@@ -102,7 +107,7 @@ def _weak_logins(events: pl.DataFrame) -> pl.DataFrame:
         rows.filter(rule).select(pl.lit(kind).alias("kind"), *columns, pl.col(seen).alias("seen"))
         for kind, (rule, seen) in found.items()
     ]
-    return pl.concat(pl.collect_all(parts))
+    return pl.concat(pl.collect_all(parts, engine="streaming"))
 
 
 def _halves(events: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
@@ -172,11 +177,19 @@ def _passwords(events: pl.DataFrame) -> list[dict[str, Any]]:
         mechanism.str.contains(TYPED).alias("password"),
     )
     rows = rows.filter(pl.col("domain").is_not_null())
-    both = rows.group_by("domain").agg(pl.col("token", "password").any(), pl.col("n").sum().alias("n_all")).collect()
+    both = (
+        rows.group_by("domain")
+        .agg(pl.col("token", "password").any(), pl.col("n").sum().alias("n_all"))
+        .collect(engine="streaming")
+    )
     both = both.filter("token", "password").sort("domain").with_row_index("story")
     if both.is_empty():
         return []
-    mine = rows.filter("password").join(both.lazy().select("domain", "story", "n_all"), on="domain").collect()
+    mine = (
+        rows.filter("password")
+        .join(both.lazy().select("domain", "story", "n_all"), on="domain")
+        .collect(engine="streaming")
+    )
     found = mine.group_by("story").agg(
         pl.col("domain", "n_all").first(),
         pl.col("n").sum(),
@@ -196,7 +209,7 @@ def _secrets(events: pl.DataFrame, end: datetime | None) -> list[dict[str, Any]]
     if not {"redacted", "source", "line_no"} <= set(events.columns):
         return []
     rows = events.lazy().filter(pl.col("redacted").is_not_null()).select("source", "redacted", "time", "line_no")
-    mine = rows.unique().collect().sort("source", "redacted", "line_no")
+    mine = rows.unique().collect(engine="streaming").sort("source", "redacted", "line_no")
     found = (
         mine.group_by("source", "redacted", maintain_order=True)
         .agg(pl.len().alias("n"), pl.col("time").min().alias("first"), pl.col("time").max().alias("last"))

@@ -8,6 +8,7 @@ import polars as pl
 
 from smtplogs._addresses import KINDS
 from smtplogs.detect._hints import HINTS, habits, matched
+from smtplogs.detect._signs import in_parts
 from smtplogs.schema import TIME, Column, door, need
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def client_hints(events: pl.DataFrame, *, clients: Sequence[str] = ()) -> pl.Dat
     Names can be chosen freely: what greets as an iPhone need not be one.
     """
     need(events, "time", "stage", "outcome", "client_ip")
-    found = matched(habits(events, clients or None))
+    parts = [pl.col("client_ip").is_in(list(clients))] if clients else in_parts(events)
+    found = pl.concat([matched(habits(events, part)) for part in parts]).sort("client_ip", "place")
     casts = [pl.col(name).cast(column.dtype) for name, column in COLUMNS.items()]
     return found.rename({"address": "address_kind"}).select(casts)

@@ -161,7 +161,7 @@ def _without_later_logins(signs: pl.DataFrame, events: pl.DataFrame) -> pl.DataF
         )
         .select("session")
         .unique()
-        .collect()
+        .collect(engine="streaming")
     )
     return signs.filter(~pl.col("session").is_in(worked["session"].implode()).fill_null(False))
 
@@ -298,7 +298,7 @@ def _fixed(found: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         events.lazy()
         .filter(pl.col("client_ip").is_in(ips), pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]))
         .select("client_ip", pl.col("time").alias("ok_at"))
-        .collect()
+        .collect(engine="streaming")
     )
     after = found.select("story", "client_ip", "start", "end").join(ok, on="client_ip")
     return (
