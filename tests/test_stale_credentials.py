@@ -332,3 +332,10 @@ def test_of_two_old_passwords_the_slower_is_told_with_doubt():
     assert told["client_ip"].to_list() == [APP, STRANGER]
     assert told["confidence"].cast(pl.String).to_list() == ["low", "high"]
     assert told["severity"].cast(pl.String).to_list() == ["info", "warning"]
+
+
+def test_a_client_that_follows_the_change_and_is_locked_out_is_no_old_password():
+    fast = tries(ANN, STRANGER, [-600, -590, -580]) + tries(
+        ANN, STRANGER, [-500.0 + 5 * k for k in range(300)], "failure"
+    )
+    assert stale(pl.concat([forgotten(), events(*fast)]))["client_ip"].to_list() == [STRANGER]

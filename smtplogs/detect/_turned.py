@@ -230,7 +230,11 @@ def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
     among = (pl.col("beset_share") >= BESET_SHARE).fill_null(False)
     among = among & ((span <= LOCKED) | (pl.col("n_others") > pl.col("n_bad")))
     victim = among & (~pl.col("regular") | (span <= LOCKED))
-    return told.with_columns(among.alias("beset"), pl.lit("stale").alias("shape")).filter(~victim)
+    told = told.with_columns(among.alias("beset"), pl.lit("stale").alias("shape")).filter(~victim)
+    # who logged in after another client had begun to fail knows the new secret
+    others = told.filter(~pl.col("beset")).select("account_id", pl.col("start").alias("turned_at"))
+    follows = told.join(others, on="account_id").filter(pl.col("beset"), pl.col("turned_at") < pl.col("last_ok"))
+    return told.join(follows, on=RUN, how="anti", maintain_order="left")
 
 
 def _beset(mine: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
