@@ -12,7 +12,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from smtplogs.datasets import load
-from smtplogs.detect import evidence, findings, lockouts
+from smtplogs.detect import (
+    client_hints,
+    evidence,
+    exposure,
+    findings,
+    lockouts,
+    misconfigured_clients,
+    relay_refusals,
+    stale_credentials,
+)
+from smtplogs.enriching import geo
 from smtplogs.explaining import explain
 from smtplogs.logformats import formats
 from smtplogs.packaged import sample, samples, unpack
@@ -32,24 +42,30 @@ __version__ = "0.1.0"
 
 __all__ = [
     "causes",
+    "client_hints",
     "columns",
     "coverage",
     "evidence",
     "explain",
+    "exposure",
     "findings",
     "formats",
+    "geo",
     "load",
     "lockouts",
+    "misconfigured_clients",
     "parse",
     "plot_causes",
     "plot_clients",
     "plot_lockouts",
     "plot_timeline",
     "read",
+    "relay_refusals",
     "report",
     "sample",
     "samples",
     "sessions",
+    "stale_credentials",
     "summary",
     "unpack",
     "verify",

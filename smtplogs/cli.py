@@ -74,7 +74,13 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-DETECTORS: tuple[Callable[..., pl.DataFrame], ...] = (sl.lockouts,)
+DETECTORS: tuple[Callable[..., pl.DataFrame], ...] = (
+    sl.lockouts,
+    sl.misconfigured_clients,
+    sl.stale_credentials,
+    sl.relay_refusals,
+    sl.exposure,
+)
 """Detectors that become commands with their own parameters as options."""
 
 TOLD = ("severity", "title", "advice", "confidence")
@@ -338,12 +344,15 @@ def _table_command(function: Callable[[], pl.DataFrame], *shown: str) -> None:
 def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     """Make a command of a frame function: how to read logs, then the function's own parameters."""
     judges = function in DETECTORS
+    wanted = [name for name in TABLES if name in inspect.signature(function).parameters]
 
     def command(
         files: Files, /, *, output: Output = None, how: How = HOW, check: Check = False, **given: Any
     ) -> int:  # fmt: skip
         _ready(output)
-        frame = function(_tables(files, how).events, **given)
+        read_from = _tables(files, how)
+        tables_wanted = {name: getattr(read_from, name) for name in wanted}
+        frame = function(read_from.events, **tables_wanted, **given)
         _give(frame, output, *shown)
         return _verdict(frame, check=check) if judges else 0
 
@@ -351,7 +360,7 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     own = [
         p.replace(annotation=Annotated[OPTION_TYPES[p.annotation], Parameter(help=told.get(p.name))])
         for p in inspect.signature(function).parameters.values()
-        if p.kind is p.KEYWORD_ONLY
+        if p.kind is p.KEYWORD_ONLY and p.name not in TABLES
     ]
     common = [
         p.replace(annotation={"files": Files, "output": Output, "how": How, "check": Check}[name])
@@ -362,11 +371,16 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
     command.__doc__ = about
-    app.command(command, name=function.__name__)
+    app.command(command, name=function.__name__.replace("_", "-"))
 
 
-OPTION_TYPES: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "Sequence[str]": Sequence[str]}
+OPTION_TYPES: dict[str, Any] = {
+    "int": int, "float": float, "str": str, "bool": bool, "str | None": str | None, "Sequence[str]": Sequence[str],
+}  # fmt: skip
 """What a parameter's annotation means on the command line."""
+
+TABLES = ("coverage", "traffic")
+"""Parameters that the command fills with what it read."""
 
 
 def _documented(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
@@ -394,6 +408,8 @@ for _function, *_shown in (
     _table_command(_function, *_shown)
 _events_command(sl.summary, "stage", "outcome", "cause", "n", "n_users", "n_client_ips", "last")
 _events_command(sl.sessions, "start", "client_ip", "tls", "users", "n_attempts", "n_failure", "causes", "result")
+_events_command(sl.client_hints, "client_ip", "likely", "sort", "confidence", "seen", "users")
+_events_command(sl.geo, "time", "outcome", "user", "client_ip", "address_kind", "network", "country", "as_org")
 for _function in DETECTORS:
     _events_command(_function, *TOLD)
 

@@ -1,11 +1,13 @@
 """Write what is expected of each sample log: `python tests/rewrite_samples.py [NAME ...]`; its diff is the review.
 
 `events.csv` holds every event that is not context, or of a long log the first failing ones beside a `summary.csv` of
-all; `findings.csv` holds what `lockouts` finds. `test_samples.py` compares the same text with the files.
+all; `findings.csv` holds what every detector finds, the weightiest first. `test_samples.py`
+compares the same text with the files.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 import polars as pl
 
 import smtplogs as sl
+from smtplogs.detect import DETECTORS
+from smtplogs.detect._findings import weightiest_first
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
@@ -61,12 +65,26 @@ def read(name: str, *, backwards: bool = False) -> pl.DataFrame:
     return sl.read(paths, **READ[name])
 
 
+def found(name: str, events: pl.DataFrame) -> pl.DataFrame:
+    """Return what the detectors find in a sample; files by their name alone."""
+    _, coverage, traffic = sl.read(sorted(sl.sample(name)), **READ[name], full=True)
+    tables = {"coverage": coverage, "traffic": traffic}
+    frames = []
+    for detector in DETECTORS:
+        wanted = inspect.signature(detector).parameters
+        frames.append(detector(events, **{k: v for k, v in tables.items() if k in wanted}))
+    columns = (*FINDINGS, "finding_id")
+    rows = pl.concat([f.select(c for c in columns if c in f.columns) for f in frames], how="diagonal_relaxed")
+    folder = f"{Path(sl.sample(name)[0]).parent}/"
+    plain = pl.col("subject", "title").str.replace_all(folder, "", literal=True)
+    return weightiest_first(rows).with_columns(plain).select(FINDINGS)
+
+
 def expectations(name: str) -> dict[str, str]:
     """Return file name -> text of the tables that belong into the folder of a sample."""
     events = read(name)
-    found = sl.lockouts(events)
     told = told_events(events)
-    tables = {"events.csv": told, "findings.csv": found.select(FINDINGS)}
+    tables = {"events.csv": told, "findings.csv": found(name, events)}
     if told.height > FEW:
         failing = told.filter(pl.col("outcome") != "success")
         tables = tables | {"events.csv": failing.head(HEAD), "summary.csv": summary(events)}

@@ -75,6 +75,13 @@ def test_every_detector_documents_each_of_its_columns():
         assert list(found.columns[: len(FINDINGS)]) == list(FINDINGS), detector.__name__
 
 
+def test_one_name_has_one_dtype_in_every_detector():
+    seen: dict = {}
+    for detector in DETECTORS:
+        for column, dtype in detector(empty(EVENTS)).schema.items():
+            assert seen.setdefault(column, dtype) == dtype, (detector.__name__, column)
+
+
 def test_the_weightiest_come_first():
     def row(severity: str, n: int | None, subject: str) -> dict:
         return {"subject_kind": "user", "subject": subject, "start": NINE, "severity": severity, "n_events": n}

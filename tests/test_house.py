@@ -17,7 +17,7 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible", "_spans", "_durable", "translating"},
+    {"_visible", "_spans", "_durable", "_addresses", "translating"},
     {"schema"},
     {"_frames"},
     {"joining", "redacting", "normalising", "sources", "stamps", "unwrapping", "replies"},
@@ -29,7 +29,7 @@ FLOORS = (
     {"stitching"},
     {"overview"},
     {"settling"},
-    {"tally", "rollups", "packaged", "pasted"},
+    {"tally", "rollups", "packaged", "pasted", "enriching"},
     {"onefile", "datasets", "following"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},

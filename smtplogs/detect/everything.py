@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs.detect._findings import weightiest_first
+from smtplogs.detect.exposing import exposure
+from smtplogs.detect.forgotten import stale_credentials
 from smtplogs.detect.locking import lockouts
+from smtplogs.detect.misconfiguring import misconfigured_clients
+from smtplogs.detect.relaying import relay_refusals
 from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, Column, as_table, door, dtypes
 
 if TYPE_CHECKING:
@@ -16,7 +20,13 @@ if TYPE_CHECKING:
 
     from smtplogs.schema import Frame
 
-DETECTORS: tuple[Callable[..., Any], ...] = (lockouts,)
+DETECTORS: tuple[Callable[..., Any], ...] = (
+    lockouts,
+    misconfigured_clients,
+    stale_credentials,
+    relay_refusals,
+    exposure,
+)
 """The registry: every detector, ``(events, *, ...) -> findings + own columns``. A new one adds its word here."""
 
 
