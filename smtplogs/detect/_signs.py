@@ -75,7 +75,8 @@ def in_parts(events: pl.DataFrame) -> list[pl.Expr]:
 
 def plain_port() -> pl.Expr:
     """True for rows of the port on which servers receive mail: no service name, or port 25."""
-    unnamed = pl.col("service").is_null() & pl.col("program").str.ends_with("smtpd")
+    # of OpenSMTPD, whose tag is plain `smtpd`, the log tells no port
+    unnamed = pl.col("service").is_null() & pl.col("program").str.ends_with("/smtpd")
     return (unnamed & pl.col("server_port").is_null() | (pl.col("server_port") == 25)).fill_null(False)
 
 
