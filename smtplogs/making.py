@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 GROUP_BYTES = 24 << 20
 """Small files are read in groups of about so many stored bytes."""
 
+CHUNK_BYTES = 16 << 20
+"""Bytes of log parsed at a time: half of what `read` takes costs 5 % more and keeps a run under 700 MB."""
+
 GROUP_FILES = 500
 """And of at most so many files."""
 
@@ -75,6 +78,7 @@ def make_part(task: Task, advance: Callable[[int], None] | None = None) -> Part:
     folder = place.with_name(f".{task.name}-{uuid.uuid4().hex[:8]}")
     folder.mkdir(parents=True)
     stored = Stored()
+    settings = replace(task.settings, chunk_bytes=CHUNK_BYTES)
     try:
         writer = PartWriter(folder, task.name, task.by, task.about)
         entries = []
@@ -83,9 +87,7 @@ def make_part(task: Task, advance: Callable[[int], None] | None = None) -> Part:
                 packed = _packed(given.source)
                 told = advance if not packed or advance is None else _silent(advance)
                 writer.begin()
-                passed = read_file(
-                    given.source, task.settings, given.anchor, pool, writer, hash=task.hashed, advance=told
-                )
+                passed = read_file(given.source, settings, given.anchor, pool, writer, hash=task.hashed, advance=told)
                 writer.coverage(passed.coverage)
                 if advance is not None and packed:
                     advance(given.source.stored_bytes or 0)
