@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import __version__, custody, overview, slicing, sources
+from smtplogs import __version__, custody, overview, replies, slicing, sources
 from smtplogs._crew import Meter, each, shown
 from smtplogs._durable import alone, sync_folder, whole
 from smtplogs.custody import GROWN, READ, TWIN, UNCHANGED, Planned, Stored
@@ -59,6 +59,7 @@ def parse(
     tz: str | None = None,
     year: int | None = None,
     host: str | None = None,
+    catalogue: str | PathLike[str] | None = None,
     by: str = "month",
     workers: int | None = None,
     cluster: Any = None,
@@ -78,7 +79,7 @@ def parse(
         Files, folders, globs, archives, `-` for standard input; in any order and compression.
     out
         Folder of the dataset; made if needed. `load` and every command that takes logs read it.
-    format, tz, year, host
+    format, tz, year, host, catalogue
         As in `read`. They are kept with each input; a log that is known but was read otherwise is read again.
     by
         How events are partitioned: `month` or `day`. Fixed when the dataset is made.
@@ -115,7 +116,14 @@ def parse(
         If the dataset cannot be written (a full disk); its old state stands.
     """
     settings = Settings(
-        only=checked(format), tz=tz, year=year, host=host, traffic=True, now=dt.datetime.now(dt.UTC), keep_missed=True
+        only=checked(format),
+        tz=tz,
+        year=year,
+        host=host,
+        traffic=True,
+        now=dt.datetime.now(dt.UTC),
+        keep_missed=True,
+        catalogue=None if catalogue is None else replies.checked(catalogue),
     )
     if by not in BY:
         raise ValueError(f"cannot partition by {by!r}; there are {', '.join(BY)}")

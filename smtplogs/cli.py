@@ -38,6 +38,9 @@ Output = Annotated[
 Format = Annotated[str, Parameter(help="Name of the one format to read, or auto: all of them.")]
 Tz = Annotated[str | None, Parameter(help="Zone of stamps that name none, and of times shown, as in Europe/Warsaw.")]
 Year = Annotated[int | None, Parameter(help="Year in which the newest log ends, for stamps without one.")]
+Catalogue = Annotated[
+    Path | None, Parameter(help="TOML file with your own rows for the reply catalogue; they come first.")
+]
 Check = Annotated[bool, Parameter(show_default=False, help="Exit with 1 if anything above info is found.")]
 
 
@@ -52,6 +55,7 @@ class How:
     host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None
     since: Annotated[str | None, Parameter(help="Only events from this moment on.")] = None
     until: Annotated[str | None, Parameter(help="Only events before this moment.")] = None
+    catalogue: Catalogue = None
 
 
 HOW = How()
@@ -114,6 +118,7 @@ def parse(
     tz: Tz = None,
     year: Year = None,
     host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    catalogue: Catalogue = None,
     by: Annotated[str, Parameter(help="Partition the events by month or by day.")] = "month",
     workers: Annotated[int | None, Parameter(help="Groups of files read at once; without it 2.")] = None,
     cluster: Annotated[str | None, Parameter(help="Dask scheduler, as in tcp://scheduler:8786.")] = None,
@@ -123,7 +128,7 @@ def parse(
     """Read archives of logs into a dataset: resumable, and the same however often and in whatever order."""
     more: dict[str, Any] = {"by": by, "workers": workers, "cluster": cluster, "hash": not no_hash, "strict": strict}
     try:
-        told = sl.parse(_named(files), output, format=format, tz=tz, year=year, host=host, **more)
+        told = sl.parse(_named(files), output, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more)
     except KeyboardInterrupt:
         return _complain("interrupted: what was read is kept, the same command goes on from there")
     read = told.filter(pl.col("status").is_in(["read", "grown"]))
@@ -160,6 +165,7 @@ def watch(
     tz: Tz = None,
     year: Year = None,
     host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    catalogue: Catalogue = None,
     state: Annotated[
         Path | None, Parameter(help="Folder that keeps the state, so that a restart tells nothing twice.")
     ] = None,
@@ -171,7 +177,7 @@ def watch(
     """Follow live logs and print new findings as they arise; Ctrl-C ends it."""
     more: dict[str, Any] = {"state": state, "keep": keep, "every": every, "old": old, "once": once}
     try:
-        for found in sl.watch(files, format=format, tz=tz, year=year, host=host, **more):
+        for found in sl.watch(files, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more):
             for row in found.iter_rows(named=True):
                 text = f"{row['severity']}: {row['title']}"
                 _console().print(visible(f"{text} {row['advice']}" if row["advice"] else text), soft_wrap=True)
@@ -236,12 +242,17 @@ def coverage(
 def explain(
     text: Annotated[
         str | None,
-        Parameter(help="Log lines or a server's reply; - or nothing: standard input."),
+        Parameter(help="Log lines, a server's reply or a traceback; - or nothing: standard input."),
     ] = None,
     /,
-) -> int:
-    """Explain a log line or a reply: what it means, what to do."""
-    table = sl.explain(_piped() if text in (None, PIPE) else os.fsencode(text or "").decode("utf-8", "replace"))
+    *,
+    stage: Annotated[str | None, Parameter(help="SMTP step of a reply: connect, tls, helo, auth, mail, rcpt, data, session.")] = None,
+    side: Annotated[str | None, Parameter(help="Who speaks in a reason: server or client.")] = None,
+    catalogue: Catalogue = None,
+) -> int:  # fmt: skip
+    """Explain a log line, a reply or a traceback: what it means, how sure, what to do."""
+    given = _piped() if text in (None, PIPE) else os.fsencode(text or "").decode("utf-8", "replace")
+    table = sl.explain(given, stage=stage, side=side, catalogue=catalogue)
     if table.is_empty():
         raise ValueError("nothing to explain: the text is empty")
     console = _console()

@@ -136,7 +136,12 @@ class Taken:
     counts: list[tuple[str, str, str, int]] = field(default_factory=list)
 
 
-def take(cut: Heads, patterns: Sequence[tuple[Lines, Pattern]], writes: Callable[[str, Lines, Pattern], bool]) -> Taken:
+def take(
+    cut: Heads,
+    patterns: Sequence[tuple[Lines, Pattern]],
+    writes: Callable[[str, Lines, Pattern], bool],
+    catalogue: str | None = None,
+) -> Taken:
     """Try the frequent patterns on lines without their heads; each line is tried on the first that it announces.
 
     Parameters
@@ -147,6 +152,8 @@ def take(cut: Heads, patterns: Sequence[tuple[Lines, Pattern]], writes: Callable
         Patterns made of parts, with their formats.
     writes
         Tells whether a program writes a pattern.
+    catalogue
+        File with the caller's own rows of the reply catalogue.
     """
     done = Taken()
     left = cut.lines
@@ -160,7 +167,7 @@ def take(cut: Heads, patterns: Sequence[tuple[Lines, Pattern]], writes: Callable
             continue
         left = left.filter(~announced)
         mine = pl.Series("_mine", [writes(word, format_, p) for word in program.words], dtype=pl.Boolean)
-        taken, missed = _taken(group, cut.who.hstack([program.spread(mine)]), format_, p)
+        taken, missed = _taken(group, cut.who.hstack([program.spread(mine)]), format_, p, catalogue)
         if missed.height:
             done.rest.append(missed)
         if taken.height:
@@ -188,7 +195,7 @@ def _announced(messages: pl.Series, pattern: Pattern) -> pl.Series:
 
 
 def _taken(
-    group: pl.DataFrame, who: pl.DataFrame, format_: Lines, pattern: Pattern
+    group: pl.DataFrame, who: pl.DataFrame, format_: Lines, pattern: Pattern, catalogue: str | None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Cut messages into the pieces of a pattern; return its records and the lines that do not fit."""
     pieces, fits = _pieces(group["message"], pattern.parts)
@@ -210,7 +217,7 @@ def _taken(
         group, missed = group.filter(fits), group.filter(~fits)
         values = [(Coded(words.codes.filter(fits), words.words), found) for words, found in values]
         own = [piece.filter(fits) for piece in own]
-    return _records(group, who, values, canonical(pl.DataFrame(own)), format_, pattern), missed
+    return _records(group, who, values, canonical(pl.DataFrame(own)), format_, pattern, catalogue), missed
 
 
 def _both(a: pl.Series | None, b: pl.Series | None) -> pl.Series | None:
@@ -266,6 +273,7 @@ def _records(
     own: pl.DataFrame,
     format_: Lines,
     pattern: Pattern,
+    catalogue: str | None,
 ) -> pl.DataFrame:
     """Put the columns of the pieces, the constants of the pattern and its verdict together."""
     event = pattern.role == "event"
@@ -301,12 +309,16 @@ def _records(
         taken = taken.with_columns(pl.col("pid").cast(pl.UInt32, strict=False))
         taken = without_stale_users(taken, [(w.codes, f["detail"]) for w, f in values if "detail" in f.columns])
     if event and "cause" not in pattern.sets:
-        taken = _judged(taken, group["_who"], who, values)
+        taken = _judged(taken, group["_who"], who, values, catalogue)
     return taken
 
 
 def _judged(
-    taken: pl.DataFrame, whose: pl.Series, who: pl.DataFrame, values: Sequence[tuple[Coded, pl.DataFrame]]
+    taken: pl.DataFrame,
+    whose: pl.Series,
+    who: pl.DataFrame,
+    values: Sequence[tuple[Coded, pl.DataFrame]],
+    catalogue: str | None,
 ) -> pl.DataFrame:
     """Give every record its cause: decided once for each combination of pieces that a verdict depends on."""
     service = coded(who["service"].fill_null(""))
@@ -317,6 +329,6 @@ def _judged(
                 words.words.len()
             )
     row = combination.arg_unique()
-    judged = replies.classify(taken[row]).select("cause", "outcome", "basis")
+    judged = replies.classify(taken[row], catalogue).select("cause", "outcome", "basis")
     which = combination.replace_strict(combination[row], pl.int_range(row.len(), dtype=pl.UInt32, eager=True))
     return taken.with_columns(judged[which])

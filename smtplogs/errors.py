@@ -9,7 +9,8 @@
     │   ├── InUse                another run is writing to the same dataset
     │   └── NotWhole             asked to be strict: an input was damaged, or evidence is not what it was
     └── ValueError
-        └── MissingColumns       (also a SmtplogsError) the frame lacks columns that the function needs
+        ├── MissingColumns       (also a SmtplogsError) the frame lacks columns that the function needs
+        └── BadCatalogue         (also a SmtplogsError) rows for the reply catalogue that cannot be used
 
 A bad file inside a good set is no exception: it is a row in the coverage table. Wrong arguments are plain
 ``ValueError`` or ``TypeError`` with the remedy in the text.
@@ -40,3 +41,7 @@ class NotWhole(SmtplogsError):
 
 class MissingColumns(SmtplogsError, ValueError):
     """A frame that lacks columns which a function needs."""
+
+
+class BadCatalogue(SmtplogsError, ValueError):
+    """Rows for the reply catalogue that cannot be used; the text names file, row and fault."""

@@ -1,20 +1,21 @@
-"""One line explained: which patterns looked at it, which took it, what they made of it, what it means."""
+"""What is pasted explained: who takes a log line and what it makes of it; what a reply, a reason or a traceback means."""
 
 from __future__ import annotations
 
 import json
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import matching, parsing, redacting, replies, stamps, unwrapping
+from smtplogs import matching, parsing, pasted, redacting, replies, stamps, unwrapping
 from smtplogs.accounting import Tally
+from smtplogs.detect import DETECTORS
 from smtplogs.logformats import ALL
 from smtplogs.schema import RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from os import PathLike
 
     from smtplogs.logformats import Pattern
 
@@ -30,39 +31,66 @@ _SCHEMA = {
     "outcome": pl.String,
     "cause": pl.String,
     "basis": pl.String,
+    "confidence": pl.String,
     "meaning": pl.String,
+    "why": pl.String,
+    "why_not": pl.String,
     "first_check": pl.String,
     "fix": pl.String,
     "who": pl.String,
-    "why": pl.String,
+    "beware": pl.String,
+    "temporary": pl.Boolean,
+    "code_class": pl.String,
+    "provider": pl.String,
+    "provider_wants": pl.String,
+    "sign": pl.String,
+    "decided_by": pl.List(pl.String),
+    "references": pl.List(pl.String),
     "fields": pl.String,
     "written_by": pl.String,
+    "row": pl.String,
 }
 
 
 MAX_LINES = 200
 """Lines that are explained at once: each is tried on every pattern by itself."""
 
-_GOES_ON = re.compile(r"\s*([2-5][0-9]{2})-")
-"""A line of a reply after which another follows."""
+FIRST, LESS, HIDDEN = "a reply", "less likely", "could also be"
+"""Verdicts: what a reply means; what its codes or other words would mean; what the same words may hide."""
 
 
-def explain(text: str) -> pl.DataFrame:
-    """Explain log lines, or what a server answered.
+def explain(
+    text: str, *, stage: str | None = None, side: str | None = None, catalogue: str | PathLike[str] | None = None
+) -> pl.DataFrame:
+    """Explain log lines, what a server answered, or the traceback of a program.
 
     Parameters
     ----------
     text
-        One or more log lines (at most 200), wrapped by docker or the journal or not; or a reply such as
-        ``535 5.7.8 Error: authentication failed``, of one line or several.
+        One or more log lines (at most 200), wrapped by docker or the journal or not; a reply such as
+        ``535 5.7.8 Error: authentication failed``, of one line or several; a reason (``unknown user``); a traceback or
+        debug output of a mail library, in which the server's reply is looked for.
+    stage, side
+        SMTP step (`auth`, `tls`, `mail` ...) and side (`server`, `client`) of a reply or reason. None: what the words
+        around it tell; the same words mean different things at different steps.
+    catalogue
+        TOML file with rows of your own for the reply catalogue; they come before ours.
 
     Returns
     -------
     DataFrame
-        A row per candidate: `line_no`, `text` (secrets cut), `verdict` (taken, context only, dismissed, looked at, not
-        understood, a reply), `format`, `pattern`, `outcome`, `cause`, `basis`, what the cause means
-        (`meaning`, `first_check`, `fix`, `who`), `why`, `fields` (JSON: every column that the line fills) and
-        `written_by` (source of the software that writes it).
+        A row per candidate, the likeliest first:
+
+        * `line_no`, `text` (secrets cut), `verdict` (taken, context only, dismissed, looked at, not understood; a reply,
+          less likely, could also be), `format`, `pattern`;
+        * `outcome`, `cause`, `basis`, `confidence` (high: the words leave no choice; medium: codes, or the step is not
+          known; low: a bare refusal), `why` this, `why_not` rather this than the first;
+        * `meaning`, `first_check`, `fix`, `who` must act, `beware` (where the usual advice goes wrong), `temporary` (whether
+          it passes by itself) beside `code_class` (what the first digit promises), `provider`, `provider_wants`,
+          `references`;
+        * `sign` (how behaviour would tell) and `decided_by` (the detectors that look for it), where words alone do not;
+        * `fields` (JSON: every column that the line fills), `written_by` (source of the software that writes it) and
+          `row` (id in the catalogue).
 
     Notes
     -----
@@ -72,36 +100,19 @@ def explain(text: str) -> pl.DataFrame:
     Raises
     ------
     ValueError
-        If there are too many lines.
+        If there are too many lines, or the catalogue cannot be used.
     """
-    lines = [(number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    if len(lines) > MAX_LINES:
-        raise ValueError(f"{len(lines):,} lines are too many to explain (at most {MAX_LINES}); use read and coverage")
-    rows = [row for number, line in _replies_joined(lines) for row in _explained(number, line)]
+    if catalogue is not None:
+        replies.checked(catalogue)
+    how: dict[str, Any] = {"stage": stage, "side": side, "catalogue": catalogue}
+    rows = [row for piece in pasted.pieces(text, MAX_LINES) for row in _explained(piece, how)]
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 
-def _replies_joined(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Join the lines of one reply: all but its last have a hyphen behind the code."""
-    held: list[str] = []
-    first, code = 0, ""
-    for number, line in lines:
-        if held and not line.lstrip().startswith(code):
-            yield first, "\n".join(held)
-            held = []
-        if not held:
-            first = number
-        held.append(line)
-        if goes_on := _GOES_ON.match(line):
-            code = goes_on[1]
-        else:
-            yield first, "\n".join(held)
-            held = []
-    if held:
-        yield first, "\n".join(held)
-
-
-def _explained(number: int, line: str) -> list[dict[str, object]]:
+def _explained(piece: pasted.Piece, how: dict[str, Any]) -> list[dict[str, object]]:
+    number, line, trace = piece
+    if trace:
+        return _as_trace(number, line, how)
     batch = pl.DataFrame({"line_no": [number], "line": [line]}, schema=parsing.LINES)
     wrapper = unwrapping.detect([line])
     if wrapper is not None and wrapper.peel is not None:
@@ -112,14 +123,15 @@ def _explained(number: int, line: str) -> list[dict[str, object]]:
     shown = redacting.without_secrets(batch, "line")["line"][0]
     framed = matching.unframed(batch, Tally())
     if framed.is_empty():
-        return _as_reply(number, line, redacting.without_suspects(shown))
-    parsed = parsing.records(batch, parsing.Plan("", None, None, traffic=True), Tally())
+        return _as_reply(number, line, redacting.without_suspects(shown), how)
+    plan = parsing.Plan("", None, None, traffic=True, catalogue=how["catalogue"])
+    parsed = parsing.records(batch, plan, Tally())
     taken = pl.concat(parsed.parts, how="diagonal") if parsed.height else pl.DataFrame()
     message, program = framed["message"][0], framed["program"][0] or ""
     # a line that became an event has already lost a password typed as user name
     shown = (taken["raw"][0] if taken.height else None) or redacting.without_suspects(shown)
-    rows = [_taken(number, shown, row) for row in _timed(taken, parsed.stamps).to_dicts()]
-    names = {(r["format"], r["pattern"]) for r in rows}
+    rows = [row for told in _timed(taken, parsed.stamps).to_dicts() for row in _taken(number, shown, told, how)]
+    names = {(r.get("format"), r.get("pattern")) for r in rows}
     others = _looked_at(number, shown, program, message, taken=bool(rows))
     rows += [r for r in others if (r["format"], r["pattern"]) not in names]
     if any(r["verdict"] != "looked at" for r in rows):
@@ -142,22 +154,51 @@ def _timed(taken: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
     return taken.hstack(times.select(pl.all().gather(taken["_stamp"])))
 
 
-def _taken(number: int, shown: str, row: dict[str, object]) -> dict[str, object]:
+def _taken(number: int, shown: str, row: dict[str, object], how: dict[str, Any]) -> Iterator[dict[str, object]]:
+    """Yield what a pattern made of the line, in the words of the catalogue, and what else may stand behind them."""
     role = "context only" if row["_role"] == "context" else "taken"
     cause = str(row["cause"]) if row.get("cause") else None
-    known = replies.causes().filter(pl.col("cause").cast(pl.String).eq_missing(pl.lit(cause))).to_dicts()
     fields = {k: str(row[k]) for k in _SHOWN if row.get(k) is not None and k not in ("outcome", "cause", "basis")}
-    meaning = {k: known[0].get(k) for k in ("meaning", "first_check", "fix", "who")} if known else {}
     names = ("outcome", "cause", "basis", "format", "pattern")
-    return _row(
-        number,
-        shown,
-        role,
-        **{k: None if row.get(k) is None else str(row[k]) for k in names},
-        **meaning,
-        fields=json.dumps(fields, ensure_ascii=False),
-        written_by=_pattern(str(row["format"]), str(row["pattern"])).written_by,
-    )
+    known = {k: None if row.get(k) is None else str(row[k]) for k in names}
+    proof = {
+        "fields": json.dumps(fields, ensure_ascii=False),
+        "written_by": _pattern(str(row["format"]), str(row["pattern"])).written_by,
+    }
+    candidates = replies.explain_record(row, catalogue=how["catalogue"]).to_dicts() if cause else []
+    if candidates and candidates[0]["cause"] != cause:
+        candidates = []
+    if cause and not candidates:  # the pattern itself names the cause, or the line's neighbours do
+        meaning = next(c for c in replies.causes().to_dicts() if c["cause"] == cause)
+        same = ("first_check", "fix", "who", "references", "meaning")
+        why = "the pattern that takes the line names the cause"
+        yield _row(number, shown, role, **{**known, **proof, "why": why, "temporary": meaning["waiting_helps"]},
+                   **{name: meaning[name] for name in same})  # fmt: skip
+        return
+    first = _told(candidates[0]) if candidates else {}
+    yield _row(number, shown, role, **{**first, **known, **proof})
+    yield from (_row(number, shown, verdict, **rest) for verdict, rest in _others(candidates))
+
+
+def _told(answer: dict[str, Any]) -> dict[str, object]:
+    """Return an answer of the catalogue under the names of our columns; detectors only where words do not decide."""
+    own = {"meaning": answer["explain"], "first_check": answer["check"]}
+    kept = {name: answer[name] for name in _SCHEMA if name in answer}
+    if answer["confidence"] == "high":
+        kept |= {"sign": None, "decided_by": None}
+    elif kept["decided_by"] is not None:
+        there = {detector.__name__ for detector in DETECTORS}
+        kept["decided_by"] = [name for name in answer["decided_by"] if name in there]
+    return kept | own
+
+
+def _others(candidates: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield the candidates after the first, each cause once."""
+    seen = {candidates[0]["cause"]} if candidates else set()
+    for answer in candidates[1:]:
+        if answer["cause"] not in seen:
+            seen.add(answer["cause"])
+            yield (HIDDEN if answer["row"] is None else LESS), _told(answer)
 
 
 def _looked_at(number: int, shown: str, program: str, message: str, *, taken: bool) -> Iterator[dict[str, object]]:
@@ -178,27 +219,36 @@ def _looked_at(number: int, shown: str, program: str, message: str, *, taken: bo
             yield _row(number, shown, "looked at", format=format_.name, pattern=p.name, why=why)
 
 
-def _as_reply(number: int, line: str, shown: str) -> list[dict[str, object]]:
+def _as_reply(number: int, line: str, shown: str, how: dict[str, Any]) -> list[dict[str, object]]:
+    """Explain a reply, or a reason whose words the catalogue knows."""
+    candidates = replies.explain(line, **how).to_dicts()
     reply = replies.parse_reply(line)
-    if reply.code is None and reply.enhanced is None:
+    best = candidates[0]
+    if (
+        reply.code is None
+        and reply.enhanced is None
+        and (best["row"] is None or not best["why"].startswith("the text"))
+    ):
         why = "no envelope known to smtplogs (syslog, journal, Dovecot's own log ...) fits, and it is no SMTP reply"
         return [_row(number, shown, "not understood", why=why)]
-    who = {c["cause"]: c["who"] for c in replies.causes().select("cause", "who").to_dicts()}
-    return [
-        _row(
-            number,
-            shown,
-            "a reply",
-            cause=row["cause"],
-            outcome=row["outcome"],
-            meaning=row["explain"],
-            first_check=row["check"],
-            fix=row["fix"],
-            who=who.get(row["cause"]),
-            why=row["why"],
-        )
-        for row in replies.explain(line).to_dicts()
+    return [_row(number, shown, FIRST, **_told(best))] + [
+        _row(number, shown, verdict, **rest) for verdict, rest in _others(candidates)
     ]
+
+
+def _as_trace(number: int, trace: str, how: dict[str, Any]) -> list[dict[str, object]]:
+    """Explain every refusal that a traceback or transcript quotes."""
+    lines = pasted.masked(trace.split("\n"))
+    shown = "\n".join(redacting.without_secrets(pl.DataFrame({"line": lines}), "line")["line"].to_list())
+    shown = redacting.without_suspects(shown)
+    found = pasted.answers_in(trace)
+    if not found:
+        why = "a traceback or transcript that quotes no refusal of a server and no sentence of a mail library we know"
+        return [_row(number, shown, "not understood", why=why)]
+    where = {"side": "client", **{k: v for k, v in how.items() if v is not None}}
+    where.setdefault("stage", replies.step_of(trace) if len(found) == 1 else None)
+    where.setdefault("catalogue", None)
+    return [row for answer in found for row in _as_reply(number, answer, shown, where)]
 
 
 def _pattern(format_: str, name: str) -> Pattern:

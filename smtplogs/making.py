@@ -9,10 +9,11 @@ import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smtplogs import __version__, custody, sources
-from smtplogs._durable import sync_folder
+from smtplogs._durable import sha256_of, sync_folder
 from smtplogs.custody import Planned, Stored
 from smtplogs.datasets import SCHEMA_VERSION
 from smtplogs.onefile import WORKERS, Passed, Settings, read_file
@@ -20,8 +21,6 @@ from smtplogs.parts import Part, PartWriter, discard, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
     from smtplogs.stamps import Anchor
 
 GROUP_BYTES = 24 << 20
@@ -147,6 +146,7 @@ def parameters(settings: Settings) -> dict[str, Any]:
         "tz": settings.tz,
         "year": settings.year,
         "host": settings.host,
+        "catalogue": sha256_of(Path(settings.catalogue)) if settings.catalogue else None,
         "version": __version__,
         "schema": SCHEMA_VERSION,
     }

@@ -44,6 +44,8 @@ class Plan:
         Name for lines that do not say which host wrote them.
     keep_missed
         Whether lines that no pattern takes are kept, redacted.
+    catalogue
+        File with the caller's own rows of the reply catalogue, or None.
     """
 
     prefilter: str
@@ -53,6 +55,7 @@ class Plan:
     only: str | None = None
     host: str | None = None
     keep_missed: bool = False
+    catalogue: str | None = None
 
 
 @dataclass
@@ -217,7 +220,7 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
     framed: list[pl.DataFrame] = []
     if chosen.envelope is not None:
         cut = cutting.heads(lines, chosen.envelope)
-        taken = cutting.take(cut, _hot(chosen.traffic, chosen.only), matching.writes)
+        taken = cutting.take(cut, _hot(chosen.traffic, chosen.only), matching.writes, chosen.catalogue)
         rest = cut.rest
         framed = [cutting.framed(cut, [part.filter(kept) for part in taken.rest])] if taken.rest else []
     rest = rest.filter(kept)
@@ -233,15 +236,15 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
     if framed:
         every = pl.concat(framed, how="diagonal").sort("line_no")
         parts = matching.take(every, tally, traffic=chosen.traffic, only=chosen.only)
-    return _batch(taken, parts, cut)
+    return _batch(taken, parts, cut, chosen.catalogue)
 
 
-def _batch(taken: cutting.Taken, parts: list[pl.DataFrame], cut: cutting.Heads | None) -> Batch:
+def _batch(taken: cutting.Taken, parts: list[pl.DataFrame], cut: cutting.Heads | None, catalogue: str | None) -> Batch:
     """Put the records of both ways together, with one list of the stamps they stand under."""
     stamps = [cut.stamps.with_row_index("_stamp")] if cut is not None else []
     if parts:
         slow = normalised(pl.concat(parts, how="diagonal_relaxed")).sort("line_no")
-        slow = replies.classify(slow)
+        slow = replies.classify(slow, catalogue)
         written = [c for c in ("stamp", "outer") if c in slow.columns]
         run = slow.select(pl.struct(written).rle_id()).to_series() + (stamps[0].height if stamps else 0)
         slow = slow.with_columns(_stamp=run)

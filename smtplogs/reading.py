@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import polars as pl
 
-from smtplogs import sources, stitching, tally
+from smtplogs import replies, sources, stitching, tally
 from smtplogs.datasets import is_dataset, load, moment
 from smtplogs.errors import NothingToRead, UnknownName
 from smtplogs.logformats import ALL
@@ -44,6 +44,7 @@ def read(
     host: str | None = ...,
     since: Moment | None = ...,
     until: Moment | None = ...,
+    catalogue: str | PathLike[str] | None = ...,
     full: Literal[False] = ...,
 ) -> pl.DataFrame: ...
 @overload
@@ -56,6 +57,7 @@ def read(
     host: str | None = ...,
     since: Moment | None = ...,
     until: Moment | None = ...,
+    catalogue: str | PathLike[str] | None = ...,
     full: Literal[True],
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]: ...
 def read(
@@ -67,6 +69,7 @@ def read(
     host: str | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
+    catalogue: str | PathLike[str] | None = None,
     full: bool = False,
 ) -> pl.DataFrame | tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Read mail logs into the event table: one row per attempt, whatever number of lines told of it.
@@ -88,6 +91,9 @@ def read(
     since, until
         Keep events from `since` on and before `until` (anything dateutil understands; without zone: in `tz` or UTC).
         Lines outside are still read: a session may begin before and end after.
+    catalogue
+        TOML file with rows of your own for the reply catalogue; they come before those of installed packages and ours
+        (docs/replies.md shows the form).
     full
         Also return the coverage and traffic tables.
 
@@ -103,6 +109,8 @@ def read(
         coverage table.
     UnknownName
         If `format` is none of the known ones.
+    BadCatalogue
+        If the rows of `catalogue` cannot be used.
     ValueError
         If `tz`, `year`, `since` or `until` cannot be understood.
     """
@@ -113,15 +121,24 @@ def read(
         host=host,
         traffic=full,
         now=dt.datetime.now(dt.UTC),
+        catalogue=None if catalogue is None else replies.checked(catalogue),
     )
     begin, end = moment(since, tz=tz), moment(until, tz=tz)
     results, coverage = read_files(paths, settings)
-    events = settle(stitching.stacked(*(r.events for r in results)), stitching.stacked(*(r.loose for r in results)))
+    events = settle(_out_of(results, "events"), _out_of(results, "loose"))
     if begin is not None:
         events = events.filter(pl.col("time") >= begin)
     if end is not None:
         events = events.filter(pl.col("time") < end)
     return (events, coverage, tally.merged_traffic([r.traffic for r in results])) if full else events
+
+
+def _out_of(results: list[FileResult], kind: str) -> pl.DataFrame:
+    """Take the rows of a kind out of the results: they are large, and held once only."""
+    rows = stitching.stacked(*(getattr(r, kind) for r in results))
+    for r in results:
+        setattr(r, kind, pl.DataFrame())
+    return rows
 
 
 def checked(format: str) -> str | None:  # noqa: A002

@@ -99,19 +99,16 @@ def settle(
     events = _without_doubles(events, known.spans_table())
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
     table = {**EVENTS, "context": FINISHED["context"]} if context is not None else EVENTS
-    events = _penalties(as_table(_sorted(events.select([c for c in events.columns if c in table]), order), table))
+    events = events.select([c for c in events.columns if c in table])
+    events = _penalties(as_table(_sorted(events, order), table))
     return events if context is None else events.filter(pl.col("context").is_null()).drop("context")
 
 
 def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Sort one column after the other, so that no second copy of the whole table is needed at any moment."""
+    """Sort one column after the other, taking it out of the frame: there is never a second copy of the whole table."""
     order = events.select(pl.arg_sort_by(by, nulls_last=True, maintain_order=True)).to_series()
     names = [c for c in events.columns if events[c].null_count() < events.height]
-    columns = []
-    for name in names:
-        columns.append(events[name].rechunk().gather(order))
-        events = events.drop(name)
-    return pl.DataFrame(columns)
+    return pl.DataFrame([events.drop_in_place(name).rechunk().gather(order) for name in names])
 
 
 def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:

@@ -84,7 +84,7 @@ def stitch(batch: Sequence[pl.DataFrame], carry: Carry, *, final: bool = False) 
         Nothing more will come: also finish open sessions and those whose beginning is missing.
     """
     done = Stitched()
-    parts = carry.open
+    parts = list(carry.open)
     waits = pl.col("format").is_in(["dovecot", "pam"])
     for part in batch:
         mine = part.select(pl.col("pattern").is_in(list(SESSION_PATTERNS))).to_series()
@@ -116,7 +116,7 @@ def _in_sessions(parts: Sequence[pl.DataFrame], carry: Carry, done: Stitched, *,
     rows = [(i, waiting.filter(pl.col("part") == i)) for i in waiting["part"].unique().sort()]
     left = {k: [parts[i][part.filter(pl.col("state") == k)["idx"].sort()] for i, part in rows] for k in (1, 2)}
     done.loose += left[1]
-    carry.open = [stacked(*left[2])] if left[2] else []
+    carry.open = [frame for frame in [stacked(*left[2])] if frame.height]
 
 
 def _numbered(sessions: pl.DataFrame, carry: Carry) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -144,33 +145,75 @@ def words(value: object) -> str:
 
 
 def explained(table: pl.DataFrame) -> Iterator[RenderableType]:
-    """Lay out the answer of `explain`: the text, a block per answer, and in a line what was looked at in vain."""
+    """Lay out the answer of `explain`: the text, its likeliest meaning, the others in short, what was looked at in vain."""
     for _, rows in groupby(table.iter_rows(named=True), lambda row: (row["line_no"], row["text"])):
         answers = list(rows)
-        yield Text(f"{answers[0]['line_no']}: {visible(answers[0]['text'], limit=2_000)}", style="dim")
+        text = "\n".join(visible(line, limit=2_000) for line in answers[0]["text"].split("\n"))
+        yield Text(f"{answers[0]['line_no']}: {text}", style="dim")
         in_vain: dict[str, list[str]] = {}
-        for i, row in enumerate(answers):
+        before = ""
+        for row in answers:
             if row["verdict"] == "looked at":
                 in_vain.setdefault(row["why"], []).append(f"{row['format']} {row['pattern']}")
+            elif row["verdict"] in _SHORT:
+                if row["verdict"] != before:
+                    yield Text(f"\n{_SHORT[row['verdict']]}", style="bold")
+                yield Padding(_short(row), (0, 0, 0, 2))
             else:
-                yield from (Text(""), _answer(row)) if i else (_answer(row),)
+                yield from (Text(""), _answer(row)) if before else (_answer(row),)
+            before = row["verdict"]
         for why, names in in_vain.items():
             yield Text(f"looked at: {', '.join(names)}: {why}", style="dim")
         yield Text("")
+
+
+_SHORT = {
+    "less likely": "Why not something else:",
+    "could also be": "The same words are said for other causes too. What would tell:",
+}
+"""Verdicts of the candidates after the first."""
+
+_LABELS = {
+    "meaning": "what it means",
+    "first_check": "check first",
+    "who": "who must act",
+    "sign": "what would tell",
+    "decided_by": "ask",
+    "provider_wants": "it wants",
+    "row": "catalogue row",
+}
+
+
+def _short(row: dict[str, Any]) -> Text:
+    """One candidate after the first in a sentence: the cause, why not, how to tell."""
+    told = row["sign"] if row["verdict"] == "could also be" else f"{row['why']} would mean it, but {row['why_not']}."
+    ask = f" Ask: {_asked(row['decided_by'])}" if row["decided_by"] else ""
+    return Text.assemble((row["cause"], "bold"), f": {visible(told, limit=2_000)}{ask}")
+
+
+def _asked(detectors: list[str]) -> str:
+    """Spell detectors as commands."""
+    return ", ".join(f"smtplogs {name.replace('_', '-')} FILES" for name in detectors)
 
 
 def _answer(row: dict[str, Any]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
+    promised = f"; its code says {row['code_class']}" if row["code_class"] else ""
     for name, value in row.items():
-        if name in ("line_no", "text") or value in (None, "", []):
+        if name in ("line_no", "text", "code_class", "why_not") or value in (None, "", []):
             continue
         if name == "fields":
             for field, text in json.loads(value).items():
                 grid.add_row(f"  {field}", Text(visible(text, limit=2_000)))
-        else:
-            grid.add_row(name.replace("_", " "), Text(visible(words(value), limit=2_000)))
+            continue
+        told = words(value)
+        if name == "temporary":
+            name, told = "passes by itself", f"{'yes' if value else 'no'}{promised}"  # noqa: PLW2901
+        elif name == "decided_by":
+            told = _asked(value)
+        grid.add_row(_LABELS.get(name, name.replace("_", " ")), Text(visible(told, limit=2_000)))
     return grid
 
 

@@ -1,13 +1,9 @@
-"""The catalogue: one row per reply or reason that is understood, kept as data and checked when loaded."""
+"""A row of the catalogue: one reply or reason that is understood, checked when it is made."""
 
 from __future__ import annotations
 
-import functools
 import re
-import tomllib
-from dataclasses import dataclass, fields
-from importlib import resources
-from typing import Any
+from dataclasses import dataclass
 
 from smtplogs.replies.meanings import cause_table
 from smtplogs.schema import BASES, OUTCOMES, SIDES, STAGES
@@ -47,12 +43,19 @@ class Row:
         Among rows of equal evidence, before the length of the text that was found.
     temporary
         Whether it passes by itself, whatever the first digit of the code says; the cause tells where the row does not.
+    instead
+        Other causes that may stand behind the same words, most likely first; where the basis is `assumed` and none is
+        named, those that the cause is mistaken for.
     explain, check, fix
         What it means, in a sentence or two; what to look at and what to do (the cause's words where the row has none).
+    beware
+        What the usual advice gets wrong here.
     provider, source
         Whose reply it is, if one's own; where the fact comes from.
     examples, not_these
         Texts that must resolve to this row, and some that must not, in the place the row names first.
+    layer
+        Whose row it is, which the file does not say: 0 ours, 1 an installed package's, 2 the caller's. Higher wins.
     """
 
     id: str
@@ -74,10 +77,13 @@ class Row:
     service: tuple[str, ...] = ()
     priority: int = 0
     temporary: bool | None = None
+    instead: tuple[str, ...] = ()
     check: str = ""
     fix: str = ""
+    beware: str = ""
     provider: str | None = None
     not_these: tuple[str, ...] = ()
+    layer: int = 0
 
     def __post_init__(self) -> None:
         """Refuse a row with an unknown word, without evidence or examples, or with a regex of another engine."""
@@ -89,6 +95,8 @@ class Row:
             (self.evidence == 0, "nothing to recognise it by"),
             (bool(self.vendor_code and self.text), "a text beside a vendor code, which decides alone"),
             (self.basis not in BASES, f"unknown basis {self.basis!r}"),
+            (not set(self.instead) <= set(cause_table()), f"unknown cause in instead {list(self.instead)}"),
+            (self.cause in self.instead, "its own cause among the others in instead"),
             (self.outcome is not None and self.outcome not in OUTCOMES, f"unknown outcome {self.outcome!r}"),
             (self.side not in (*SIDES, "any"), f"unknown side {self.side!r}"),
             (not set(self.stage) <= set(STAGES), f"unknown stage in {self.stage}"),
@@ -115,6 +123,18 @@ class Row:
         )
 
     @property
+    def spoken(self) -> bool:
+        """Whether it is known by words of its own (a text, a pattern, the software's code), not by codes of SMTP."""
+        return self.evidence >= 8
+
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """Causes that may hide behind its words."""
+        return self.instead or (
+            tuple(cause_table()[self.cause]["mistaken_for"] or ()) if self.basis == "assumed" else ()
+        )
+
+    @property
     def passes(self) -> bool | None:
         """Whether it passes by itself: the row's own word, else the cause's."""
         return cause_table()[self.cause]["waiting_helps"] if self.temporary is None else self.temporary
@@ -129,36 +149,3 @@ class Row:
 def code_class(code: int | None) -> str | None:
     """Return what the first digit of a reply code promises."""
     return None if code is None else _CODE_CLASSES.get(code // 100)
-
-
-@functools.cache
-def rows() -> tuple[Row, ...]:
-    """Every row of the catalogue, file by file, read on first use.
-
-    Raises
-    ------
-    ValueError
-        If a row is malformed or an id is used twice.
-    """
-    found: dict[str, Row] = {}
-    files = (f for f in resources.files("smtplogs.replies").joinpath("catalogue").iterdir() if f.name.endswith(".toml"))
-    for file in sorted(files, key=lambda f: f.name):
-        table = tomllib.loads(file.read_text("utf-8"))
-        for entry in table["row"]:
-            row = _row({"source": table.get("source", "")} | entry)
-            if row.id in found:
-                raise ValueError(f"catalogue row {row.id!r} stands twice, the second time in {file.name}")
-            found[row.id] = row
-    return tuple(found.values())
-
-
-_TUPLES = frozenset(f.name for f in fields(Row) if str(f.type).startswith("tuple"))
-
-
-def _row(entry: dict[str, Any]) -> Row:
-    """Build a row; a single value may stand for a list of one."""
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else (value,) if name in _TUPLES else value
-        for name, value in entry.items()
-    }
-    return Row(**given)

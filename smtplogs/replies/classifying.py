@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.replies.catalogue import rows
-from smtplogs.replies.matching import candidates
+from smtplogs.replies.loading import own, rows
+from smtplogs.replies.matching import best
 from smtplogs.replies.meanings import cause_table
 from smtplogs.schema import CAUSES, OUTCOMES, RECORDS
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from smtplogs.replies.loading import Own
 
 KEYS = (
     "side",
@@ -28,7 +34,7 @@ KEYS = (
 VERDICT = ("cause", "outcome", "basis")
 
 
-def classify(records: pl.DataFrame) -> pl.DataFrame:
+def classify(records: pl.DataFrame, catalogue: str | PathLike[str] | None = None) -> pl.DataFrame:
     """Fill `cause`, `outcome` and `basis` where a pattern left them empty.
 
     The catalogue decides the cause of every record that has a `stage` and is not context (outcome `info`). The outcome
@@ -40,6 +46,8 @@ def classify(records: pl.DataFrame) -> pl.DataFrame:
     ----------
     records
         Any frame with record columns; those that are missing count as null.
+    catalogue
+        File with the caller's own rows, which come before ours.
 
     Returns
     -------
@@ -59,7 +67,7 @@ def classify(records: pl.DataFrame) -> pl.DataFrame:
         & pl.col("cause").is_null()
         & ~pl.col("outcome").is_in(["info", "success"]).fill_null(False)
     ).to_series()
-    answers = _spread(_answers(part.filter(undecided)), undecided)
+    answers = _spread(_answers(part.filter(undecided), own(catalogue)), undecided)
     part = part.with_columns(
         pl.coalesce("cause", answers["cause"], pl.when(outcome="success").then(pl.lit("success", _CAUSE))),
         pl.coalesce("outcome", answers["outcome"]),
@@ -78,9 +86,25 @@ def classify(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def verdicts(evidence: pl.DataFrame) -> pl.DataFrame:
+def verdicts(evidence: pl.DataFrame, mine: Own | None = None) -> pl.DataFrame:
     """Return row of the catalogue (null: none), cause, outcome and basis for each row of KEYS, in order."""
-    named = evidence.select(
+    winners = best(named(evidence), mine)
+    return (
+        evidence.with_row_index("key")
+        .join(winners.join(_row_verdicts(mine), on="row"), on="key", how="left", maintain_order="left")
+        .select(
+            "row",
+            pl.col("cause").fill_null("unknown"),
+            pl.coalesce("outcome", _outcome_of_unknown()),
+            pl.col("basis").fill_null("line"),
+        )
+    )
+
+
+def named(records: pl.DataFrame) -> pl.DataFrame:
+    """Return the evidence that rows are compared with, from the columns of KEYS; those that are missing are null."""
+    absent = (pl.lit(None, RECORDS[name].dtype).alias(name) for name in KEYS if name not in records.columns)
+    return records.with_columns(*absent).select(
         "side",
         "stage",
         "reply_code",
@@ -91,27 +115,16 @@ def verdicts(evidence: pl.DataFrame) -> pl.DataFrame:
         program="format",
         service=_kind_of_service(),
     )
-    best = candidates(named).unique("key", keep="first", maintain_order=True)
-    return (
-        evidence.with_row_index("key")
-        .join(best.join(_row_verdicts(), on="row"), on="key", how="left", maintain_order="left")
-        .select(
-            "row",
-            pl.col("cause").fill_null("unknown"),
-            pl.coalesce("outcome", _outcome_of_unknown()),
-            pl.col("basis").fill_null("line"),
-        )
-    )
 
 
-def _answers(asked: pl.DataFrame) -> pl.DataFrame:
+def _answers(asked: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
     """Decide each distinct combination of keys once; one answer per row of `asked`, in its order."""
     if asked.is_empty():
         return asked.select(VERDICT)
     telling = [name for name in KEYS if asked[name].null_count() < asked.height]
     distinct = asked.select(telling).unique()
     every = distinct.select(pl.col(n) if n in telling else pl.lit(None, RECORDS[n].dtype).alias(n) for n in KEYS)
-    decided = pl.concat([distinct, _remembered(every)], how="horizontal")
+    decided = pl.concat([distinct, _remembered(every, mine)], how="horizontal")
     return (
         asked.select(telling)
         .join(decided, on=telling, how="left", nulls_equal=True, maintain_order="left")
@@ -123,19 +136,19 @@ _known: dict[tuple[object, ...], tuple[str, str, str]] = {}
 _AT_ONCE, _AT_MOST = 1_000, 20_000
 
 
-def _remembered(distinct: pl.DataFrame) -> pl.DataFrame:
+def _remembered(distinct: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
     """Return the verdicts on few combinations of keys; those that were asked before are not judged again."""
     if distinct.height > _AT_ONCE:
-        return verdicts(distinct).select(VERDICT)
+        return verdicts(distinct, mine).select(VERDICT)
     asked = distinct.rows()
-    answers = {row: _known.get(row) for row in asked}
+    answers = {row: _known.get((mine, *row)) for row in asked}
     new = [i for i, row in enumerate(asked) if answers[row] is None]
     if new:
-        judged = dict(zip((asked[i] for i in new), verdicts(distinct[new]).select(VERDICT).rows(), strict=True))
+        judged = dict(zip((asked[i] for i in new), verdicts(distinct[new], mine).select(VERDICT).rows(), strict=True))
         answers |= judged
         if len(_known) > _AT_MOST:
             _known.clear()
-        _known.update(judged)
+        _known.update({(mine, *row): verdict for row, verdict in judged.items()})
     return pl.DataFrame([answers[row] for row in asked], schema={n: RECORDS[n].dtype for n in VERDICT}, orient="row")
 
 
@@ -152,7 +165,7 @@ _OUTCOME = pl.Enum(OUTCOMES)
 
 
 @functools.cache
-def _row_verdicts() -> pl.DataFrame:
+def _row_verdicts(mine: Own | None) -> pl.DataFrame:
     """Row number -> cause, outcome (null: as for unknown), basis."""
     return pl.DataFrame(
         [
@@ -162,7 +175,7 @@ def _row_verdicts() -> pl.DataFrame:
                 "outcome": row.outcome or cause_table()[row.cause]["outcome"],
                 "basis": row.basis,
             }
-            for number, row in enumerate(rows())
+            for number, row in enumerate(rows(mine))
         ],
         schema={"row": pl.UInt16, **{name: RECORDS[name].dtype for name in VERDICT}},
     )

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.replies.catalogue import rows
-from smtplogs.replies.wording import comparable
+from smtplogs.errors import BadCatalogue
+from smtplogs.replies.loading import CALLERS, own, rows
+from smtplogs.replies.wording import comparable, parse_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from os import PathLike
 
     from smtplogs.replies.catalogue import Row
+    from smtplogs.replies.loading import Own
 
 EVIDENCE = {
     "side": pl.String,
@@ -35,9 +38,10 @@ _ANY = "any text"
 _PER_BYTE = 1 << 16
 _PER_PRIORITY = 1 << 28
 _PER_EVIDENCE = 1 << 36
+_PER_LAYER = 1 << 42
 
 
-def candidates(evidence: pl.DataFrame) -> pl.DataFrame:
+def candidates(evidence: pl.DataFrame, mine: Own | None = None, *, guess: bool = False) -> pl.DataFrame:
     """Find every row of the catalogue that fits, best first.
 
     The work grows with the texts and with what is found in them, not with the size of the catalogue: each text is
@@ -48,14 +52,63 @@ def candidates(evidence: pl.DataFrame) -> pl.DataFrame:
     ----------
     evidence
         The columns of EVIDENCE.
+    mine
+        The caller's file of rows, or None.
+    guess
+        Whether a row without words that asks for a step (a bare 454 at STARTTLS) may fit where the step is not known.
 
     Returns
     -------
     polars.DataFrame
-        `key` (row number in `evidence`), `row` (number in `catalogue.rows()`), `literal` (the text that was found).
+        `key` (row number in `evidence`), `row` (number in `loading.rows(mine)`), `literal` (the text that was found).
     """
-    filed = _filed()
-    occurring = pl.col("text").str.extract_many(list(_literals()), overlapping=True).list.unique()
+    keys = _with_clues(evidence, mine)
+    return _of_shape(_proposed(keys, mine, guess=guess), keys).select("key", "row", "literal")
+
+
+def best(evidence: pl.DataFrame, mine: Own | None = None) -> pl.DataFrame:
+    """Find the row of the catalogue that fits best, as `candidates` ranks them, for many texts at once.
+
+    Texts that hold the same clues at the same place are offered the same rows, so that a million texts cost little more
+    than their few thousand kinds; only the regexes look at each text.
+
+    Parameters
+    ----------
+    evidence
+        The columns of EVIDENCE.
+    mine
+        The caller's file of rows, or None.
+
+    Returns
+    -------
+    polars.DataFrame
+        `key` (row number in `evidence`), `row`; keys that nothing fits are left out.
+    """
+    keys = _with_clues(evidence, mine)
+    if keys.height <= _FEW:
+        return (
+            _of_shape(_proposed(keys, mine), keys).unique("key", keep="first", maintain_order=True).select("key", "row")
+        )
+    place = (pl.col(name).fill_null("") for name in ("side", "stage", "program", "service"))
+    kind = pl.concat_str(pl.col("clue").list.drop_nulls().list.sort().list.join("\x1e"), *place, separator="\x1f")
+    kinds = keys.with_columns(kind=kind)
+    firsts = kinds.unique("kind", keep="first", maintain_order=True)
+    proposed = _proposed(firsts.drop("kind"), mine)
+    # behind the first row without a regex no other can win
+    free = pl.col("pattern").is_null()
+    proposed = proposed.filter((free.cum_sum().over("key") - free.cast(pl.UInt32)) == 0)
+    offers = proposed.join(firsts.select("key", "kind"), on="key", maintain_order="left").drop("key")
+    each = kinds.select("key", "kind").join(offers, on="kind").sort("key", "weight", descending=[False, True])
+    return _of_shape(each, keys).unique("key", keep="first", maintain_order=True).select("key", "row")
+
+
+_FEW = 1_000
+"""Below this many texts it is not worth while to sort them into kinds."""
+
+
+def _with_clues(evidence: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
+    """Return the evidence with `key`, comparable `text`, and `clue`: a list of what proposes rows."""
+    occurring = pl.col("text").str.extract_many(list(_literals(mine)), overlapping=True).list.unique()
     keys = evidence.select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.items()).select(
         pl.row_index("key"),
         pl.exclude("vendor_code", "level", "detail"),
@@ -63,30 +116,106 @@ def candidates(evidence: pl.DataFrame) -> pl.DataFrame:
         comparable(pl.col("detail")).alias("text"),
     )
     clues = pl.concat_list(occurring, *(pl.format(f"{name} {{}}", name) for name in _CODES), pl.lit(_ANY))
-    fitting = (
-        keys.with_columns(clues.alias("clue"))
+    return keys.with_columns(clues.alias("clue"))
+
+
+def _proposed(keys: pl.DataFrame, mine: Own | None, *, guess: bool = False) -> pl.DataFrame:
+    """Return the rows that fit each key but for their regexes, best first: `key, row, literal, weight, pattern`."""
+    placed = pl.col("by_words") | pl.col("stage_asked").is_null() | pl.col("stage").is_not_null()
+    length = pl.when("by_text").then(pl.col("clue").str.len_bytes().cast(pl.Int64)).otherwise(0)
+    return (
+        keys.drop("text")
         .explode("clue")
-        .join(filed, on="clue")
+        .join(_filed(mine), on="clue")
         .filter(
             *(_not_otherwise(name) for name in ("side", "stage", "program", "service")),
             *(_there(name) for name in _CODES),
+            *(() if guess else (placed,)),
         )
-    )
-    shapely = fitting["pattern"].is_not_null()
-    if shapely.any():
-        fitting = fitting.filter(~shapely | pl.col("text").str.contains(pl.col("pattern")).fill_null(False))
-    return (
-        fitting.select(
+        .select(
             "key",
             "row",
             pl.when("by_text").then("clue").alias("literal"),
-            pl.col("weight")
-            + pl.when("by_text").then(pl.col("clue").str.len_bytes().cast(pl.Int64)).otherwise(0) * _PER_BYTE,
+            pl.col("weight") + length * _PER_BYTE,
+            "pattern",
         )
         .sort("key", "weight", descending=[False, True])
         .unique(["key", "row"], keep="first", maintain_order=True)
-        .drop("weight")
     )
+
+
+def _of_shape(proposed: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the rows whose regex the text does not fit."""
+    shapely = proposed["pattern"].is_not_null()
+    if not shapely.any():
+        return proposed
+    texts = proposed.select("pattern", text=keys["text"].gather(proposed["key"]))  # keys are row numbers
+    fits = texts.select(pl.col("text").str.contains(pl.col("pattern")).fill_null(value=False)).to_series()
+    return proposed.filter(~shapely | fits)
+
+
+def checked(catalogue: str | PathLike[str]) -> str:
+    """Try a file of one's own rows: its regexes in the engine, its examples on the whole catalogue.
+
+    Parameters
+    ----------
+    catalogue
+        The file.
+
+    Returns
+    -------
+    str
+        Its path.
+
+    Raises
+    ------
+    BadCatalogue
+        If the file cannot be used, an example resolves to another row than its own, or one of `not_these` to it.
+    """
+    mine = own(catalogue)
+    known = rows(mine)
+    try_rows(known, mine, layer=CALLERS, name=str(catalogue))
+    return str(catalogue)
+
+
+def try_rows(known: Sequence[Row], mine: Own | None, *, layer: int, name: str) -> None:
+    """Raise BadCatalogue if a row of this layer does not take its own examples, or takes what it should not."""
+    asked: list[tuple[int, str, bool]] = []
+    evidence: list[dict[str, object]] = []
+    for number, row in enumerate(known):
+        if row.layer != layer:
+            continue
+        try:
+            pl.Series([""]).str.contains(row.pattern or "", strict=True)
+        except pl.exceptions.ComputeError as error:
+            raise BadCatalogue(f"{name}: catalogue row {row.id!r}: regex {row.pattern!r}: {error}") from error
+        for text, wanted in [*((t, True) for t in row.examples), *((t, False) for t in row.not_these)]:
+            asked.append((number, text, wanted))
+            evidence.append(_place(row, text))
+    hits = candidates(pl.DataFrame(evidence, schema=EVIDENCE), mine).unique("key", keep="first")
+    winners = dict(hits.select("key", "row").rows())
+    for key, (number, text, wanted) in enumerate(asked):
+        got = winners.get(key)
+        if wanted != (got == number):
+            told = "no row" if got is None else f"row {known[got].id!r}"
+            which = f"its example {text!r} is taken by {told}" if wanted else f"it takes {text!r}, which it should not"
+            raise BadCatalogue(f"{name}: catalogue row {known[number].id!r}: {which}")
+
+
+def _place(row: Row, text: str) -> dict[str, object]:
+    """Return an example as evidence, in the place that the row names first."""
+    reply = parse_reply(text)
+    return {
+        "side": row.side if row.side != "any" else ("client" if reply.code else "server"),
+        "stage": (row.stage or ("auth",))[0],
+        "program": next(iter(row.program), None),
+        "service": next(iter(row.service), "other"),
+        "reply_code": reply.code,
+        "enhanced_code": reply.enhanced,
+        "vendor_code": next(iter(row.vendor_code), None),
+        "level": next(iter(row.level), None),
+        "detail": reply.text,
+    }
 
 
 def _not_otherwise(name: str) -> pl.Expr:
@@ -104,10 +233,12 @@ def _there(name: str) -> pl.Expr:
 def _weight(number: int, row: Row) -> int:
     """Order of the rows, but for the length of the text found, which counts between priority and narrowness.
 
-    More evidence wins; then priority, the longer text, the narrower place, the earlier row.
+    The caller's rows win, then those of installed packages; then more evidence, priority, the longer text, the narrower
+    place, the earlier row.
     """
     narrowness = (row.side != "any") + bool(row.stage) + bool(row.program)
-    return row.evidence * _PER_EVIDENCE + (row.priority + 8) * _PER_PRIORITY + narrowness * (1 << 13) - number
+    rank = row.evidence * _PER_EVIDENCE + (row.priority + 8) * _PER_PRIORITY + narrowness * (1 << 13) - number
+    return row.layer * _PER_LAYER + rank
 
 
 def _clues(row: Row) -> Iterator[str]:
@@ -127,18 +258,19 @@ def _clues(row: Row) -> Iterator[str]:
 
 
 @functools.cache
-def _literals() -> tuple[str, ...]:
+def _literals(mine: Own | None) -> tuple[str, ...]:
     """Every text that proposes a row."""
-    return tuple(dict.fromkeys(text for row in rows() if not row.vendor_code for text in row.text))
+    return tuple(dict.fromkeys(text for row in rows(mine) if not row.vendor_code for text in row.text))
 
 
 @functools.cache
-def _filed() -> pl.DataFrame:
+def _filed(mine: Own | None) -> pl.DataFrame:
     """The catalogue filed by clue, with all conditions of each row; one line per clue of a row."""
     lines = [
         {
             "clue": clue,
             "by_text": clue in row.text,
+            "by_words": row.spoken,
             "row": number,
             "weight": _weight(number, row),
             "pattern": row.pattern,
@@ -151,9 +283,16 @@ def _filed() -> pl.DataFrame:
             "vendor_code_asked": [code.lower() for code in row.vendor_code] or None,
             "level_asked": [level.lower() for level in row.level] or None,
         }
-        for number, row in enumerate(rows())
+        for number, row in enumerate(rows(mine))
         for clue in _clues(row)
     ]
-    head = {"clue": pl.String, "by_text": pl.Boolean, "row": pl.UInt16, "weight": pl.Int64, "pattern": pl.String}
+    head = {
+        "clue": pl.String,
+        "by_text": pl.Boolean,
+        "by_words": pl.Boolean,
+        "row": pl.UInt16,
+        "weight": pl.Int64,
+        "pattern": pl.String,
+    }
     asked = {f"{name}_asked": pl.List(dtype) for name, dtype in EVIDENCE.items() if name != "detail"}
     return pl.DataFrame(lines, schema=head | asked)

@@ -22,7 +22,13 @@ COLUMNS = {
     "waiting_helps": pl.Boolean,
     "answers": pl.List(pl.String),
     "references": pl.List(pl.String),
+    "sign": pl.String,
+    "decided_by": pl.List(pl.String),
+    "mistaken_for": pl.List(pl.String),
 }
+
+WHO = ("client owner", "account owner", "application owner", "mail admin", "tenant admin", "analyst", "nobody")
+"""Who must act. `analyst` and `nobody` stand only where there is nothing to repair."""
 
 
 @functools.cache
@@ -32,7 +38,16 @@ def cause_table() -> dict[str, dict[str, Any]]:
     table = {cause: dict.fromkeys(COLUMNS) | entry for cause, entry in tomllib.loads(text).items()}
     if tuple(table) != CAUSES:
         raise ValueError("causes.toml does not hold the causes of the schema in their order")
+    if strange := {other for entry in table.values() for other in entry["mistaken_for"] or ()} - set(CAUSES):
+        raise ValueError(f"causes.toml: mistaken_for names {', '.join(sorted(strange))}, which are no causes")
     return table
+
+
+@functools.cache
+def checklist() -> dict[str, dict[str, Any]]:
+    """Item of the troubleshooting article -> question, answer, and the detectors that look for it, if any."""
+    text = resources.files("smtplogs.replies").joinpath("checklist.toml").read_text("utf-8")
+    return {item: {"decided_by": []} | entry for item, entry in tomllib.loads(text).items()}
 
 
 def causes() -> pl.DataFrame:
@@ -45,10 +60,12 @@ def causes() -> pl.DataFrame:
 
         * `cause`, `family` (credential, policy, protocol, server, limit, rights, network, none);
         * `outcome`: what follows from the cause; null for `unknown`, whose outcome follows from stage and reply code;
-        * `meaning`, `first_check`, `fix`, `who` can repair it;
+        * `meaning`, `first_check`, `fix`, `who` must act (client, account or application owner, mail or tenant admin);
         * `waiting_helps`: whether it passes by itself; null where the question makes no sense;
         * `answers`: questions of the troubleshooting checklist that the cause answers;
-        * `references`: standards that define it.
+        * `references`: standards and pages of providers that define it;
+        * `sign`: how it shows in what clients do, where no reply says it; `decided_by`: detectors that look for that;
+        * `mistaken_for`: causes that may stand behind the same words where they are bare.
 
     Examples
     --------
