@@ -21,6 +21,7 @@ from smtplogs.parts import Part, PartWriter, discard, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
     from smtplogs.stamps import Anchor
 
 GROUP_BYTES = 24 << 20
