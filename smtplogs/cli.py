@@ -120,7 +120,9 @@ def parse(
     host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
     catalogue: Catalogue = None,
     by: Annotated[str, Parameter(help="Partition the events by month or by day.")] = "month",
-    workers: Annotated[int | None, Parameter(help="Groups of files read at once; without it 2.")] = None,
+    workers: Annotated[
+        int | None, Parameter(help="Pieces of work done at once; without it as many as two cores can do.")
+    ] = None,
     cluster: Annotated[str | None, Parameter(help="Dask scheduler, as in tcp://scheduler:8786.")] = None,
     no_hash: Annotated[bool, Parameter(show_default=False, help="Take no SHA-256 of the logs.")] = False,
     strict: Annotated[bool, Parameter(show_default=False, help="Exit with 2 if a log was damaged.")] = False,
