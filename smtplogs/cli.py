@@ -124,8 +124,11 @@ def parse(
     tz: Tz = None,
     year: Year = None,
     host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    catalogue: Catalogue = None,
     by: Annotated[str, Parameter(help="Partition the events by month or by day.")] = "month",
-    workers: Annotated[int | None, Parameter(help="Groups of files read at once; without it 2.")] = None,
+    workers: Annotated[
+        int | None, Parameter(help="Pieces of work done at once; without it as many as two cores can do.")
+    ] = None,
     cluster: Annotated[str | None, Parameter(help="Dask scheduler, as in tcp://scheduler:8786.")] = None,
     no_hash: Annotated[bool, Parameter(show_default=False, help="Take no SHA-256 of the logs.")] = False,
     strict: Annotated[bool, Parameter(show_default=False, help="Exit with 2 if a log was damaged.")] = False,
@@ -133,7 +136,7 @@ def parse(
     """Read archives of logs into a dataset: resumable, and the same however often and in whatever order."""
     more: dict[str, Any] = {"by": by, "workers": workers, "cluster": cluster, "hash": not no_hash, "strict": strict}
     try:
-        told = sl.parse(_named(files), output, format=format, tz=tz, year=year, host=host, **more)
+        told = sl.parse(_named(files), output, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more)
     except KeyboardInterrupt:
         return _complain("interrupted: what was read is kept, the same command goes on from there")
     read = told.filter(pl.col("status").is_in(["read", "grown"]))
@@ -170,6 +173,7 @@ def watch(
     tz: Tz = None,
     year: Year = None,
     host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    catalogue: Catalogue = None,
     state: Annotated[
         Path | None, Parameter(help="Folder that keeps the state, so that a restart tells nothing twice.")
     ] = None,
@@ -181,7 +185,7 @@ def watch(
     """Follow live logs and print new findings as they arise; Ctrl-C ends it."""
     more: dict[str, Any] = {"state": state, "keep": keep, "every": every, "old": old, "once": once}
     try:
-        for found in sl.watch(files, format=format, tz=tz, year=year, host=host, **more):
+        for found in sl.watch(files, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more):
             for row in found.iter_rows(named=True):
                 text = f"{row['severity']}: {row['title']}"
                 _console().print(visible(f"{text} {row['advice']}" if row["advice"] else text), soft_wrap=True)

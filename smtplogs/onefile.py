@@ -41,6 +41,8 @@ class Settings:
         Moment that serves as the last resort for the year.
     keep_missed
         Whether lines that no pattern takes are kept, redacted.
+    chunk_bytes
+        Bytes of log parsed at a time, where memory counts for more than speed.
     catalogue
         File with the caller's own rows of the reply catalogue.
     """
@@ -52,6 +54,7 @@ class Settings:
     traffic: bool = False
     now: dt.datetime | None = None
     keep_missed: bool = False
+    chunk_bytes: int | None = None
     catalogue: str | None = None
 
 
@@ -209,7 +212,7 @@ def _read_once(
     traffic: list[pl.DataFrame] = []
     with_ids: list[pl.DataFrame] = []
     minute: stamps.Carry | None = None
-    with sources.open_source(source, hash=hash) as reading:
+    with sources.open_source(source, hash=hash, chunk_bytes=settings.chunk_bytes) as reading:
         chosen = parsing.plan(
             reading.peek(),
             traffic=settings.traffic,

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 REACH = dt.timedelta(minutes=15)
 """Further than any rule of `settling` looks."""
 
-SLICE_ROWS = 300_000
-"""Rows (events and waiting records) of a slice, if hours can be parted so far: about 150 MB."""
+SLICE_ROWS = 200_000
+"""Rows (events and waiting records) of a slice, if hours can be parted so far: about 100 MB."""
 
 _HOUR = dt.timedelta(hours=1)
 

@@ -162,6 +162,7 @@ def test_help_of_a_command_says_what_it_does_and_no_inner_names(name: str, capsy
     about = out.splitlines()[2]
     assert about[0].isupper()
     assert len(about) > 15
+    out = out.replace("--no-hash", "")  # that one is a word of its own
     for inner in ("--how", "--files", "--empty", "--no-", "Parameters\n---", "Returns", "DataFrame", "None", "('"):
         assert inner not in out
 
