@@ -34,6 +34,10 @@ LOWEST = 0.75
 
 MERGE = 3
 
+HOLE_LINES = 30
+"""A hole in the log: no line at all where the quietest of at least two comparable days had 30 or more. Lines come in
+bursts, a dozen for a session, so that a Poisson spread would be no measure."""
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -53,7 +57,7 @@ def grid(counts: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def _earlier(bins: pl.DataFrame, value: pl.Expr) -> pl.Expr:
+def _earlier(value: pl.Expr) -> pl.Expr:
     """Return what `value` was at this time on the nearest comparable days before, as a list."""
     weekend = pl.col("bin").dt.weekday() > 5
     days = [
@@ -67,7 +71,7 @@ def baselines(bins: pl.DataFrame, column: str) -> pl.DataFrame:
     around = pl.col(column).rolling_median(5, min_samples=1, center=True)
     trailing = pl.col(column).shift(1).rolling_median(A_DAY, min_samples=LEAST_BINS)
     return (
-        bins.with_columns(_earlier(bins, around).alias("days"))
+        bins.with_columns(_earlier(around).alias("days"))
         .with_columns(
             pl.when(pl.col("days").list.len() > 0).then(pl.col("days").list.median()).alias("usual"),
             (pl.col("days").list.len() == 0).alias("thin"),
@@ -99,7 +103,7 @@ def drops(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
     fired = pl.lit(value=False)
     for width in DOWN_WINDOWS:
         seen = pl.col(column).rolling_sum(width)
-        days = _earlier(bins, seen)
+        days = _earlier(seen)
         usual = days.list.median()
         hit = (
             (days.list.len() >= LEAST_DAYS)
@@ -111,6 +115,17 @@ def drops(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
         spread = pl.any_horizontal(hit.shift(-k).fill_null(value=False) for k in range(width))
         fired = fired | (spread & (pl.col(column) <= DROP * pl.col("usual")))
     return bins.select(fired.fill_null(value=False).alias("down")).to_series()
+
+
+def holes(bins: pl.DataFrame, column: str) -> pl.Series:
+    """Tell the bins in which nothing was written at all although lines are always written then."""
+    fired = pl.lit(value=False)
+    for width in DOWN_WINDOWS:
+        seen = pl.col(column).rolling_sum(width)
+        days = _earlier(seen)
+        hit = (days.list.len() >= LEAST_DAYS) & (days.list.min() >= HOLE_LINES) & (seen == 0)
+        fired = fired | pl.any_horizontal(hit.shift(-k).fill_null(value=False) for k in range(width))
+    return bins.select(fired.fill_null(value=False).alias("hole")).to_series()
 
 
 def episodes(bins: pl.DataFrame, up: pl.Series, down: pl.Series) -> pl.DataFrame:

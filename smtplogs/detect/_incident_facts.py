@@ -29,9 +29,10 @@ SHARED = ("mechanism", "service", "domain", "tls", "host")
 
 LEAST_SHARE = 0.1
 ENOUGH = 0.67
-LIFT = 1.5
+LIFT, LIFT_OF_DROPS = 1.5, 1.05
 """Adtributor (NSDI 2014): values that explain 10 % or more, until 67 % are explained; and only those whose share of the
-rise is half as much again as their share of ordinary traffic: that everybody uses PLAIN explains nothing."""
+rise is half as much again as their share of ordinary traffic: that everybody uses PLAIN explains nothing. A drop
+cannot fall below zero, so a little more than the ordinary share is enough there."""
 
 HIT = 0.4
 ALL = 0.8
@@ -72,6 +73,7 @@ class Facts:
     hole_share: float = 0.0
     thin: bool = False
     abrupt: bool = True
+    recovered_at: datetime | None = None
     shared: tuple[str, str] | None = None
     cause: str | None = None
     n_sources: int = 0
@@ -201,7 +203,7 @@ def decomposition(now: pl.DataFrame, before: pl.DataFrame, n_days: int, measure:
 
     `measure` ``bad``: the rise of refused attempts; ``ok``: the drop of logins.
     """
-    sign = 1 if measure == "bad" else -1
+    sign, lift = (1, LIFT) if measure == "bad" else (-1, LIFT_OF_DROPS)
     ordinary = pl.concat([now, before], how="diagonal_relaxed")
     best: tuple[tuple[int, float, int], list[tuple[str, str, float]]] | None = None
     for place, dimension in enumerate(DIMENSIONS):
@@ -215,7 +217,7 @@ def decomposition(now: pl.DataFrame, before: pl.DataFrame, n_days: int, measure:
             more.drop_nulls("value")
             .join(traffic, on="value", how="left")
             .with_columns((pl.col("excess") / total).alias("share"), pl.col("ok").fill_null(0) / whole)
-            .filter(pl.col("share") >= LEAST_SHARE, pl.col("share") >= LIFT * pl.col("ok"))
+            .filter(pl.col("share") >= LEAST_SHARE, pl.col("share") >= lift * pl.col("ok"))
             .sort("share", "value", descending=[True, False])
         )
         reached = kept.filter(pl.col("share").cum_sum().shift(1, fill_value=0.0) < ENOUGH)
@@ -235,7 +237,7 @@ def verdict(facts: Facts, *, up: bool) -> str:
     if facts.hole_share >= ALL:
         return "log_hole"
     if not up:
-        return "network_loss" if facts.n_hit < FEW else "partial_fault"
+        return "partial_fault" if facts.n_hit >= FEW and facts.hit_share >= HIT else "network_loss"
     hit_many = facts.n_hit >= FEW and facts.hit_share >= HIT
     low = successes is not None and successes < NORMAL
     if hit_many or (facts.n_hit >= FEW and low and facts.hit_share >= HIT / 2 and facts.stranger_share < MOST):
@@ -259,15 +261,16 @@ def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, 
         own = bad.filter("established")
     elif kind == "one_client_rise" and facts.n_names:
         own = bad.filter(pl.col("client_ip") == facts.top_ip, pl.col("account") == facts.top_user)
-    elif kind in {"one_client_rise", "spray_rise"}:
+    elif kind in {"one_client_rise", "spray_rise"} and facts.top_ip:
         own = bad.filter(pl.col("client_ip") == facts.top_ip)
+    elif kind == "botnet_rise":
+        own = bad.filter(pl.col("first_good").is_null(), pl.col("client_ip").is_not_null())
     else:
         return facts.start, facts.end
-    times = own["time"].sort()
-    # one attempt alone may be a typing mistake: three within a bin begin, and end, an incident
-    close = own.select(pl.col("time").sort().alias("time")).with_columns(
-        (pl.col("time").shift(-2) - pl.col("time") <= BIN).fill_null(value=False).alias("begins"),
-        (pl.col("time") - pl.col("time").shift(2) <= BIN).fill_null(value=False).alias("ends"),
-    )
-    first, last = close.filter("begins")["time"].min(), close.filter("ends")["time"].max()
-    return (first or times.min() or facts.start, last or times.max() or facts.end)  # pyright: ignore
+    if kind in {"one_client_rise", "spray_rise"}:
+        return own["time"].min(), own["time"].max()  # pyright: ignore
+    # one client alone may have mistyped just before: three within a bin begin, and end, an incident
+    spans = own.group_by("client_ip").agg(pl.col("time").min().alias("first"), pl.col("time").max().alias("last"))
+    begins = spans.select(pl.col("first").sort()).filter(pl.col("first").shift(-2) - pl.col("first") <= BIN)
+    ends = spans.select(pl.col("last").sort()).filter(pl.col("last") - pl.col("last").shift(2) <= BIN)
+    return begins["first"].min() or facts.start, ends["last"].max() or facts.end  # pyright: ignore

@@ -78,6 +78,7 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
         "stranger_share": facts.stranger_share,
         "deferred_share": facts.deferred_share,
         "shown_as": _shown_as(facts) if kind in SERIOUS else None,
+        "recovered_at": facts.recovered_at,
         "shared": "=".join(facts.shared) if facts.shared else None,
         "explained_by": explained,
         "explained_share": min(sum(share for *_, share in facts.explained_by), 1.0),

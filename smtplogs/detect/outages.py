@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._bins import BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, rises
+from smtplogs.detect._bins import BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, holes, rises
 from smtplogs.detect._findings import as_findings
 from smtplogs.detect._incident_facts import Facts, Rows, decomposition, described, facts_of, sharpened, verdict
-from smtplogs.detect._incident_stories import incident_row, too_short_row, without_logins_row
+from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, texts
-from smtplogs.schema import Column
+from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,7 @@ COLUMNS: dict[str, Column] = {
     "shown_as": Column(
         pl.Enum(SHOWN_AS), "outage, fault: what clients were told: temporary (4xx), refusal (a plain 535), mixed"
     ),
+    "recovered_at": Column(TIME, "outage, fault, policy: next login of a client that was hit; null: none in a day", "UTC"),
     "shared": Column(pl.String, "what the refused have in common and the others not, as `mechanism=PLAIN`"),
     "explained_by": Column(
         pl.List(pl.String), "values that explain the rise (or drop), as `client_ip=192.0.2.1: 83%`, most first"
@@ -50,6 +51,7 @@ DETAIL = ("account", "client_ip", "helo", "mechanism", "service", "host", "tls",
 TEXTS = [pl.col(c).cast(pl.String) for c in ("account", "client_ip", "helo", "mechanism", "service", "host", "tls")]
 STAGES = ("auth", "tls")
 HOUR = timedelta(hours=1)
+BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_error")
 
 
 @sliced_door
@@ -154,8 +156,7 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
     """Return the episodes, each with what is usual in it."""
     bad = baselines(counts, "bad")
     ok = baselines(counts, "ok")
-    lines = baselines(counts, "lines")
-    silent = drops(lines, "lines", limits) & (counts["lines"] == 0)
+    silent = holes(counts, "lines")
     found = episodes(bad, rises(bad, "bad", limits), drops(ok, "ok", limits) | silent)
     usual = counts.select("bin", "lines", "ok").with_columns(bad["usual"].alias("usual_bad"), ok["usual"].alias("usual_ok"))
     inside = (pl.col("bin") >= pl.col("start")) & (pl.col("bin") < pl.col("end"))
@@ -195,8 +196,33 @@ def _judged(
             at = marked.filter(pl.col("time") >= start, pl.col("time") < end)
             facts.explained_by = decomposition(at, described(rows.before), rows.n_days, "ok")
         facts.start, facts.end = sharpened(facts, kind, marked)
+        if kind in SERIOUS:
+            facts.end = _until(slices, facts.end)
+            facts.recovered_at = _recovered(slices, counted, marked, facts)
         result.append((facts, kind))
     return result
+
+
+def _until(slices: Slices, end: datetime) -> datetime:
+    """Return the end of an outage: the server's own words about its backend may go on after the last login tried."""
+    words = (pl.col("side").fill_null("server") == "server") & pl.col("cause").is_in(BACKEND_CAUSES)
+    parts = [p["time"] for p in pieces(slices, where=words, since=end, until=end + HOUR)]
+    for time in pl.concat(parts).sort() if parts else ():
+        if time - end > 2 * BIN:
+            break
+        end = time
+    return end
+
+
+def _recovered(slices: Slices, counted: pl.Expr, marked: pl.DataFrame, facts: Facts) -> datetime | None:
+    """Return when the first of the clients that were hit logged in again; None if the next day shows none."""
+    hit = marked.filter(pl.col("established"), pl.col("bad") > 0)["client_ip"].unique()
+    good = counted & (pl.col("outcome") == "success")
+    for piece in pieces(slices, "client_ip", where=good, since=facts.end, until=facts.end + timedelta(days=1)):
+        back = piece.filter(pl.col("client_ip").cast(pl.String).is_in(hit.implode()))["time"].min()
+        if back is not None:
+            return back  # pyright: ignore
+    return None
 
 
 def _rows(slices: Slices, counted: pl.Expr, since: datetime, until: datetime) -> pl.DataFrame:
