@@ -154,7 +154,8 @@ def proof(
     """
     if wanted.is_empty():
         return {}
-    wanted = wanted.with_columns(pl.col(k).cast(pl.Categorical) for k in keys if k in NUMBERED)
+    kept = {k: pl.Categorical() if k in NUMBERED else EVENTS[k].dtype for k in keys}
+    wanted = wanted.with_columns(pl.col(k).cast(dtype) for k, dtype in kept.items())
     since, until = wanted["start"].min(), wanted["end"].max() + timedelta(microseconds=1)  # pyright: ignore
     chosen: list[pl.DataFrame] = []
     for piece in pieces(slices, *keys, "source", "line_no", where=where, since=since, until=until):

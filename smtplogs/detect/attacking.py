@@ -1,0 +1,356 @@
+"""Attacks: brute force, spray, enumeration, stuffing, slow campaigns; and what a published rule would have done."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs.detect._attack_facts import Book, attempts, book_of, bursts, light_hours, rounds
+from smtplogs.detect._attack_stories import (
+    account_row,
+    campaign_row,
+    no_names_row,
+    no_unknown_row,
+    rule_row,
+    source_row,
+    strangers_row,
+    stuffing_row,
+)
+from smtplogs.detect._attempts import duration
+from smtplogs.detect._campaigns import linked
+from smtplogs.detect._findings import as_findings, finding_id
+from smtplogs.detect._presets import PRESETS, bans, fires, keyed
+from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, texts
+from smtplogs.schema import Column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smtplogs.detect._presets import Preset
+    from smtplogs.detect._slices import Slices
+
+COLUMNS: dict[str, Column] = {
+    "n_sources": Column(pl.UInt32, "addresses that took part", "addresses"),
+    "sources": Column(pl.List(pl.String), "up to 10 of them, most failures first"),
+    "n_names": Column(pl.UInt32, "accounts tried", "accounts"),
+    "names": Column(pl.List(pl.String), "up to 10 of them, most failures first"),
+    "n_known_names": Column(pl.UInt32, "of them accounts that log in from elsewhere", "accounts"),
+    "unknown_share": Column(pl.Float64, "share of the failures on names that do not exist, 0-1; null: the log cannot tell"),
+    "hits": Column(pl.List(pl.String), "accounts that these addresses got into"),
+    "tries_per_name": Column(pl.Float64, "median attempts on one account by one address within an hour", "attempts"),
+    "share_of_failures": Column(pl.Float64, "share of all failed logins of the log, 0-1"),
+    "helo": Column(pl.String, "distributed: name that most of the addresses call themselves"),
+    "mechanism": Column(pl.String, "distributed: mechanism that most of them use"),
+    "active_hours": Column(pl.List(pl.Int64), "distributed: hours of the day (UTC) with failures"),
+    "preset": Column(pl.String, "rule_hit: name of the rule"),
+    "n_fired": Column(pl.UInt32, "rule_hit: how often it would have fired; bans where it bans"),
+    "users_hit": Column(
+        pl.List(pl.String),
+        "rule_hit: accounts whose logins a ban would have cut off; for rules that only alert, those that log in there",
+    ),
+    "n_logins_hit": Column(pl.UInt32, "rule_hit: logins within the bans", "attempts"),
+}
+"""What ``attacks`` tells beside the common columns."""
+
+MOST = 10
+MAIN = 0.5
+UNKNOWN = 0.5
+PER_NAME = 3
+STUFFING_SOURCES, STUFFING_NAMES = 20, 50
+LIGHT = 3
+
+
+@sliced_door
+def attacks(
+    events: pl.LazyFrame,
+    *,
+    preset: str | None = None,
+    failures: int = 10,
+    within: str = "10m",
+    names: int = 10,
+    unknown_names: int = 20,
+    protocols: Sequence[str] = ("smtp",),
+) -> pl.DataFrame:
+    """Find who guesses passwords: brute force, spray, enumeration, stuffing, and slow campaigns of many addresses.
+
+    Only *hostile* addresses count: with three failures or more and no login in the whole log, or failing on three
+    accounts or more and getting into less than a fifth of them. An office or web mail behind one address is none, nor
+    is a person who gets in at last. With `preset` the question is another: would that published rule have fired, on
+    whom, and which of our own users would it have hit?
+
+    Parameters
+    ----------
+    events
+        Events as ``read`` or ``load`` give them; a LazyFrame is read in pieces. Needs `time, stage, outcome, user,
+        client_ip`; uses `cause, count, side, protocol, helo, mechanism, source, line_no`.
+    preset
+        Name of a rule of ``detect/_presets.py``: fail2ban, mailcow, wazuh, crowdsec, crowdsec-slow, sentinel ...
+    failures
+        Brute force: failures on one account [attempts]. Entra locks at 10.
+    within
+        within this time, bounds included. As fail2ban and mailcow.
+    names
+        Spray: accounts that one address tries within an hour, at most 3 times each [accounts]. Sentinel takes 5 in
+        20 min, which office gateways reach.
+    unknown_names
+        Enumeration: accounts that one address tries, half of the failures on names that do not exist [accounts].
+    protocols
+        Which logins count.
+
+    Returns
+    -------
+    DataFrame
+        Findings of the kinds ``brute_force, spray, enumeration, stuffing, distributed``, or with `preset` only
+        ``rule_hit``: the common columns and those of ``COLUMNS``. Those of an address that belongs to a campaign are
+        `part_of` it. Severity: *serious* if an attacker got in; *warning* if accounts that exist are aimed at hard;
+        *info* for the daily noise, and for what a rule would have done to strangers.
+
+    Raises
+    ------
+    ValueError
+        for a preset that does not exist.
+
+    Notes
+    -----
+    Known false positives: clients that are set up wrongly and never succeed, carrier NAT of travellers, an archive too
+    short to see the logins of the addresses. Thresholds of the published rules and their sources: ``_presets.py``.
+    """
+    for parameter, value in (("failures", failures), ("names", names), ("unknown_names", unknown_names)):
+        if value < 1:
+            raise ValueError(f"{parameter}={value!r} must be 1 or more")
+    if preset is not None and preset not in PRESETS:
+        raise ValueError(f"no preset named {preset!r}; there are {', '.join(sorted(PRESETS))}")
+    span = duration(within, "within")
+    slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
+    condition = judged(protocols)
+    book = book_of(slices, condition)
+    if not book.n_bad:
+        return as_findings([], "attacks", COLUMNS)
+    if preset is not None:
+        return as_findings(_rule(slices, condition, book, PRESETS[preset]), "attacks", COLUMNS)
+    first, last = book.pairs["first_bad"].min(), book.pairs["last_bad"].max()
+    if not book.n_named:
+        return as_findings([no_names_row(first, last, book.n_bad)], "attacks", COLUMNS)
+    members, rows = _campaigns(slices, condition, book)
+    singles = [
+        *_sources(slices, condition, book, names, unknown_names, failures, span),
+        *_stuffing(slices, condition, book, members),
+    ]
+    rows += [r | {"part_of": members.get(r["client_ip"])} for r in singles]
+    strangers = book.sources.filter("stranger")
+    if not book.n_unknown and strangers["n_names"].max() is not None and strangers["n_names"].max() >= unknown_names:  # pyright: ignore
+        rows.append(no_unknown_row(first, last, book.n_bad))
+    return as_findings(_proved(slices, condition, rows), "attacks", COLUMNS)
+
+
+def _most(rows: pl.DataFrame, column: str, n: str = "n_bad") -> list[str]:
+    """Return up to 10 values of a column with the most failures."""
+    sums = rows.drop_nulls(column).group_by(pl.col(column).cast(pl.String)).agg(pl.col(n).sum())
+    return sums.sort(n, column, descending=[True, False])[column].head(MOST).to_list()
+
+
+def _facts(book: Book, pairs: pl.DataFrame) -> dict[str, Any]:
+    """Return the figures that findings of all kinds have in common, from the pairs they are about."""
+    bad = pairs.filter(pl.col("n_bad") > 0)
+    names = bad.drop_nulls("account").select("account").unique()
+    hits = pairs.filter(pl.col("n_ok") > 0).drop_nulls("account")["account"].cast(pl.String).unique().sort()
+    n = int(bad["n_bad"].sum())
+    return {
+        "start": bad["first_bad"].min(),
+        "end": bad["last_bad"].max(),
+        "n": n,
+        "n_sources": bad["client_ip"].drop_nulls().n_unique(),
+        "sources": _most(bad, "client_ip"),
+        "n_names": names.height,
+        "names": _most(bad, "account"),
+        "n_known_names": names.join(book.known, on="account", how="semi").height,
+        "unknown_share": bad["n_unknown"].sum() / n if book.n_unknown and n else None,
+        "hits": hits.to_list()[:MOST],
+        "share_of_failures": n / book.n_bad,
+        "n_ok": book.n_ok,
+    }
+
+
+def _campaigns(slices: Slices, condition: pl.Expr, book: Book) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Return which address belongs to which campaign (its finding), and a row a campaign."""
+    strangers = book.sources.filter("stranger").select("client_ip")
+    pairs = book.pairs.join(strangers, on="client_ip", how="semi").filter(pl.col("account").is_not_null())
+    found = linked(pairs.select(pl.col("client_ip").alias("ip"), pl.col("account").alias("name")))
+    members: dict[str, str] = {}
+    rows = []
+    marks = _fingerprints(slices, condition, found) if found.height else {}
+    for (number,), own in found.group_by("campaign", maintain_order=True):
+        mine = book.pairs.join(own.select(pl.col("ip").alias("client_ip")), on="client_ip", how="semi")
+        facts = _facts(book, mine) | marks.get(number, {})
+        days = max((facts["end"] - facts["start"]) / timedelta(days=1), 1.0)
+        aimed = mine.join(book.known, on="account", how="semi").group_by("account").agg(pl.col("n_bad").sum())
+        facts["worst_per_day"] = (aimed["n_bad"].max() or 0) / days  # pyright: ignore
+        row = campaign_row(facts)
+        rows.append(row)
+        name = finding_id("attacks", row["subject_kind"], row["subject"], row["start"])
+        members |= dict.fromkeys(own["ip"].cast(pl.String).to_list(), name)
+        row["_addresses"] = own["ip"].cast(pl.String).to_list()
+    return members, rows
+
+
+def _fingerprints(slices: Slices, condition: pl.Expr, found: pl.DataFrame) -> dict[Any, dict[str, Any]]:
+    """Return what the members of each campaign have in common: HELO name, mechanism, hours of the day."""
+    members = found.rename({"ip": "client_ip"})
+    parts = []
+    for piece in pieces(slices, "client_ip", "helo", "mechanism", where=condition & (pl.col("outcome") == "failure")):
+        own = piece.join(members, on="client_ip")
+        parts.append(own.group_by("campaign", "helo", "mechanism", pl.col("time").dt.hour().alias("hour")).agg(pl.len()))
+    sums = texts(pl.concat(parts))
+    marks = {}
+    for (number,), own in sums.group_by("campaign"):
+        total = own["len"].sum()
+        mark: dict[str, Any] = {"active_hours": own["hour"].cast(pl.Int64).unique().sort().to_list()}
+        for column in ("helo", "mechanism"):
+            values = own.drop_nulls(column).group_by(column).agg(pl.col("len").sum()).sort("len", column)
+            most = values.row(-1) if values.height else (None, 0)
+            mark[column] = most[0] if most[1] >= MAIN * total else None
+        marks[number] = mark
+    return marks
+
+
+def _sources(
+    slices: Slices, condition: pl.Expr, book: Book, names: int, unknown_names: int, failures: int, span: timedelta
+) -> list[dict[str, Any]]:
+    """Return a row for each address that sprays, enumerates or guesses, and for accounts that many guess at."""
+    rows: list[dict[str, Any]] = []
+    wide = rounds(slices, condition, book, names).filter(pl.col("tries_per_name") <= PER_NAME)
+    asking = book.sources.filter(
+        pl.col("hostile"), pl.col("n_names") >= unknown_names, pl.col("n_unknown") >= UNKNOWN * pl.col("n_bad")
+    )
+    told: set[str] = set()
+    mean = pl.col("n_bad") / pl.col("n_names")
+    for kind, own in (("enumeration", asking.with_columns(mean.alias("tries_per_name"))), ("spray", wide)):
+        for ip, tries in own.select(pl.col("client_ip").cast(pl.String), "tries_per_name").sort("client_ip").iter_rows():
+            if ip not in told:
+                told.add(ip)
+                pairs = book.pairs.filter(pl.col("client_ip").cast(pl.String) == ip)
+                rows.append(source_row(kind, ip, _facts(book, pairs) | {"tries_per_name": tries}))
+    burst = bursts(slices, condition, book, failures, span)
+    if burst.is_empty():
+        return rows
+    sums = texts(burst).group_by("account", "client_ip").agg(pl.col("n").sum()).sort("n", "client_ip", descending=[True, False])
+    main = sums.group_by("account", maintain_order=True).agg(
+        pl.col("client_ip").first(), (pl.col("n").first() / pl.col("n").sum()).alias("share")
+    )
+    one = main.filter(pl.col("share") >= MAIN).sort("client_ip", "account")
+    for (ip,), own in one.group_by("client_ip", maintain_order=True):
+        if ip in told:
+            continue
+        accounts = own["account"].implode()
+        pairs = book.pairs.filter(
+            pl.col("client_ip").cast(pl.String) == ip, pl.col("account").cast(pl.String).is_in(accounts)
+        )
+        rows.append(source_row("brute_force", str(ip), _facts(book, pairs)))
+    hostile = book.sources.filter("hostile").select("client_ip")
+    for account in main.filter(pl.col("share") < MAIN)["account"].sort():
+        own = book.pairs.filter(pl.col("account").cast(pl.String) == account).join(hostile, on="client_ip", how="semi")
+        rows.append(account_row(account, _facts(book, own)))
+    return rows
+
+
+def _stuffing(slices: Slices, condition: pl.Expr, book: Book, members: dict[str, str]) -> list[dict[str, Any]]:
+    """Return a row for each stretch of hours in which many addresses try many accounts, each once or twice."""
+    light = book.sources.filter(
+        pl.col("n_ok") <= pl.col("n_names_ok"), pl.col("n_names_ok") <= 1, pl.col("n_names") <= LIGHT,
+        pl.col("n_bad") <= 2 * LIGHT, ~pl.col("client_ip").cast(pl.String).is_in(list(members)),
+    ).select("client_ip")  # fmt: skip
+    if light.height < STUFFING_SOURCES:
+        return []
+    hours = light_hours(slices, condition, light).drop_nulls("account")
+    if hours.is_empty():
+        return []
+    busy = (
+        hours.group_by("hour")
+        .agg(pl.col("client_ip").n_unique().alias("ips"), pl.col("account").n_unique().alias("names"), pl.col("n", "n_unknown").sum())
+        .filter(
+            pl.col("ips") >= STUFFING_SOURCES, pl.col("names") >= STUFFING_NAMES,
+            pl.col("n") <= 2 * pl.col("names"), pl.col("n_unknown") < UNKNOWN * pl.col("n"),
+        )
+        .sort("hour")
+        .with_columns((pl.col("hour") - pl.col("hour").shift(1) > 3 * timedelta(hours=1)).fill_null(value=True).cast(pl.UInt32).cum_sum().alias("wave"))
+    )  # fmt: skip
+    rows = []
+    waves = hours.join(busy.select("hour", "wave"), on="hour")
+    for (_,), own in waves.group_by("wave", maintain_order=True):
+        pairs = book.pairs.join(own.select("client_ip", "account").unique(), on=["client_ip", "account"], how="semi")
+        ips = own.select("client_ip").unique()
+        everything = book.pairs.join(ips, on="client_ip", how="semi").filter(pl.col("n_ok") > 0)
+        facts = _facts(book, pairs)
+        facts["start"], facts["end"] = own["first"].min(), own["last"].max()
+        # an address that got in at its first try on another account is not proved to belong to it
+        facts["hits"] = everything.drop_nulls("account")["account"].cast(pl.String).unique().sort().to_list()[:MOST] if facts["hits"] else []
+        row = stuffing_row(facts)
+        row["_addresses"] = ips["client_ip"].cast(pl.String).to_list()
+        rows.append(row)
+    return rows
+
+
+def _rule(slices: Slices, condition: pl.Expr, book: Book, preset: Preset) -> list[dict[str, Any]]:
+    """Return what a rule would have done: a row for all strangers together, and one for each source of our own."""
+    enough = book.sources.filter(pl.col("n_bad") >= preset.count).select("client_ip")
+    by_address = preset.key == "client_ip"
+    parts = []
+    for piece in attempts(slices, condition):
+        rows = piece.join(enough, on="client_ip", how="semi") if by_address else piece
+        rows = rows if preset.model == "then_success" else rows.filter("bad")
+        parts.append(keyed(rows, preset))
+    fired = fires(pl.concat(parts), preset)
+    if fired.is_empty():
+        return []
+    own = bans(fired, preset.ban_s or preset.window_s)
+    cut = _cut(slices, condition, own, preset)
+    sums = (
+        own.group_by("key")
+        .agg(pl.col("start").min(), pl.col("start").max().alias("last"), pl.len().alias("n_fired"))
+        .join(cut, on="key", how="left")
+        .with_columns(pl.col("n_logins_hit").fill_null(0), pl.col("users_hit").fill_null(pl.lit([], pl.List(pl.String))))
+    )
+    sums = texts(sums).with_columns((pl.col("users_hit").list.len() > 0).alias("ours")).sort("key")
+    rows = [rule_row(preset, row) for row in sums.filter("ours").iter_rows(named=True)]
+    strangers = sums.filter(~pl.col("ours"))
+    if strangers.height:
+        rows.append(strangers_row(preset, strangers))
+    return rows
+
+
+def _cut(slices: Slices, condition: pl.Expr, own: pl.DataFrame, preset: Preset) -> pl.DataFrame:
+    """Return the logins that bans would have cut off; of a rule that only alerts, the logins at its keys."""
+    keys = own.select("key").unique()
+    parts = []
+    for piece in attempts(slices, condition):
+        good = keyed(piece.filter("ok"), preset).join(keys, on="key", how="semi")
+        if preset.ban_s is not None:
+            good = (
+                good.sort("time")
+                .join_asof(own.sort("start"), left_on="time", right_on="start", by="key", strategy="backward", check_sortedness=False)
+                .filter(pl.col("time") <= pl.col("end"))
+            )
+        parts.append(good.group_by("key", pl.col("account").cast(pl.String)).agg(pl.len().alias("n")))
+    hit = pl.concat(parts).group_by("key", "account").agg(pl.col("n").sum()).sort("n", "account", descending=[True, False])
+    return hit.group_by("key", maintain_order=True).agg(
+        pl.col("account").fill_null("(no name)").head(20).alias("users_hit"), pl.col("n").sum().alias("n_logins_hit")
+    )
+
+
+def _proved(slices: Slices, condition: pl.Expr, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the lines behind each row."""
+    by_ip, by_account = [], []
+    for i, row in enumerate(rows):
+        addresses = row.pop("_addresses", None) or ([row["client_ip"]] if row.get("client_ip") else [])
+        place = {"finding": i, "start": row["start"], "end": row["end"]}
+        by_ip += [place | {"client_ip": a} for a in addresses]
+        if not addresses and row.get("user"):
+            by_account.append(place | {"account": row["user"]})
+    failed = condition & (pl.col("outcome") == "failure")
+    lines = {}
+    for key, wanted in (("client_ip", by_ip), ("account", by_account)):
+        if wanted:
+            lines |= proof(slices, pl.DataFrame(wanted), (key,), where=failed)
+    return [row | {"evidence": lines.get(i, [])} for i, row in enumerate(rows)]
