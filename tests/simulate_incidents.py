@@ -138,10 +138,11 @@ class Town(Site):
         user, ip, at = self.random.choice(self.users), self.stranger(), self.at(day=self.days - 2)
         for k in range(failures):
             self._try(at - 60 * (failures - k), user, ip, "guess")
+        start = at
         for _ in range(mails):
             self._try(at, user, ip, "right", who="thief")
             at += self.random.uniform(2, 40)
-        self.truth.append(Truth("takeover", at - 1, at, user))
+        self.truth.append(Truth("takeover", start, at, user))
 
     def newcomers(self, n: int) -> None:
         """Let n people get a new phone, or travel: a new address that sends as much as they always do."""

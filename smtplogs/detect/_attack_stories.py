@@ -148,13 +148,15 @@ def rule_row(preset: Preset, hit: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one of our own sources that a rule would have hit."""
     key = hit["key"].replace("\x1f", " from ")
     bans = preset.ban_s is not None
-    users = listed(hit["users_hit"])
+    users = listed(hit["users_hit"] or hit["users_there"])
     does = f"cut off {counted(hit['n_logins_hit'], 'login')} of {users}" if bans else f"alerted on {users}"
+    if bans and not hit["users_hit"]:
+        does = f"banned it without cutting off a login, though {users} logs in from there at other times"
     return _rule(preset) | {
-        "severity": "warning" if bans else "info",
+        "severity": "warning" if bans and hit["users_hit"] else "info",
         "subject_kind": "user" if preset.key in {"account", "pair"} else "network" if preset.key == "network" else "address",
         "subject": key,
-        "user": hit["users_hit"][0] if len(hit["users_hit"]) == 1 else None,
+        "user": hit["users_there"][0] if len(hit["users_there"]) == 1 else None,
         "client_ip": hit["key"] if preset.key == "client_ip" else None,
         "start": hit["start"],
         "end": hit["last"],
@@ -163,6 +165,7 @@ def rule_row(preset: Preset, hit: Mapping[str, Any]) -> dict[str, Any]:
         "advice": f"Before you switch that rule on, spare {name(key)} or repair the client there that fails.",
         "n_fired": hit["n_fired"],
         "users_hit": hit["users_hit"],
+        "users_there": hit["users_there"],
         "n_logins_hit": hit["n_logins_hit"],
         "n_sources": 1,
         "sources": [key],
@@ -181,11 +184,12 @@ def strangers_row(preset: Preset, hits: pl.DataFrame) -> dict[str, Any]:
         "start": hits["start"].min(),
         "end": hits["last"].max(),
         "n_events": hits["n_fired"].sum(),
-        "title": f"The rule {preset.name} would have fired on {counted(len(keys), what, many)} without a login cut off: "
+        "title": f"The rule {preset.name} would have fired on {counted(len(keys), what, many)} that nobody logs in from: "
         f"{listed(keys, len(keys))}.",
         "advice": "Nothing speaks against the rule here.",
         "n_fired": hits["n_fired"].sum(),
         "users_hit": [],
+        "users_there": [],
         "n_logins_hit": 0,
         "n_sources": len(keys),
         "sources": keys[:10],

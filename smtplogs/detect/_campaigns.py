@@ -14,8 +14,9 @@ LEAST_SOURCES = 3
 
 EVERYBODYS = 0.3
 MANY = 50
-"""A name that more than 30 % of 50 sources or more tried, `admin` or `info`, links nobody; unless a list holds only
-such names, and then they are compared all the same."""
+LEFT = 0.5
+"""A name that more than 30 % of 50 sources or more tried, `admin` or `info`, links nobody; unless sources would keep
+less than half of their names on the mean."""
 
 MOST_PAIRS = 20_000_000
 """Pairs that are compared at most; of names that would give more the rarer are kept: they tell most."""
@@ -37,11 +38,16 @@ def linked(pairs: pl.DataFrame) -> pl.DataFrame:
     n_sources = pairs["i"].n_unique()
     uses = pairs.group_by("name").agg(pl.len().cast(pl.Int64).alias("uses")).filter(pl.col("uses") > 1).sort("uses", "name")
     rare = uses.filter((pl.col("uses") <= EVERYBODYS * n_sources) | (n_sources < MANY))
-    # a botnet may be most of all sources: names that half of its bots tried are then "everybody's"
-    uses = rare if rare.height >= LEAST_SHARED else uses
-    uses = uses.filter((pl.col("uses") ** 2 / 2).cum_sum() <= MOST_PAIRS)
-    used = pairs.select("i", "name").join(uses.select("name"), on="name")
-    sizes = used.group_by("i").agg(pl.len().alias("size"))
+    # a botnet may be most of all sources, and the names of its list then "everybody's": they are compared all the same
+    common = pairs.join(uses.select("name"), on="name", how="semi")
+    left = common.group_by("i").agg(pl.col("name").is_in(rare["name"].implode()).mean())["name"].mean()
+    uses = rare if (left or 0.0) >= LEFT else uses  # pyright: ignore
+    fits = (pl.col("uses") ** 2 / 2).cum_sum() <= MOST_PAIRS
+    dropped = pairs.select("name").unique().join(uses.filter(fits), on="name", how="anti")
+    alone = pairs.filter(pl.len().over("name") == 1).select("name")
+    dropped = dropped.join(alone, on="name", how="anti")
+    used = pairs.select("i", "name").join(uses.filter(fits).select("name"), on="name")
+    sizes = pairs.join(dropped, on="name", how="anti").group_by("i").agg(pl.len().alias("size"))
     both = (
         used.join(used, on="name", suffix="_2")
         .filter(pl.col("i") < pl.col("i_2"))

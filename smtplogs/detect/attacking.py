@@ -23,7 +23,7 @@ from smtplogs.detect._campaigns import linked
 from smtplogs.detect._findings import as_findings, finding_id
 from smtplogs.detect._presets import PRESETS, bans, fires, keyed
 from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, texts
-from smtplogs.schema import Column
+from smtplogs.schema import SEVERITIES, Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,7 @@ COLUMNS: dict[str, Column] = {
         pl.List(pl.String),
         "rule_hit: accounts whose logins a ban would have cut off; for rules that only alert, those that log in there",
     ),
+    "users_there": Column(pl.List(pl.String), "rule_hit: accounts that log in from there at any time"),
     "n_logins_hit": Column(pl.UInt32, "rule_hit: logins within the bans", "attempts"),
 }
 """What ``attacks`` tells beside the common columns."""
@@ -138,11 +139,31 @@ def attacks(
         *_sources(slices, condition, book, names, unknown_names, failures, span),
         *_stuffing(slices, condition, book, members),
     ]
-    rows += [r | {"part_of": members.get(r["client_ip"])} for r in singles]
+    rows = _folded(rows, singles, members)
     strangers = book.sources.filter("stranger")
     if not book.n_unknown and strangers["n_names"].max() is not None and strangers["n_names"].max() >= unknown_names:  # pyright: ignore
         rows.append(no_unknown_row(first, last, book.n_bad))
     return as_findings(_proved(slices, condition, rows), "attacks", COLUMNS)
+
+
+def _folded(
+    campaigns: list[dict[str, Any]], singles: list[dict[str, Any]], members: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Return campaigns and single findings; what a member does as all of them do is told by the campaign alone."""
+    own: dict[str, list[dict[str, Any]]] = {}
+    rows = []
+    for row in singles:
+        campaign = members.get(row["client_ip"]) if row["client_ip"] else None
+        if campaign and row["kind"] in {"spray", "enumeration"} and not row["hits"]:
+            own.setdefault(campaign, []).append(row)
+        else:
+            rows.append(row | {"part_of": campaign})
+    for row in campaigns:
+        fast = own.get(finding_id("attacks", row["subject_kind"], row["subject"], row["start"]), [])
+        if fast:
+            row["because"].append(f"{len(fast):,} of them tried ten accounts or more within an hour.")
+            row["severity"] = max([row, *fast], key=lambda r: SEVERITIES.index(r["severity"]))["severity"]
+    return campaigns + rows
 
 
 def _most(rows: pl.DataFrame, column: str, n: str = "n_bad") -> list[str]:
@@ -310,9 +331,12 @@ def _rule(slices: Slices, condition: pl.Expr, book: Book, preset: Preset) -> lis
         own.group_by("key")
         .agg(pl.col("start").min(), pl.col("start").max().alias("last"), pl.len().alias("n_fired"))
         .join(cut, on="key", how="left")
-        .with_columns(pl.col("n_logins_hit").fill_null(0), pl.col("users_hit").fill_null(pl.lit([], pl.List(pl.String))))
+        .with_columns(
+            pl.col("n_logins_hit").fill_null(0),
+            pl.col("users_hit", "users_there").fill_null(pl.lit([], pl.List(pl.String))),
+        )
     )
-    sums = texts(sums).with_columns((pl.col("users_hit").list.len() > 0).alias("ours")).sort("key")
+    sums = texts(sums).with_columns((pl.col("users_there").list.len() > 0).alias("ours")).sort("key")
     rows = [rule_row(preset, row) for row in sums.filter("ours").iter_rows(named=True)]
     strangers = sums.filter(~pl.col("ours"))
     if strangers.height:
@@ -325,17 +349,18 @@ def _cut(slices: Slices, condition: pl.Expr, own: pl.DataFrame, preset: Preset) 
     keys = own.select("key").unique()
     parts = []
     for piece in attempts(slices, condition):
-        good = keyed(piece.filter("ok"), preset).join(keys, on="key", how="semi")
-        if preset.ban_s is not None:
-            good = (
-                good.sort("time")
-                .join_asof(own.sort("start"), left_on="time", right_on="start", by="key", strategy="backward", check_sortedness=False)
-                .filter(pl.col("time") <= pl.col("end"))
-            )
-        parts.append(good.group_by("key", pl.col("account").cast(pl.String)).agg(pl.len().alias("n")))
+        good = keyed(piece.filter("ok"), preset).join(keys, on="key", how="semi").sort("time")
+        good = good.join_asof(
+            own.sort("start"), left_on="time", right_on="start", by="key", strategy="backward", check_sortedness=False
+        )
+        inside = (pl.col("time") <= pl.col("end")).fill_null(value=False) if preset.ban_s else pl.lit(value=True)
+        sums = good.group_by("key", pl.col("account").cast(pl.String).fill_null("(no name)"))
+        parts.append(sums.agg(inside.sum().alias("n")))
     hit = pl.concat(parts).group_by("key", "account").agg(pl.col("n").sum()).sort("n", "account", descending=[True, False])
     return hit.group_by("key", maintain_order=True).agg(
-        pl.col("account").fill_null("(no name)").head(20).alias("users_hit"), pl.col("n").sum().alias("n_logins_hit")
+        pl.col("account").filter(pl.col("n") > 0).head(20).alias("users_hit"),
+        pl.col("account").head(20).alias("users_there"),
+        pl.col("n").sum().alias("n_logins_hit"),
     )
 
 
