@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from smtplogs.detect import evidence, findings, lockouts
+from smtplogs.detect import attacks, compromises, evidence, findings, incidents, lockouts, throttling
 from smtplogs.explaining import explain
 from smtplogs.logformats import formats
 from smtplogs.packaged import sample, samples, unpack
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "attacks",
     "causes",
     "columns",
+    "compromises",
     "coverage",
     "evidence",
     "explain",
     "findings",
     "formats",
+    "incidents",
     "load",
     "lockouts",
     "plot_causes",
@@ -46,6 +49,7 @@ __all__ = [
     "samples",
     "sessions",
     "summary",
+    "throttling",
     "unpack",
 ]
 

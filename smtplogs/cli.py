@@ -69,7 +69,13 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-DETECTORS: tuple[Callable[..., pl.DataFrame], ...] = (sl.lockouts,)
+DETECTORS: tuple[Callable[..., pl.DataFrame], ...] = (
+    sl.lockouts,
+    sl.throttling,
+    sl.attacks,
+    sl.compromises,
+    sl.incidents,
+)
 """Detectors that become commands with their own parameters as options."""
 
 TOLD = ("severity", "title", "advice", "confidence")
@@ -256,7 +262,9 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
         files: Files, /, *, output: Output = None, how: How = HOW, check: Check = False, **given: Any
     ) -> int:  # fmt: skip
         _ready(output)
-        frame = function(_tables(files, how).events, **given)
+        read = _tables(files, how)
+        more = {table: getattr(read, table) for table in TABLES if table in inspect.signature(function).parameters}
+        frame = function(read.events, **given, **more)
         _give(frame, output, *shown)
         return _verdict(frame, check=check) if judges else 0
 
@@ -264,7 +272,7 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     own = [
         p.replace(annotation=Annotated[OPTION_TYPES[p.annotation], Parameter(help=told.get(p.name))])
         for p in inspect.signature(function).parameters.values()
-        if p.kind is p.KEYWORD_ONLY
+        if p.kind is p.KEYWORD_ONLY and p.name not in TABLES
     ]
     common = [
         p.replace(annotation={"files": Files, "output": Output, "how": How, "check": Check}[name])
@@ -278,7 +286,12 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     app.command(command, name=function.__name__)
 
 
-OPTION_TYPES: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "Sequence[str]": Sequence[str]}
+TABLES = ("coverage", "traffic")
+"""Parameters that are other tables of the same logs: given, not asked for."""
+
+OPTION_TYPES: dict[str, Any] = {
+    "int": int, "float": float, "str": str, "bool": bool, "Sequence[str]": Sequence[str], "str | None": str | None,
+}  # fmt: skip
 """What a parameter's annotation means on the command line."""
 
 
