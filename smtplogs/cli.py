@@ -257,14 +257,15 @@ def _table_command(function: Callable[[], pl.DataFrame], *shown: str) -> None:
 def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     """Make a command of a frame function: how to read logs, then the function's own parameters."""
     judges = function in DETECTORS
+    wanted = [name for name in TABLES if name in inspect.signature(function).parameters]
 
     def command(
         files: Files, /, *, output: Output = None, how: How = HOW, check: Check = False, **given: Any
     ) -> int:  # fmt: skip
         _ready(output)
-        read = _tables(files, how)
-        more = {table: getattr(read, table) for table in TABLES if table in inspect.signature(function).parameters}
-        frame = function(read.events, **given, **more)
+        read_from = _tables(files, how)
+        tables_wanted = {name: getattr(read_from, name) for name in wanted}
+        frame = function(read_from.events, **tables_wanted, **given)
         _give(frame, output, *shown)
         return _verdict(frame, check=check) if judges else 0
 
@@ -286,13 +287,13 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     app.command(command, name=function.__name__)
 
 
-TABLES = ("coverage", "traffic")
-"""Parameters that are other tables of the same logs: given, not asked for."""
-
 OPTION_TYPES: dict[str, Any] = {
-    "int": int, "float": float, "str": str, "bool": bool, "Sequence[str]": Sequence[str], "str | None": str | None,
+    "int": int, "float": float, "str": str, "bool": bool, "str | None": str | None, "Sequence[str]": Sequence[str],
 }  # fmt: skip
 """What a parameter's annotation means on the command line."""
+
+TABLES = ("coverage", "traffic")
+"""Parameters that the command fills with what it read."""
 
 
 def _documented(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:

@@ -5,16 +5,18 @@ The people are those of ``simulate_accounts``; the server here answers, and the 
 
 from __future__ import annotations
 
-import random
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from simulate_accounts import BEGIN, DAY, HOUR, MINUTE, Site
 from smtplogs import reading
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,29 @@ class Town(Site):
                 at += gap * self.random.uniform(0.3, 1.5)
         return bots
 
+    def stuff(self, n: int = 90, *, length: float = 50 * MINUTE) -> None:
+        """Let n strangers try one or two accounts each, once, out of a stolen list of names and passwords."""
+        start = self.at(9, 14)
+        names = self.users + [f"buyer{i}@example.com" for i in range(100)]
+        for name in self.random.sample(names, n):
+            self._try(start + self.random.uniform(0, length), name, self.stranger(), "stolen")
+        self.truth.append(Truth("stuffing", start, start + length))
+
+    def guess(self, n: int = 3) -> None:
+        """Let n strangers guess at one account each."""
+        before = len(self.queue)
+        self.brute_force(n, tries=(20, 120))
+        for ip in sorted({a.ip for a in self.queue[before:]}):
+            times = [a.at for a in self.queue[before:] if a.ip == ip]
+            self.truth.append(Truth("brute_force", min(times), max(times), ip))
+
+    def two_lists(self) -> None:
+        """Let two botnets work slowly through lists that overlap a little."""
+        for letter, n in (("a", 30), ("b", 20)):
+            names = self.users[: 6 if letter == "a" else 4] + [f"{letter}{i}@example.com" for i in range(15)]
+            bots = self.slow_botnet(n, names)
+            self.truth.append(Truth("distributed", 0, self.days * DAY, ",".join(bots)))
+
     def takeover(self, *, mails: int = 60, failures: int = 3) -> None:
         """Let a stranger in, with the right password, who then sends."""
         user, ip, at = self.random.choice(self.users), self.stranger(), self.at(day=self.days - 2)
@@ -157,7 +182,6 @@ class Town(Site):
     def log(self) -> list[str]:
         """Play it all, and return the lines."""
         lines: list[str] = []
-        recent: dict[str, deque[float]] = defaultdict(deque)
         failed: dict[str, deque[float]] = defaultdict(deque)
         window: dict[str, tuple[float, int]] = {}
         until: dict[str, float] = {}
@@ -179,7 +203,9 @@ class Town(Site):
                 begun, count = (a.at, 0) if a.at - begun >= seconds else (begun, count)
                 window[a.ip] = (begun, count + 1)
                 if count + 1 > n:
-                    verdict = f"warning: AUTH command rate limit exceeded: {count + 1} from {peer} for service submission"
+                    verdict = (
+                        f"warning: AUTH command rate limit exceeded: {count + 1} from {peer} for service submission"
+                    )
                     self.refusals[a.ip].append(a.at)
             if verdict == "ok":
                 says.append(f"{number:08X}: client={peer}, sasl_method={mechanism}, sasl_username={a.user}")
@@ -187,7 +213,9 @@ class Town(Site):
             else:
                 reasons = {"535": "(reason unavailable)", "454": "Connection lost to authentication server"}
                 failure = f"warning: {peer}: SASL {mechanism} authentication failed: "
-                says.append(verdict if verdict not in reasons else f"{failure}{reasons[verdict]}, sasl_username={a.user}")
+                says.append(
+                    verdict if verdict not in reasons else f"{failure}{reasons[verdict]}, sasl_username={a.user}"
+                )
                 said = "ehlo=2 starttls=1 auth=0/1 quit=1 commands=4/5"
                 if verdict == "535" and self.ban and a.secret not in ("right", self.secret.get(a.user)):
                     n, seconds, length = self.ban
@@ -244,4 +272,4 @@ def agreeing(truth: Truth, start: datetime, end: datetime, slack: timedelta = ti
     return start <= last + slack and end >= first - slack
 
 
-__all__ = ["INCIDENTS", "Town", "Truth", "agreeing", "random", "town"]
+__all__ = ["INCIDENTS", "Town", "Truth", "agreeing", "town"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs.detect._attempts import dense
-from smtplogs.detect._slices import Slices, pieces
+from smtplogs.detect._slices import Slices, pieces, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +105,10 @@ def book_of(slices: Slices, judged: pl.Expr) -> Book:
     hostile = sources.filter("hostile").select("client_ip")
     known = pairs.filter(pl.col("n_ok") > 0, named).join(hostile, on="client_ip", how="anti").select("account").unique()
     total = pairs.select(
-        pl.col("n_bad").sum(), pl.col("n_bad").filter(named).sum().alias("named"), pl.col("n_ok").sum(), pl.col("n_unknown").sum()
+        pl.col("n_bad").sum(),
+        pl.col("n_bad").filter(named).sum().alias("named"),
+        pl.col("n_ok").sum(),
+        pl.col("n_unknown").sum(),
     ).row(0)
     return Book(pairs, sources, known, *total)
 
@@ -139,13 +142,18 @@ def bursts(slices: Slices, judged: pl.Expr, book: Book, failures: int, within: t
         rows = rows.with_columns(dense(rows, failures, within).alias("hit"))
         ahead = pl.when("hit").then("time").backward_fill().over("chain") - pl.col("time")
         rows = rows.with_columns((ahead <= within).fill_null(value=False).alias("inside"))
+        _, until = span_of(rows, "time", "time")
         own = rows.filter("inside", ~pl.col("told"))
         sums.append(
             own.group_by("account", "client_ip", pl.col("time").dt.truncate("1h").alias("hour")).agg(
-                pl.col("n").cast(pl.Int64).sum(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
+                pl.col("n").cast(pl.Int64).sum(),
+                pl.col("time").min().alias("first"),
+                pl.col("time").max().alias("last"),
             )
         )
-        carry = rows.filter(pl.col("time") >= rows["time"].max() - within).with_columns(pl.col("told") | pl.col("inside"))  # pyright: ignore
+        carry = rows.filter(pl.col("time") >= until - within).with_columns(
+            pl.col("told") | pl.col("inside")
+        )  # pyright: ignore
         carry = carry.select("time", "account", "client_ip", "n", "told")
     return pl.concat(sums) if sums else pl.DataFrame()
 
@@ -171,9 +179,11 @@ def rounds(slices: Slices, judged: pl.Expr, book: Book, names: int) -> pl.DataFr
             pl.col("account").n_unique().alias("most_names")
         )
         widest.append(seen.group_by("client_ip").agg(pl.col("most_names").max()))
-        carry = rows.filter(pl.col("time") >= rows["time"].max() - ROUND)  # pyright: ignore
+        carry = rows.filter(pl.col("time") >= span_of(rows, "time", "time")[1] - ROUND)
     if not widest:
-        return pl.DataFrame(schema={"client_ip": pl.Categorical(), "most_names": pl.UInt32, "tries_per_name": pl.Float64})
+        return pl.DataFrame(
+            schema={"client_ip": pl.Categorical(), "most_names": pl.UInt32, "tries_per_name": pl.Float64}
+        )
     per_name = (
         pl.concat(each)
         .group_by("client_ip", "account", "hour")

@@ -71,7 +71,11 @@ def source_row(kind: str, ip: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one address that guesses."""
     aimed = facts["n_known_names"] >= (1 if kind == "brute_force" else KNOWN_AIM)
     one = facts["n_names"] == 1
-    tried = name(facts["names"][0]) if one else f"{counted(facts['n_names'], 'account')} ({listed(facts['names'], facts['n_names'])})"
+    tried = (
+        name(facts["names"][0])
+        if one
+        else f"{counted(facts['n_names'], 'account')} ({listed(facts['names'], facts['n_names'])})"
+    )
     how = {
         "brute_force": f"guessed at {tried}",
         "spray": f"tried few passwords on {tried}",
@@ -120,7 +124,11 @@ def campaign_row(facts: Mapping[str, Any]) -> dict[str, Any]:
         f"{times(facts['n'])} {stretch(facts['start'], facts['end'])}.",
         "advice": _advice(facts, None, aimed=aimed),
     }
-    marks = [f"{words} {name(facts[key])}" for key, words in (("helo", "HELO name"), ("mechanism", "mechanism")) if facts.get(key)]
+    marks = [
+        f"{words} {name(facts[key])}"
+        for key, words in (("helo", "HELO name"), ("mechanism", "mechanism"))
+        if facts.get(key)
+    ]
     row["because"] = [*row["because"], "They are linked by three shared names or more, a third of what they tried."]
     if marks:
         row["because"].append(f"Most of them use the {' and the '.join(marks)}.")
@@ -154,7 +162,11 @@ def rule_row(preset: Preset, hit: Mapping[str, Any]) -> dict[str, Any]:
         does = f"banned it without cutting off a login, though {users} logs in from there at other times"
     return _rule(preset) | {
         "severity": "warning" if bans and hit["users_hit"] else "info",
-        "subject_kind": "user" if preset.key in {"account", "pair"} else "network" if preset.key == "network" else "address",
+        "subject_kind": "user"
+        if preset.key in {"account", "pair"}
+        else "network"
+        if preset.key == "network"
+        else "address",
         "subject": key,
         "user": hit["users_there"][0] if len(hit["users_there"]) == 1 else None,
         "client_ip": hit["key"] if preset.key == "client_ip" else None,
@@ -175,7 +187,9 @@ def rule_row(preset: Preset, hit: Mapping[str, Any]) -> dict[str, Any]:
 def strangers_row(preset: Preset, hits: pl.DataFrame) -> dict[str, Any]:
     """Return the one finding for all that a rule would have hit without hitting a user."""
     keys = [k.replace("\x1f", " from ") for k in hits.sort("n_fired", "key", descending=[True, False])["key"].to_list()]
-    what = {"client_ip": "address", "network": "network", "account": "account", "pair": "account and address"}[preset.key]
+    what = {"client_ip": "address", "network": "network", "account": "account", "pair": "account and address"}[
+        preset.key
+    ]
     many = f"{what}es" if what == "address" else f"{what}s"
     return _rule(preset) | {
         "severity": "info",

@@ -56,7 +56,9 @@ def bans_of(tries: pl.DataFrame, told: pl.DataFrame, failures: int) -> list[dict
     if length_s is not None:
         growing = _growing(silences, length_s)
         near = (pl.col("s") >= length_s * (1 - AGREE)) & (pl.col("s") <= length_s * (1 + AGREE))
-        silences = silences.join(growing, on="client_ip", how="left").filter(near | pl.col("growing").fill_null(value=False))
+        silences = silences.join(growing, on="client_ip", how="left").filter(
+            near | pl.col("growing").fill_null(value=False)
+        )
     else:
         silences = silences.with_columns(pl.lit(value=False).alias("growing"))
     sources = (
@@ -76,12 +78,18 @@ def bans_of(tries: pl.DataFrame, told: pl.DataFrame, failures: int) -> list[dict
     inferred = not told.height
     ours = sources.filter(pl.col("users").is_not_null())
     strangers = sources.filter(pl.col("users").is_null())
-    rows = [_row(s, inferred=inferred, n=sources.height) | {"evidence": evidence.get(s["client_ip"], [])} for s in ours.iter_rows(named=True)]
+    rows = [
+        _row(s, inferred=inferred, n=sources.height) | {"evidence": evidence.get(s["client_ip"], [])}
+        for s in ours.iter_rows(named=True)
+    ]
     if strangers.height > MOST_STRANGERS:
         some = [line for ip in strangers["client_ip"].head(20) for line in evidence.get(ip, [])[:1]]
         rows.append(_crowd(strangers, inferred=inferred) | {"evidence": some})
     else:
-        rows += [_row(s, inferred=inferred, n=sources.height) | {"evidence": evidence.get(s["client_ip"], [])} for s in strangers.iter_rows(named=True)]
+        rows += [
+            _row(s, inferred=inferred, n=sources.height) | {"evidence": evidence.get(s["client_ip"], [])}
+            for s in strangers.iter_rows(named=True)
+        ]
     return rows
 
 
@@ -103,8 +111,10 @@ def _silences(tries: pl.DataFrame, failures: int) -> pl.DataFrame:
     run = long.fill_null(value=False).cast(pl.UInt32).cum_sum().shift(1, fill_value=0).over("ip_id")
     rows = rows.with_columns(run.alias("run"), long.fill_null(value=False).alias("long"))
     before = pl.when("bad").then("n").otherwise(0).sum().over("ip_id", "run")
-    return rows.with_columns(before.alias("n_before")).filter("long", "dense").select(
-        "client_ip", pl.col("time").alias("start"), "end", "s", "n_before"
+    return (
+        rows.with_columns(before.alias("n_before"))
+        .filter("long", "dense")
+        .select("client_ip", pl.col("time").alias("start"), "end", "s", "n_before")
     )
 
 
@@ -126,8 +136,10 @@ def _growing(silences: pl.DataFrame, first: float) -> pl.DataFrame:
     ratio = pl.col("s") / pl.col("s").shift(1).over("client_ip")
     double = (ratio - 2).abs() <= 2 * DOUBLE
     begins = (pl.col("s").first() <= first * (1 + AGREE)) & (pl.col("s").first() >= first * (1 - AGREE))
-    return ordered.with_columns(double.alias("d")).group_by("client_ip").agg(
-        (begins & (pl.col("d").sum() >= 1) & pl.col("d").fill_null(value=True).all()).alias("growing")
+    return (
+        ordered.with_columns(double.alias("d"))
+        .group_by("client_ip")
+        .agg((begins & (pl.col("d").sum() >= 1) & pl.col("d").fill_null(value=True).all()).alias("growing"))
     )
 
 
@@ -164,7 +176,11 @@ def _common(start: datetime, end: datetime, n: int, *, inferred: bool) -> dict[s
 def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
     ip, users = name(s["client_ip"]), s["users"] or []
     span = length(timedelta(seconds=s["ban_s"]))
-    reasons = [f"{counted(s['n_bans'], 'silence')} of about {span}, each after {s['n_before']:,.0f} failures."] if inferred else ["The log of bans says so."]
+    reasons = (
+        [f"{counted(s['n_bans'], 'silence')} of about {span}, each after {s['n_before']:,.0f} failures."]
+        if inferred
+        else ["The log of bans says so."]
+    )
     if inferred:
         reasons.append(f"{counted(n, 'address', 'addresses')} in this log fell silent for the same time.")
     if s["growing"]:

@@ -60,9 +60,7 @@ def grid(counts: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
 def _earlier(value: pl.Expr) -> pl.Expr:
     """Return what `value` was at this time on the nearest comparable days before, as a list."""
     weekend = pl.col("bin").dt.weekday() > 5
-    days = [
-        pl.when(weekend == weekend.shift(k * A_DAY)).then(value.shift(k * A_DAY)) for k in range(1, LOOK_BACK + 1)
-    ]
+    days = [pl.when(weekend == weekend.shift(k * A_DAY)).then(value.shift(k * A_DAY)) for k in range(1, LOOK_BACK + 1)]
     return pl.concat_list(days).list.drop_nulls().list.head(COMPARABLE)
 
 

@@ -36,7 +36,12 @@ def linked(pairs: pl.DataFrame) -> pl.DataFrame:
     if pairs.is_empty():
         return pairs.select("ip").with_columns(pl.lit(None, pl.UInt32).alias("campaign"))
     n_sources = pairs["i"].n_unique()
-    uses = pairs.group_by("name").agg(pl.len().cast(pl.Int64).alias("uses")).filter(pl.col("uses") > 1).sort("uses", "name")
+    uses = (
+        pairs.group_by("name")
+        .agg(pl.len().cast(pl.Int64).alias("uses"))
+        .filter(pl.col("uses") > 1)
+        .sort("uses", "name")
+    )
     rare = uses.filter((pl.col("uses") <= EVERYBODYS * n_sources) | (n_sources < MANY))
     # a botnet may be most of all sources, and the names of its list then "everybody's": they are compared all the same
     common = pairs.join(uses.select("name"), on="name", how="semi")
@@ -77,7 +82,9 @@ def components(edges: pl.DataFrame) -> pl.DataFrame:
     ways = pl.concat([edges, edges.select(pl.col("i_2").alias("i"), pl.col("i").alias("i_2"))]).unique()
     labels = ways.select("i").unique().with_columns(pl.col("i").alias("component"))
     while True:
-        near = ways.join(labels.rename({"i": "i_2"}), on="i_2").group_by("i").agg(pl.col("component").min().alias("near"))
+        near = (
+            ways.join(labels.rename({"i": "i_2"}), on="i_2").group_by("i").agg(pl.col("component").min().alias("near"))
+        )
         step = labels.join(near, on="i").with_columns(pl.min_horizontal("component", "near").alias("low"))
         jump = step.select(pl.col("i").alias("low"), pl.col("low").alias("lower"))
         new = step.join(jump, on="low", how="left").select("i", pl.col("lower").alias("component")).sort("i")

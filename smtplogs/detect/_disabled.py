@@ -21,7 +21,9 @@ def disabled_accounts(tries: pl.DataFrame) -> list[dict[str, Any]]:
     shut = tries.filter("bad", pl.col("cause") == "account_disabled", pl.col("account_id").is_not_null())
     if shut.is_empty():
         return []
-    rows = tries.join(shut.select("account_id").unique(), on="account_id", how="semi").sort("account_id", "time", "source_id", "line_no")
+    rows = tries.join(shut.select("account_id").unique(), on="account_id", how="semi").sort(
+        "account_id", "time", "source_id", "line_no"
+    )
     login = pl.when("ok").then("time")
     rows = rows.with_columns(
         login.forward_fill().over("account_id").alias("last_ok"),

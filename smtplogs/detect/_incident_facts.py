@@ -96,7 +96,10 @@ def described(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         network(pl.col("client_ip")).alias("network"),
         pl.col("account").str.extract(r"@([^@]+)$").alias("domain"),
-        pl.when(pl.col("outcome").is_in(["failure", "deferred", "refused", "aborted"])).then("n").otherwise(0).alias("bad"),
+        pl.when(pl.col("outcome").is_in(["failure", "deferred", "refused", "aborted"]))
+        .then("n")
+        .otherwise(0)
+        .alias("bad"),
         pl.when(pl.col("outcome") == "success").then("n").otherwise(0).alias("ok"),
     )
 
@@ -141,9 +144,9 @@ def facts_of(rows: Rows, known: pl.DataFrame, start: datetime, end: datetime) ->
     if facts.n_bad:
         strange = pl.col("bad").filter(pl.col("first_good").is_null() & pl.col("client_ip").is_not_null())
         deferred = pl.col("bad").filter(pl.col("outcome") == "deferred")
-        facts.stranger_share, facts.deferred_share = (
-            bad.select(strange.sum().alias("s") / facts.n_bad, deferred.sum().alias("d") / facts.n_bad).row(0)
-        )
+        facts.stranger_share, facts.deferred_share = bad.select(
+            strange.sum().alias("s") / facts.n_bad, deferred.sum().alias("d") / facts.n_bad
+        ).row(0)
         facts.cause = _most(bad, "cause")
         facts.n_sources = bad["client_ip"].drop_nulls().n_unique()
         facts.n_names = bad["account"].drop_nulls().n_unique()
@@ -157,7 +160,9 @@ def facts_of(rows: Rows, known: pl.DataFrame, start: datetime, end: datetime) ->
 
 
 def _most(rows: pl.DataFrame, column: str) -> Any:
-    known = rows.drop_nulls(column).group_by(column).agg(pl.col("bad").sum()).sort("bad", column, descending=[True, False])
+    known = (
+        rows.drop_nulls(column).group_by(column).agg(pl.col("bad").sum()).sort("bad", column, descending=[True, False])
+    )
     return known[column][0] if known.height else None
 
 
@@ -173,7 +178,9 @@ def excess(now: pl.DataFrame, before: pl.DataFrame, n_days: int, dimension: str,
     )
 
 
-def _top(now: pl.DataFrame, before: pl.DataFrame, n_days: int, dimension: str, measure: str) -> tuple[str | None, float]:
+def _top(
+    now: pl.DataFrame, before: pl.DataFrame, n_days: int, dimension: str, measure: str
+) -> tuple[str | None, float]:
     more = excess(now, before, n_days, dimension, measure).filter(pl.col("excess") > 0)
     total = more["excess"].sum()
     more = more.drop_nulls("value").sort("excess", "value", descending=[True, False])
@@ -191,9 +198,9 @@ def _shared(at: pl.DataFrame) -> tuple[str, str] | None:
         if values.is_empty():
             continue
         value, n = values.row(-1)
-        others = ok.filter(pl.col(dimension) == value)["ok"].sum()
-        known = ok.drop_nulls(dimension)["ok"].sum()
-        if known >= FEW and n >= ALL * bad["bad"].sum() and others <= LEAST_SHARE * known:
+        others = int(ok.filter(pl.col(dimension) == value)["ok"].sum())
+        known = int(ok.drop_nulls(dimension)["ok"].sum())
+        if known >= FEW and n >= ALL * int(bad["bad"].sum()) and others <= LEAST_SHARE * known:
             return dimension, str(value)
     return None
 

@@ -107,7 +107,11 @@ def _shown_as(facts: Facts) -> str:
 def _what(facts: Facts, kind: str) -> str:
     refused = f"refused {times(facts.n_bad)}"
     if kind == "outage":
-        words = {"refusal": " as if the passwords were wrong", "temporary": "", "mixed": ", some as if the passwords were wrong,"}
+        words = {
+            "refusal": " as if the passwords were wrong",
+            "temporary": "",
+            "mixed": ", some as if the passwords were wrong,",
+        }
         return f"Nobody could log in: clients were {refused}{words[_shown_as(facts)]}"
     if kind == "partial_fault":
         return f"Logins failed for a part of the established clients, which were {refused}"

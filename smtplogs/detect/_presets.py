@@ -59,7 +59,10 @@ SLOW_SPAN_S = 14_400
 def keyed(tries: pl.DataFrame, preset: Preset) -> pl.DataFrame:
     """Add ``key``: what the rule counts by; rows without one are dropped, and `count` repeats a row."""
     pair = pl.concat_str(pl.col("account").cast(pl.String), pl.col("client_ip").cast(pl.String), separator="\x1f")
-    keys = {"network": network(pl.col("client_ip").cast(pl.String)).cast(pl.Categorical), "pair": pair.cast(pl.Categorical)}
+    keys = {
+        "network": network(pl.col("client_ip").cast(pl.String)).cast(pl.Categorical),
+        "pair": pair.cast(pl.Categorical),
+    }
     key = keys.get(preset.key, pl.col(preset.key) if preset.key in {"client_ip", "account"} else None)
     return tries.with_columns(key.alias("key")).filter(pl.col("key").is_not_null())  # pyright: ignore
 
@@ -91,7 +94,9 @@ def fires(tries: pl.DataFrame, preset: Preset) -> pl.DataFrame:
         place = pl.int_range(pl.len())
         # level = the most that any start j leaves: (i - j + 1) - (t_i - t_j) / leak
         leaked = pl.col("s") / preset.window_s
-        rows = rows.with_columns(seconds.alias("s")).with_columns((seconds - pl.col("s").first().over("code")).alias("s"))
+        rows = rows.with_columns(seconds.alias("s")).with_columns(
+            (seconds - pl.col("s").first().over("code")).alias("s")
+        )
         level = place.over("code") + 1 - leaked + (leaked - place).cum_max().over("code")
         hit = level > preset.count
     elif preset.model == "slow":

@@ -12,10 +12,10 @@ import polars as pl
 
 from smtplogs.detect._attempts import account
 from smtplogs.detect._findings import MOST_LINES
-from smtplogs.schema import EVENTS, conform, dtypes, need, to_polars
+from smtplogs.schema import EVENTS, conform, need, to_polars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
 P = ParamSpec("P")
@@ -104,11 +104,6 @@ def judged(protocols: Sequence[str] = ("smtp",), stages: Sequence[str] = ("auth"
     )
 
 
-def gathered(parts: Sequence[pl.DataFrame], by: Sequence[str], **sums: pl.Expr) -> pl.DataFrame:
-    """Bring the sums of pieces together: group once more, and sum, or take what `sums` says."""
-    return pl.concat(parts).group_by(by, maintain_order=True).agg(**sums)
-
-
 def picked(rows: pl.DataFrame, by: str) -> pl.DataFrame:
     """Keep at most 20 lines of each group: the first, the last, and a choice that is the same for any slicing.
 
@@ -156,7 +151,8 @@ def proof(
         return {}
     kept = {k: pl.Categorical() if k in NUMBERED else EVENTS[k].dtype for k in keys}
     wanted = wanted.with_columns(pl.col(k).cast(dtype) for k, dtype in kept.items())
-    since, until = wanted["start"].min(), wanted["end"].max() + timedelta(microseconds=1)  # pyright: ignore
+    since, last = span_of(wanted, "start", "end")
+    until = last + timedelta(microseconds=1)
     chosen: list[pl.DataFrame] = []
     for piece in pieces(slices, *keys, "source", "line_no", where=where, since=since, until=until):
         joined = piece.join(wanted, on=list(keys), how="inner") if keys else piece.join(wanted, how="cross")
@@ -181,12 +177,11 @@ def sliced_door(function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame]) 
     return at_the_door
 
 
+def span_of(frame: pl.DataFrame, first: str, last: str) -> tuple[Any, Any]:
+    """Return the least of one column and the greatest of another."""
+    return frame.select(pl.col(first).min().alias("first"), pl.col(last).max().alias("last")).row(0)
+
+
 def texts(frame: pl.DataFrame) -> pl.DataFrame:
     """Return categories as texts again."""
     return frame.with_columns(pl.selectors.categorical().cast(pl.String))
-
-
-def nothing(columns: Mapping[str, Any]) -> pl.DataFrame:
-    """Return an empty frame with these columns; the words `text` and event columns stand for their dtypes."""
-    known = dtypes(EVENTS)
-    return pl.DataFrame(schema={n: known.get(d, d) if isinstance(d, str) else d for n, d in columns.items()})

@@ -16,7 +16,15 @@ ATTACK = ("distributed", "stuffing", "brute_force", "spray", "enumeration")
 RISE = ("one_client_rise", "spray_rise", "botnet_rise", "unclear_rise")
 EFFECT = ("throttling", "relay_throttling", "ip_ban")
 SIGN = ("failure_streak", "retry_storm", "never_worked", "scanner")
-ALONE = ("rule_hit", "plain_text_login", "weak_mechanism", "old_tls_login", "port_25_login", "password_login", "secret_in_log")
+ALONE = (
+    "rule_hit",
+    "plain_text_login",
+    "weak_mechanism",
+    "old_tls_login",
+    "port_25_login",
+    "password_login",
+    "secret_in_log",
+)
 """Inventories and what-ifs: no part of a story."""
 
 RANKS = {
@@ -86,7 +94,9 @@ def _same(child: pl.DataFrame, nodes: pl.DataFrame) -> list[pl.DataFrame]:
         elif column == "user":
             # another address of the same account is the same story only where the account itself is at stake
             pairs = pairs.filter(
-                pl.col("client_ip").is_null() | pl.col("client_ip_l").is_null() | (pl.col("client_ip") == pl.col("client_ip_l"))
+                pl.col("client_ip").is_null()
+                | pl.col("client_ip_l").is_null()
+                | (pl.col("client_ip") == pl.col("client_ip_l"))
             )
             apart = 1
         else:
@@ -100,7 +110,9 @@ def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     server = nodes.filter(pl.col("kind").cast(pl.String).is_in(SERVER))
     slack = timedelta(minutes=10)
     pairs = child.join_where(
-        server.select(pl.all().name.suffix("_l")), pl.col("start") >= pl.col("start_l") - slack, pl.col("end") <= pl.col("end_l") + slack
+        server.select(pl.all().name.suffix("_l")),
+        pl.col("start") >= pl.col("start_l") - slack,
+        pl.col("end") <= pl.col("end_l") + slack,
     )
     own = pl.col("kind").cast(pl.String).is_in([*SIGN, *RISE, "throttling", "cert_not_trusted"])
     pairs = pairs.filter(own, pl.col("rank") > pl.col("rank_l"))
@@ -156,7 +168,11 @@ def _consequences(found: pl.DataFrame) -> pl.DataFrame:
     )
     told = pl.col("titles").list.eval(pl.lit("Part of this: ") + pl.element())
     more = pl.col("n_parts") - MOST_TOLD
-    rest = pl.when(more > 0).then(pl.concat_list(pl.format("And {} more findings.", more))).otherwise(pl.lit([], pl.List(pl.String)))
+    rest = (
+        pl.when(more > 0)
+        .then(pl.concat_list(pl.format("And {} more findings.", more)))
+        .otherwise(pl.lit([], pl.List(pl.String)))
+    )
     own = pl.col("severity").cast(pl.String).replace_strict(weight, return_dtype=pl.Int8)
     words = {i: word for word, i in weight.items()}
     worst = pl.max_horizontal(own, pl.col("worst").fill_null(0)).replace_strict(words, return_dtype=pl.String)
@@ -165,7 +181,9 @@ def _consequences(found: pl.DataFrame) -> pl.DataFrame:
         found.join(parts, on="finding_id", how="left", maintain_order="left")
         .with_columns(
             worst.cast(found.schema["severity"]).alias("severity"),
-            pl.concat_list(pl.col("because").fill_null(none), told.fill_null(none), rest.fill_null(none)).alias("because"),
+            pl.concat_list(pl.col("because").fill_null(none), told.fill_null(none), rest.fill_null(none)).alias(
+                "because"
+            ),
         )
         .drop("titles", "n_parts", "worst")
     )

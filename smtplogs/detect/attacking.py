@@ -22,7 +22,7 @@ from smtplogs.detect._attempts import duration
 from smtplogs.detect._campaigns import linked
 from smtplogs.detect._findings import as_findings, finding_id
 from smtplogs.detect._presets import PRESETS, bans, fires, keyed
-from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, texts
+from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import SEVERITIES, Column
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ COLUMNS: dict[str, Column] = {
     "n_names": Column(pl.UInt32, "accounts tried", "accounts"),
     "names": Column(pl.List(pl.String), "up to 10 of them, most failures first"),
     "n_known_names": Column(pl.UInt32, "of them accounts that log in from elsewhere", "accounts"),
-    "unknown_share": Column(pl.Float64, "share of the failures on names that do not exist, 0-1; null: the log cannot tell"),
+    "unknown_share": Column(
+        pl.Float64, "share of the failures on names that do not exist, 0-1; null: the log cannot tell"
+    ),
     "hits": Column(pl.List(pl.String), "accounts that these addresses got into"),
     "tries_per_name": Column(pl.Float64, "median attempts on one account by one address within an hour", "attempts"),
     "share_of_failures": Column(pl.Float64, "share of all failed logins of the log, 0-1"),
@@ -131,7 +133,7 @@ def attacks(
         return as_findings([], "attacks", COLUMNS)
     if preset is not None:
         return as_findings(_rule(slices, condition, book, PRESETS[preset]), "attacks", COLUMNS)
-    first, last = book.pairs["first_bad"].min(), book.pairs["last_bad"].max()
+    first, last = span_of(book.pairs, "first_bad", "last_bad")
     if not book.n_named:
         return as_findings([no_names_row(first, last, book.n_bad)], "attacks", COLUMNS)
     members, rows = _campaigns(slices, condition, book)
@@ -141,7 +143,7 @@ def attacks(
     ]
     rows = _folded(rows, singles, members)
     strangers = book.sources.filter("stranger")
-    if not book.n_unknown and strangers["n_names"].max() is not None and strangers["n_names"].max() >= unknown_names:  # pyright: ignore
+    if not book.n_unknown and strangers.filter(pl.col("n_names") >= unknown_names).height:
         rows.append(no_unknown_row(first, last, book.n_bad))
     return as_findings(_proved(slices, condition, rows), "attacks", COLUMNS)
 
@@ -222,11 +224,13 @@ def _fingerprints(slices: Slices, condition: pl.Expr, found: pl.DataFrame) -> di
     parts = []
     for piece in pieces(slices, "client_ip", "helo", "mechanism", where=condition & (pl.col("outcome") == "failure")):
         own = piece.join(members, on="client_ip")
-        parts.append(own.group_by("campaign", "helo", "mechanism", pl.col("time").dt.hour().alias("hour")).agg(pl.len()))
+        parts.append(
+            own.group_by("campaign", "helo", "mechanism", pl.col("time").dt.hour().alias("hour")).agg(pl.len())
+        )
     sums = texts(pl.concat(parts))
     marks = {}
     for (number,), own in sums.group_by("campaign"):
-        total = own["len"].sum()
+        total = int(own["len"].sum())
         mark: dict[str, Any] = {"active_hours": own["hour"].cast(pl.Int64).unique().sort().to_list()}
         for column in ("helo", "mechanism"):
             values = own.drop_nulls(column).group_by(column).agg(pl.col("len").sum()).sort("len", column)
@@ -248,7 +252,9 @@ def _sources(
     told: set[str] = set()
     mean = pl.col("n_bad") / pl.col("n_names")
     for kind, own in (("enumeration", asking.with_columns(mean.alias("tries_per_name"))), ("spray", wide)):
-        for ip, tries in own.select(pl.col("client_ip").cast(pl.String), "tries_per_name").sort("client_ip").iter_rows():
+        for ip, tries in (
+            own.select(pl.col("client_ip").cast(pl.String), "tries_per_name").sort("client_ip").iter_rows()
+        ):
             if ip not in told:
                 told.add(ip)
                 pairs = book.pairs.filter(pl.col("client_ip").cast(pl.String) == ip)
@@ -256,7 +262,12 @@ def _sources(
     burst = bursts(slices, condition, book, failures, span)
     if burst.is_empty():
         return rows
-    sums = texts(burst).group_by("account", "client_ip").agg(pl.col("n").sum()).sort("n", "client_ip", descending=[True, False])
+    sums = (
+        texts(burst)
+        .group_by("account", "client_ip")
+        .agg(pl.col("n").sum())
+        .sort("n", "client_ip", descending=[True, False])
+    )
     main = sums.group_by("account", maintain_order=True).agg(
         pl.col("client_ip").first(), (pl.col("n").first() / pl.col("n").sum()).alias("share")
     )
@@ -306,7 +317,11 @@ def _stuffing(slices: Slices, condition: pl.Expr, book: Book, members: dict[str,
         facts = _facts(book, pairs)
         facts["start"], facts["end"] = own["first"].min(), own["last"].max()
         # an address that got in at its first try on another account is not proved to belong to it
-        facts["hits"] = everything.drop_nulls("account")["account"].cast(pl.String).unique().sort().to_list()[:MOST] if facts["hits"] else []
+        facts["hits"] = (
+            everything.drop_nulls("account")["account"].cast(pl.String).unique().sort().to_list()[:MOST]
+            if facts["hits"]
+            else []
+        )
         row = stuffing_row(facts)
         row["_addresses"] = ips["client_ip"].cast(pl.String).to_list()
         rows.append(row)
@@ -356,7 +371,12 @@ def _cut(slices: Slices, condition: pl.Expr, own: pl.DataFrame, preset: Preset) 
         inside = (pl.col("time") <= pl.col("end")).fill_null(value=False) if preset.ban_s else pl.lit(value=True)
         sums = good.group_by("key", pl.col("account").cast(pl.String).fill_null("(no name)"))
         parts.append(sums.agg(inside.sum().alias("n")))
-    hit = pl.concat(parts).group_by("key", "account").agg(pl.col("n").sum()).sort("n", "account", descending=[True, False])
+    hit = (
+        pl.concat(parts)
+        .group_by("key", "account")
+        .agg(pl.col("n").sum())
+        .sort("n", "account", descending=[True, False])
+    )
     return hit.group_by("key", maintain_order=True).agg(
         pl.col("account").filter(pl.col("n") > 0).head(20).alias("users_hit"),
         pl.col("account").head(20).alias("users_there"),

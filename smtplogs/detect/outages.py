@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._frames import table
 from smtplogs.detect._bins import BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, holes, rises
 from smtplogs.detect._findings import as_findings
 from smtplogs.detect._incident_facts import Facts, Rows, decomposition, described, facts_of, sharpened, verdict
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
-from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, texts
-from smtplogs.schema import TIME, Column
+from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
+from smtplogs.schema import TIME, TRAFFIC, Column, as_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from smtplogs.schema import Frame
+
 SHOWN_AS = ("temporary", "refusal", "mixed")
 
 COLUMNS: dict[str, Column] = {
     "n_ok": Column(pl.UInt32, "logins from start to end", "attempts"),
-    "success_share": Column(pl.Float64, "logins, as a share of what is usual then, 1 = as usual; null: too few to tell"),
+    "success_share": Column(
+        pl.Float64, "logins, as a share of what is usual then, 1 = as usual; null: too few to tell"
+    ),
     "usual_failures": Column(pl.Float64, "refused attempts that are usual in this time", "attempts"),
     "n_established": Column(pl.UInt32, "established clients at work: 3 logins within 7 days around", "clients"),
     "n_established_hit": Column(pl.UInt32, "of them refused at least once", "clients"),
@@ -36,7 +41,9 @@ COLUMNS: dict[str, Column] = {
     "shown_as": Column(
         pl.Enum(SHOWN_AS), "outage, fault: what clients were told: temporary (4xx), refusal (a plain 535), mixed"
     ),
-    "recovered_at": Column(TIME, "outage, fault, policy: next login of a client that was hit; null: none in a day", "UTC"),
+    "recovered_at": Column(
+        TIME, "outage, fault, policy: next login of a client that was hit; null: none in a day", "UTC"
+    ),
     "shared": Column(pl.String, "what the refused have in common and the others not, as `mechanism=PLAIN`"),
     "explained_by": Column(
         pl.List(pl.String), "values that explain the rise (or drop), as `client_ip=192.0.2.1: 83%`, most first"
@@ -58,7 +65,7 @@ BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_e
 def incidents(
     events: pl.LazyFrame,
     *,
-    traffic: pl.DataFrame | None = None,
+    traffic: Frame | None = None,
     count: int = 20,
     ratio: float = 3.0,
     z: float = 6.0,
@@ -105,10 +112,12 @@ def incidents(
         raise ValueError(f"count={count!r} must be 1 or more, ratio={ratio!r} above 1, z={z!r} above 0")
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
     counted = judged(protocols, STAGES)
-    counts, known = _counts(slices, counted, traffic)
-    if counts.is_empty() or counts["bad"].sum() + counts["ok"].sum() == 0:
+    lines = None if traffic is None else as_table(table(traffic, TRAFFIC), TRAFFIC)
+    counts, known = _counts(slices, counted, lines)
+    if counts.is_empty() or not counts.select("bad", "ok").sum().sum_horizontal().item():
         return as_findings([], "incidents", COLUMNS)
-    first, last = counts["bin"].min(), counts["bin"].max() + BIN  # pyright: ignore
+    first, last = span_of(counts, "bin", "bin")
+    last += BIN
     n_bad = int(counts["bad"].sum())
     if counts.height < LEAST_BINS:
         return as_findings([too_short_row(first, last, n_bad)], "incidents", COLUMNS)
@@ -134,7 +143,9 @@ def _counts(slices: Slices, counted: pl.Expr, traffic: pl.DataFrame | None) -> t
     good, at_auth = pl.col("outcome") == "success", pl.col("stage") == "auth"
     bad = pl.col("outcome").is_in(["failure", "deferred", "refused", "aborted"])
     for piece in pieces(slices, "stage", "outcome", "count", "account", "client_ip", where=counted):
-        bins.append(piece.group_by(tick).agg(n.filter(good & at_auth).sum().alias("ok"), n.filter(bad).sum().alias("bad")))
+        bins.append(
+            piece.group_by(tick).agg(n.filter(good & at_auth).sum().alias("ok"), n.filter(bad).sum().alias("bad"))
+        )
         hour = pl.col("time").dt.truncate("1h").alias("hour")
         ok = piece.filter(good & at_auth)
         logins.append(ok.group_by("account", "client_ip", hour).agg(n.sum().alias("ok")))
@@ -158,7 +169,9 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
     ok = baselines(counts, "ok")
     silent = holes(counts, "lines")
     found = episodes(bad, rises(bad, "bad", limits), drops(ok, "ok", limits) | silent)
-    usual = counts.select("bin", "lines", "ok").with_columns(bad["usual"].alias("usual_bad"), ok["usual"].alias("usual_ok"))
+    usual = counts.select("bin", "lines", "ok").with_columns(
+        bad["usual"].alias("usual_bad"), ok["usual"].alias("usual_ok")
+    )
     inside = (pl.col("bin") >= pl.col("start")) & (pl.col("bin") < pl.col("end"))
     was, is_usual = (pl.col(c).filter(~inside).sum() for c in ("ok", "usual_ok"))
     return (

@@ -111,7 +111,9 @@ def compromises(
     if found.is_empty():
         return as_findings([], "compromises", COLUMNS)
     told = texts(_failures(slices, protocols, found, newcomers)).with_row_index("finding")
-    wanted = told.select("finding", "account", "client_ip", (pl.col("first") - BEFORE).alias("start"), pl.col("until").alias("end"))
+    wanted = told.select(
+        "finding", "account", "client_ip", (pl.col("first") - BEFORE).alias("start"), pl.col("until").alias("end")
+    )
     wanted = wanted.with_columns(pl.col("finding").cast(pl.Int64))
     here = judged(protocols, ("auth", "mail")) & pl.col("outcome").cast(pl.String).is_in(["success", "failure"])
     evidence = proof(slices, wanted, PAIR, where=here)
@@ -156,7 +158,9 @@ def _newcomers(logins: pl.DataFrame, old: timedelta) -> pl.DataFrame:
 
 def _usual_without(hours: pl.DataFrame, newcomers: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
     """Return what is usual for the account of each new source, without the hours from its first login on."""
-    before = newcomers.select(*PAIR, "first").join(hours.group_by("account", "hour").agg(pl.col("n", "recipients").sum()), on="account")
+    before = newcomers.select(*PAIR, "first").join(
+        hours.group_by("account", "hour").agg(pl.col("n", "recipients").sum()), on="account"
+    )
     before = before.filter(pl.col("hour") + timedelta(hours=1) <= pl.col("first"))
     own = before.group_by(PAIR).agg(
         pl.col("n").quantile(0.95, "nearest").cast(pl.Float64).alias("usual"),
@@ -197,7 +201,9 @@ def _failures(slices: Slices, protocols: Sequence[str], found: pl.DataFrame, new
     bad = judged(protocols) & (pl.col("outcome") == "failure")
     for piece in pieces(slices, "count", "account", "client_ip", where=bad):
         own = piece.join(ips, on="client_ip", how="semi")
-        failed.append(own.select("time", "account", "client_ip", pl.col("count").fill_null(1).cast(pl.Int64).alias("n")))
+        failed.append(
+            own.select("time", "account", "client_ip", pl.col("count").fill_null(1).cast(pl.Int64).alias("n"))
+        )
     limits = pl.col("cause").cast(pl.String).is_in(list(REFUSALS))
     for piece in pieces(slices, "count", "account", where=limits & pl.col("user").is_not_null()):
         refused.append(piece.join(accounts, on="account", how="semi").select("time", "account"))

@@ -50,10 +50,15 @@ COLUMNS: dict[str, Column] = {
 
 LEAST_GAP = timedelta(minutes=5)
 BACKING_OFF = 1.5
-KIND = {"throttled_auth": "auth", "throttled_connection": "session", "throttled_sending": "mail", "quota_exceeded": "mail"}
+KIND = {
+    "throttled_auth": "auth",
+    "throttled_connection": "session",
+    "throttled_sending": "mail",
+    "quota_exceeded": "mail",
+}
 """What an allowed attempt of the same kind looks like: stage of its row. Connections are counted by their sessions."""
 
-LIMITS = tuple(KIND) + ("too_many_errors",)
+LIMITS = (*KIND, "too_many_errors")
 DETAIL = (
     "side", "cause", "client_ip", "account", "relay_host", "rate_value", "rate_window_s", "count", "detail", "service",
     "queue_id",
@@ -125,7 +130,9 @@ def _keyed(rows: pl.DataFrame, gap: timedelta) -> pl.DataFrame:
     sending = pl.col("cause").is_in(["throttled_sending", "quota_exceeded"])
     relay = pl.col("side") == "client"
     by_user = sending & pl.col("account").is_not_null() & pl.col("rate_value").is_null()
-    key_kind = pl.when(relay).then(pl.lit("relay_host")).when(by_user).then(pl.lit("user")).otherwise(pl.lit("client_ip"))
+    key_kind = (
+        pl.when(relay).then(pl.lit("relay_host")).when(by_user).then(pl.lit("user")).otherwise(pl.lit("client_ip"))
+    )
     key = pl.when(relay).then("relay_host").when(by_user).then("account").otherwise("client_ip")
     words = pl.when(~relay).then(pl.col("detail").str.extract(r"^([A-Za-z ]{3,40}(?:rate|concurrency))$"))
     rows = (
@@ -180,16 +187,16 @@ def _episodes(rows: pl.DataFrame) -> pl.DataFrame:
 def _accepted(slices: Slices, here: pl.Expr, episodes: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what went through of the keys that were limited (``key, key_kind, stage, time``), and who logs in there."""
     keys = {
-        kind: episodes.filter(key_kind=kind)["key"].unique().implode()
-        for kind in ("client_ip", "user", "relay_host")
+        kind: episodes.filter(key_kind=kind)["key"].unique().implode() for kind in ("client_ip", "user", "relay_host")
     }
-    ours = pl.col("client_ip").is_in(keys["client_ip"]) | pl.col("user").str.strip_chars().str.to_lowercase().is_in(keys["user"])
+    ours = pl.col("client_ip").is_in(keys["client_ip"]) | pl.col("user").str.strip_chars().str.to_lowercase().is_in(
+        keys["user"]
+    )
     theirs = (pl.col("side") == "client") & pl.col("relay_host").is_in(keys["relay_host"])
     through = here & ~pl.col("outcome").cast(pl.String).is_in(["throttled"]) & (ours | theirs)
     went, logins = [nothing_yet()], []
     columns = ("stage", "outcome", "side", "client_ip", "account", "relay_host", "session", "delivery")
-    for piece in pieces(slices, *columns, where=through):
-        piece = texts(piece)
+    for piece in map(texts, pieces(slices, *columns, where=through)):
         stage, ok = pl.col("stage").cast(pl.String), pl.col("outcome") == "success"
         for kind, column in (("client_ip", "client_ip"), ("user", "account"), ("relay_host", "relay_host")):
             own = piece.filter(pl.col(column).is_in(keys[kind]), (pl.col("side") == "client") == (kind == "relay_host"))
@@ -201,11 +208,17 @@ def _accepted(slices: Slices, here: pl.Expr, episodes: pl.DataFrame) -> tuple[pl
             for rows, word in ((tried, "auth"), (sent, "mail"), (sessions, "session")):
                 went.append(rows.select("key", "key_kind", pl.lit(word).alias("stage"), "time"))
             logged = own.filter(stage == "auth", ok, pl.col("account").is_not_null())
-            logins.append(logged.group_by("key", "key_kind", "account").agg(pl.len().alias("n_ok"), pl.col("time").max()))
+            logins.append(
+                logged.group_by("key", "key_kind", "account").agg(pl.len().alias("n_ok"), pl.col("time").max())
+            )
     went_through = pl.concat(went).sort("key", "time")
     if not logins:
-        return went_through, pl.DataFrame(schema={"key": pl.String, "key_kind": pl.String, "account": pl.String, "n_ok": pl.UInt32})
-    return went_through, pl.concat(logins).group_by("key", "key_kind", "account").agg(pl.col("n_ok").sum()).sort("account")
+        return went_through, pl.DataFrame(
+            schema={"key": pl.String, "key_kind": pl.String, "account": pl.String, "n_ok": pl.UInt32}
+        )
+    return went_through, pl.concat(logins).group_by("key", "key_kind", "account").agg(pl.col("n_ok").sum()).sort(
+        "account"
+    )
 
 
 def nothing_yet() -> pl.DataFrame:
@@ -216,7 +229,9 @@ def nothing_yet() -> pl.DataFrame:
 def _around(episodes: pl.DataFrame, accepted: pl.DataFrame, logins: pl.DataFrame) -> pl.DataFrame:
     """Add what went through during each episode, when it was over, and who is behind the key."""
     stage = pl.col("cause").replace_strict(KIND, default="session", return_dtype=pl.String).alias("stage")
-    episodes = episodes.with_columns(pl.when(pl.col("side") == "client").then(pl.lit("mail")).otherwise(stage).alias("stage"))
+    episodes = episodes.with_columns(
+        pl.when(pl.col("side") == "client").then(pl.lit("mail")).otherwise(stage).alias("stage")
+    )
     same = episodes.join(accepted, on=["key", "key_kind", "stage"], how="inner")
     during = (pl.col("time") >= pl.col("first")) & (pl.col("time") <= pl.col("last"))
     sums = same.group_by("episode").agg(
@@ -224,12 +239,15 @@ def _around(episodes: pl.DataFrame, accepted: pl.DataFrame, logins: pl.DataFrame
         during.sum().alias("n_accepted"),
         pl.col("time").filter(pl.col("time") > pl.col("last")).min().alias("recovered_at"),
     )
-    people = logins.group_by("key", "key_kind").agg(pl.col("account").alias("users"), pl.col("n_ok").sum().alias("n_ok"))
+    people = logins.group_by("key", "key_kind").agg(
+        pl.col("account").alias("users"), pl.col("n_ok").sum().alias("n_ok")
+    )
     return (
         episodes.join(sums, on="episode", how="left")
         .join(people, on=["key", "key_kind"], how="left")
         .with_columns(
-            pl.col("n_all", "n_accepted", "n_ok").fill_null(0), pl.col("users").fill_null(pl.lit([], pl.List(pl.String)))
+            pl.col("n_all", "n_accepted", "n_ok").fill_null(0),
+            pl.col("users").fill_null(pl.lit([], pl.List(pl.String))),
         )
         .sort("episode")
     )
@@ -275,7 +293,11 @@ def _row(e: Mapping[str, Any], limit: Limit) -> dict[str, Any]:
     words = e["limiter"].replace("_", " ")
     subject = "relay" if relay else "user" if e["key_kind"] == "user" else "address"
     quota = e["cause"] == "quota_exceeded"
-    after = f"; let through again after {length(recovered - e['last'])}" if recovered else "; not seen to be let through again"
+    after = (
+        f"; let through again after {length(recovered - e['last'])}"
+        if recovered
+        else "; not seen to be let through again"
+    )
     severity = "serious" if relay and quota else "info" if fairness == "abusive" and not relay else "warning"
     return {
         "kind": "relay_throttling" if relay else "throttling",
