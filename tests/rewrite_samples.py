@@ -1,7 +1,7 @@
 """Write what is expected of each sample log: `python tests/rewrite_samples.py [NAME ...]`; its diff is the review.
 
 `events.csv` holds every event that is not context, or of a long log the first failing ones beside a `summary.csv` of
-all; `findings.csv` holds what `lockouts` finds. `test_samples.py` compares the same text with the files.
+all; `findings.csv` holds what `findings` finds. `test_samples.py` compares the same text with the files.
 """
 
 from __future__ import annotations
@@ -43,11 +43,16 @@ EVENTS = (
 )  # fmt: skip
 SUMMARY = ("stage", "outcome", "cause", "basis", "protocol")
 FINDINGS = (
-    "kind", "severity", "subject", "user", "client_ip", "start", "end", "n_events", "confidence", "trigger",
-    "trigger_kind", "title",
+    "detector", "kind", "status", "severity", "subject", "user", "client_ip", "start", "end", "n_events", "confidence",
+    "finding_id", "part_of", "title",
 )  # fmt: skip
 
 _PSEUDONYM = re.compile(r"(\[redacted:user\])#[0-9a-f]{8}")
+
+
+def read_tables(name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return events, coverage and traffic of a sample."""
+    return sl.read(sorted(sl.sample(name)), **READ[name], full=True)
 
 
 def read(name: str, *, backwards: bool = False) -> pl.DataFrame:
@@ -58,8 +63,8 @@ def read(name: str, *, backwards: bool = False) -> pl.DataFrame:
 
 def expectations(name: str) -> dict[str, str]:
     """Return file name -> text of the tables that belong into the folder of a sample."""
-    events = read(name)
-    found = sl.lockouts(events)
+    events, coverage, traffic = read_tables(name)
+    found = sl.findings(events, coverage=coverage, traffic=traffic)
     told = told_events(events)
     tables = {"events.csv": told, "findings.csv": found.select(FINDINGS)}
     if told.height > FEW:

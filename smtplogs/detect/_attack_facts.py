@@ -151,9 +151,7 @@ def bursts(slices: Slices, judged: pl.Expr, book: Book, failures: int, within: t
                 pl.col("time").max().alias("last"),
             )
         )
-        carry = rows.filter(pl.col("time") >= until - within).with_columns(
-            pl.col("told") | pl.col("inside")
-        )  # pyright: ignore
+        carry = rows.filter(pl.col("time") >= until - within).with_columns(pl.col("told") | pl.col("inside"))  # pyright: ignore
         carry = carry.select("time", "account", "client_ip", "n", "told")
     return pl.concat(sums) if sums else pl.DataFrame()
 

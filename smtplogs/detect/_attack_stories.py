@@ -217,7 +217,7 @@ def _rule(preset: Preset) -> dict[str, Any]:
         "reset": f"{preset.count} failures without a pause of {window}",
         "leaky": f"a bucket of {preset.count} that loses one each {window}",
         "names": f"{preset.count} accounts within {window}",
-        "unknown_names": f"{preset.count} failures on names that do not exist within {window}",
+        "unknown_names": f"{preset.count} names that do not exist within {window}",
         "slow": f"{preset.count} failures with {window} between them on the median",
         "then_success": f"{preset.count} failures and then a login within {window}",
     }

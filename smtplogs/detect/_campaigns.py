@@ -15,8 +15,8 @@ LEAST_SOURCES = 3
 EVERYBODYS = 0.3
 MANY = 50
 LEFT = 0.5
-"""A name that more than 30 % of 50 sources or more tried, `admin` or `info`, links nobody; unless sources would keep
-less than half of their names on the mean."""
+"""A name that more than 30 % of 50 sources or more tried, `admin` or `info`, links nobody; except
+sources that would keep less than half of their names by that."""
 
 MOST_PAIRS = 20_000_000
 """Pairs that are compared at most; of names that would give more the rarer are kept: they tell most."""
@@ -36,24 +36,34 @@ def linked(pairs: pl.DataFrame) -> pl.DataFrame:
     if pairs.is_empty():
         return pairs.select("ip").with_columns(pl.lit(None, pl.UInt32).alias("campaign"))
     n_sources = pairs["i"].n_unique()
-    uses = (
-        pairs.group_by("name")
-        .agg(pl.len().cast(pl.Int64).alias("uses"))
-        .filter(pl.col("uses") > 1)
-        .sort("uses", "name")
-    )
+    uses = pairs.group_by("name").agg(pl.len().cast(pl.Int64).alias("uses"))
     rare = uses.filter((pl.col("uses") <= EVERYBODYS * n_sources) | (n_sources < MANY))
-    # a botnet may be most of all sources, and the names of its list then "everybody's": they are compared all the same
-    common = pairs.join(uses.select("name"), on="name", how="semi")
-    left = common.group_by("i").agg(pl.col("name").is_in(rare["name"].implode()).mean())["name"].mean()
-    uses = rare if (left or 0.0) >= LEFT else uses  # pyright: ignore
-    fits = (pl.col("uses") ** 2 / 2).cum_sum() <= MOST_PAIRS
-    dropped = pairs.select("name").unique().join(uses.filter(fits), on="name", how="anti")
-    alone = pairs.filter(pl.len().over("name") == 1).select("name")
-    dropped = dropped.join(alone, on="name", how="anti")
-    used = pairs.select("i", "name").join(uses.filter(fits).select("name"), on="name")
-    sizes = pairs.join(dropped, on="name", how="anti").group_by("i").agg(pl.len().alias("size"))
-    both = (
+    both = _alike(pairs, rare)
+    # a botnet may be so many of all sources that the names of its list look like everybody's: those that would keep
+    # less than half of their names are compared by all of them
+    poor = pairs.group_by("i").agg(pl.col("name").is_in(rare["name"].implode()).mean().alias("kept"))
+    poor = poor.filter(pl.col("kept") < LEFT)["i"].implode()
+    if len(poor[0]):
+        more = _alike(pairs, uses).filter(pl.col("i").is_in(poor) | pl.col("i_2").is_in(poor))
+        both = pl.concat([both, more]).unique()
+    found = components(both)
+    return (
+        pairs.select("ip", "i")
+        .unique("i", maintain_order=True)
+        .join(found, on="i", how="inner")
+        .filter(pl.len().over("component") >= LEAST_SOURCES)
+        .select("ip", pl.col("component").alias("campaign"))
+    )
+
+
+def _alike(pairs: pl.DataFrame, uses: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs of sources that share enough of these names: ``i, i_2``."""
+    ordered = uses.sort("uses", "name")
+    kept = ordered.filter((pl.col("uses") ** 2 / 2).cum_sum() <= MOST_PAIRS)
+    used = pairs.select("i", "name").join(kept, on="name")
+    sizes = used.group_by("i").agg(pl.len().alias("size"))
+    used = used.filter(pl.col("uses") > 1).select("i", "name")
+    return (
         used.join(used, on="name", suffix="_2")
         .filter(pl.col("i") < pl.col("i_2"))
         .group_by("i", "i_2")
@@ -62,14 +72,7 @@ def linked(pairs: pl.DataFrame) -> pl.DataFrame:
         .join(sizes, on="i")
         .join(sizes.rename({"i": "i_2", "size": "size_2"}), on="i_2")
         .filter(pl.col("shared") / (pl.col("size") + pl.col("size_2") - pl.col("shared")) >= ALIKE)
-    )
-    found = components(both.select("i", "i_2"))
-    return (
-        pairs.select("ip", "i")
-        .unique("i", maintain_order=True)
-        .join(found, on="i", how="inner")
-        .filter(pl.len().over("component") >= LEAST_SOURCES)
-        .select("ip", pl.col("component").alias("campaign"))
+        .select("i", "i_2")
     )
 
 

@@ -261,6 +261,18 @@ def verdict(facts: Facts, *, up: bool) -> str:
     return "unclear_rise"
 
 
+def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
+    """Return ``outage`` instead of a partial fault if between its first and last refusal hardly anybody got in.
+
+    The bins at both ends hold logins from before and after.
+    """
+    if kind != "partial_fault" or facts.hit_share < ALL:
+        return kind
+    at = inside.filter("established", pl.col("time") >= facts.start, pl.col("time") <= facts.end)
+    ok, bad = int(at["ok"].sum()), int(at["bad"].sum())
+    return "outage" if ok <= LEAST_SHARE * (ok + bad) else kind
+
+
 def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, datetime]:
     """Return the first and last moment of an incident: of the attempts that make it, not of whole bins."""
     bad = inside.filter(pl.col("bad") > 0)

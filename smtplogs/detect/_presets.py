@@ -15,7 +15,7 @@ class Preset:
 
     `model`: ``sliding`` (count in a window), ``reset`` (count that starts anew after a pause of the window),
     ``leaky`` (bucket that holds `count` and loses one each `window_s`; fires when it overflows), ``names`` (distinct
-    accounts in the window), ``unknown_names`` (accounts that do not exist only), ``slow`` (the last `count` failures at
+    accounts in the window), ``unknown_names`` (the same, of accounts that do not exist), ``slow`` (the last `count` failures at
     least `window_s` apart on the median), ``then_success`` (so many failures, then a login).
     """
 

@@ -39,8 +39,8 @@ class Slices:
     bounds: tuple[tuple[datetime, datetime], ...]
 
 
-def sliced(events: pl.LazyFrame, *needed: str, most: int = MOST_ROWS) -> Slices:
-    """Cut events into pieces of at most about `most` rows, at full hours; an hour is never cut.
+def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
+    """Cut events into pieces of about ``MOST_ROWS`` rows at most, at full hours; an hour is never cut.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def sliced(events: pl.LazyFrame, *needed: str, most: int = MOST_ROWS) -> Slices:
         .sort("hour")
         .collect(engine="streaming")
     )
-    piece = (hours["len"].cast(pl.Int64).cum_sum() - 1) // max(most, 1)
+    piece = (hours["len"].cast(pl.Int64).cum_sum() - 1) // MOST_ROWS
     spans = hours.group_by(piece.alias("piece"), maintain_order=True).agg(
         pl.col("hour").first(), (pl.col("hour").last() + timedelta(hours=1)).alias("end")
     )

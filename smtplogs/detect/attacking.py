@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._attack_facts import Book, attempts, book_of, bursts, light_hours, rounds
+from smtplogs.detect._attack_facts import ROUND, Book, attempts, book_of, bursts, light_hours, rounds
 from smtplogs.detect._attack_stories import (
     account_row,
     campaign_row,
@@ -61,7 +61,7 @@ MOST = 10
 MAIN = 0.5
 UNKNOWN = 0.5
 PER_NAME = 3
-STUFFING_SOURCES, STUFFING_NAMES = 20, 50
+STUFFING_SOURCES, STUFFING_NAMES, STUFFING_EDGE = 20, 50, 5
 LIGHT = 3
 
 
@@ -298,16 +298,29 @@ def _stuffing(slices: Slices, condition: pl.Expr, book: Book, members: dict[str,
     hours = light_hours(slices, condition, light).drop_nulls("account")
     if hours.is_empty():
         return []
-    busy = (
-        hours.group_by("hour")
-        .agg(pl.col("client_ip").n_unique().alias("ips"), pl.col("account").n_unique().alias("names"), pl.col("n", "n_unknown").sum())
-        .filter(
-            pl.col("ips") >= STUFFING_SOURCES, pl.col("names") >= STUFFING_NAMES,
-            pl.col("n") <= 2 * pl.col("names"), pl.col("n_unknown") < UNKNOWN * pl.col("n"),
-        )
-        .sort("hour")
-        .with_columns((pl.col("hour") - pl.col("hour").shift(1) > 3 * timedelta(hours=1)).fill_null(value=True).cast(pl.UInt32).cum_sum().alias("wave"))
-    )  # fmt: skip
+    by_hour = hours.group_by("hour").agg(
+        pl.col("client_ip").n_unique().alias("ips"),
+        pl.col("account").n_unique().alias("names"),
+        pl.col("n", "n_unknown").sum(),
+    )
+    # two hours together: a wave does not begin at a full hour
+    both = (
+        pl.concat([by_hour, by_hour.with_columns(pl.col("hour") - ROUND)])
+        .group_by("hour")
+        .agg(pl.exclude("hour").sum())
+    )
+    busy = both.filter(
+        pl.col("ips") >= STUFFING_SOURCES,
+        pl.col("names") >= STUFFING_NAMES,
+        pl.col("n") <= 2 * pl.col("names"),
+        pl.col("n_unknown") < UNKNOWN * pl.col("n"),
+    )
+    if busy.is_empty():
+        return []
+    spans = pl.concat([busy.select("hour"), busy.select(pl.col("hour") + ROUND)]).unique().sort("hour")
+    spans = spans.join(by_hour.filter(pl.col("ips") >= STUFFING_EDGE), on="hour", how="semi", maintain_order="left")
+    new = (pl.col("hour") - pl.col("hour").shift(1) > 3 * ROUND).fill_null(value=True)
+    busy = spans.with_columns(new.cast(pl.UInt32).cum_sum().alias("wave"))
     rows = []
     waves = hours.join(busy.select("hour", "wave"), on="hour")
     for (_,), own in waves.group_by("wave", maintain_order=True):
@@ -369,8 +382,10 @@ def _cut(slices: Slices, condition: pl.Expr, own: pl.DataFrame, preset: Preset) 
             own.sort("start"), left_on="time", right_on="start", by="key", strategy="backward", check_sortedness=False
         )
         inside = (pl.col("time") <= pl.col("end")).fill_null(value=False) if preset.ban_s else pl.lit(value=True)
-        sums = good.group_by("key", pl.col("account").cast(pl.String).fill_null("(no name)"))
-        parts.append(sums.agg(inside.sum().alias("n")))
+        sums = good.with_columns(inside.alias("inside")).group_by(
+            "key", pl.col("account").cast(pl.String).fill_null("(no name)")
+        )
+        parts.append(sums.agg(pl.col("inside").sum().alias("n")))
     hit = (
         pl.concat(parts)
         .group_by("key", "account")

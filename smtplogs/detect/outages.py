@@ -10,7 +10,7 @@ import polars as pl
 from smtplogs._frames import table
 from smtplogs.detect._bins import BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, holes, rises
 from smtplogs.detect._findings import as_findings
-from smtplogs.detect._incident_facts import Facts, Rows, decomposition, described, facts_of, sharpened, verdict
+from smtplogs.detect._incident_facts import Facts, Rows, decomposition, described, facts_of, proved, sharpened, verdict
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import TIME, TRAFFIC, Column, as_table
@@ -209,6 +209,7 @@ def _judged(
             at = marked.filter(pl.col("time") >= start, pl.col("time") < end)
             facts.explained_by = decomposition(at, described(rows.before), rows.n_days, "ok")
         facts.start, facts.end = sharpened(facts, kind, marked)
+        kind = proved(facts, kind, marked)
         if kind in SERIOUS:
             facts.end = _until(slices, facts.end)
             facts.recovered_at = _recovered(slices, counted, marked, facts)
