@@ -64,9 +64,13 @@ def _earlier(value: pl.Expr) -> pl.Expr:
     return pl.concat_list(days).list.drop_nulls().list.head(COMPARABLE)
 
 
-def baselines(bins: pl.DataFrame, column: str) -> pl.DataFrame:
-    """Add ``usual``: what the column usually is in this bin, and ``thin``: no comparable day was there to tell."""
+def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.DataFrame:
+    """Add ``usual``: what the column usually is in this bin, and ``thin``: no comparable day was there to tell.
+
+    `peaks`: of each day the most in the bins around: a job that fails every night at that minute is usual.
+    """
     around = pl.col(column).rolling_median(5, min_samples=1, center=True)
+    around = pl.col(column).rolling_max(3, min_samples=1, center=True) if peaks else around
     trailing = pl.col(column).shift(1).rolling_median(A_DAY, min_samples=LEAST_BINS)
     return (
         bins.with_columns(_earlier(around).alias("days"))

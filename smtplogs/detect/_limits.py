@@ -14,8 +14,11 @@ WINDOWS_S = (1, 10, 30, 60, 300, 600, 900, 1800, 3600, 14_400, 86_400)
 """Windows that limits usually have: Postfix 60 s, fail2ban 600 s, Exim an hour, providers a second, minute or day."""
 
 LEAST_EPISODES = 5
+LEAST_COUNT = 3
 STEADY = 0.1
-"""An inferred limit needs five episodes of which three quarters agree within a tenth."""
+PASSED = 0.02
+"""An inferred limit needs five episodes of which three quarters agree within a tenth, and at most a fiftieth of all
+that was accepted may lie beyond it."""
 
 ROUND = 0.05
 
@@ -33,8 +36,8 @@ class Limit:
 def inferred(accepted: pl.DataFrame, refused: pl.DataFrame) -> Limit:
     """Return the limit that explains which attempts of one limiter were refused; none if they do not agree.
 
-    N is the number accepted in the window before the first refusal of an episode, for the window in which episodes
-    agree best; the window is then the shortest time from the N-th accepted before to the first accepted after.
+    N is the number accepted in the window before the first refusal of an episode, for the shortest window in which
+    episodes agree and hardly anything is accepted beyond N; the window is then the shortest time from the N-th accepted before to the first accepted after.
     Exact for fixed and sliding windows. Token buckets and decaying rates seldom agree, and then nothing is said.
 
     Parameters
@@ -48,22 +51,26 @@ def inferred(accepted: pl.DataFrame, refused: pl.DataFrame) -> Limit:
     known = accepted.select("key", "time").sort("key", "time")
     if episodes.height < LEAST_EPISODES or known.is_empty():
         return Limit(n_episodes=episodes.height)
-    best: tuple[float, int, int, pl.DataFrame] | None = None
     pairs = episodes.join(known, on="key").with_columns(
         ((pl.col("first") - pl.col("time")).dt.total_microseconds() / 1e6).alias("ago")
     )
+    best: tuple[int, int] | None = None
     for window in WINDOWS_S:
         within = pairs.filter(pl.col("ago") >= 0, pl.col("ago") < window)
         counts = within.group_by("episode").agg(pl.len().alias("n"))
         if counts.height < LEAST_EPISODES or counts.height < 0.75 * episodes.height:
             continue
-        low, n, high = (counts["n"].quantile(q, "nearest") or 0 for q in (0.25, 0.5, 0.75))
-        spread = (high - low) / n if n else 9.0
-        if n >= 2 and spread <= STEADY and (best is None or spread < best[0]):
-            best = (spread, int(n), window, within)
+        low, n, high = (int(counts["n"].quantile(q, "nearest") or 0) for q in (0.25, 0.5, 0.75))
+        if n < LEAST_COUNT or high - low > STEADY * n:
+            continue
+        # a limit is not passed: hardly anything was accepted when so many had been
+        before = known.rolling("time", period=f"{window}s", group_by="key").agg((pl.len() - 1).alias("n"))
+        if before.filter(pl.col("n") >= n).height <= PASSED * before.height:
+            best = (n, window)
+            break
     if best is None:
         return Limit(n_episodes=episodes.height)
-    _, n, window, _ = best
+    n, window = best
     nth = pairs.filter(pl.col("ago") >= 0).sort("episode", "ago").group_by("episode", maintain_order=True)
     begun = nth.agg(pl.col("time").gather(n - 1, null_on_oob=True).first().alias("nth"))
     after = pairs.filter(pl.col("time") > pl.col("last")).group_by("episode").agg(pl.col("time").min().alias("after"))

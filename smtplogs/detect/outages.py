@@ -165,7 +165,7 @@ def _counts(slices: Slices, counted: pl.Expr, traffic: pl.DataFrame | None) -> t
 
 def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
     """Return the episodes, each with what is usual in it."""
-    bad = baselines(counts, "bad")
+    bad = baselines(counts, "bad", peaks=True)
     ok = baselines(counts, "ok")
     silent = holes(counts, "lines")
     found = episodes(bad, rises(bad, "bad", limits), drops(ok, "ok", limits) | silent)
