@@ -229,8 +229,8 @@ def fired(name: str, times: list[float], **columns: Any) -> int:
         ("crowdsec-slow", [0, 1200, 2400, 3600], 0),
         ("crowdsec-time", [0, 1300, 2600, 3900], 1),
         ("crowdsec-time", [0, 100, 200, 300], 0),
-        ("splunk", [i for i in range(21)], 1),
-        ("splunk", [i for i in range(20)], 0),
+        ("splunk", list(range(21)), 1),
+        ("splunk", list(range(20)), 0),
     ],
 )
 def test_a_rule_fires_as_its_makers_say(name: str, times: list[float], n: int):

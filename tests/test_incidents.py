@@ -167,7 +167,7 @@ def test_senseless_parameters_are_refused(how: dict[str, Any]):
 
 def test_the_outage_sample_is_one_incident_and_the_quiet_one_none():
     given, _, traffic = read_tables("postfix/outage")
-    (found,) = [f for f in loud(given, traffic=traffic)]
+    (found,) = list(loud(given, traffic=traffic))
     assert (found["kind"], found["cause"]) == ("outage", "backend_unavailable")
     assert (str(found["start"])[:16], str(found["end"])[:16]) == ("2026-11-11 10:40", "2026-11-11 10:59")
     given, _, traffic = read_tables("postfix/quiet")

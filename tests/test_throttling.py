@@ -53,7 +53,7 @@ def test_the_window_of_the_log_may_be_longer_than_the_pause():
 
 def test_who_is_behind_and_when_it_was_over():
     rows = [(-600 + i, f"u{i}@example.com", IP, "success") for i in range(4)]
-    rows += refused(0, 10, 20, 30) + [(15, "u1@example.com", IP, "failure"), (90, "u2@example.com", IP, "success")]
+    rows += [*refused(0, 10, 20, 30), (15, "u1@example.com", IP, "failure"), (90, "u2@example.com", IP, "success")]
     (f,) = found(rows)
     assert (f["severity"], f["fairness"], f["n_users"], f["n_accepted"]) == ("warning", "fair", 4, 1)
     assert (f["recovery_s"], f["reaction"], f["retry_s"]) == (60.0, "fixed", 10.0)
@@ -156,8 +156,10 @@ def limiter(kind: str, n: int, window: float, *, seed: int, episodes: int = 8) -
 def test_limit_and_window_are_inferred(kind: str, n: int, window: float, seed: int):
     limit = inferred(*limiter(kind, n, window, seed=seed))
     assert limit.method == "inferred"
-    assert limit.n is not None and abs(limit.n - n) <= max(0.02 * n, 1)
-    assert limit.window_s is not None and abs(limit.window_s - window) <= 0.05 * window
+    assert limit.n is not None
+    assert abs(limit.n - n) <= max(0.02 * n, 1)
+    assert limit.window_s is not None
+    assert abs(limit.window_s - window) <= 0.05 * window
 
 
 def test_four_episodes_or_disagreeing_ones_give_no_limit():

@@ -94,11 +94,11 @@ def source_row(kind: str, ip: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def account_row(account: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def account_row(kind: str, account: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one account that many addresses guess at."""
     aimed = bool(facts["n_known_names"])
     return _common(facts) | {
-        "kind": "brute_force",
+        "kind": kind,
         "severity": _severity(facts, aimed=aimed),
         "subject_kind": "user",
         "subject": account,
@@ -106,6 +106,25 @@ def account_row(account: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         "client_ip": None,
         "title": f"{counted(facts['n_sources'], 'address', 'addresses')} guessed at {name(account)}: refused "
         f"{times(facts['n'])} {stretch(facts['start'], facts['end'])}.",
+        "advice": _advice(facts, None, aimed=aimed),
+    }
+
+
+def crowd_row(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the one finding for all that is not told one by one."""
+    aimed = facts["n_known_names"] >= KNOWN_AIM
+    how = {"brute_force": "guessed at", "spray": "tried few passwords on", "enumeration": "tested which names exist:"}[
+        kind
+    ]
+    return _common(facts) | {
+        "kind": kind,
+        "severity": _severity(facts, aimed=aimed),
+        "subject_kind": "campaign",
+        "subject": f"other addresses ({kind})",
+        "user": None,
+        "client_ip": None,
+        "title": f"{counted(facts['n_sources'], 'more address', 'more addresses')} {how} {counted(facts['n_names'], 'account')}: "
+        f"refused {times(facts['n'])} {stretch(facts['start'], facts['end'])}.",
         "advice": _advice(facts, None, aimed=aimed),
     }
 

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._attack_facts import ROUND, Book, attempts, book_of, bursts, light_hours, rounds
+from smtplogs.detect._attack_facts import ROUND, Book, attempts, book_of, light_hours
 from smtplogs.detect._attack_stories import (
-    account_row,
     campaign_row,
     no_names_row,
     no_unknown_row,
     rule_row,
-    source_row,
     strangers_row,
     stuffing_row,
 )
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._campaigns import linked
 from smtplogs.detect._findings import as_findings, finding_id
+from smtplogs.detect._guessers import MAIN, MOST, UNKNOWN, Limits, facts_of, guessers
 from smtplogs.detect._presets import PRESETS, bans, fires, keyed
 from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import SEVERITIES, Column
@@ -57,10 +56,6 @@ COLUMNS: dict[str, Column] = {
 }
 """What ``attacks`` tells beside the common columns."""
 
-MOST = 10
-MAIN = 0.5
-UNKNOWN = 0.5
-PER_NAME = 3
 STUFFING_SOURCES, STUFFING_NAMES, STUFFING_EDGE = 20, 50, 5
 LIGHT = 3
 
@@ -138,7 +133,7 @@ def attacks(
         return as_findings([no_names_row(first, last, book.n_bad)], "attacks", COLUMNS)
     members, rows = _campaigns(slices, condition, book)
     singles = [
-        *_sources(slices, condition, book, names, unknown_names, failures, span),
+        *guessers(slices, condition, book, Limits(names, unknown_names, failures, span), members),
         *_stuffing(slices, condition, book, members),
     ]
     rows = _folded(rows, singles, members)
@@ -168,34 +163,6 @@ def _folded(
     return campaigns + rows
 
 
-def _most(rows: pl.DataFrame, column: str, n: str = "n_bad") -> list[str]:
-    """Return up to 10 values of a column with the most failures."""
-    sums = rows.drop_nulls(column).group_by(pl.col(column).cast(pl.String)).agg(pl.col(n).sum())
-    return sums.sort(n, column, descending=[True, False])[column].head(MOST).to_list()
-
-
-def _facts(book: Book, pairs: pl.DataFrame) -> dict[str, Any]:
-    """Return the figures that findings of all kinds have in common, from the pairs they are about."""
-    bad = pairs.filter(pl.col("n_bad") > 0)
-    names = bad.drop_nulls("account").select("account").unique()
-    hits = pairs.filter(pl.col("n_ok") > 0).drop_nulls("account")["account"].cast(pl.String).unique().sort()
-    n = int(bad["n_bad"].sum())
-    return {
-        "start": bad["first_bad"].min(),
-        "end": bad["last_bad"].max(),
-        "n": n,
-        "n_sources": bad["client_ip"].drop_nulls().n_unique(),
-        "sources": _most(bad, "client_ip"),
-        "n_names": names.height,
-        "names": _most(bad, "account"),
-        "n_known_names": names.join(book.known, on="account", how="semi").height,
-        "unknown_share": bad["n_unknown"].sum() / n if book.n_unknown and n else None,
-        "hits": hits.to_list()[:MOST],
-        "share_of_failures": n / book.n_bad,
-        "n_ok": book.n_ok,
-    }
-
-
 def _campaigns(slices: Slices, condition: pl.Expr, book: Book) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """Return which address belongs to which campaign (its finding), and a row a campaign."""
     strangers = book.sources.filter("stranger").select("client_ip")
@@ -206,7 +173,7 @@ def _campaigns(slices: Slices, condition: pl.Expr, book: Book) -> tuple[dict[str
     marks = _fingerprints(slices, condition, found) if found.height else {}
     for (number,), own in found.group_by("campaign", maintain_order=True):
         mine = book.pairs.join(own.select(pl.col("ip").alias("client_ip")), on="client_ip", how="semi")
-        facts = _facts(book, mine) | marks.get(number, {})
+        facts = facts_of(book, mine) | marks.get(number, {})
         days = max((facts["end"] - facts["start"]) / timedelta(days=1), 1.0)
         aimed = mine.join(book.known, on="account", how="semi").group_by("account").agg(pl.col("n_bad").sum())
         facts["worst_per_day"] = (aimed["n_bad"].max() or 0) / days  # pyright: ignore
@@ -238,53 +205,6 @@ def _fingerprints(slices: Slices, condition: pl.Expr, found: pl.DataFrame) -> di
             mark[column] = most[0] if most[1] >= MAIN * total else None
         marks[number] = mark
     return marks
-
-
-def _sources(
-    slices: Slices, condition: pl.Expr, book: Book, names: int, unknown_names: int, failures: int, span: timedelta
-) -> list[dict[str, Any]]:
-    """Return a row for each address that sprays, enumerates or guesses, and for accounts that many guess at."""
-    rows: list[dict[str, Any]] = []
-    wide = rounds(slices, condition, book, names).filter(pl.col("tries_per_name") <= PER_NAME)
-    asking = book.sources.filter(
-        pl.col("hostile"), pl.col("n_names") >= unknown_names, pl.col("n_unknown") >= UNKNOWN * pl.col("n_bad")
-    )
-    told: set[str] = set()
-    mean = pl.col("n_bad") / pl.col("n_names")
-    for kind, own in (("enumeration", asking.with_columns(mean.alias("tries_per_name"))), ("spray", wide)):
-        for ip, tries in (
-            own.select(pl.col("client_ip").cast(pl.String), "tries_per_name").sort("client_ip").iter_rows()
-        ):
-            if ip not in told:
-                told.add(ip)
-                pairs = book.pairs.filter(pl.col("client_ip").cast(pl.String) == ip)
-                rows.append(source_row(kind, ip, _facts(book, pairs) | {"tries_per_name": tries}))
-    burst = bursts(slices, condition, book, failures, span)
-    if burst.is_empty():
-        return rows
-    sums = (
-        texts(burst)
-        .group_by("account", "client_ip")
-        .agg(pl.col("n").sum())
-        .sort("n", "client_ip", descending=[True, False])
-    )
-    main = sums.group_by("account", maintain_order=True).agg(
-        pl.col("client_ip").first(), (pl.col("n").first() / pl.col("n").sum()).alias("share")
-    )
-    one = main.filter(pl.col("share") >= MAIN).sort("client_ip", "account")
-    for (ip,), own in one.group_by("client_ip", maintain_order=True):
-        if ip in told:
-            continue
-        accounts = own["account"].implode()
-        pairs = book.pairs.filter(
-            pl.col("client_ip").cast(pl.String) == ip, pl.col("account").cast(pl.String).is_in(accounts)
-        )
-        rows.append(source_row("brute_force", str(ip), _facts(book, pairs)))
-    hostile = book.sources.filter("hostile").select("client_ip")
-    for account in main.filter(pl.col("share") < MAIN)["account"].sort():
-        own = book.pairs.filter(pl.col("account").cast(pl.String) == account).join(hostile, on="client_ip", how="semi")
-        rows.append(account_row(account, _facts(book, own)))
-    return rows
 
 
 def _stuffing(slices: Slices, condition: pl.Expr, book: Book, members: dict[str, str]) -> list[dict[str, Any]]:
@@ -327,7 +247,7 @@ def _stuffing(slices: Slices, condition: pl.Expr, book: Book, members: dict[str,
         pairs = book.pairs.join(own.select("client_ip", "account").unique(), on=["client_ip", "account"], how="semi")
         ips = own.select("client_ip").unique()
         everything = book.pairs.join(ips, on="client_ip", how="semi").filter(pl.col("n_ok") > 0)
-        facts = _facts(book, pairs)
+        facts = facts_of(book, pairs)
         facts["start"], facts["end"] = own["first"].min(), own["last"].max()
         # an address that got in at its first try on another account is not proved to belong to it
         facts["hits"] = (
