@@ -18,7 +18,7 @@ LEFT = 0.5
 """A name that more than 30 % of 50 sources or more tried, `admin` or `info`, links nobody; except
 sources that would keep less than half of their names by that."""
 
-MOST_PAIRS = 20_000_000
+MOST_PAIRS = 3_000_000
 """Pairs that are compared at most; of names that would give more the rarer are kept: they tell most."""
 
 
