@@ -171,6 +171,16 @@ def test_three_shared_names_link_and_two_do_not():
     assert groups(lists(("a", 2, ["x", "y", "z"]))) == []
 
 
+def test_a_campaign_is_told_with_its_marks_in_columns_that_can_be_written():
+    mark = {"helo": "win-7", "mechanism": "LOGIN"}
+    rows = [(h * 3600, f"n{h}", f"203.0.113.{k}", "failure", mark) for k in range(4) for h in range(4)]
+    found = sl.attacks(events(users(2) + rows)).filter(kind="distributed")
+    assert found.select("n_sources", "n_names", "helo", "mechanism").rows() == [(4, 4, "win-7", "LOGIN")]
+    assert found["active_hours"][0].to_list() == ["09", "10", "11", "12"]
+    nested = [t for t in found.schema.values() if isinstance(t, pl.List)]
+    assert set(nested) == {pl.List(pl.String)}
+
+
 def test_lists_that_overlap_by_less_than_a_third_stay_apart():
     common, more = ["x", "y", "z"], [f"n{i}" for i in range(4)]
     assert groups(lists(("a", 3, common + more), ("b", 3, [*common, *(f"m{i}" for i in range(4))]))) == [

@@ -44,7 +44,7 @@ COLUMNS: dict[str, Column] = {
     "share_of_failures": Column(pl.Float64, "share of all failed logins of the log, 0-1"),
     "helo": Column(pl.String, "distributed: name that most of the addresses call themselves"),
     "mechanism": Column(pl.String, "distributed: mechanism that most of them use"),
-    "active_hours": Column(pl.List(pl.Int64), "distributed: hours of the day (UTC) with failures"),
+    "active_hours": Column(pl.List(pl.String), "distributed: hours of the day (UTC) with failures, as `09`"),
     "preset": Column(pl.String, "rule_hit: name of the rule"),
     "n_fired": Column(pl.UInt32, "rule_hit: how often it would have fired; bans where it bans"),
     "users_hit": Column(
@@ -198,7 +198,7 @@ def _fingerprints(slices: Slices, condition: pl.Expr, found: pl.DataFrame) -> di
     marks = {}
     for (number,), own in sums.group_by("campaign"):
         total = int(own["len"].sum())
-        mark: dict[str, Any] = {"active_hours": own["hour"].cast(pl.Int64).unique().sort().to_list()}
+        mark: dict[str, Any] = {"active_hours": [f"{hour:02}" for hour in own["hour"].unique().sort()]}
         for column in ("helo", "mechanism"):
             values = own.drop_nulls(column).group_by(column).agg(pl.col("len").sum()).sort("len", column)
             most = values.row(-1) if values.height else (None, 0)
