@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from score_detectors import (
+from score_detectors import (  # pyright: ignore
     ATTACKS,
     INCIDENTS,
     Tally,
