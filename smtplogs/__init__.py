@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from smtplogs.datasets import load
 from smtplogs.detect import (
+    attacks,
     client_hints,
+    compromises,
     evidence,
     exposure,
     findings,
+    incidents,
     lockouts,
     misconfigured_clients,
     relay_refusals,
     stale_credentials,
+    throttling,
 )
 from smtplogs.enriching import geo
 from smtplogs.explaining import explain
@@ -41,9 +45,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "attacks",
     "causes",
     "client_hints",
     "columns",
+    "compromises",
     "coverage",
     "evidence",
     "explain",
@@ -51,6 +57,7 @@ __all__ = [
     "findings",
     "formats",
     "geo",
+    "incidents",
     "load",
     "lockouts",
     "misconfigured_clients",
@@ -67,6 +74,7 @@ __all__ = [
     "sessions",
     "stale_credentials",
     "summary",
+    "throttling",
     "unpack",
     "verify",
     "watch",

@@ -80,6 +80,10 @@ DETECTORS: tuple[Callable[..., pl.DataFrame], ...] = (
     sl.stale_credentials,
     sl.relay_refusals,
     sl.exposure,
+    sl.throttling,
+    sl.attacks,
+    sl.compromises,
+    sl.incidents,
 )
 """Detectors that become commands with their own parameters as options."""
 

@@ -128,7 +128,16 @@ def plan(
     coarse, prefilter = ("|".join([*map(re.escape, some), *pieces]) for some in words)
     votes = {name: int(lines.str.contains(form.regex).sum() or 0) for name, form in HOT_ENVELOPES.items()}
     best = max(votes, key=lambda name: votes[name])
-    return Plan(prefilter, best if votes[best] and wrapper is None else None, wrapper, traffic, only, host, keep_missed, coarse=coarse)
+    return Plan(
+        prefilter,
+        best if votes[best] and wrapper is None else None,
+        wrapper,
+        traffic,
+        only,
+        host,
+        keep_missed,
+        coarse=coarse,
+    )
 
 
 def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
