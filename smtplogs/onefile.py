@@ -323,7 +323,7 @@ def _batches(
         if len(held) == AT_ONCE:
             waiting.append(pool.submit(parsing.parse, pl.concat(held), chosen))
             held = []
-        if len(waiting) > WORKERS:
+        if len(waiting) >= WORKERS:
             yield from next_one()
     if held:
         waiting.append(pool.submit(parsing.parse, pl.concat(held), chosen))

@@ -248,7 +248,7 @@ class PartWriter:
         if frame.is_empty():
             return
         if kind == "events":
-            self._flush_events(frame)
+            self._flush_events(as_table(frame, FINISHED))
         elif kind in ("waiting", "sessions"):
             self._look_at(frame, overview.of_loose(frame))
             self._write(kind, frame.select(c for c in frame.columns if c in RECORDS or c == "_role"))
