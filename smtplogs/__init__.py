@@ -13,7 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from smtplogs.datasets import load
 from smtplogs.declaring import check_format
-from smtplogs.detect import evidence, findings, lockouts
+from smtplogs.detect import (
+    attacks,
+    client_hints,
+    compromises,
+    evidence,
+    exposure,
+    findings,
+    incidents,
+    lockouts,
+    misconfigured_clients,
+    relay_refusals,
+    stale_credentials,
+    throttling,
+)
+from smtplogs.enriching import geo
 from smtplogs.explaining import explain
 from smtplogs.logformats import formats
 from smtplogs.packaged import sample, samples, unpack
@@ -32,27 +46,37 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "attacks",
     "causes",
     "check_format",
+    "client_hints",
     "columns",
+    "compromises",
     "coverage",
     "evidence",
     "explain",
+    "exposure",
     "findings",
     "formats",
+    "geo",
+    "incidents",
     "load",
     "lockouts",
+    "misconfigured_clients",
     "parse",
     "plot_causes",
     "plot_clients",
     "plot_lockouts",
     "plot_timeline",
     "read",
+    "relay_refusals",
     "report",
     "sample",
     "samples",
     "sessions",
+    "stale_credentials",
     "summary",
+    "throttling",
     "unpack",
     "verify",
     "watch",

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import __version__, custody, overview, slicing, sources
+from smtplogs import __version__, custody, overview, replies, slicing, sources
 from smtplogs._crew import Meter, each, shown
 from smtplogs._durable import alone, sync_folder, whole
 from smtplogs.custody import GROWN, READ, TWIN, UNCHANGED, Planned, Stored
 from smtplogs.datasets import MANIFEST, SCHEMA_VERSION, manifest_of
 from smtplogs.errors import NotWhole
-from smtplogs.making import Task, groups, make_part, named, parameters, task_of
+from smtplogs.making import Task, groups, make_part, named, parameters, task_of, weight
 from smtplogs.onefile import WORKERS, Settings, anchors
 from smtplogs.parts import BY, PUBLIC, Part, discard, opened, without
 from smtplogs.reading import asked
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from smtplogs.datasets import Paths
+
+LARGE_BYTES = 64 << 20
+"""Expanded bytes from which a file is read alone."""
 
 RESULT = {
     "source": pl.String,
@@ -59,6 +62,7 @@ def parse(
     tz: str | None = None,
     year: int | None = None,
     host: str | None = None,
+    catalogue: str | PathLike[str] | None = None,
     by: str = "month",
     workers: int | None = None,
     cluster: Any = None,
@@ -78,12 +82,12 @@ def parse(
         Files, folders, globs, archives, `-` for standard input; in any order and compression.
     out
         Folder of the dataset; made if needed. `load` and every command that takes logs read it.
-    format, tz, year, host
+    format, tz, year, host, catalogue
         As in `read`. They are kept with each input; a log that is known but was read otherwise is read again.
     by
         How events are partitioned: `month` or `day`. Fixed when the dataset is made.
     workers
-        Groups of files read at once; None: 2.
+        Pieces of work done at once; None: two groups of small files, or one large file, which takes two cores by itself.
     cluster
         Address of a Dask scheduler (`tcp://scheduler:8786`) or a `dask.distributed.Client`: files are read by its
         workers, which must see the same paths. Needs the extra `cluster`.
@@ -124,6 +128,7 @@ def parse(
         traffic=True,
         now=dt.datetime.now(dt.UTC),
         keep_missed=True,
+        catalogue=None if catalogue is None else replies.checked(catalogue),
     )
     if by not in BY:
         raise ValueError(f"cannot partition by {by!r}; there are {', '.join(BY)}")
@@ -135,8 +140,8 @@ def parse(
         run = Run(dataset, settings, by, hashed=hash)
         try:
             run.plan(found)
-            run.read(workers or WORKERS, cluster, show=show)
-            run.settle(workers or WORKERS, cluster, show=show)
+            run.read(workers, cluster, show=show)
+            run.settle(workers or 1, cluster, show=show)
             run.commit([(p.name, "note" if p.on_purpose else "error", p.message) for p in problems])
         except BaseException:
             run.tidy()
@@ -215,15 +220,21 @@ class Run:
         make = (self.dataset, self.settings, self.by, self.about, self.hashed)
         self.tasks = [task_of(group, *make) for group in groups(chosen)]
 
-    def read(self, workers: int, cluster: Any, *, show: bool) -> None:
+    def read(self, workers: int | None, cluster: Any, *, show: bool) -> None:
         """Make the parts; each is kept as soon as it is whole."""
-        sizes = [sum(i.source.stored_bytes or 0 for i in t.inputs) for t in self.tasks]
         names = {p.name for p in self.parts}
-        with Meter(sum(sizes), "reading", "B", show=show) as meter:
-            how = {"key": self.key, "meter": meter, "workers": workers, "cluster": cluster}
-            for part in each(make_part, self.tasks, sizes=sizes, **how):
-                if part.name not in names:
-                    self.parts.append(part)
+        sizes = {t.name: sum(i.source.stored_bytes or 0 for i in t.inputs) for t in self.tasks}
+        # a large file keeps two cores busy by itself; two of them would only take twice the memory
+        large = [
+            t for t in self.tasks if cluster is None and len(t.inputs) == 1 and weight(t.inputs[0].source) > LARGE_BYTES
+        ]
+        small = [t for t in self.tasks if t not in large]
+        with Meter(sum(sizes.values()), "reading", "B", show=show) as meter:
+            for tasks, at_once in ((large, workers or 1), (small, workers or WORKERS)):
+                how = {"key": self.key, "meter": meter, "workers": at_once, "cluster": cluster}
+                for part in each(make_part, tasks, sizes=[sizes[t.name] for t in tasks], **how):
+                    if part.name not in names:
+                        self.parts.append(part)
         self._take_out_doubles()
 
     def _take_out_doubles(self) -> None:
@@ -269,7 +280,9 @@ class Run:
             return
         ordered = sorted(self.entries, key=lambda e: (e["turn"], e["source"]))
         order = {e["source"]: n for n, e in enumerate(ordered)}
-        tied, hours, more = slicing.sessions(self.dataset, self.parts, order, self.about)
+        tied, hours, more = slicing.sessions(
+            self.dataset, self.parts, order, self.about, self.settings.catalogue
+        )
         slices = slicing.grid(self.parts, hours, self.by)
         fresh = names - self.committed
         slicing.with_doubles_open(self.dataset, self.parts, tied, fresh, slices, self.about)

@@ -74,7 +74,17 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
-DETECTORS: tuple[Callable[..., pl.DataFrame], ...] = (sl.lockouts,)
+DETECTORS: tuple[Callable[..., pl.DataFrame], ...] = (
+    sl.lockouts,
+    sl.misconfigured_clients,
+    sl.stale_credentials,
+    sl.relay_refusals,
+    sl.exposure,
+    sl.throttling,
+    sl.attacks,
+    sl.compromises,
+    sl.incidents,
+)
 """Detectors that become commands with their own parameters as options."""
 
 TOLD = ("severity", "title", "advice", "confidence")
@@ -118,8 +128,11 @@ def parse(
     tz: Tz = None,
     year: Year = None,
     host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    catalogue: Catalogue = None,
     by: Annotated[str, Parameter(help="Partition the events by month or by day.")] = "month",
-    workers: Annotated[int | None, Parameter(help="Groups of files read at once; without it 2.")] = None,
+    workers: Annotated[
+        int | None, Parameter(help="Pieces of work done at once; without it as many as two cores can do.")
+    ] = None,
     cluster: Annotated[str | None, Parameter(help="Dask scheduler, as in tcp://scheduler:8786.")] = None,
     no_hash: Annotated[bool, Parameter(show_default=False, help="Take no SHA-256 of the logs.")] = False,
     strict: Annotated[bool, Parameter(show_default=False, help="Exit with 2 if a log was damaged.")] = False,
@@ -127,7 +140,7 @@ def parse(
     """Read archives of logs into a dataset: resumable, and the same however often and in whatever order."""
     more: dict[str, Any] = {"by": by, "workers": workers, "cluster": cluster, "hash": not no_hash, "strict": strict}
     try:
-        told = sl.parse(_named(files), output, format=format, tz=tz, year=year, host=host, **more)
+        told = sl.parse(_named(files), output, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more)
     except KeyboardInterrupt:
         return _complain("interrupted: what was read is kept, the same command goes on from there")
     read = told.filter(pl.col("status").is_in(["read", "grown"]))
@@ -164,6 +177,7 @@ def watch(
     tz: Tz = None,
     year: Year = None,
     host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    catalogue: Catalogue = None,
     state: Annotated[
         Path | None, Parameter(help="Folder that keeps the state, so that a restart tells nothing twice.")
     ] = None,
@@ -175,7 +189,7 @@ def watch(
     """Follow live logs and print new findings as they arise; Ctrl-C ends it."""
     more: dict[str, Any] = {"state": state, "keep": keep, "every": every, "old": old, "once": once}
     try:
-        for found in sl.watch(files, format=format, tz=tz, year=year, host=host, **more):
+        for found in sl.watch(files, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more):
             for row in found.iter_rows(named=True):
                 text = f"{row['severity']}: {row['title']}"
                 _console().print(visible(f"{text} {row['advice']}" if row["advice"] else text), soft_wrap=True)
@@ -338,12 +352,15 @@ def _table_command(function: Callable[[], pl.DataFrame], *shown: str) -> None:
 def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     """Make a command of a frame function: how to read logs, then the function's own parameters."""
     judges = function in DETECTORS
+    wanted = [name for name in TABLES if name in inspect.signature(function).parameters]
 
     def command(
         files: Files, /, *, output: Output = None, how: How = HOW, check: Check = False, **given: Any
     ) -> int:  # fmt: skip
         _ready(output)
-        frame = function(_tables(files, how).events, **given)
+        read_from = _tables(files, how)
+        tables_wanted = {name: getattr(read_from, name) for name in wanted}
+        frame = function(read_from.events, **tables_wanted, **given)
         _give(frame, output, *shown)
         return _verdict(frame, check=check) if judges else 0
 
@@ -351,7 +368,7 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     own = [
         p.replace(annotation=Annotated[OPTION_TYPES[p.annotation], Parameter(help=told.get(p.name))])
         for p in inspect.signature(function).parameters.values()
-        if p.kind is p.KEYWORD_ONLY
+        if p.kind is p.KEYWORD_ONLY and p.name not in TABLES
     ]
     common = [
         p.replace(annotation={"files": Files, "output": Output, "how": How, "check": Check}[name])
@@ -362,11 +379,16 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     command.__signature__ = signature  # type: ignore[attr-defined]
     command.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
     command.__doc__ = about
-    app.command(command, name=function.__name__)
+    app.command(command, name=function.__name__.replace("_", "-"))
 
 
-OPTION_TYPES: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "Sequence[str]": Sequence[str]}
+OPTION_TYPES: dict[str, Any] = {
+    "int": int, "float": float, "str": str, "bool": bool, "str | None": str | None, "Sequence[str]": Sequence[str],
+}  # fmt: skip
 """What a parameter's annotation means on the command line."""
+
+TABLES = ("coverage", "traffic")
+"""Parameters that the command fills with what it read."""
 
 
 def _documented(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
@@ -419,6 +441,8 @@ def _check(file: Annotated[Path, Parameter(help="The TOML file.")], /) -> int:
 
 _events_command(sl.summary, "stage", "outcome", "cause", "n", "n_users", "n_client_ips", "last")
 _events_command(sl.sessions, "start", "client_ip", "tls", "users", "n_attempts", "n_failure", "causes", "result")
+_events_command(sl.client_hints, "client_ip", "likely", "sort", "confidence", "seen", "users")
+_events_command(sl.geo, "time", "outcome", "user", "client_ip", "address_kind", "network", "country", "as_org")
 for _function in DETECTORS:
     _events_command(_function, *TOLD)
 

@@ -62,10 +62,10 @@ def manifest_of(folder: Path) -> dict[str, Any]:
         If the manifest is damaged, or of a later version.
     """
     path = folder / MANIFEST
+    if not path.is_file():
+        return {}
     try:
         manifest = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
     except ValueError as error:
         raise NothingToRead(f"{path} is damaged: {error}") from error
     if not isinstance(manifest, dict) or manifest.get("dataset") != "smtplogs":

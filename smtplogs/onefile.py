@@ -46,6 +46,8 @@ class Settings:
         Moment that serves as the last resort for the year.
     keep_missed
         Whether lines that no pattern takes are kept, redacted.
+    chunk_bytes
+        Bytes of log parsed at a time, where memory counts for more than speed.
     catalogue
         File with the caller's own rows of the reply catalogue.
     """
@@ -58,6 +60,7 @@ class Settings:
     traffic: bool = False
     now: dt.datetime | None = None
     keep_missed: bool = False
+    chunk_bytes: int | None = None
     catalogue: str | None = None
 
 
@@ -215,7 +218,7 @@ def _read_once(
     traffic: list[pl.DataFrame] = []
     with_ids: list[pl.DataFrame] = []
     minute: stamps.Carry | None = None
-    with sources.open_source(source, hash=hash) as reading:
+    with sources.open_source(source, hash=hash, chunk_bytes=settings.chunk_bytes) as reading:
         head = reading.peek()
         found = _whole_format(head, settings)
         if found.tie:
@@ -391,7 +394,7 @@ def _batches(
         if len(held) == AT_ONCE:
             waiting.append(pool.submit(parsing.parse, pl.concat(held), chosen))
             held = []
-        if len(waiting) > WORKERS:
+        if len(waiting) >= WORKERS:
             yield from next_one()
     if held:
         waiting.append(pool.submit(parsing.parse, pl.concat(held), chosen))

@@ -32,6 +32,8 @@ class Plan:
     ----------
     prefilter
         Alternation of the literals; a line without any of them is none of ours.
+    coarse
+        The few words that are looked for first; empty: every line is looked at.
     envelope
         Name of the hot envelope, or None: then every line takes the general way.
     wrapper
@@ -56,6 +58,7 @@ class Plan:
     host: str | None = None
     keep_missed: bool = False
     catalogue: str | None = None
+    coarse: str = ""
 
 
 @dataclass
@@ -96,10 +99,6 @@ as for all literals, which then see only what is left. Proved by tests on every 
 COARSE_TRAFFIC = (*COARSE, ": client=", "status=")
 """The same where traffic is counted."""
 
-_COARSE, _COARSE_TRAFFIC = (
-    "|".join([*(re.escape(w) for w in words), joining.ANNOUNCED]) for words in (COARSE, COARSE_TRAFFIC)
-)
-
 
 @functools.cache
 def literals(*, traffic: bool = False, only: str | None = None) -> tuple[str, ...]:
@@ -122,12 +121,23 @@ def plan(
 ) -> Plan:
     """Choose wrapper, envelope and prefilter from the first lines of a file."""
     wrapper = unwrapping.detect(head)
-    words = [*literals(traffic=traffic, only=only), unwrapping.REPEAT_LITERAL]
-    prefilter = "|".join([*(re.escape(w) for w in words), joining.ANNOUNCED])
     lines = pl.Series(head, dtype=pl.String)
+    words = (COARSE_TRAFFIC if traffic else COARSE, (*literals(traffic=traffic, only=only), unwrapping.REPEAT_LITERAL))
+    # pieces of cut lines cost as much to look for as all words, and only Exim writes them
+    pieces = [joining.ANNOUNCED] if lines.str.contains("exim", literal=True).any() else []
+    coarse, prefilter = ("|".join([*map(re.escape, some), *pieces]) for some in words)
     votes = {name: int(lines.str.contains(form.regex).sum() or 0) for name, form in HOT_ENVELOPES.items()}
     best = max(votes, key=lambda name: votes[name])
-    return Plan(prefilter, best if votes[best] and wrapper is None else None, wrapper, traffic, only, host, keep_missed)
+    return Plan(
+        prefilter,
+        best if votes[best] and wrapper is None else None,
+        wrapper,
+        traffic,
+        only,
+        host,
+        keep_missed,
+        coarse=coarse,
+    )
 
 
 def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
@@ -171,9 +181,9 @@ def parse(lines: pl.LazyFrame, chosen: Plan) -> tuple[Batch, Tally]:
     if chosen.traffic:
         some = lines.collect()
         minutes = minutes_of(some, chosen.envelope)
-        some = some.filter(text.contains(_COARSE_TRAFFIC))
+        some = some.filter(text.contains(chosen.coarse))
     else:
-        some, minutes = lines.filter(text.contains(_COARSE)).collect(), pl.DataFrame()
+        some, minutes = lines.filter(text.contains(chosen.coarse)).collect(), pl.DataFrame()
     batch = records(some, chosen, told, prefilter=chosen.prefilter)
     batch.minutes = minutes
     return batch, told

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-ROWS = 100_000
-"""Rows that gather before they are written: about 50 MB of events."""
+ROWS = 25_000
+"""Rows that gather before they are written: about 12 MB of events, and as much again while they are written."""
 
 MISSED: Mapping[str, Column] = {
     "source": Column(pl.String, "file as given"),
@@ -252,7 +252,7 @@ class PartWriter:
         if frame.is_empty():
             return
         if kind == "events":
-            self._flush_events(frame)
+            self._flush_events(as_table(frame, FINISHED))
         elif kind == "turns":
             self._write(kind, frame)
         elif kind in ("waiting", "sessions"):

@@ -56,7 +56,12 @@ _RULES = (
         "($1: [redacted])",
     ),
     ("sasl response", "resp=", r"\bresp=([^<\t#][^\t#]*)", "resp=[redacted]"),
-    ("sasl response", "(?i)auth[ \t]", rf"(?i)\b(AUTH[ \t]+(?:{_MECHANISMS}))[ \t]+[A-Za-z0-9+/=*]+", "$1 [redacted]"),
+    (
+        "sasl response",
+        "(?i)auth[ \t]",
+        rf"(?i)\b(AUTH[ \t]+(?:{_MECHANISMS}))[ \t]+\**[A-Za-z0-9+/=][A-Za-z0-9+/=*]*",
+        "$1 [redacted]",
+    ),
     ("sasl response", "init_response", r"(sasl_method [^,]+, init_response) .*", "$1 [redacted]"),
     ("sasl response", "after AUTH", r"(after AUTH from [^ ]+\]:?[0-9]*:) .+", "$1 [redacted]"),
     ("sasl response", "non-SMTP", r"(non-SMTP command from [^ ]+: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 REACH = dt.timedelta(minutes=15)
 """Further than any rule of `settling` looks."""
 
-SLICE_ROWS = 300_000
-"""Rows (events and waiting records) of a slice, if hours can be parted so far: about 150 MB."""
+SLICE_ROWS = 200_000
+"""Rows (events and waiting records) of a slice, if hours can be parted so far: about 100 MB."""
 
 _HOUR = dt.timedelta(hours=1)
 
@@ -118,7 +118,11 @@ def _cut(
 
 
 def sessions(
-    dataset: Path, parts: Sequence[Part], order: dict[str, int], about: dict[str, str]
+    dataset: Path,
+    parts: Sequence[Part],
+    order: dict[str, int],
+    about: dict[str, str],
+    catalogue: str | None = None,
 ) -> tuple[list[Where], dict[str, int], Overview]:
     """Tie together the sessions that go from file to file, some hosts at a time.
 
@@ -130,6 +134,8 @@ def sessions(
         All parts.
     order
         Source -> its turn: which file comes first where lines of one second meet.
+    catalogue
+        File with the caller's own rows of the reply catalogue: replies of dialogues are told here.
 
     Returns
     -------
@@ -149,7 +155,7 @@ def sessions(
         batches[-1].append(host)
         size += n
     turns = stacked(*(taken(Where(dataset, part.name, p).path, TURNS) for part in parts for p in part.of("turns")))
-    across = over_borders(turns)
+    across = over_borders(turns, catalogue)
     files, hours, known = [], defaultdict(int), overview.Overview()
     for k, events in enumerate((*across, *_tied(dataset, parts, order, [b for b in batches if b]))):
         known += overview.of_events(events)

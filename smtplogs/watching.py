@@ -6,14 +6,14 @@ import datetime as dt
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import parsing, stamps, stitching
+from smtplogs import parsing, replies, stamps, stitching
 from smtplogs._durable import alone, whole
 from smtplogs.detect import findings
 from smtplogs.errors import NothingToRead
@@ -43,6 +43,7 @@ def watch(
     tz: str | None = None,
     year: int | None = None,
     host: str | None = None,
+    catalogue: str | PathLike[str] | None = None,
     state: str | PathLike[str] | None = None,
     keep: str = "2d",
     every: float = 2.0,
@@ -59,7 +60,7 @@ def watch(
     ----------
     paths
         Live logs by their names (no globs, no compression); they may be missing for a while.
-    format, tz, year, host
+    format, tz, year, host, catalogue
         As in `read`.
     state
         Folder in which the state is kept, so that a restart goes on where this run ends and tells nothing twice.
@@ -94,7 +95,8 @@ def watch(
     for path in names:
         if path.is_dir() or (not path.exists() and not path.parent.is_dir()):
             raise NothingToRead(f"{path} cannot be watched: give the name of a live log")
-    settings = Settings(only=checked(format), tz=tz, year=year, host=host)
+    own = None if catalogue is None else replies.checked(catalogue)
+    settings = Settings(only=checked(format), tz=tz, year=year, host=host, catalogue=own)
     span = _span(keep)
     return _watched(
         names, settings, None if state is None else Path(state).expanduser(), span, every, old=old, once=once
@@ -209,7 +211,8 @@ class Watched:
     def _take(self, log: Log, chunk: Any) -> bool:
         if log.plan is None or log.plan.envelope is None:
             head = chunk.data[:65_536].decode("utf-8", "replace").splitlines()
-            log.plan = parsing.plan(head, only=self.settings.only, host=self.settings.host)
+            plan = parsing.plan(head, only=self.settings.only, host=self.settings.host)
+            log.plan = replace(plan, catalogue=self.settings.catalogue)
         fresh = False
         for lines in parsing.chunks([chunk], log.plan):
             batch, _ = parsing.parse(lines, log.plan)

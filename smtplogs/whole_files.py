@@ -287,9 +287,12 @@ def _as_events(
     if "sid" in found.columns:  # no context of sessions without an event
         told = found.filter(pl.col("pattern") != "session")["sid"].unique()
         found = found.filter(pl.col("sid").is_in(told.implode()))
+    if "redacted" not in found.columns:
+        found = found.with_columns(redacted=pl.lit(None, pl.String))
     found = redacting.without_secrets(found, "detail", "raw")
     found = _without(found)
-    cut = pl.when(pl.col("raw").str.contains("[redacted]", literal=True)).then(pl.lit("secret"))
+    kind = "sasl response" if "sid" in found.columns else "secret"
+    cut = pl.when(pl.col("raw").str.contains(borders.CUT, literal=True)).then(pl.lit(kind))
     found = found.with_columns(redacted=pl.coalesce("redacted", cut))
     failing = ~pl.col("outcome").cast(pl.String).is_in(["success", "info"])
     found = redacting.without_typed_passwords(found, failing.fill_null(value=True))

@@ -1,7 +1,8 @@
 """Write what is expected of each sample log: `python tests/rewrite_samples.py [NAME ...]`; its diff is the review.
 
 `events.csv` holds every event that is not context, or of a long log the first failing ones beside a `summary.csv` of
-all; `findings.csv` holds what `lockouts` finds. `test_samples.py` compares the same text with the files.
+all; `findings.csv` holds what `findings` finds, numbered, so that `part_of` can be read. `test_samples.py` compares the
+same text with the files.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ EVENTS = (
 )  # fmt: skip
 SUMMARY = ("stage", "outcome", "cause", "basis", "protocol")
 FINDINGS = (
-    "kind", "severity", "subject", "user", "client_ip", "start", "end", "n_events", "confidence", "trigger",
-    "trigger_kind", "title",
+    "no", "part_of", "detector", "kind", "status", "severity", "subject", "user", "client_ip", "start", "end", "n_events",
+    "confidence", "title",
 )  # fmt: skip
 
 _PSEUDONYM = re.compile(r"(\[redacted:user\])#[0-9a-f]{8}")
@@ -83,12 +84,29 @@ def read(name: str, *, backwards: bool = False) -> pl.DataFrame:
     return sl.read(paths, **READ[name])
 
 
+def read_tables(name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return events, coverage and traffic of a sample."""
+    return sl.read(sorted(sl.sample(name)), **READ[name], full=True)
+
+
+def told_findings(name: str, found: pl.DataFrame) -> pl.DataFrame:
+    """Return findings without what depends on where the sample lies: numbers for ids, files by their name alone."""
+    folder = f"{Path(sl.sample(name)[0]).parent}/"
+    no = pl.int_range(1, pl.len() + 1)
+    numbers = dict(zip(found["finding_id"], range(1, found.height + 1), strict=True))
+    return found.with_columns(
+        pl.col("subject", "title").str.replace_all(folder, "", literal=True),
+        pl.col("part_of").replace_strict(numbers, default=None, return_dtype=pl.Int64),
+        no=no,
+    ).select(FINDINGS)
+
+
 def expectations(name: str) -> dict[str, str]:
     """Return file name -> text of the tables that belong into the folder of a sample."""
-    events = read(name)
-    found = sl.lockouts(events)
+    events, coverage, traffic = read_tables(name)
+    found = sl.findings(events, coverage=coverage, traffic=traffic)
     told = told_events(events)
-    tables = {"events.csv": told, "findings.csv": found.select(FINDINGS)}
+    tables = {"events.csv": told, "findings.csv": told_findings(name, found)}
     if told.height > FEW:
         failing = told.filter(pl.col("outcome") != "success")
         tables = tables | {"events.csv": failing.head(HEAD), "summary.csv": summary(events)}

@@ -41,9 +41,10 @@ def events() -> pl.DataFrame:
 def test_findings_are_the_common_columns_and_details():
     found = findings(events())
     assert found.schema == dtypes(FINDINGS) | {"details": pl.String}
-    assert found.select("kind", "subject").rows() == [
-        ("lockout", "ann@example.com"),
-        ("failure_streak", "bob@example.com"),
+    assert found.select("status", "kind", "subject").rows() == [
+        ("found", "lockout", "ann@example.com"),
+        ("found", "failure_streak", "bob@example.com"),
+        ("not_assessable", "takeover", "all accounts"),
     ]
 
 
@@ -73,6 +74,13 @@ def test_every_detector_documents_each_of_its_columns():
     for detector in DETECTORS:
         found = detector(events())
         assert list(found.columns[: len(FINDINGS)]) == list(FINDINGS), detector.__name__
+
+
+def test_one_name_has_one_dtype_in_every_detector():
+    seen: dict = {}
+    for detector in DETECTORS:
+        for column, dtype in detector(empty(EVENTS)).schema.items():
+            assert seen.setdefault(column, dtype) == dtype, (detector.__name__, column)
 
 
 def test_the_weightiest_come_first():
@@ -105,7 +113,7 @@ def test_lines_without_a_number_are_no_evidence():
 
 
 def test_evidence_brings_the_lines_back():
-    found = findings(events())
+    found = findings(events()).filter(pl.col("status") == "found")
     shown = evidence(found, events())
     assert shown.columns == ["finding_id", "time", "source", "line_no", "raw"]
     assert shown["raw"].null_count() == 0

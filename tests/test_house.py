@@ -17,7 +17,7 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible", "_spans", "_durable", "translating"},
+    {"_visible", "_spans", "_durable", "_addresses", "translating"},
     {"schema"},
     {"_frames"},
     {"joining", "redacting", "normalising", "sasl", "sources", "stamps", "unwrapping", "replies"},
@@ -31,7 +31,7 @@ FLOORS = (
     {"whole_files"},
     {"declaring", "overview"},
     {"settling"},
-    {"tally", "rollups", "packaged", "pasted"},
+    {"tally", "rollups", "packaged", "pasted", "enriching"},
     {"onefile", "datasets", "following"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},

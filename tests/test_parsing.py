@@ -61,7 +61,7 @@ def kept(text: str, *, traffic: bool) -> bool:
     """Tell whether the prefilter keeps a line: without traffic it must pass the coarse one too."""
     words = (*parsing.literals(traffic=traffic), unwrapping.REPEAT_LITERAL)
     coarse = parsing.COARSE_TRAFFIC if traffic else parsing.COARSE
-    piece = re.search(joining.ANNOUNCED, text) is not None
+    piece = re.search(joining.ANNOUNCED, text) is not None and "exim" in text
     return piece or (any(w in text for w in words) and any(w in text for w in coarse))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
 MOST_MULTIPLES = 6
 LEAST_TICKS = 5
 LEAST_SHARE = 0.8
+
+SCHEDULES = ("clock", "pause")
+"""`clock`: cron and its kin, at fixed times; `pause`: a program that sleeps between two tries."""
+
+CLOCK_PHASE = 0.95
+PAUSE_PHASE = 0.7
+PHASE_TICKS = 10
+ROUND = 60.0
+"""A clock's period is whole minutes; from 10 ticks on its phase stays together, that of a pause drifts apart."""
 
 
 def rhythm(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
@@ -46,4 +56,38 @@ def rhythm(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
                 "regular"
             )
         )
+    )
+
+
+def schedules(rows: pl.DataFrame, beat: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Tell a clock from a pause, by how well the times keep one phase of the period (``|mean exp(2 pi i t / P)|``).
+
+    Parameters
+    ----------
+    rows
+        The times that `rhythm` was given.
+    beat
+        What `rhythm` returned for them.
+
+    Returns
+    -------
+    DataFrame
+        The `by` columns and ``schedule`` (clock, pause; null: not regular, too few ticks, or between the two).
+    """
+    minutes = (pl.col("period_s") / ROUND).round() * ROUND
+    near = (minutes > 0) & ((minutes - pl.col("period_s")).abs() <= 0.02 * pl.col("period_s"))
+    even = beat.filter("regular", pl.col("n_ticks") >= PHASE_TICKS).with_columns(near.alias("near"), minutes.alias("p"))
+    turn = 2 * math.pi * (pl.col("time").dt.epoch("us") / 1e6 % pl.col("p")) / pl.col("p")
+    held = (
+        rows.select(*by, "time")
+        .join(even.filter("near").select(*by, "p"), on=by, nulls_equal=True)
+        .group_by(by, maintain_order=True)
+        .agg(((turn.cos().mean()) ** 2 + (turn.sin().mean()) ** 2).sqrt().alias("held"))
+    )
+    word = pl.when(pl.col("held") >= CLOCK_PHASE).then(pl.lit("clock"))
+    word = word.when(~pl.col("near") | (pl.col("held") < PAUSE_PHASE)).then(pl.lit("pause"))
+    return (
+        even.join(held, on=by, how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(word.alias("schedule"))
+        .select(*by, pl.col("schedule").cast(pl.Enum(SCHEDULES)))
     )

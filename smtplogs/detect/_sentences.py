@@ -19,6 +19,11 @@ def name(text: str | None) -> str:
     return visible(text, limit=LONGEST_NAME) or "(no name)"
 
 
+def client_name(user: str | None, client_ip: str | None) -> str | None:
+    """Return the subject of a finding about a client: ``ann@example.com at 192.0.2.5``, or what is known of it."""
+    return f"{user} at {client_ip}" if user and client_ip else client_ip or user
+
+
 def moment(time: datetime, *, seconds: bool = False) -> str:
     """Return ``2026-02-03 09:14 UTC``."""
     return f"{time:%Y-%m-%d} {_clock(time, seconds)} UTC"

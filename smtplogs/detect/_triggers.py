@@ -12,7 +12,7 @@ from smtplogs.detect._rhythm import rhythm
 if TYPE_CHECKING:
     from smtplogs.detect._locks import Locks
 
-TRIGGER_KINDS = ("self_inflicted", "attacker_induced", "unknown_source")
+TRIGGER_KINDS = ("self_inflicted", "attacker_induced", "unknown_source", "administrator")
 
 CLUSTER = 3
 """So many addresses that never logged in, failing on one account at a time, are one attack."""

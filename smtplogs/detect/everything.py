@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._findings import weightiest_first
+from smtplogs.detect._stories import merged
+from smtplogs.detect.attacking import attacks
+from smtplogs.detect.exposing import exposure
+from smtplogs.detect.forgotten import stale_credentials
 from smtplogs.detect.locking import lockouts
+from smtplogs.detect.misconfiguring import misconfigured_clients
+from smtplogs.detect.outages import incidents
+from smtplogs.detect.relaying import relay_refusals
+from smtplogs.detect.takeovers import compromises
+from smtplogs.detect.throttles import throttling
 from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, Column, as_table, door, dtypes
 
 if TYPE_CHECKING:
@@ -16,13 +24,27 @@ if TYPE_CHECKING:
 
     from smtplogs.schema import Frame
 
-DETECTORS: tuple[Callable[..., Any], ...] = (lockouts,)
+DETECTORS: tuple[Callable[..., Any], ...] = (
+    lockouts,
+    misconfigured_clients,
+    stale_credentials,
+    relay_refusals,
+    exposure,
+    throttling,
+    attacks,
+    compromises,
+    incidents,
+)
 """The registry: every detector, ``(events, *, ...) -> findings + own columns``. A new one adds its word here."""
 
 
 @door
 def findings(events: pl.DataFrame, *, coverage: Frame | None = None, traffic: Frame | None = None) -> pl.DataFrame:
-    """Run every detector with its defaults and return what they found as one table.
+    """Run every detector with its defaults and return what they found as one table, merged into stories.
+
+    Findings that tell the same story carry the identifier of the leading one in `part_of`: a forgotten application
+    that locked its account is one finding with a consequence. What a detector cannot judge with this log (no user
+    names, no logins, too short) is a row with status ``not_assessable``.
 
     Parameters
     ----------
@@ -36,14 +58,15 @@ def findings(events: pl.DataFrame, *, coverage: Frame | None = None, traffic: Fr
     -------
     DataFrame
         The common columns of findings, and ``details``: the detector's own columns as a JSON object (times in ISO
-        8601, UTC). The weightiest first: by severity, number of events, start.
+        8601, UTC). Leading findings first, then those that are part of one; the weightiest first: by severity,
+        number of events, start. A leader is as severe as its weightiest part.
     """
     tables = {"coverage": _table(coverage, COVERAGE), "traffic": _table(traffic, TRAFFIC)}
     found = []
     for detector in DETECTORS:
         wanted = inspect.signature(detector).parameters
         found.append(_packed(detector(events, **{k: v for k, v in tables.items() if k in wanted})))
-    return weightiest_first(pl.concat(found))
+    return merged(pl.concat(found))
 
 
 def _packed(found: pl.DataFrame) -> pl.DataFrame:

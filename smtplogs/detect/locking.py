@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs.detect._attempts import duration, histories, login_attempts
+from smtplogs.detect._bans import bans_of
+from smtplogs.detect._disabled import disabled_accounts
 from smtplogs.detect._findings import as_findings, finding_id, lines
 from smtplogs.detect._lock_stories import lock_row, not_assessable_row
 from smtplogs.detect._locks import Rules, find_locks
@@ -36,7 +38,7 @@ COLUMNS: dict[str, Column] = {
         pl.Enum(TRIGGER_KINDS),
         "lockout: self_inflicted: logged in to this account at another time, or beats steadily for days; "
         "attacker_induced: fails on 3 accounts or more and hardly gets in, or one of 3 strangers or more at a time; "
-        "else unknown_source",
+        "administrator: shut by hand; else unknown_source",
     ),
     "trigger_share": Column(pl.Float64, "share of the trigger in those failures, 0-1"),
     "n_failures_before": Column(
@@ -58,6 +60,8 @@ COLUMNS: dict[str, Column] = {
     "policy": Column(pl.String, "lockout: published policy nearest to both estimates; a hint; null: none fits"),
     "lock_number": Column(pl.UInt32, "lockout: first, second ... of this account; later ones are part of the first"),
     "n_streaks": Column(pl.UInt32, "streak: runs brought together, less than a day apart", "runs"),
+    "n_bans": Column(pl.UInt32, "ip_ban: silences, or bans that the log states", "bans"),
+    "ban_s": Column(pl.Float64, "ip_ban: their usual length", "s"),
     "n_sources": Column(pl.UInt32, "addresses the failures came from", "addresses"),
     "sources": Column(pl.List(pl.String), f"streak: up to {MOST_NAMES} of them, most failures first"),
     "n_names": Column(pl.UInt32, "streak: accounts tried", "accounts"),
@@ -87,7 +91,9 @@ def lockouts(
     A lock shows only if somebody with the right secret meets it: an *established* client, which had logged in before,
     is refused after failures of others, and gets in again with the same secret; or the server says so (cause
     ``account_locked``). Locks that nobody met cannot be seen. Runs of failures in which no lock can be shown are told
-    as ``failure_streak``: five typing mistakes and a login are a streak.
+    as ``failure_streak``: five typing mistakes and a login are a streak. Two neighbours of a lock are told as well: an
+    account shut by an administrator (refused as disabled after it had worked), and an address that was banned after
+    failures (``ip_ban``), which shows as silences of equal length, or in the lines of a log of bans.
 
     Not taken for a lock: a rotation (the first to fail had been trusted and fails on while the account works), an
     outage (established clients of many accounts refused in the same minutes, without failures before), a rule
@@ -127,7 +133,7 @@ def lockouts(
     Returns
     -------
     DataFrame
-        Findings of the kinds ``lockout`` and ``failure_streak``: the common columns and those of ``COLUMNS``; the
+        Findings of the kinds ``lockout``, ``failure_streak`` and ``ip_ban``: the common columns and those of ``COLUMNS``; the
         weightiest first. `start` and `end` of a lock are `onset_before` and `end_before`. A single row with status
         ``not_assessable`` is added if no failure carries a user name.
 
@@ -156,9 +162,18 @@ def lockouts(
     first, last, n_refused, share = _refused(tries)
     rows = _locks(locks, judged_triggers(locks, history, book), rules, share)
     rows += _streaks(streaks, locks, back, share) + _campaign(streaks, tries, share) + _outages(streaks)
+    rows += disabled_accounts(tries) + bans_of(tries, _stated_bans(events), failures)
     if share == 1:
         rows.append(not_assessable_row(first, last, n_refused))
     return as_findings([row | {"unnamed_share": share} for row in rows], "lockouts", COLUMNS)
+
+
+def _stated_bans(events: pl.DataFrame) -> pl.DataFrame:
+    """Return the bans that the log itself states, as fail2ban's does: limits that name an address and a length."""
+    if not {"duration_s", "source", "line_no"} <= set(events.columns):
+        return pl.DataFrame()
+    stated = (pl.col("outcome") == "throttled") & (pl.col("duration_s") > 0) & pl.col("time").is_not_null()
+    return events.filter(stated & (pl.col("stage") == "session"), pl.col("client_ip").is_not_null())
 
 
 def _refused(tries: pl.DataFrame) -> tuple[Any, ...]:

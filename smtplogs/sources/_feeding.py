@@ -183,9 +183,9 @@ class Reading:
             length = end if first < 0 else len(piece) - last - 1
 
 
-def open_source(source: Source, *, hash: bool = False) -> Reading:  # noqa: A002
+def open_source(source: Source, *, hash: bool = False, chunk_bytes: int | None = None) -> Reading:  # noqa: A002
     """Start to read a source; with `hash`, take the SHA-256 of its expanded bytes on the way."""
-    return Reading(source, hash=hash)
+    return Reading(source, hash=hash) if chunk_bytes is None else Reading(source, hash=hash, chunk_bytes=chunk_bytes)
 
 
 def lines_of(chunk: Chunk) -> pl.LazyFrame:

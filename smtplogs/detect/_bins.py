@@ -1,0 +1,148 @@
+"""Counts per five minutes against what is usual at that time of day: rises of failures and drops of successes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BIN = timedelta(minutes=5)
+A_DAY = 288
+"""Bins of a day."""
+
+LOOK_BACK = 14
+COMPARABLE = 5
+"""Baseline: median of the same time of day, two bins around it, on up to 5 earlier comparable days (working days or
+weekends) of the last 14."""
+
+LEAST_BINS = 12
+"""Without an earlier comparable day: median of the trailing day, once an hour of it is known; else of the whole log."""
+
+UP_WINDOWS = (1, 3)
+DOWN_WINDOWS = (3, 6, 12)
+"""Bins summed before they are judged: what is small in five minutes may be clear in an hour."""
+
+LEAST_DAYS = 2
+DROP = 0.6
+LOWEST = 0.75
+"""A drop: at most 60 % of the baseline, and clearly below the lowest of at least two comparable days."""
+
+MERGE = 3
+
+HOLE_LINES = 30
+"""A hole in the log: no line at all where the quietest of at least two comparable days had 30 or more. Lines come in
+bursts, a dozen for a session, so that a Poisson spread would be no measure."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When a bin is out of the ordinary."""
+
+    count: int
+    ratio: float
+    z: float
+
+
+def grid(counts: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return one row for every five minutes from the first to the last; bins without rows count zero."""
+    first, last = counts["bin"].min(), counts["bin"].max()
+    bins = pl.DataFrame({"bin": pl.datetime_range(first, last, BIN, time_unit="us", eager=True)})  # pyright: ignore
+    return bins.join(counts, on="bin", how="left", maintain_order="left").with_columns(
+        pl.col(c).fill_null(0).cast(pl.Float64) for c in columns
+    )
+
+
+def _earlier(value: pl.Expr) -> pl.Expr:
+    """Return what `value` was at this time on the nearest comparable days before, as a list."""
+    weekend = pl.col("bin").dt.weekday() > 5
+    days = [pl.when(weekend == weekend.shift(k * A_DAY)).then(value.shift(k * A_DAY)) for k in range(1, LOOK_BACK + 1)]
+    return pl.concat_list(days).list.drop_nulls().list.head(COMPARABLE)
+
+
+def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.DataFrame:
+    """Add ``usual``: what the column usually is in this bin, and ``thin``: no comparable day was there to tell.
+
+    `peaks`: of each day the most in the bins around: a job that fails every night at that minute is usual.
+    """
+    around = pl.col(column).rolling_median(5, min_samples=1, center=True)
+    around = pl.col(column).rolling_max(3, min_samples=1, center=True) if peaks else around
+    trailing = pl.col(column).shift(1).rolling_median(A_DAY, min_samples=LEAST_BINS)
+    return (
+        bins.with_columns(_earlier(around).alias("days"))
+        .with_columns(
+            pl.when(pl.col("days").list.len() > 0).then(pl.col("days").list.median()).alias("usual"),
+            (pl.col("days").list.len() == 0).alias("thin"),
+        )
+        .with_columns(pl.coalesce("usual", trailing, pl.col(column).median()).alias("usual"))
+        .drop("days")
+    )
+
+
+def rises(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
+    """Tell the bins in which the column rises above what is usual, alone or with the two before it."""
+    fired = pl.lit(value=False)
+    for width in UP_WINDOWS:
+        seen = pl.col(column).rolling_sum(width, min_samples=1)
+        usual = pl.col("usual").rolling_sum(width, min_samples=1)
+        hit = (
+            (seen >= limits.count)
+            & (seen >= limits.ratio * usual)
+            & ((seen - usual) / usual.clip(lower_bound=1).sqrt() >= limits.z)
+        )
+        # of several bins those that rise themselves
+        spread = pl.any_horizontal(hit.shift(-k).fill_null(value=False) for k in range(width))
+        fired = fired | (spread & (pl.col(column) > limits.ratio * pl.col("usual")) & (pl.col(column) > 0))
+    return bins.select(fired.alias("up")).to_series()
+
+
+def drops(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
+    """Tell the bins in which the column falls well below all of the comparable days before."""
+    fired = pl.lit(value=False)
+    for width in DOWN_WINDOWS:
+        seen = pl.col(column).rolling_sum(width)
+        days = _earlier(seen)
+        usual = days.list.median()
+        hit = (
+            (days.list.len() >= LEAST_DAYS)
+            & (usual >= limits.count)
+            & (seen <= DROP * usual)
+            & (seen <= LOWEST * days.list.min())
+            & ((usual - seen) / usual.sqrt() >= limits.z)
+        )
+        spread = pl.any_horizontal(hit.shift(-k).fill_null(value=False) for k in range(width))
+        fired = fired | (spread & (pl.col(column) <= DROP * pl.col("usual")))
+    return bins.select(fired.fill_null(value=False).alias("down")).to_series()
+
+
+def holes(bins: pl.DataFrame, column: str) -> pl.Series:
+    """Tell the bins in which nothing was written at all although lines are always written then."""
+    fired = pl.lit(value=False)
+    for width in DOWN_WINDOWS:
+        seen = pl.col(column).rolling_sum(width)
+        days = _earlier(seen)
+        hit = (days.list.len() >= LEAST_DAYS) & (days.list.min() >= HOLE_LINES) & (seen == 0)
+        fired = fired | pl.any_horizontal(hit.shift(-k).fill_null(value=False) for k in range(width))
+    return bins.select(fired.fill_null(value=False).alias("hole")).to_series()
+
+
+def episodes(bins: pl.DataFrame, up: pl.Series, down: pl.Series) -> pl.DataFrame:
+    """Return the episodes: ``episode, start, end`` (whole bins), ``up`` and ``down``; gaps of up to 3 bins are closed."""
+    hits = bins.select("bin", "thin").with_columns(up.alias("up"), down.alias("down"))
+    hits = hits.filter(pl.col("up") | pl.col("down"))
+    new = (pl.col("bin") - pl.col("bin").shift(1) > (MERGE + 1) * BIN).fill_null(value=True)
+    return (
+        hits.with_columns(new.cast(pl.UInt32).cum_sum().alias("episode"))
+        .group_by("episode", maintain_order=True)
+        .agg(
+            pl.col("bin").first().alias("start"),
+            (pl.col("bin").last() + BIN).alias("end"),
+            pl.col("up").any(),
+            pl.col("down").any(),
+            pl.col("thin").any(),
+        )
+    )

@@ -1,0 +1,96 @@
+"""Addresses that work through one list of names: linked by the names they share, brought together as campaigns."""
+
+from __future__ import annotations
+
+import polars as pl
+
+LEAST_NAMES = 3
+LEAST_SHARED = 3
+ALIKE = 0.3
+"""Two sources that tried 3 names or more are linked if they share 3 and a Jaccard index of 0.3: two botnets with partly
+shared dictionaries stay apart."""
+
+LEAST_SOURCES = 3
+
+EVERYBODYS = 0.3
+MANY = 50
+LEFT = 0.5
+"""A name that more than 30 % of 50 sources or more tried, `admin` or `info`, links nobody; except
+sources that would keep less than half of their names by that."""
+
+MOST_PAIRS = 3_000_000
+"""Pairs that are compared at most; of names that would give more the rarer are kept: they tell most."""
+
+
+def linked(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return which sources belong together: ``ip, campaign``, campaigns numbered by size.
+
+    Parameters
+    ----------
+    pairs
+        ``ip, name``, each once.
+    """
+    pairs = pairs.filter(pl.len().over("ip") >= LEAST_NAMES).select(
+        pl.col("ip").to_physical().alias("i"), pl.col("name").to_physical().alias("name"), "ip"
+    )
+    if pairs.is_empty():
+        return pairs.select("ip").with_columns(pl.lit(None, pl.UInt32).alias("campaign"))
+    n_sources = pairs["i"].n_unique()
+    uses = pairs.group_by("name").agg(pl.len().cast(pl.Int64).alias("uses"))
+    rare = uses.filter((pl.col("uses") <= EVERYBODYS * n_sources) | (n_sources < MANY))
+    both = _alike(pairs, rare)
+    # a botnet may be so many of all sources that the names of its list look like everybody's: those that would keep
+    # less than half of their names are compared by all of them
+    poor = pairs.group_by("i").agg(pl.col("name").is_in(rare["name"].implode()).mean().alias("kept"))
+    poor = poor.filter(pl.col("kept") < LEFT)["i"].implode()
+    if len(poor[0]):
+        more = _alike(pairs, uses).filter(pl.col("i").is_in(poor) | pl.col("i_2").is_in(poor))
+        both = pl.concat([both, more]).unique()
+    found = components(both)
+    return (
+        pairs.select("ip", "i")
+        .unique("i", maintain_order=True)
+        .join(found, on="i", how="inner")
+        .filter(pl.len().over("component") >= LEAST_SOURCES)
+        .select("ip", pl.col("component").alias("campaign"))
+    )
+
+
+def _alike(pairs: pl.DataFrame, uses: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs of sources that share enough of these names: ``i, i_2``."""
+    ordered = uses.sort("uses", "name")
+    kept = ordered.filter((pl.col("uses") ** 2 / 2).cum_sum() <= MOST_PAIRS)
+    used = pairs.select("i", "name").join(kept, on="name")
+    sizes = used.group_by("i").agg(pl.len().alias("size"))
+    used = used.filter(pl.col("uses") > 1).select("i", "name")
+    return (
+        used.join(used, on="name", suffix="_2")
+        .filter(pl.col("i") < pl.col("i_2"))
+        .group_by("i", "i_2")
+        .agg(pl.len().alias("shared"))
+        .filter(pl.col("shared") >= LEAST_SHARED)
+        .join(sizes, on="i")
+        .join(sizes.rename({"i": "i_2", "size": "size_2"}), on="i_2")
+        .filter(pl.col("shared") / (pl.col("size") + pl.col("size_2") - pl.col("shared")) >= ALIKE)
+        .select("i", "i_2")
+    )
+
+
+def components(edges: pl.DataFrame) -> pl.DataFrame:
+    """Return the connected parts of a graph of edges ``i, i_2``: ``i, component`` (its lowest node).
+
+    Each round gives every node the lowest label among its neighbours and of that label's own node (pointer jumping),
+    so that the rounds grow with the logarithm of the longest path.
+    """
+    ways = pl.concat([edges, edges.select(pl.col("i_2").alias("i"), pl.col("i").alias("i_2"))]).unique()
+    labels = ways.select("i").unique().with_columns(pl.col("i").alias("component"))
+    while True:
+        near = (
+            ways.join(labels.rename({"i": "i_2"}), on="i_2").group_by("i").agg(pl.col("component").min().alias("near"))
+        )
+        step = labels.join(near, on="i").with_columns(pl.min_horizontal("component", "near").alias("low"))
+        jump = step.select(pl.col("i").alias("low"), pl.col("low").alias("lower"))
+        new = step.join(jump, on="low", how="left").select("i", pl.col("lower").alias("component")).sort("i")
+        if new.equals(labels.sort("i")):
+            return new
+        labels = new

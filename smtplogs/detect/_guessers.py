@@ -1,0 +1,123 @@
+"""Addresses that guess, and accounts that are guessed at: one finding each for the worst, one for all the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs.detect._attack_facts import Book, bursts, rounds
+from smtplogs.detect._attack_stories import account_row, crowd_row, source_row
+from smtplogs.detect._slices import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import timedelta
+
+    from smtplogs.detect._slices import Slices
+
+MOST = 10
+MAIN = 0.5
+"""An account that one address fails on more than all others together is that address's story."""
+
+UNKNOWN = 0.5
+PER_NAME = 3
+APART, APART_HITS = 20, 50
+"""So many addresses are told one by one, those with most failures; and those that got in. A person reads ten lines."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When an address guesses."""
+
+    names: int
+    unknown_names: int
+    failures: int
+    within: timedelta
+
+
+def _most(rows: pl.DataFrame, column: str, n: str = "n_bad") -> list[str]:
+    """Return up to 10 values of a column with the most failures."""
+    sums = rows.drop_nulls(column).group_by(pl.col(column).cast(pl.String)).agg(pl.col(n).sum())
+    return sums.sort(n, column, descending=[True, False])[column].head(MOST).to_list()
+
+
+def facts_of(book: Book, pairs: pl.DataFrame) -> dict[str, Any]:
+    """Return the figures that findings of all kinds have in common, from the pairs they are about."""
+    bad = pairs.filter(pl.col("n_bad") > 0)
+    names = bad.drop_nulls("account").select("account").unique()
+    hits = pairs.filter(pl.col("n_ok") > 0).drop_nulls("account")["account"].cast(pl.String).unique().sort()
+    n = int(bad["n_bad"].sum())
+    return {
+        "start": bad["first_bad"].min(),
+        "end": bad["last_bad"].max(),
+        "n": n,
+        "n_sources": bad["client_ip"].drop_nulls().n_unique(),
+        "sources": _most(bad, "client_ip"),
+        "n_names": names.height,
+        "names": _most(bad, "account"),
+        "n_known_names": names.join(book.known, on="account", how="semi").height,
+        "unknown_share": bad["n_unknown"].sum() / n if book.n_unknown and n else None,
+        "hits": hits.to_list()[:MOST],
+        "share_of_failures": n / book.n_bad,
+        "n_ok": book.n_ok,
+    }
+
+
+def guessers(
+    slices: Slices, condition: pl.Expr, book: Book, limits: Limits, members: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return a row for each address that sprays, enumerates or guesses, and for accounts that many guess at.
+
+    `members` of campaigns are not among those that are told together.
+    """
+    wide = rounds(slices, condition, book, limits.names).filter(pl.col("tries_per_name") <= PER_NAME)
+    asking = book.sources.filter(
+        pl.col("hostile"), pl.col("n_names") >= limits.unknown_names, pl.col("n_unknown") >= UNKNOWN * pl.col("n_bad")
+    )
+    asking = asking.select("client_ip", (pl.col("n_bad") / pl.col("n_names")).alias("tries_per_name"))
+    wide = wide.select("client_ip", "tries_per_name").join(asking, on="client_ip", how="anti")
+    rows: list[dict[str, Any]] = []
+    for kind, own in (("enumeration", asking), ("spray", wide)):
+        rows += _told(kind, "client_ip", book.pairs.join(own, on="client_ip"), book, members, source_row)
+    burst = bursts(slices, condition, book, limits.failures, limits.within)
+    if burst.is_empty():
+        return rows
+    sums = burst.group_by("account", "client_ip").agg(pl.col("n").sum())
+    sums = sums.with_columns((pl.col("n") / pl.col("n").sum().over("account")).alias("share"))
+    main = sums.filter(pl.col("share") >= MAIN).unique("account", keep="first")
+    alone = main.join(pl.concat([asking, wide]), on="client_ip", how="anti").select("client_ip", "account")
+    pairs = book.pairs.join(alone, on=["client_ip", "account"])
+    rows += _told("brute_force", "client_ip", pairs, book, {}, source_row)
+    shared = sums.join(main, on="account", how="anti").select("account").unique()
+    hostile = book.sources.filter("hostile").select("client_ip")
+    pairs = book.pairs.join(shared, on="account").join(hostile, on="client_ip", how="semi")
+    return rows + _told("brute_force", "account", pairs, book, {}, account_row)
+
+
+def _told(
+    kind: str,
+    key: str,
+    pairs: pl.DataFrame,
+    book: Book,
+    members: Mapping[str, str],
+    told: Callable[[str, str, Mapping[str, Any]], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return a row for each of the worst keys and for those that got in, and one for all the rest."""
+    if pairs.is_empty():
+        return []
+    order = texts(pairs.group_by(key).agg(pl.col("n_bad", "n_ok").sum())).sort("n_bad", key, descending=[True, False])
+    apart = pl.concat([order.head(APART), order.filter(pl.col("n_ok") > 0).head(APART_HITS)])[key].unique().sort()
+    one_by_one = pl.col(key).cast(pl.String).is_in(apart.implode())
+    rows = []
+    groups = {str(k): own for (k,), own in pairs.filter(one_by_one).group_by(key)}
+    for name in apart:
+        own = groups[name]
+        tries = own["tries_per_name"][0] if "tries_per_name" in own.columns else None
+        rows.append(told(kind, name, facts_of(book, own) | {"tries_per_name": tries}))
+    rest = pairs.filter(~one_by_one, ~pl.col("client_ip").cast(pl.String).is_in(list(members)))
+    if rest.height:
+        facts = facts_of(book, rest)
+        rows.append(crowd_row(kind, facts) | {"_addresses": facts["sources"]})
+    return rows

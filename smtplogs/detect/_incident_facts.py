@@ -1,0 +1,295 @@
+"""What an incident looks like from inside: who was hit, who explains the rise, and which kind fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs.detect._bins import BIN
+from smtplogs.detect._networks import network
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+ESTABLISHED = 3
+"""Logins within seven days, outside of the incident, after which a client (account and address) is established."""
+
+AROUND = timedelta(days=7)
+
+DIMENSIONS = (
+    "client_ip", "network", "account", "domain", "helo", "mechanism", "service", "host", "tls", "cause",
+)  # fmt: skip
+"""What a rise is broken down by, nearest to a person first."""
+
+SHARED = ("mechanism", "service", "domain", "tls", "host")
+"""What clients may have in common that a rule, or one of several servers, shuts out."""
+
+LEAST_SHARE = 0.1
+ENOUGH = 0.67
+LIFT, LIFT_OF_DROPS = 1.5, 1.05
+"""Adtributor (NSDI 2014): values that explain 10 % or more, until 67 % are explained; and only those whose share of the
+rise is half as much again as their share of ordinary traffic: that everybody uses PLAIN explains nothing. A drop
+cannot fall below zero, so a little more than the ordinary share is enough there."""
+
+HIT = 0.4
+ALL = 0.8
+NORMAL = 0.9
+MOST = 0.5
+FEW = 3
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The attempts of one episode and those of the same hours on days before it."""
+
+    inside: pl.DataFrame
+    before: pl.DataFrame
+    n_days: int
+
+
+@dataclass
+class Facts:
+    """Figures of one episode."""
+
+    start: datetime
+    end: datetime
+    n_bad: int = 0
+    n_ok: int = 0
+    usual_ok: float = 0.0
+    usual_bad: float = 0.0
+    n_hit: int = 0
+    n_active: int = 0
+    n_failing_only: int = 0
+    top_ip: str | None = None
+    top_ip_share: float = 0.0
+    top_ip_good_before: bool = False
+    top_user: str | None = None
+    top_user_share: float = 0.0
+    stranger_share: float = 0.0
+    deferred_share: float = 0.0
+    hole_share: float = 0.0
+    thin: bool = False
+    abrupt: bool = True
+    recovered_at: datetime | None = None
+    shared: tuple[str, str] | None = None
+    cause: str | None = None
+    n_sources: int = 0
+    n_names: int = 0
+    explained_by: list[tuple[str, str, float]] = field(default_factory=list)
+
+    @property
+    def success_share(self) -> float | None:
+        """Logins, as a share of what is usual; None if too few are usual to tell."""
+        return self.n_ok / self.usual_ok if self.usual_ok >= 5 else None
+
+    @property
+    def hit_share(self) -> float:
+        """Share of the established clients at work that were refused."""
+        return self.n_hit / self.n_active if self.n_active else 0.0
+
+
+def described(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add the network, the domain of the account and the pair by which clients are told apart."""
+    return rows.with_columns(
+        network(pl.col("client_ip")).alias("network"),
+        pl.col("account").str.extract(r"@([^@]+)$").alias("domain"),
+        pl.when(pl.col("outcome").is_in(["failure", "deferred", "refused", "aborted"]))
+        .then("n")
+        .otherwise(0)
+        .alias("bad"),
+        pl.when(pl.col("outcome") == "success").then("n").otherwise(0).alias("ok"),
+    )
+
+
+def established(known: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
+    """Return the clients (``account, client_ip``; and null accounts) that logged in often around an episode."""
+    hour = pl.col("hour")
+    outside = (hour + timedelta(hours=1) <= start) | (hour >= end)
+    near = known.filter(hour >= start - AROUND, hour <= end + AROUND, outside)
+    return near.group_by("account", "client_ip").agg(pl.col("ok").sum()).filter(pl.col("ok") >= ESTABLISHED)
+
+
+def facts_of(rows: Rows, known: pl.DataFrame, start: datetime, end: datetime) -> tuple[Facts, pl.DataFrame]:
+    """Return the figures of an episode, and its rows with ``established`` marked."""
+    inside = described(rows.inside)
+    before = described(rows.before)
+    ours = established(known, start, end)
+    # without a name a client is known by its address
+    by_pair = ours.select("account", "client_ip", pl.lit(value=True).alias("pair_known"))
+    by_ip = ours.group_by("client_ip").agg(pl.lit(value=True).alias("ip_known"))
+    good = known.group_by("client_ip").agg(pl.col("hour").min().alias("first_good"))
+    inside = (
+        inside.join(by_pair, on=["account", "client_ip"], how="left", maintain_order="left")
+        .join(by_ip, on="client_ip", how="left", maintain_order="left")
+        .join(good, on="client_ip", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(pl.col("account").is_null())
+            .then(pl.col("ip_known"))
+            .otherwise(pl.col("pair_known"))
+            .fill_null(value=False)
+            .alias("established")
+        )
+    )
+    at = inside.filter(pl.col("time") >= start, pl.col("time") < end)
+    facts = Facts(start, end)
+    facts.n_bad, facts.n_ok = int(at["bad"].sum()), int(at["ok"].sum())
+    clients = at.filter("established").group_by("client_ip").agg(pl.col("bad").sum(), pl.col("ok").sum())
+    facts.n_active = clients.height
+    facts.n_hit = clients.filter(pl.col("bad") > 0).height
+    facts.n_failing_only = clients.filter(pl.col("bad") > 0, pl.col("ok") == 0).height
+    bad = at.filter(pl.col("bad") > 0)
+    if facts.n_bad:
+        strange = pl.col("bad").filter(pl.col("first_good").is_null() & pl.col("client_ip").is_not_null())
+        deferred = pl.col("bad").filter(pl.col("outcome") == "deferred")
+        facts.stranger_share, facts.deferred_share = bad.select(
+            strange.sum().alias("s") / facts.n_bad, deferred.sum().alias("d") / facts.n_bad
+        ).row(0)
+        facts.cause = _most(bad, "cause")
+        facts.n_sources = bad["client_ip"].drop_nulls().n_unique()
+        facts.n_names = bad["account"].drop_nulls().n_unique()
+        facts.top_ip, facts.top_ip_share = _top(at, before, rows.n_days, "client_ip", "bad")
+        facts.top_user, facts.top_user_share = _top(at, before, rows.n_days, "account", "bad")
+        first = bad.filter(pl.col("client_ip") == facts.top_ip)["first_good"].min() if facts.top_ip else None
+        facts.top_ip_good_before = first is not None and first < start  # pyright: ignore
+        facts.shared = _shared(at)
+        facts.explained_by = decomposition(at, before, rows.n_days, "bad")
+    return facts, inside
+
+
+def _most(rows: pl.DataFrame, column: str) -> Any:
+    known = (
+        rows.drop_nulls(column).group_by(column).agg(pl.col("bad").sum()).sort("bad", column, descending=[True, False])
+    )
+    return known[column][0] if known.height else None
+
+
+def excess(now: pl.DataFrame, before: pl.DataFrame, n_days: int, dimension: str, measure: str) -> pl.DataFrame:
+    """Return how much more (of `measure`) each value of a dimension has now than on a mean day before."""
+    usual = before.group_by(dimension).agg(pl.col(measure).sum() / max(n_days, 1))
+    return (
+        now.group_by(dimension)
+        .agg(pl.col(measure).sum().alias("now"))
+        .join(usual, on=dimension, how="full", coalesce=True, nulls_equal=True)
+        .with_columns(pl.col("now", measure).fill_null(0.0))
+        .select(pl.col(dimension).cast(pl.String).alias("value"), (pl.col("now") - pl.col(measure)).alias("excess"))
+    )
+
+
+def _top(
+    now: pl.DataFrame, before: pl.DataFrame, n_days: int, dimension: str, measure: str
+) -> tuple[str | None, float]:
+    more = excess(now, before, n_days, dimension, measure).filter(pl.col("excess") > 0)
+    total = more["excess"].sum()
+    more = more.drop_nulls("value").sort("excess", "value", descending=[True, False])
+    return (more["value"][0], more["excess"][0] / total) if more.height and total else (None, 0.0)
+
+
+def _shared(at: pl.DataFrame) -> tuple[str, str] | None:
+    """Return what nine tenths of the refused established clients have in common, and hardly one that got in."""
+    bad = at.filter(pl.col("established"), pl.col("bad") > 0)
+    ok = at.filter(pl.col("ok") > 0)
+    if ok["ok"].sum() < FEW or bad.is_empty():
+        return None
+    for dimension in SHARED:
+        values = bad.drop_nulls(dimension).group_by(dimension).agg(pl.col("bad").sum()).sort("bad", dimension)
+        if values.is_empty():
+            continue
+        value, n = values.row(-1)
+        others = int(ok.filter(pl.col(dimension) == value)["ok"].sum())
+        known = int(ok.drop_nulls(dimension)["ok"].sum())
+        if known >= FEW and n >= ALL * int(bad["bad"].sum()) and others <= LEAST_SHARE * known:
+            return dimension, str(value)
+    return None
+
+
+def decomposition(now: pl.DataFrame, before: pl.DataFrame, n_days: int, measure: str) -> list[tuple[str, str, float]]:
+    """Return which values explain the change: (dimension, value, share), of the dimension that needs fewest.
+
+    `measure` ``bad``: the rise of refused attempts; ``ok``: the drop of logins.
+    """
+    sign, lift = (1, LIFT) if measure == "bad" else (-1, LIFT_OF_DROPS)
+    ordinary = pl.concat([now, before], how="diagonal_relaxed")
+    best: tuple[tuple[int, float, int], list[tuple[str, str, float]]] | None = None
+    for place, dimension in enumerate(DIMENSIONS):
+        more = excess(now, before, n_days, dimension, measure).with_columns(pl.col("excess") * sign)
+        total = more.filter(pl.col("excess") > 0)["excess"].sum()
+        if not total:
+            continue
+        traffic = ordinary.group_by(pl.col(dimension).cast(pl.String).alias("value")).agg(pl.col("ok").sum())
+        whole = max(traffic["ok"].sum(), 1)
+        kept = (
+            more.drop_nulls("value")
+            .join(traffic, on="value", how="left")
+            .with_columns((pl.col("excess") / total).alias("share"), pl.col("ok").fill_null(0) / whole)
+            .filter(pl.col("share") >= LEAST_SHARE, pl.col("share") >= lift * pl.col("ok"))
+            .sort("share", "value", descending=[True, False])
+        )
+        reached = kept.filter(pl.col("share").cum_sum().shift(1, fill_value=0.0) < ENOUGH)
+        found = [(dimension, v, s) for v, s in reached.select("value", "share").iter_rows()]
+        share = sum(s for *_, s in found)
+        if not found:
+            continue
+        rank = (0 if share >= ENOUGH else 1, len(found) if share >= ENOUGH else -share, place)
+        if best is None or rank < best[0]:
+            best = (rank, found)
+    return best[1] if best else []
+
+
+def verdict(facts: Facts, *, up: bool) -> str:
+    """Return the kind of incident that the figures fit; the rules are those of the documentation's table."""
+    successes = facts.success_share
+    if facts.hole_share >= ALL:
+        return "log_hole"
+    if not up:
+        return "partial_fault" if facts.n_hit >= FEW and facts.hit_share >= HIT else "network_loss"
+    hit_many = facts.n_hit >= FEW and facts.hit_share >= HIT
+    low = successes is not None and successes < NORMAL
+    if hit_many or (facts.n_hit >= FEW and low and facts.hit_share >= HIT / 2 and facts.stranger_share < MOST):
+        if facts.shared and facts.n_failing_only >= MOST * facts.n_hit:
+            return "partial_fault" if facts.shared[0] == "host" else "policy_change"
+        none = successes is not None and successes <= 1 - ALL
+        if facts.hit_share >= ALL and (none or facts.n_failing_only >= ALL * facts.n_hit):
+            return "outage"
+        return "partial_fault"
+    if facts.top_ip_share >= MOST:
+        return "one_client_rise" if facts.top_user_share >= MOST or facts.n_names == 0 else "spray_rise"
+    if facts.stranger_share >= MOST or facts.top_user_share >= MOST:
+        return "botnet_rise"
+    return "unclear_rise"
+
+
+def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
+    """Return ``outage`` instead of a partial fault if between its first and last refusal hardly anybody got in.
+
+    The bins at both ends hold logins from before and after.
+    """
+    if kind != "partial_fault" or facts.hit_share < ALL:
+        return kind
+    at = inside.filter("established", pl.col("time") >= facts.start, pl.col("time") <= facts.end)
+    ok, bad = int(at["ok"].sum()), int(at["bad"].sum())
+    return "outage" if ok <= LEAST_SHARE * (ok + bad) else kind
+
+
+def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, datetime]:
+    """Return the first and last moment of an incident: of the attempts that make it, not of whole bins."""
+    bad = inside.filter(pl.col("bad") > 0)
+    if kind in {"outage", "partial_fault", "policy_change"}:
+        own = bad.filter("established")
+    elif kind == "one_client_rise" and facts.n_names:
+        own = bad.filter(pl.col("client_ip") == facts.top_ip, pl.col("account") == facts.top_user)
+    elif kind in {"one_client_rise", "spray_rise"} and facts.top_ip:
+        own = bad.filter(pl.col("client_ip") == facts.top_ip)
+    elif kind == "botnet_rise":
+        own = bad.filter(pl.col("first_good").is_null(), pl.col("client_ip").is_not_null())
+    else:
+        return facts.start, facts.end
+    if kind in {"one_client_rise", "spray_rise"}:
+        return own["time"].min(), own["time"].max()  # pyright: ignore
+    # one client alone may have mistyped just before: three within a bin begin, and end, an incident
+    spans = own.group_by("client_ip").agg(pl.col("time").min().alias("first"), pl.col("time").max().alias("last"))
+    begins = spans.select(pl.col("first").sort()).filter(pl.col("first").shift(-2) - pl.col("first") <= BIN)
+    ends = spans.select(pl.col("last").sort()).filter(pl.col("last") - pl.col("last").shift(2) <= BIN)
+    return begins["first"].min() or facts.start, ends["last"].max() or facts.end  # pyright: ignore

@@ -1,0 +1,114 @@
+"""Faults that many clients show at once: a certificate that none trusts any more, passwords switched off for a domain."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from smtplogs.detect._signs import narrow
+
+MANY_CLIENTS = 5
+WITHIN = timedelta(days=1)
+"""So many known clients whose first complaint lies within this time speak of the certificate, not of the clients."""
+
+ALERT = r"(unknown ca|certificate unknown|bad certificate|expired|unsupported certificate|self.signed)"
+"""What the clients say: one fault of the server makes them all say the same."""
+
+FAILING_ACCOUNTS = 5
+FAILURES = 10
+OAUTH_LOGINS = 3
+"""Password logins of a domain fail from one moment on: so many accounts and failures, while so many tokens work."""
+
+OAUTH = r"^(?:XOAUTH2|OAUTHBEARER)$"
+
+
+def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the servers whose certificate many clients began to refuse at once, a row each, and the lines (`story`)."""
+    alert = pl.col("detail").str.to_lowercase().str.extract(ALERT, 1)
+    rows = signs.filter(pl.col("kind") == "cert_not_trusted").with_columns(alert.alias("alert"))
+    rows = rows.join(
+        known.filter(pl.col("n_ok") > 0).select("client_ip", pl.col("first_ok")), on="client_ip", maintain_order="left"
+    )
+    firsts = (
+        rows.group_by("host", "alert", "client_ip")
+        .agg(pl.col("time").min(), pl.col("first_ok").first())
+        # who complained before it ever logged in never trusted it
+        .filter(pl.col("first_ok") < pl.col("time"))
+        .sort("host", "alert", "time", "client_ip")
+    )
+    firsts = firsts.with_columns(
+        pl.col("time").shift(-(MANY_CLIENTS - 1)).over("host", "alert").alias("fifth"),
+    )
+    onset = (
+        firsts.filter(pl.col("fifth") - pl.col("time") <= WITHIN)
+        .group_by("host", "alert", maintain_order=True)
+        .agg(pl.col("time").min().alias("onset"))
+        .with_row_index("story")
+    )
+    mine = rows.join(onset, on=["host", "alert"], nulls_equal=True, maintain_order="left").filter(
+        pl.col("time") >= pl.col("onset")
+    )
+    told = mine.group_by("story", maintain_order=True).agg(
+        pl.col("host").first(),
+        pl.col("time").min().alias("start"),
+        pl.col("time").max().alias("end"),
+        pl.col("n").sum(),
+        pl.col("client_ip").unique().sort().alias("sources"),
+        pl.col("detail").mode(maintain_order=True).first(),
+    )
+    return told, mine
+
+
+def find_passwords_switched_off(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the domains whose password logins fail from one moment on while tokens work, and the lines (`story`)."""
+    domain = pl.col("account").str.extract(r"@([^@]+)$", 1)
+    rows = (
+        narrow(events, "time", "client_ip", "account", "n", "stage", "outcome", "mechanism", "source", "line_no")
+        .filter(pl.col("stage") == "auth", pl.col("outcome").cast(pl.String).is_in(["success", "failure"]))
+        .with_columns(
+            domain.alias("domain"),
+            pl.col("mechanism").str.contains(OAUTH).fill_null(False).alias("token"),
+            (pl.col("outcome") == "success").alias("ok"),
+        )
+        .filter(pl.col("domain").is_not_null())
+    )
+    password = ~pl.col("token") & pl.col("ok")
+    last = (
+        rows.group_by("domain")
+        .agg(
+            pl.col("time").filter(password).max().alias("last_ok"),
+            (pl.col("token") & pl.col("ok")).sum().alias("n_token"),
+        )
+        .filter(pl.col("last_ok").is_not_null(), pl.col("n_token") >= OAUTH_LOGINS)
+        .sort("domain")
+        .with_row_index("story")
+        .collect(engine="streaming")
+    )
+    if last.is_empty():
+        return last.with_columns(start="last_ok", end="last_ok").clear(), pl.DataFrame()
+    worked = rows.filter(password).select("account").unique()
+    after = rows.join(last.lazy(), on="domain").filter(pl.col("time") > pl.col("last_ok")).collect(engine="streaming")
+    failed = after.filter(~pl.col("token")).join(
+        worked.collect(engine="streaming"), on="account", how="semi", maintain_order="left"
+    )
+    tokens = after.filter("token", "ok").group_by("story").agg(pl.len().alias("n_tokens_after"))
+    told = (
+        failed.group_by("story")
+        .agg(
+            pl.col("domain", "last_ok").first(),
+            pl.col("time").min().alias("start"),
+            pl.col("time").max().alias("end"),
+            pl.col("n").sum(),
+            pl.col("account").n_unique().alias("n_accounts"),
+            pl.col("account").unique().sort().head(10).alias("names"),
+        )
+        .join(tokens, on="story")
+        .filter(
+            pl.col("n_accounts") >= FAILING_ACCOUNTS,
+            pl.col("n") >= FAILURES,
+            pl.col("n_tokens_after") >= OAUTH_LOGINS,
+        )
+        .sort("story")
+    )
+    return told, failed.join(told.select("story"), on="story", how="semi")

@@ -1,0 +1,187 @@
+"""Large event tables in bounded pieces by time: what a detector reads of them, and evidence that can be gathered so."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import polars as pl
+
+from smtplogs.detect._attempts import account
+from smtplogs.detect._findings import MOST_LINES
+from smtplogs.schema import EVENTS, conform, need, to_polars
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+P = ParamSpec("P")
+
+MOST_ROWS = 2_000_000
+"""Rows of a piece, about: with twenty narrow columns some 300 MB while it is being worked on."""
+
+NUMBERED = ("account", "client_ip", "user", "source", "helo", "host", "mechanism", "service", "tls", "relay_host")
+"""Texts that repeat: held as categories, 4 bytes a row, equal over the pieces."""
+
+SCRAMBLE = 2_654_435_761
+"""Knuth's multiplier: spreads line numbers, so that the lowest of the products are a fair choice of lines."""
+
+
+@dataclass(frozen=True)
+class Slices:
+    """A lazy event table and the bounds of its pieces: half-open, in order of time, together all rows with a time."""
+
+    events: pl.LazyFrame
+    present: frozenset[str]
+    bounds: tuple[tuple[datetime, datetime], ...]
+
+
+def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
+    """Cut events into pieces of about ``MOST_ROWS`` rows at most, at full hours; an hour is never cut.
+
+    Raises
+    ------
+    MissingColumns
+        if a column of `needed` is missing.
+    """
+    need(events, *needed)
+    present = frozenset(events.collect_schema().names())
+    hours = (
+        events.select(pl.col("time").cast(pl.Datetime("us", "UTC")).dt.truncate("1h").alias("hour"))
+        .filter(pl.col("hour").is_not_null())
+        .group_by("hour")
+        .len()
+        .sort("hour")
+        .collect(engine="streaming")
+    )
+    piece = (hours["len"].cast(pl.Int64).cum_sum() - 1) // MOST_ROWS
+    spans = hours.group_by(piece.alias("piece"), maintain_order=True).agg(
+        pl.col("hour").first(), (pl.col("hour").last() + timedelta(hours=1)).alias("end")
+    )
+    return Slices(events, present, tuple(spans.select("hour", "end").iter_rows()))
+
+
+def pieces(
+    slices: Slices,
+    *columns: str,
+    where: pl.Expr | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows of each piece: only these columns, in their documented dtypes; missing ones are null.
+
+    `account` (normal form of the login) may be asked for like a column. `where` sees event columns. Rows from `since`
+    on and before `until`; texts that repeat are categories.
+    """
+    names = list(dict.fromkeys("user" if c == "account" else c for c in ("time", *columns)))
+    numbered = [c for c in NUMBERED if c in columns]
+    for first, last in slices.bounds:
+        start, end = max(first, since or first), min(last, until or last)
+        if start >= end:
+            continue
+        rows = slices.events.filter(pl.col("time") >= start, pl.col("time") < end)
+        lacking = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in EVENTS if c not in slices.present]
+        if where is not None:
+            rows = rows.with_columns(lacking).filter(where)
+        rows = rows.select(pl.col(n) if n in slices.present else pl.lit(None, EVENTS[n].dtype).alias(n) for n in names)
+        piece = conform(rows.collect())
+        if "account" in columns:
+            piece = piece.with_columns(account(pl.col("user")).alias("account"))
+        yield piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns)
+
+
+def judged(protocols: Sequence[str] = ("smtp",), stages: Sequence[str] = ("auth",)) -> pl.Expr:
+    """Return the condition for attempts at our server, of these protocols and stages, that say how they ended."""
+    return (
+        pl.col("stage").cast(pl.String).is_in(list(stages))
+        & (pl.col("side").fill_null("server") == "server")
+        & pl.col("protocol").cast(pl.String).fill_null("smtp").is_in(list(protocols))
+        & (pl.col("outcome") != "info")
+        & (pl.col("count").fill_null(1) > 0)
+    )
+
+
+def picked(rows: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Keep at most 20 lines of each group: the first, the last, and a choice that is the same for any slicing.
+
+    Rows need `time, source, line_no`; those without a line are passed over. Picking from picked rows of pieces gives
+    what picking from all of them gives.
+    """
+    order = ["time", "source", "line_no"]
+    return (
+        rows.filter(pl.col("source").is_not_null(), pl.col("line_no").is_not_null())
+        .select(by, *order)
+        .with_columns(pl.col("source").cast(pl.String))
+        .unique()
+        .sort(by, *order)
+        .with_columns(
+            pl.int_range(pl.len()).over(by).alias("place"),
+            pl.int_range(pl.len()).reverse().over(by).alias("left"),
+            (pl.col("line_no") * SCRAMBLE % 2**32).alias("drawn"),
+        )
+        .with_columns(pl.when((pl.col("place") == 0) | (pl.col("left") == 0)).then(None).otherwise("drawn").alias("d"))
+        .with_columns(pl.struct("d", "place").rank("ordinal").over(by).alias("rank"))
+        .filter(pl.col("d").is_null() | (pl.col("rank") <= MOST_LINES))
+        .select(by, *order)
+    )
+
+
+def proof(
+    slices: Slices,
+    wanted: pl.DataFrame,
+    keys: Sequence[str],
+    *,
+    where: pl.Expr | None = None,
+) -> dict[Any, list[str]]:
+    """Return the lines behind findings: finding -> ``source:line_no``, in order of time, at most 20.
+
+    Parameters
+    ----------
+    wanted
+        ``finding, start, end`` and the key columns: rows of the events with these keys, from start to end, both in.
+    keys
+        Columns of the events (or `account`) that the rows of a finding share.
+    where
+        Which events count at all.
+    """
+    if wanted.is_empty():
+        return {}
+    kept = {k: pl.Categorical() if k in NUMBERED else EVENTS[k].dtype for k in keys}
+    wanted = wanted.with_columns(pl.col(k).cast(dtype) for k, dtype in kept.items())
+    since, last = span_of(wanted, "start", "end")
+    until = last + timedelta(microseconds=1)
+    chosen: list[pl.DataFrame] = []
+    for piece in pieces(slices, *keys, "source", "line_no", where=where, since=since, until=until):
+        joined = piece.join(wanted, on=list(keys), how="inner") if keys else piece.join(wanted, how="cross")
+        inside = joined.filter(pl.col("time") >= pl.col("start"), pl.col("time") <= pl.col("end"))
+        chosen = [picked(pl.concat([*chosen, picked(inside, "finding")]), "finding")]
+    if not chosen:
+        return {}
+    named = chosen[0].select("finding", pl.format("{}:{}", "source", "line_no").alias("line"))
+    return dict(named.group_by("finding", maintain_order=True).agg("line").iter_rows())
+
+
+def sliced_door(function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame]) -> Callable[Concatenate[Any, P], Any]:
+    """Let a detector that reads in pieces take any frame: a LazyFrame stays lazy, pandas is answered in kind."""
+
+    @functools.wraps(function)
+    def at_the_door(frame: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        lazy = frame if isinstance(frame, pl.LazyFrame) else to_polars(frame).lazy()
+        answer = function(lazy, *args, **kwargs)
+        return answer.to_pandas() if hasattr(frame, "iloc") else answer
+
+    at_the_door.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return at_the_door
+
+
+def span_of(frame: pl.DataFrame, first: str, last: str) -> tuple[Any, Any]:
+    """Return the least of one column and the greatest of another."""
+    return frame.select(pl.col(first).min().alias("first"), pl.col(last).max().alias("last")).row(0)
+
+
+def texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return categories as texts again."""
+    return frame.with_columns(pl.selectors.categorical().cast(pl.String))

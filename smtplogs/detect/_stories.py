@@ -1,0 +1,196 @@
+"""Findings of several detectors that tell the same story: one leads, the others are its consequences."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from smtplogs.detect._findings import weightiest_first
+from smtplogs.schema import SEVERITIES
+
+SERVER = ("outage", "partial_fault", "policy_change", "network_loss", "log_hole")
+TAKEN = ("takeover",)
+LOCK = ("lockout",)
+ATTACK = ("distributed", "stuffing", "brute_force", "spray", "enumeration")
+RISE = ("one_client_rise", "spray_rise", "botnet_rise", "unclear_rise")
+EFFECT = ("throttling", "relay_throttling", "ip_ban")
+SIGN = ("failure_streak", "retry_storm", "never_worked", "scanner")
+ALONE = (
+    "rule_hit",
+    "plain_text_login",
+    "weak_mechanism",
+    "old_tls_login",
+    "port_25_login",
+    "password_login",
+    "secret_in_log",
+)
+"""Inventories and what-ifs: no part of a story."""
+
+RANKS = {
+    **dict.fromkeys(SERVER, 0), **dict.fromkeys(TAKEN, 1), **dict.fromkeys(ATTACK, 3), **dict.fromkeys(LOCK, 4),
+    **dict.fromkeys(RISE, 5), **dict.fromkeys(EFFECT, 6), **dict.fromkeys(SIGN, 7),
+}  # fmt: skip
+CLIENT = 2
+"""Who leads: a fault of the server; a takeover; what is wrong with a client (every kind that is not named here: a
+forgotten application, a rotation, wrong settings, a relay's refusals); an attack; then what these lead to."""
+
+NEAR = timedelta(hours=1)
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+MOST_TOLD = 3
+
+
+def merged(found: pl.DataFrame) -> pl.DataFrame:
+    """Return findings as stories: those that belong to another carry its identifier in `part_of`.
+
+    A finding joins the leading one with the same client (address, and account where both name one), the same account
+    or the same relay, at most an hour apart; refusals of many accounts join the outage they fall into. The leader is
+    as severe as its weightiest part and names its consequences. Leaders come first, the weightiest first.
+    """
+    if found.is_empty():
+        return found
+    told = found.filter(pl.col("status") == "found", ~pl.col("kind").cast(pl.String).is_in(ALONE))
+    nodes = told.select(
+        pl.col("finding_id").alias("id"),
+        pl.col("kind").cast(pl.String).replace_strict(RANKS, default=CLIENT, return_dtype=pl.Int64).alias("rank"),
+        "kind",
+        "subject_kind",
+        pl.col("user").str.to_lowercase().str.strip_chars().alias("user"),
+        "client_ip",
+        "relay_host",
+        "start",
+        pl.col("end").fill_null(FOREVER).alias("end"),
+        "n_events",
+        "part_of",
+    ).filter(pl.col("start").is_not_null())
+    child = nodes.filter(pl.col("part_of").is_null() | ~pl.col("part_of").is_in(nodes["id"].implode()))
+    edges = pl.concat([*_same(child, nodes), _inside(child, nodes)])
+    best = (
+        edges.filter(pl.col("id") != pl.col("leader"))
+        .sort("id", "leader_rank", "apart", "leader_n", "leader", descending=[False, False, False, True, False])
+        .unique("id", keep="first", maintain_order=True)
+        .select(pl.col("id").alias("finding_id"), "leader")
+    )
+    found = (
+        found.join(best, on="finding_id", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("leader", "part_of").alias("part_of"))
+        .drop("leader")
+    )
+    return _ranked(_consequences(found))
+
+
+def _same(child: pl.DataFrame, nodes: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return who could lead whom by address, account or relay: ``id, leader, leader_rank, leader_n, apart``."""
+    edges = []
+    for column in ("client_ip", "user", "relay_host"):
+        pairs = child.drop_nulls(column).join(nodes.drop_nulls(column), on=column, suffix="_l")
+        pairs = pairs.filter(pl.col("rank_l") < pl.col("rank"))
+        near = (pl.col("start") <= pl.col("end_l") + NEAR) & (pl.col("end") >= pl.col("start_l") - NEAR)
+        pairs = pairs.filter(near)
+        if column == "client_ip":
+            # one address may be an office: two findings that name accounts name the same
+            pairs = pairs.filter((pl.col("user") == pl.col("user_l")).fill_null(value=True))
+            apart = 0
+        elif column == "user":
+            # another address of the same account is the same story only where the account itself is at stake
+            pairs = pairs.filter(
+                pl.col("client_ip").is_null()
+                | pl.col("client_ip_l").is_null()
+                | (pl.col("client_ip") == pl.col("client_ip_l"))
+            )
+            apart = 1
+        else:
+            apart = 0
+        edges.append(_edges(pairs, apart))
+    return edges
+
+
+def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """Return what falls into a fault of the server, or a wave of strangers into its campaign."""
+    server = nodes.filter(pl.col("kind").cast(pl.String).is_in(SERVER))
+    slack = timedelta(minutes=10)
+    pairs = child.join_where(
+        server.select(pl.all().name.suffix("_l")),
+        pl.col("start") >= pl.col("start_l") - slack,
+        pl.col("end") <= pl.col("end_l") + slack,
+    )
+    own = pl.col("kind").cast(pl.String).is_in([*SIGN, *RISE, "throttling", "cert_not_trusted"])
+    pairs = pairs.filter(own, pl.col("rank") > pl.col("rank_l"))
+    waves = nodes.filter(pl.col("kind").cast(pl.String).is_in(["distributed", "stuffing"]))
+    rises = child.filter(pl.col("kind").cast(pl.String) == "botnet_rise").join_where(
+        waves.select(pl.all().name.suffix("_l")), pl.col("start") <= pl.col("end_l"), pl.col("end") >= pl.col("start_l")
+    )
+    # a campaign of weeks goes on behind a wave of hours: the wave belongs to one of its own length
+    alike = (pl.col("end_l") - pl.col("start_l")) <= 3 * (pl.col("end") - pl.col("start")) + NEAR
+    return pl.concat([_edges(pairs, 0), _edges(rises.filter(alike), 0)])
+
+
+def _edges(pairs: pl.DataFrame, apart: int) -> pl.DataFrame:
+    return pairs.select(
+        "id",
+        pl.col("id_l").alias("leader"),
+        pl.col("rank_l").alias("leader_rank"),
+        pl.col("n_events_l").fill_null(0).alias("leader_n"),
+        pl.lit(apart, pl.Int32).alias("apart"),
+    )
+
+
+def _roots(found: pl.DataFrame) -> pl.DataFrame:
+    """Return ``finding_id, root``: the leader at the top of each finding's chain."""
+    links = found.select("finding_id", pl.col("part_of").alias("up"))
+    known = links.select(pl.col("finding_id").alias("up"), pl.col("up").alias("next"))
+    roots = links.with_columns(pl.col("finding_id").alias("root"))
+    for _ in range(found.height):
+        step = roots.join(known.rename({"up": "root"}), on="root", how="left", maintain_order="left")
+        up = pl.when(pl.col("next").is_in(links["finding_id"].implode())).then("next")
+        new = step.select("finding_id", "up", pl.coalesce(up, "root").alias("root"))
+        if new.equals(roots):
+            break
+        roots = new
+    return roots.select("finding_id", "root")
+
+
+def _consequences(found: pl.DataFrame) -> pl.DataFrame:
+    """Raise the severity of leaders to that of their weightiest part, and let them name what followed."""
+    weight = {word: i for i, word in enumerate(SEVERITIES)}
+    known = found.unique("finding_id", keep="first", maintain_order=True)
+    roots = _roots(known)
+    parts = (
+        weightiest_first(known.join(roots, on="finding_id"))
+        .filter(pl.col("root") != pl.col("finding_id"))
+        .group_by("root", maintain_order=True)
+        .agg(
+            pl.col("title").head(MOST_TOLD).alias("titles"),
+            pl.len().alias("n_parts"),
+            pl.col("severity").cast(pl.String).replace_strict(weight, return_dtype=pl.Int8).max().alias("worst"),
+        )
+        .rename({"root": "finding_id"})
+    )
+    told = pl.col("titles").list.eval(pl.lit("Part of this: ") + pl.element())
+    more = pl.col("n_parts") - MOST_TOLD
+    rest = (
+        pl.when(more > 0)
+        .then(pl.concat_list(pl.format("And {} more findings.", more)))
+        .otherwise(pl.lit([], pl.List(pl.String)))
+    )
+    own = pl.col("severity").cast(pl.String).replace_strict(weight, return_dtype=pl.Int8)
+    words = {i: word for word, i in weight.items()}
+    worst = pl.max_horizontal(own, pl.col("worst").fill_null(0)).replace_strict(words, return_dtype=pl.String)
+    none = pl.lit([], pl.List(pl.String))
+    return (
+        found.join(parts, on="finding_id", how="left", maintain_order="left")
+        .with_columns(
+            worst.cast(found.schema["severity"]).alias("severity"),
+            pl.concat_list(pl.col("because").fill_null(none), told.fill_null(none), rest.fill_null(none)).alias(
+                "because"
+            ),
+        )
+        .drop("titles", "n_parts", "worst")
+    )
+
+
+def _ranked(found: pl.DataFrame) -> pl.DataFrame:
+    """Sort leaders by weight, then the parts."""
+    part = pl.col("part_of").is_not_null() & pl.col("part_of").is_in(found["finding_id"].implode())
+    part = part.fill_null(value=False)
+    return pl.concat([weightiest_first(found.filter(~part)), weightiest_first(found.filter(part))])

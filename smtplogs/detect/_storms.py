@@ -1,0 +1,152 @@
+"""Clients that ask too often: refusals that no retry can cure, repeated; a login for every message."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs._addresses import is_private, neighbourhood, networks_of
+from smtplogs.detect._attempts import chained, dense
+from smtplogs.detect._rhythm import rhythm
+from smtplogs.detect._signs import in_parts, narrow
+from smtplogs.replies import causes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CLIENT = ["client_ip", "account"]
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+FEW_NAMES = 3
+"""An address tied to us only by its neighbours is a client if it tries no more names than this."""
+
+GROWING = 1.5
+"""Back-off: the median of a gap divided by the one before it (own choice, as for throttled clients)."""
+
+ONE_EACH = 1.2
+"""Mails per login, at most and (as 1/1.2) at least, of a client that logs in for each."""
+
+UNLIMITED = 4
+"""A client that no limit refused is told only if it logs in so many times as often."""
+
+PERMANENT = tuple(causes().filter(pl.col("waiting_helps") == False)["cause"].cast(pl.String))  # noqa: E712
+"""Causes that no waiting cures."""
+
+
+def find_storms(
+    events: pl.DataFrame, logins: pl.DataFrame, networks: Sequence[str], *, per_hour: int, per_day: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the clients of ours that repeat refused attempts, a row each, and those attempts (`story`)."""
+    refused = narrow(
+        events, "time", "client_ip", "account", "user", "n", "cause", "stage", "outcome", "source", "line_no"
+    )
+    refused = refused.filter(
+        ~pl.col("outcome").is_in(["success", "info", "throttled"]), pl.col("cause").cast(pl.String).is_in(PERMANENT)
+    )
+    ip = pl.col("client_ip")
+    near = logins.select(neighbourhood(ip).alias("net")).drop_nulls()["net"].unique()
+    named = _named_by_us(refused, networks)
+    here = ip.is_in(logins["client_ip"].drop_nulls().unique().implode()) | is_private(ip) | ip.is_in(named.implode())
+    close = neighbourhood(ip).is_in(near.implode()).fill_null(False)
+    totals = refused.filter(here | close).group_by(CLIENT).agg(pl.col("n").sum()).collect(engine="streaming")
+    names = totals.drop_nulls("account").group_by("client_ip").agg(pl.len().alias("n_names"))
+    many = totals.filter(pl.col("n") >= min(per_hour, per_day)).join(names, on="client_ip", how="left")
+    ours = many.filter(here | (close & (pl.col("n_names").fill_null(0) <= FEW_NAMES))).select(CLIENT)
+    rows = refused.join(ours.lazy(), on=CLIENT, how="semi", nulls_equal=True).collect(engine="streaming")
+    rows = chained(rows.sort(*CLIENT, "time", "source", "line_no", nulls_last=True), CLIENT, DAY)
+    fast = rows.filter(dense(rows, per_hour, HOUR)).select("chain").unique()
+    long = rows.filter(dense(rows, per_day, DAY)).select("chain").unique()
+    storms = pl.concat([fast, long]).unique()
+    rows = rows.join(storms, on="chain", how="semi", maintain_order="left").rename({"chain": "story"})
+    return _storm_rows(rows, fast["chain"]), rows
+
+
+def _named_by_us(refused: pl.LazyFrame, networks: Sequence[str]) -> pl.Series:
+    """Return the addresses that lie in networks of our own."""
+    if not networks:
+        return pl.Series([], dtype=pl.String)
+    addresses = refused.select("client_ip").unique().collect(engine="streaming")["client_ip"]
+    return addresses.filter(networks_of(addresses, networks).is_not_null())
+
+
+def _storm_rows(rows: pl.DataFrame, fast: pl.Series) -> pl.DataFrame:
+    gap = (pl.col("time") - pl.col("time").shift(1)).dt.total_microseconds()
+    growth = (gap / gap.shift(1)).filter((gap.shift(1) > 0) & (gap > 0)).median()
+    return (
+        rows.group_by("story", maintain_order=True)
+        .agg(
+            pl.col("client_ip", "account").first(),
+            pl.col("user").drop_nulls().first(),
+            pl.col("time").min().alias("start"),
+            pl.col("time").max().alias("end"),
+            pl.col("n").sum(),
+            pl.col("cause").mode(maintain_order=True).first(),
+            growth.alias("growth"),
+        )
+        .join(rhythm(rows, ["story"]), on="story", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("story").is_in(fast.implode()).alias("fast"),
+            pl.when("regular").then(pl.lit("fixed")).when(pl.col("growth") >= GROWING).then(pl.lit("growing"))
+            .otherwise(pl.lit("irregular")).alias("pace"),
+        )
+    )  # fmt: skip
+
+
+def find_hourly_logins(events: pl.DataFrame, *, per_hour: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the clients that log in once for every mail, often, a row each, and the limits that they met (`story`)."""
+    rows = narrow(events, "time", "client_ip", "account", "user", "n", "stage", "outcome", "cause", "source", "line_no")
+    ok = (pl.col("outcome") == "success") & pl.col("account").is_not_null()
+    hourly = [
+        rows.filter(ok, part, pl.col("stage").is_in(["auth", "mail"]))
+        .group_by(*CLIENT, pl.col("time").dt.truncate("1h").alias("hour"))
+        .agg(
+            pl.col("user").min(),
+            pl.col("n").filter(pl.col("stage") == "auth").sum().alias("n_logins"),
+            pl.col("n").filter(pl.col("stage") == "mail").sum().alias("n_mails"),
+            pl.col("time").min().alias("start"),
+            pl.col("time").max().alias("end"),
+        )
+        .filter(
+            pl.col("n_logins") >= per_hour,
+            pl.col("n_mails") <= ONE_EACH * pl.col("n_logins"),
+            pl.col("n_logins") <= ONE_EACH * pl.col("n_mails"),
+        )
+        .collect(engine="streaming")
+        for part in in_parts(events)
+    ]
+    clients = (
+        pl.concat(hourly)
+        .group_by(CLIENT)
+        .agg(
+            pl.col("user").min(),
+            pl.col("start").min(),
+            pl.col("end").max(),
+            pl.col("n_logins", "n_mails").sum(),
+            pl.col("n_logins").max().alias("most"),
+        )
+        .sort(CLIENT)
+        .with_row_index("story")
+    )
+    limits = rows.filter(
+        pl.col("cause").cast(pl.String).is_in(["throttled_auth", "throttled_connection"]),
+        pl.col("client_ip").is_in(clients["client_ip"].unique().implode()),
+    ).collect(engine="streaming")
+    met = clients.join(limits, on="client_ip", suffix="_met").filter(
+        pl.col("account_met").is_null() | (pl.col("account_met") == pl.col("account")),
+        pl.col("time").is_between(pl.col("start") - HOUR, pl.col("end") + HOUR),
+    )
+    met = met.select(
+        "story", "time", pl.col("n_met").alias("n") if "n_met" in met.columns else "n", "source", "line_no"
+    )
+    n_met = met.group_by("story").agg(pl.col("n").sum().alias("n_limited"))
+    mails = rows.filter(ok, pl.col("stage") == "auth").join(
+        clients.lazy().select(*CLIENT, "story", "start", "end"), on=CLIENT
+    )
+    mails = mails.filter(pl.col("time").is_between("start", "end")).select(met.columns).collect(engine="streaming")
+    told = clients.join(n_met, on="story", how="left", maintain_order="left").with_columns(
+        pl.col("n_limited").fill_null(0)
+    )
+    told = told.filter((pl.col("n_limited") > 0) | (pl.col("most") >= UNLIMITED * per_hour))
+    return told, pl.concat([mails, met]).sort("story", "time", "source", "line_no")

@@ -1,0 +1,353 @@
+"""Clients whose secret stopped working: runs of refusals after logins, their rhythm, and the moment of the change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs._addresses import is_private, neighbourhood, networks_of
+from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account, dense, login_attempts
+from smtplogs.detect._rhythm import rhythm, schedules
+from smtplogs.detect._signs import in_parts
+from smtplogs.schema import EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OTHER_CAUSES = (*POLICY_CAUSES, "account_locked", "account_disabled")
+"""Refused for another reason than the secret."""
+
+CLIENT = ["account_id", "client_id"]
+RUN = [*CLIENT, "run"]
+
+ALONE = timedelta(hours=6)
+"""Longer than locks and outages last: such a run needs no login from elsewhere to show that the account works."""
+
+MOST_MISSED = 4.0
+"""More tries left out than this, for each one made, is no rhythm: two bursts hours apart, as of a client that met locks."""
+
+UNEVEN = timedelta(days=1)
+UNEVEN_FAILURES = 10
+"""A run that keeps no rhythm is told only if it is that long, with that many failures, and the account works."""
+
+LOCKED = timedelta(minutes=75)
+LOCKING = 5
+BESET_SHARE = 0.8
+"""So many failures of others within this time (a window of 15 minutes and a lock of an hour) before most failures of a
+client: a lock explains them too. Others must have failed more, else two old passwords would hide each other."""
+
+MIXED_TICKS = 20
+MIXED_RUNS = 3
+MIXED_SHARE = 0.8
+"""Failures between logins of the same address are told only if they alone keep a rhythm for so long, and no stretch
+without a login holds most of them."""
+
+MANY_AT_ONCE = 5
+AT_ONCE = "20m"
+"""So many accounts that turn within this time: a change of rule, or an outage, rather than each its own."""
+
+FEW_NAMES = 2
+SLOWEST_GUESS = 60.0
+GUESSING = timedelta(hours=1)
+"""A client that never logged in is told if it tries two names at most, not faster, and not for less than this."""
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A row a client that fails with an old secret, or never logged in; its refused attempts; figures of the frame."""
+
+    found: pl.DataFrame
+    rows: pl.DataFrame
+    changes: pl.DataFrame
+    n_failures: int
+    n_unnamed: int
+
+
+def find_turned(
+    events: pl.DataFrame,
+    *,
+    successes: int,
+    failures: int,
+    client: Sequence[str],
+    protocols: Sequence[str],
+    networks: Sequence[str],
+) -> Turned:
+    """Find the clients that were refused for long; see ``stale_credentials`` for the rules."""
+    worth, book, (n_failures, n_unnamed) = _worth_a_look(
+        events, successes=successes, failures=failures, client=client, protocols=protocols, networks=networks
+    )
+    names = worth["account"].unique()
+    # a name with a blank at its end is a mistake in the name, whatever the password
+    clean = pl.col("user") == pl.col("user").str.strip_chars()
+    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in events.columns]
+    mine = events.lazy().filter(clean, account(pl.col("user")).is_in(names.implode()))
+    mine = mine.select(used).collect(engine="streaming")
+    tries = login_attempts(mine, protocols=protocols, client=client)
+    judged = tries.filter(
+        pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES).fill_null(False)
+    )
+    judged = judged.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())
+    rows = _runs(judged)
+    stale = _stale(rows, successes, failures)
+    mixed = _mixed(rows, successes).join(stale, on=CLIENT, how="anti", maintain_order="left")
+    found = pl.concat([stale, mixed, _never(rows, book, failures)], how="diagonal_relaxed")
+    found = found.with_columns(_at_once(found)).sort("account_id", "client_id", "start").with_row_index("story")
+    known = book.select("client_ip", "n_names", "address_ok", "near", "own")
+    found = found.join(known, on="client_ip", how="left", maintain_order="left")
+    return Turned(found, _story_rows(found, rows), _changes(found), n_failures, n_unnamed)
+
+
+def _narrow(events: pl.DataFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.LazyFrame:
+    """Return accepted and rejected logins of any account: a few columns of them, unsorted."""
+    missing = [c for c in ("count", "side", "protocol") if c not in events.columns]
+    return (
+        events.lazy()
+        .with_columns(pl.lit(None, EVENTS[c].dtype).alias(c) for c in missing)
+        .filter(
+            pl.col("stage") == "auth",
+            pl.col("side").fill_null("server") == "server",
+            pl.col("protocol").fill_null("smtp").cast(pl.String).is_in(list(protocols)),
+            pl.col("outcome").cast(pl.String).is_in(["success", "failure"]),
+            pl.col("time").is_not_null(),
+        )
+        .select(
+            account(pl.col("user")).alias("account"),
+            *dict.fromkeys(["client_ip", *client]),
+            pl.col("count").fill_null(1).cast(pl.Int64).alias("n"),
+            (pl.col("outcome") == "success").alias("ok"),
+        )
+    )
+
+
+def _worth_a_look(
+    events: pl.DataFrame,
+    *,
+    successes: int,
+    failures: int,
+    client: Sequence[str],
+    protocols: Sequence[str],
+    networks: Sequence[str],
+) -> tuple[pl.DataFrame, pl.DataFrame, tuple[int, int]]:
+    """Return the clients with enough failures, what is known of their addresses, and how many failures there are.
+
+    Of an address: the names it failed on, whether it, or its neighbours, ever logged in. Addresses are looked at part
+    by part: most of them are strangers, and are forgotten at once.
+    """
+    attempts = _narrow(events, client, protocols)
+    worth, books, nets, n_failures, n_unnamed = [], [], [], 0, 0
+    for part in in_parts(events):
+        pairs = (
+            attempts.filter(part)
+            .group_by(*dict.fromkeys(["account", "client_ip", *client]))
+            .agg(pl.col("n").filter("ok").sum().alias("n_ok"), pl.col("n").filter(~pl.col("ok")).sum().alias("n_bad"))
+            .collect(engine="streaming")
+        )
+        n_failures += int(pairs["n_bad"].sum())
+        n_unnamed += int(pairs.filter(pl.col("account").is_null())["n_bad"].sum())
+        pairs = pairs.filter(pl.col("client_ip").is_not_null())
+        book = pairs.group_by("client_ip").agg(
+            pl.col("account").filter(pl.col("n_bad") > 0).n_unique().alias("n_names"),
+            (pl.col("n_ok").sum() > 0).alias("address_ok"),
+        )
+        nets.append(book.filter("address_ok").select(neighbourhood(pl.col("client_ip")).alias("net")).unique())
+        some = (
+            pairs.filter(pl.col("account").is_not_null(), pl.col("n_bad") >= failures)
+            .join(book.select("client_ip", "n_names"), on="client_ip", how="left")
+            .filter((pl.col("n_ok") >= successes) | ((pl.col("n_ok") == 0) & (pl.col("n_names") <= FEW_NAMES)))
+        )
+        worth.append(some)
+        books.append(book.join(some, on="client_ip", how="semi"))
+    book, net = pl.concat(books), pl.concat(nets)["net"].drop_nulls().unique()
+    own = networks_of(book["client_ip"], networks).is_not_null() if networks else pl.lit(False)
+    book = book.with_columns(
+        neighbourhood(pl.col("client_ip")).is_in(net.implode()).fill_null(False).alias("near"),
+        (is_private(pl.col("client_ip")) | own).alias("own"),
+    )
+    return pl.concat(worth), book, (n_failures, n_unnamed)
+
+
+def _runs(judged: pl.DataFrame) -> pl.DataFrame:
+    """Give each attempt the run it belongs to (its client's logins so far) and what the account did meanwhile."""
+    login = pl.when("ok").then("time")
+    logins = pl.when("ok").then("n").otherwise(0)
+    return judged.with_columns(
+        pl.col("user").filter("ok").first().over("account_id"),
+        pl.col("ok").cast(pl.Int64).cum_sum().over(CLIENT).alias("run"),
+        logins.cum_sum().over(CLIENT).alias("n_ok"),
+        logins.cum_sum().over("account_id").alias("n_any"),
+        logins.sum().over("account_id").alias("n_account"),
+        login.forward_fill().over(CLIENT).alias("last_ok"),
+        login.backward_fill().over(CLIENT).alias("next_ok"),
+        login.max().over("account_id").alias("account_last"),
+        pl.col("time").min().over("account_id").alias("account_first"),
+        pl.when("ok").then("client_ip").alias("ok_ip"),
+        pl.col("user").first().over("account_id").alias("first_form"),
+    ).with_columns(pl.coalesce("user", "first_form").alias("user"))
+
+
+def _summed(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Return a row a group of refused attempts, with its rhythm."""
+    bad = rows.filter("bad")
+    sums = bad.group_by(by, maintain_order=True).agg(
+        pl.col("user", "account", "client_ip", "account_last", "account_first").first(),
+        pl.col("time").min().alias("start"),
+        pl.col("time").max().alias("end"),
+        pl.col("n").sum().alias("n_bad"),
+        pl.col("n_ok").max(),
+        pl.col("last_ok").first(),
+        pl.col("next_ok").last(),
+        (pl.col("n_any").last() - pl.col("n_any").first()).alias("n_elsewhere"),
+        (pl.col("n_account").last() - pl.col("n_any").first()).alias("n_after"),
+        pl.col("n_account").first(),
+        pl.col("cause").mode(maintain_order=True).first(),
+    )
+    beat = rhythm(bad, by)
+    room = (pl.col("end") - pl.col("start")).dt.total_microseconds() / 1e6 / pl.col("period_s") + 1
+    dense_enough = (room <= (1 + MOST_MISSED) * pl.col("n_ticks")).fill_null(False)
+    beat = (
+        beat.join(sums.select(*by, "start", "end"), on=by, how="left", maintain_order="left")
+        .with_columns((pl.col("regular") & dense_enough).alias("regular"))
+        .drop("start", "end")
+    )
+    return sums.join(beat, on=by, how="left").join(schedules(bad, beat, by), on=by, how="left")
+
+
+def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
+    """Return the runs of clients that had logged in, and then were refused for long while the account worked."""
+    enough = rows.filter("bad", pl.col("n_ok") >= successes).group_by(RUN).agg(pl.col("n").sum().alias("n_run"))
+    enough = enough.filter(pl.col("n_run") >= failures).drop("n_run")
+    mine = rows.join(enough, on=RUN, how="semi", maintain_order="left")
+    runs = _summed(mine, RUN)
+    span = pl.col("end") - pl.col("start")
+    works = pl.col("n_elsewhere") > 0
+    # an outage, or a lock, is over sooner
+    even = pl.col("regular") & (works | (span >= ALONE))
+    uneven = ~pl.col("regular") & works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
+    told = runs.filter(even | uneven).join(_beset(mine, rows), on=RUN, how="left", maintain_order="left")
+    among = (pl.col("beset_share") >= BESET_SHARE).fill_null(False)
+    among = among & ((span <= LOCKED) | (pl.col("n_others") > pl.col("n_bad")))
+    victim = among & (~pl.col("regular") | (span <= LOCKED))
+    told = told.with_columns(among.alias("beset"), pl.lit("stale").alias("shape")).filter(~victim)
+    # who logged in after another client had begun to fail knows the new secret
+    others = told.filter(~pl.col("beset")).select("account_id", pl.col("start").alias("turned_at"))
+    follows = told.join(others, on="account_id").filter(pl.col("beset"), pl.col("turned_at") < pl.col("last_ok"))
+    return told.join(follows, on=RUN, how="anti", maintain_order="left")
+
+
+def _beset(mine: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Tell, for each run, how many of its failures came soon after failures of others on the account, as under a lock."""
+    summed = {"account": ["account_id"], "own": CLIENT}
+    bad = pl.col("n") * pl.col("bad").cast(pl.Int64)
+    known = rows.with_columns(bad.cum_sum().over(by).alias(name) for name, by in summed.items())
+    here = known.join(mine.filter("bad").select(RUN).unique(), on=RUN, how="semi").filter("bad")
+    here = here.select(*RUN, "time", (pl.col("time") - LOCKED).alias("since"), *summed).sort("since")
+    for name, by in summed.items():
+        before = known.select(*by, "time", pl.col(name).alias(f"{name}_before")).sort("time")
+        here = here.join_asof(
+            before, left_on="since", right_on="time", by=by, suffix="_then", check_sortedness=False, coalesce=False
+        ).drop("time_then")
+    before = pl.col("account_before", "own_before").fill_null(0)
+    here = here.with_columns(before).sort(*RUN, "time")
+    others = (pl.col("account") - pl.col("account_before")) - (pl.col("own") - pl.col("own_before"))
+    between = pl.col("account").last() - pl.col("account").first() - pl.col("own").last() + pl.col("own").first()
+    return here.group_by(RUN).agg((others >= LOCKING).mean().alias("beset_share"), between.alias("n_others"))
+
+
+def _mixed(rows: pl.DataFrame, successes: int) -> pl.DataFrame:
+    """Return the addresses where one program keeps failing in a rhythm while another logs in to the same account."""
+    some = (
+        rows.filter("bad")
+        .group_by(CLIENT)
+        .agg(
+            pl.col("n_ok").min().alias("n_before"),
+            pl.col("run").n_unique(),
+            pl.col("run").unique_counts().max().alias("longest"),
+            pl.len().alias("ticks"),
+        )
+    )
+    some = some.filter(
+        pl.col("n_before") >= successes,
+        pl.col("run") >= MIXED_RUNS,
+        pl.col("ticks") >= MIXED_TICKS,
+        pl.col("longest") <= MIXED_SHARE * pl.col("ticks"),
+    )
+    pooled = _summed(rows.join(some, on=CLIENT, how="semi", maintain_order="left"), CLIENT)
+    lasting = pl.col("end") - pl.col("start") >= ALONE
+    return pooled.filter("regular", lasting, pl.col("n_ticks") >= MIXED_TICKS).with_columns(
+        pl.lit("mixed").alias("shape"),
+        pl.lit(None, pl.Int64).alias("run"),
+        pl.lit(None).cast(pl.Datetime("us", "UTC")).alias("next_ok"),
+    )
+
+
+def _never(rows: pl.DataFrame, book: pl.DataFrame, failures: int) -> pl.DataFrame:
+    """Return the clients that try in a rhythm and were never seen to log in, if something ties them to us."""
+    few = book.filter(pl.col("n_names") <= FEW_NAMES)
+    strangers = rows.join(few, on="client_ip", how="semi", maintain_order="left")
+    strangers = strangers.filter(pl.col("n_ok").max().over(CLIENT) == 0)
+    runs = _summed(strangers, RUN)
+    runs = runs.join(few.select("client_ip", "near", "own"), on="client_ip", how="left", maintain_order="left")
+    tied = (pl.col("n_account") > 0) | pl.col("near") | pl.col("own")
+    slow = (pl.col("period_s") >= SLOWEST_GUESS) & (pl.col("end") - pl.col("start") >= GUESSING)
+    return (
+        runs.filter("regular", tied, slow, pl.col("n_bad") >= failures)
+        .drop("near", "own")
+        .with_columns(pl.lit("never").alias("shape"))
+    )
+
+
+def _at_once(found: pl.DataFrame) -> pl.Series:
+    """Count, for each, the accounts with a client that turned at about the same time."""
+    tick = pl.col("start").dt.truncate(AT_ONCE)
+    turned = found.filter(pl.col("shape") == "stale").select("account_id", tick.alias("tick"))
+    near = found.select(
+        pl.int_range(pl.len()).alias("row"),
+        pl.concat_list(tick.dt.offset_by(by) for by in (f"-{AT_ONCE}", "0m", AT_ONCE)).alias("tick"),
+    ).explode("tick")
+    counts = near.join(turned, on="tick").group_by("row").agg(pl.col("account_id").n_unique().alias("n_at_once"))
+    every = pl.DataFrame({"row": pl.int_range(found.height, eager=True)})
+    return every.join(counts, on="row", how="left", maintain_order="left")["n_at_once"].fill_null(0)
+
+
+def _story_rows(found: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the refused attempts of each story, with the logins just before and after."""
+    own = [*CLIENT, "story", "start", "end", "last_ok", "next_ok"]
+    inside = rows.join(found.select(own), on=CLIENT, suffix="_story").filter(
+        (pl.col("bad") & pl.col("time").is_between("start", "end"))
+        | (pl.col("ok") & (pl.col("time") == pl.col("last_ok_story")))
+        | (pl.col("ok") & (pl.col("time") == pl.col("next_ok_story")))
+    )
+    return inside.select("story", "time", "source", "source_id", "line_no", "n", "ok", "bad", *CLIENT)
+
+
+def hasty(rows: pl.DataFrame, failures: int, within: timedelta) -> pl.Series:
+    """Return the stories in which so many failures fall within that time, so that they can trip a lock or a ban."""
+    bad = rows.filter("bad").sort("story", "time", "source_id", "line_no").with_columns(pl.col("story").alias("chain"))
+    return bad.filter(dense(bad, failures, within))["story"].unique().sort()
+
+
+def _changes(found: pl.DataFrame) -> pl.DataFrame:
+    """Bound the moment at which the secret of each account changed, over all its clients that turned then.
+
+    Each gives a bracket (last login, first failure]; brackets that overlap speak of one change.
+    """
+    stale = found.filter(pl.col("shape") == "stale").select(
+        "story", "account_id", "client_id", "client_ip", "last_ok", "next_ok", pl.col("start").alias("first_bad")
+    )
+    pairs = stale.select("story", "account_id", "last_ok", "first_bad").join(stale, on="account_id", suffix="_other")
+    overlap = (pl.col("last_ok_other") < pl.col("first_bad")) & (pl.col("last_ok") < pl.col("first_bad_other"))
+    return (
+        pairs.filter(overlap)
+        .group_by("story", maintain_order=True)
+        .agg(
+            pl.col("last_ok_other").max().alias("changed_after"),
+            pl.col("first_bad_other").min().alias("changed_before"),
+            pl.col("client_id").n_unique().alias("n_turned"),
+            pl.col("client_ip").unique().sort().alias("turned"),
+            pl.col("client_ip").filter(pl.col("next_ok").is_not_null()).unique().sort().alias("repaired"),
+        )
+        .filter(pl.col("changed_after") < pl.col("changed_before"))
+    )

@@ -1,0 +1,248 @@
+"""Incidents: rises of failures and drops of successes, of which kind they are, and what explains them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs._frames import table
+from smtplogs.detect._bins import BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, holes, rises
+from smtplogs.detect._findings import as_findings
+from smtplogs.detect._incident_facts import Facts, Rows, decomposition, described, facts_of, proved, sharpened, verdict
+from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
+from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
+from smtplogs.schema import TIME, TRAFFIC, Column, as_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from smtplogs.schema import Frame
+
+SHOWN_AS = ("temporary", "refusal", "mixed")
+
+COLUMNS: dict[str, Column] = {
+    "n_ok": Column(pl.UInt32, "logins from start to end", "attempts"),
+    "success_share": Column(
+        pl.Float64, "logins, as a share of what is usual then, 1 = as usual; null: too few to tell"
+    ),
+    "usual_failures": Column(pl.Float64, "refused attempts that are usual in this time", "attempts"),
+    "n_established": Column(pl.UInt32, "established clients at work: 3 logins within 7 days around", "clients"),
+    "n_established_hit": Column(pl.UInt32, "of them refused at least once", "clients"),
+    "n_failing_only": Column(pl.UInt32, "of them refused and not let in once", "clients"),
+    "top_client_ip": Column(pl.String, "address that explains most of the rise"),
+    "top_client_share": Column(pl.Float64, "its share of the rise, 0-1"),
+    "top_user": Column(pl.String, "account that explains most of the rise"),
+    "top_user_share": Column(pl.Float64, "its share of the rise, 0-1"),
+    "stranger_share": Column(pl.Float64, "share of the failures from addresses that never logged in, 0-1"),
+    "deferred_share": Column(pl.Float64, "share of the failures that could not be judged (454 and the like), 0-1"),
+    "shown_as": Column(
+        pl.Enum(SHOWN_AS), "outage, fault: what clients were told: temporary (4xx), refusal (a plain 535), mixed"
+    ),
+    "recovered_at": Column(
+        TIME, "outage, fault, policy: next login of a client that was hit; null: none in a day", "UTC"
+    ),
+    "shared": Column(pl.String, "what the refused have in common and the others not, as `mechanism=PLAIN`"),
+    "explained_by": Column(
+        pl.List(pl.String), "values that explain the rise (or drop), as `client_ip=192.0.2.1: 83%`, most first"
+    ),
+    "explained_share": Column(pl.Float64, "share of the rise (or drop) that these explain together, 0-1"),
+    "n_sources": Column(pl.UInt32, "addresses the failures came from", "addresses"),
+    "n_names": Column(pl.UInt32, "accounts that failed", "accounts"),
+}
+"""What ``incidents`` tells beside the common columns."""
+
+DETAIL = ("account", "client_ip", "helo", "mechanism", "service", "host", "tls", "cause", "outcome", "count")
+TEXTS = [pl.col(c).cast(pl.String) for c in ("account", "client_ip", "helo", "mechanism", "service", "host", "tls")]
+STAGES = ("auth", "tls")
+HOUR = timedelta(hours=1)
+BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_error")
+
+
+@sliced_door
+def incidents(
+    events: pl.LazyFrame,
+    *,
+    traffic: Frame | None = None,
+    count: int = 20,
+    ratio: float = 3.0,
+    z: float = 6.0,
+    protocols: Sequence[str] = ("smtp",),
+) -> pl.DataFrame:
+    """Find rises of failures and drops of successes, say which kind fits, and rank what explains them.
+
+    Counts per five minutes are held against the median of the same time of day on up to five earlier comparable days
+    (working days or weekends), else of the trailing day. What stands out is told apart by who was hit: if logins go on
+    as usual it is no outage, however many failures there are; then one client, one source or many strangers explain
+    the rise. If established clients are refused it is an outage, a fault of a part, or a rule that shuts some out. If
+    logins stop without failures it is the network, or the log itself.
+
+    Parameters
+    ----------
+    events
+        Events as ``read`` or ``load`` give them; a LazyFrame is read in pieces. Needs `time, stage, outcome, user,
+        client_ip`; uses `cause, count, side, protocol, mechanism, service, host, helo, tls, source, line_no`.
+    traffic
+        The table of that name from ``read(..., full=True)``: with it a hole in the log is told from a silent network.
+    count
+        Failures, or logins usually seen, below which nothing is told [attempts]. Own choice.
+    ratio
+        Failures: so many times what is usual. Own choice.
+    z
+        And so many times the spread of a Poisson count. 14 simulated quiet days gave no episode at 6.
+    protocols
+        Which logins count.
+
+    Returns
+    -------
+    DataFrame
+        Findings of the kinds ``outage``, ``partial_fault``, ``policy_change`` (serious), ``network_loss``,
+        ``log_hole``, ``one_client_rise``, ``spray_rise``, ``botnet_rise``, ``unclear_rise`` (warning): the common
+        columns and those of ``COLUMNS``. With status ``not_assessable``: less than an hour of log, or no logins in it.
+
+    Notes
+    -----
+    Known false positives: holidays and month ends for drops of logins, which need two earlier comparable days and are
+    told as warnings. A site with less than 40 % of all logins can fall silent unseen. Break-down: Adtributor (Bhagwan
+    et al., NSDI 2014). Rules and measured figures: docs/detectors.md.
+    """
+    if count < 1 or ratio <= 1 or z <= 0:
+        raise ValueError(f"count={count!r} must be 1 or more, ratio={ratio!r} above 1, z={z!r} above 0")
+    slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
+    counted = judged(protocols, STAGES)
+    lines = None if traffic is None else as_table(table(traffic, TRAFFIC), TRAFFIC)
+    counts, known = _counts(slices, counted, lines)
+    if counts.is_empty() or not counts.select("bad", "ok").sum().sum_horizontal().item():
+        return as_findings([], "incidents", COLUMNS)
+    first, last = span_of(counts, "bin", "bin")
+    last += BIN
+    n_bad = int(counts["bad"].sum())
+    if counts.height < LEAST_BINS:
+        return as_findings([too_short_row(first, last, n_bad)], "incidents", COLUMNS)
+    found = _episodes(counts, Thresholds(count, ratio, z))
+    judged_ones = _judged(slices, counted, counts, known, found)
+    places = pl.DataFrame(
+        [{"finding": i, "start": f.start, "end": f.end} for i, (f, _) in enumerate(judged_ones)],
+        schema={"finding": pl.Int64, "start": counts.schema["bin"], "end": counts.schema["bin"]},
+    )
+    failing = counted & ~pl.col("outcome").cast(pl.String).is_in(["success", "throttled"])
+    evidence = proof(slices, places, (), where=failing)
+    rows = [incident_row(f, kind) | {"evidence": evidence.get(i, [])} for i, (f, kind) in enumerate(judged_ones)]
+    if counts["ok"].sum() == 0:
+        rows.append(without_logins_row(first, last, n_bad))
+    return as_findings(rows, "incidents", COLUMNS)
+
+
+def _counts(slices: Slices, counted: pl.Expr, traffic: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return failures, logins and lines per bin, and the logins per client and hour."""
+    bins, logins, lines = [], [], []
+    tick = pl.col("time").dt.truncate("5m").alias("bin")
+    n = pl.col("count").fill_null(1).cast(pl.Int64)
+    good, at_auth = pl.col("outcome") == "success", pl.col("stage") == "auth"
+    bad = pl.col("outcome").is_in(["failure", "deferred", "refused", "aborted"])
+    for piece in pieces(slices, "stage", "outcome", "count", "account", "client_ip", where=counted):
+        bins.append(
+            piece.group_by(tick).agg(n.filter(good & at_auth).sum().alias("ok"), n.filter(bad).sum().alias("bad"))
+        )
+        hour = pl.col("time").dt.truncate("1h").alias("hour")
+        ok = piece.filter(good & at_auth)
+        logins.append(ok.group_by("account", "client_ip", hour).agg(n.sum().alias("ok")))
+    if traffic is not None and traffic.height:
+        whole = traffic.filter(pl.col("host").is_null(), pl.col("program").is_null(), pl.col("time").is_not_null())
+        lines.append(whole.group_by(tick).agg(pl.col("n_lines").cast(pl.Int64).sum().alias("lines")))
+    else:
+        lines += [piece.group_by(tick).agg(pl.len().cast(pl.Int64).alias("lines")) for piece in pieces(slices)]
+    if not bins or not lines:
+        return pl.DataFrame(), pl.DataFrame()
+    sums = pl.concat(bins).group_by("bin").agg(pl.col("ok", "bad").sum())
+    whole = pl.concat(lines).group_by("bin").agg(pl.col("lines").sum())
+    sums = sums.join(whole, on="bin", how="full", coalesce=True).sort("bin")
+    known = texts(pl.concat(logins).group_by("account", "client_ip", "hour").agg(pl.col("ok").sum()))
+    return grid(sums, ["ok", "bad", "lines"]), known
+
+
+def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
+    """Return the episodes, each with what is usual in it."""
+    bad = baselines(counts, "bad", peaks=True)
+    ok = baselines(counts, "ok")
+    silent = holes(counts, "lines")
+    found = episodes(bad, rises(bad, "bad", limits), drops(ok, "ok", limits) | silent)
+    usual = counts.select("bin", "lines", "ok").with_columns(
+        bad["usual"].alias("usual_bad"), ok["usual"].alias("usual_ok")
+    )
+    inside = (pl.col("bin") >= pl.col("start")) & (pl.col("bin") < pl.col("end"))
+    was, is_usual = (pl.col(c).filter(~inside).sum() for c in ("ok", "usual_ok"))
+    return (
+        found.join_where(usual, pl.col("bin") >= pl.col("start") - HOUR, pl.col("bin") < pl.col("end"))
+        .group_by("episode", "start", "end", "up", "down", "thin")
+        .agg(
+            pl.col("usual_bad", "usual_ok").filter(inside).sum(),
+            (pl.col("lines").filter(inside) == 0).mean().alias("hole_share"),
+            (was >= DROP * is_usual).alias("abrupt"),
+        )
+        .sort("episode")
+    )
+
+
+def _judged(
+    slices: Slices, counted: pl.Expr, counts: pl.DataFrame, known: pl.DataFrame, found: pl.DataFrame
+) -> list[tuple[Facts, str]]:
+    """Return the facts and the kind of each episode; one that proves to be nothing is left out."""
+    log_start: datetime = counts["bin"].min()  # pyright: ignore
+    n = pl.col("count").fill_null(1).cast(pl.Int64).alias("n")
+    result = []
+    for episode in found.iter_rows(named=True):
+        start, end = episode["start"], episode["end"]
+        inside = _rows(slices, counted, start - 2 * BIN, end + 2 * BIN).with_columns(n)
+        days = [k for k in range(1, 6) if start - timedelta(days=k) >= log_start]
+        before = [_rows(slices, counted, start - timedelta(days=k), end - timedelta(days=k)) for k in days[:5]]
+        earlier = pl.concat(before) if before else inside.clear().drop("n")
+        rows = Rows(inside, earlier.with_columns(n), len(days))
+        facts, marked = facts_of(rows, known, start, end)
+        facts.usual_ok, facts.usual_bad = episode["usual_ok"], episode["usual_bad"]
+        facts.hole_share = episode["hole_share"]
+        facts.thin, facts.abrupt = episode["thin"], episode["abrupt"]
+        kind = verdict(facts, up=episode["up"])
+        if kind in {"network_loss", "log_hole"}:
+            at = marked.filter(pl.col("time") >= start, pl.col("time") < end)
+            facts.explained_by = decomposition(at, described(rows.before), rows.n_days, "ok")
+        facts.start, facts.end = sharpened(facts, kind, marked)
+        kind = proved(facts, kind, marked)
+        if kind in SERIOUS:
+            facts.end = _until(slices, facts.end)
+            facts.recovered_at = _recovered(slices, counted, marked, facts)
+        result.append((facts, kind))
+    return result
+
+
+def _until(slices: Slices, end: datetime) -> datetime:
+    """Return the end of an outage: the server's own words about its backend may go on after the last login tried."""
+    words = (pl.col("side").fill_null("server") == "server") & pl.col("cause").is_in(BACKEND_CAUSES)
+    parts = [p["time"] for p in pieces(slices, where=words, since=end, until=end + HOUR)]
+    for time in pl.concat(parts).sort() if parts else ():
+        if time - end > 2 * BIN:
+            break
+        end = time
+    return end
+
+
+def _recovered(slices: Slices, counted: pl.Expr, marked: pl.DataFrame, facts: Facts) -> datetime | None:
+    """Return when the first of the clients that were hit logged in again; None if the next day shows none."""
+    hit = marked.filter(pl.col("established"), pl.col("bad") > 0)["client_ip"].unique()
+    good = counted & (pl.col("outcome") == "success")
+    for piece in pieces(slices, "client_ip", where=good, since=facts.end, until=facts.end + timedelta(days=1)):
+        back = piece.filter(pl.col("client_ip").cast(pl.String).is_in(hit.implode()))["time"].min()
+        if back is not None:
+            return back  # pyright: ignore
+    return None
+
+
+def _rows(slices: Slices, counted: pl.Expr, since: datetime, until: datetime) -> pl.DataFrame:
+    """Return the attempts of one stretch of time, in full detail."""
+    parts: list[Any] = [p.with_columns(TEXTS) for p in pieces(slices, *DETAIL, where=counted, since=since, until=until)]
+    if parts:
+        return pl.concat(parts)
+    empty = next(pieces(slices, *DETAIL, where=counted))
+    return empty.clear().with_columns(TEXTS)

@@ -1,0 +1,139 @@
+"""What addresses stand for, joined to events: kind, own network, many users behind one, country and provider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs._addresses import KINDS, kinds_of, networks_of
+from smtplogs.errors import SmtplogsError
+from smtplogs.schema import Column, door, need
+
+try:
+    import maxminddb
+except ImportError:  # the extra `geo` is not installed
+    maxminddb = None
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COLUMNS: dict[str, Column] = {
+    "address_kind": Column(pl.Enum(KINDS), "kind of client_ip: global, private, carrier NAT ..."),
+    "network": Column(pl.String, "narrowest of your networks that holds client_ip; null: none of them"),
+    "address_shared": Column(pl.Boolean, "many users log in from there: an office behind NAT, a webmail, a proxy"),
+    "n_address_users": Column(pl.UInt32, "accounts that log in from there", "accounts"),
+    "country": Column(pl.String, "ISO code, from the city database"),
+    "city": Column(pl.String, "English name, from the city database"),
+    "latitude": Column(pl.Float64, "from the city database", "degrees"),
+    "longitude": Column(pl.Float64, "from the city database", "degrees"),
+    "accuracy_km": Column(pl.Float64, "radius within which the place lies, as the database says", "km"),
+    "asn": Column(pl.UInt32, "number of the autonomous system, from the ASN database"),
+    "as_org": Column(pl.String, "who runs it, from the ASN database"),
+}
+"""Columns that ``geo`` adds."""
+
+_CITY = ("country", "city", "latitude", "longitude", "accuracy_km")
+_ASN = ("asn", "as_org")
+
+
+@door
+def geo(
+    events: pl.DataFrame,
+    *,
+    asn_mmdb: str | None = None,
+    city_mmdb: str | None = None,
+    networks: Sequence[str] = (),
+    shared_users: int = 20,
+) -> pl.DataFrame:
+    """Join to each event what its client address stands for; the databases are your own, nothing is looked up outside.
+
+    Parameters
+    ----------
+    events
+        Events (or findings) with `client_ip`; shared addresses are told from events only (`user, stage, outcome`).
+    asn_mmdb, city_mmdb
+        Files in MaxMind's format, as GeoLite2-ASN.mmdb and GeoLite2-City.mmdb; also those of other makers. They need
+        the extra ``geo`` (``pip install "smtplogs[geo]"``).
+    networks
+        Networks of your own, as ``("192.0.2.0/24",)``.
+    shared_users
+        More accounts than this that log in from one address make it shared [accounts]. Own choice.
+
+    Returns
+    -------
+    DataFrame
+        The frame with the columns of ``COLUMNS`` added, the rows and their order unchanged; what is not known is null.
+
+    Raises
+    ------
+    SmtplogsError
+        If a database is given and the extra is missing, or the file is no such database.
+
+    Notes
+    -----
+    Places of mobile and VPN addresses are wrong by hundreds of kilometres. One address that carries more than half of
+    all logins is often a proxy without the PROXY protocol: then per-address figures say nothing.
+    """
+    need(events, "client_ip")
+    if shared_users < 1:
+        raise ValueError(f"shared_users={shared_users!r} must be 1 or more")
+    addresses = events["client_ip"].unique().drop_nulls().sort()
+    known = pl.DataFrame({"client_ip": addresses}).with_columns(
+        kinds_of(addresses).alias("address_kind"),
+        networks_of(addresses, networks).alias("network"),
+        *_looked_up(addresses, city_mmdb, _city, _CITY),
+        *_looked_up(addresses, asn_mmdb, _asn, _ASN),
+    )
+    known = known.join(_users(events, shared_users), on="client_ip", how="left", maintain_order="left")
+    known = known.select("client_ip", *(pl.col(n).cast(c.dtype) for n, c in COLUMNS.items()))
+    kept = [c for c in events.columns if c not in COLUMNS]
+    return events.select(kept).join(known, on="client_ip", how="left", maintain_order="left")
+
+
+def _users(events: pl.DataFrame, shared_users: int) -> pl.DataFrame:
+    """Count the accounts that log in from each address."""
+    if not {"user", "stage", "outcome"} <= set(events.columns):
+        return pl.DataFrame(schema={"client_ip": pl.String, "n_address_users": pl.UInt32, "address_shared": pl.Boolean})
+    logins = events.lazy().filter(
+        pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]), pl.col("client_ip").is_not_null()
+    )
+    account = pl.col("user").str.strip_chars().str.to_lowercase()
+    counted = logins.group_by("client_ip").agg(account.drop_nulls().n_unique().alias("n_address_users"))
+    return counted.with_columns((pl.col("n_address_users") > shared_users).alias("address_shared")).collect()
+
+
+def _looked_up(addresses: pl.Series, path: str | None, row: Any, names: tuple[str, ...]) -> list[pl.Series]:
+    """Return columns for distinct addresses out of a database; nulls if none is given."""
+    if path is None:
+        return [pl.Series(n, [None] * addresses.len(), COLUMNS[n].dtype) for n in names]
+    if maxminddb is None:
+        raise SmtplogsError('databases need the extra "geo"; install it with: pip install "smtplogs[geo]"')
+    try:
+        with maxminddb.open_database(str(Path(path))) as reader:
+            found = [row(_record(reader, ip)) for ip in addresses]
+    except maxminddb.InvalidDatabaseError as error:
+        raise SmtplogsError(f"{path}: no database in MaxMind's format ({error})") from None
+    return [pl.Series(n, [values[i] for values in found], COLUMNS[n].dtype, strict=False) for i, n in enumerate(names)]
+
+
+def _record(reader: Any, ip: str) -> dict[str, Any]:
+    try:
+        record = reader.get(ip)
+    except ValueError:  # no address, or IPv6 in a database of IPv4
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _city(record: dict[str, Any]) -> tuple[Any, ...]:
+    place = record.get("location") or {}
+    country = record.get("country") or record.get("registered_country") or {}
+    city = ((record.get("city") or {}).get("names") or {}).get("en")
+    return (
+        country.get("iso_code"), city, place.get("latitude"), place.get("longitude"), place.get("accuracy_radius")
+    )  # fmt: skip
+
+
+def _asn(record: dict[str, Any]) -> tuple[Any, ...]:
+    return record.get("autonomous_system_number"), record.get("autonomous_system_organization")

@@ -1,0 +1,310 @@
+"""Attacks: each rule from both sides on frames made by hand, presets by their own arithmetic, campaigns, and towns."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import smtplogs as sl
+from hand_made import NINE, events
+from score_detectors import ATTACKS, Tally, attack_of
+from smtplogs.detect._campaigns import components, linked
+from smtplogs.detect._presets import PRESETS, bans, fires
+from smtplogs.detect.attacking import COLUMNS
+from smtplogs.schema import FINDINGS, dtypes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE, OFFICE = "203.0.113.66", "192.0.2.10"
+
+
+def users(n: int, ip: str = OFFICE, at: int = -9000) -> list[tuple[Any, ...]]:
+    """Return a login of each of n users."""
+    return [(at + i, f"u{i}@example.com", ip, "success") for i in range(n)]
+
+
+def guesses(n: int, gap: float, user: str = "u0@example.com", ip: str = HOSTILE) -> list[tuple[Any, ...]]:
+    return [(i * gap, user, ip, "failure") for i in range(n)]
+
+
+def told(frame: pl.DataFrame, **how: Any) -> list[tuple[Any, ...]]:
+    found = sl.attacks(frame, **how).filter(pl.col("status") == "found")
+    return found.select("kind", "severity", "subject", "n_events").rows()
+
+
+def test_a_table_of_documented_columns():
+    found = sl.attacks(events(users(3) + guesses(12, 10)))
+    assert found.schema == dtypes(FINDINGS) | dtypes(COLUMNS)
+
+
+@pytest.mark.parametrize(("n", "gap", "hit"), [(10, 66, True), (9, 1, False), (10, 600 / 9, True), (10, 67, False)])
+def test_brute_force_is_ten_failures_on_one_account_in_ten_minutes(n: int, gap: float, hit: bool):
+    found = told(events(users(3) + guesses(n, gap)))
+    assert found == ([("brute_force", "warning", HOSTILE, n)] if hit else [])
+
+
+def test_count_is_attempts():
+    row = (0, "u0@example.com", HOSTILE, "failure", {"count": 10})
+    assert told(events([*users(3), row])) == [("brute_force", "warning", HOSTILE, 10)]
+
+
+def test_guessing_at_a_name_that_never_logs_in_is_noise():
+    assert told(events(users(3) + guesses(12, 10, "nobody@example.com"))) == [("brute_force", "info", HOSTILE, 12)]
+
+
+def test_who_ever_logs_in_from_there_is_no_attacker():
+    mistyped = guesses(14, 10, ip=OFFICE)
+    assert told(events(users(3) + mistyped)) == []
+    assert told(events([*users(3), *guesses(14, 10), (9000, "u0@example.com", HOSTILE, "success")])) == []
+
+
+def test_one_account_from_many_addresses():
+    rows = [(i * 20, "u0@example.com", f"203.0.113.{i % 4}", "failure") for i in range(16)]
+    assert told(events(users(3) + rows)) == [("brute_force", "warning", "u0@example.com", 16)]
+
+
+@pytest.mark.parametrize(("n", "gap", "hit"), [(10, 400, True), (9, 1, False), (10, 401, False)])
+def test_spray_is_ten_accounts_in_an_hour(n: int, gap: float, hit: bool):
+    rows = [(i * gap, f"u{i}@example.com", HOSTILE, "failure") for i in range(n)]
+    found = told(events(users(20) + rows))
+    assert found == ([("spray", "warning", HOSTILE, n)] if hit else [])
+
+
+def test_more_than_three_tries_each_are_no_spray():
+    rows = [(i * 40 + k, f"u{i}@example.com", HOSTILE, "failure") for i in range(12) for k in range(4)]
+    assert "spray" not in [kind for kind, *_ in told(events(users(20) + rows))]
+
+
+def test_a_gateway_after_a_change_of_rule_is_no_spray_and_hits_are_serious():
+    rows = [(i * 40, f"u{i}@example.com", HOSTILE, "failure") for i in range(12)]
+    into = [(5000 + i, f"u{i}@example.com", HOSTILE, "success") for i in range(3)]
+    assert told(events(users(20) + rows + into)) == []
+    found = sl.attacks(events(users(20) + rows + into[:1]))
+    assert found.select("kind", "severity").row(0) == ("spray", "serious")
+    assert found["hits"][0].to_list() == ["u0@example.com"]
+    assert "u0@example.com" in found["title"][0]
+
+
+@pytest.mark.parametrize(("unknown", "n", "kind"), [(10, 20, "enumeration"), (9, 20, "spray"), (19, 19, "spray")])
+def test_enumeration_is_twenty_names_half_of_which_do_not_exist(unknown: int, n: int, kind: str):
+    rows = [
+        (
+            i * 30,
+            f"u{i}@example.com",
+            HOSTILE,
+            "failure",
+            {"cause": "unknown_user" if i < unknown else "bad_credentials"},
+        )
+        for i in range(n)
+    ]
+    assert [k for k, *_ in told(events(users(2) + rows))] == [kind]
+
+
+def test_enumeration_cannot_be_told_if_no_name_is_said_not_to_exist():
+    rows = [(i * 30, f"x{i}@example.com", HOSTILE, "failure") for i in range(20)]
+    found = sl.attacks(events(users(2) + rows))
+    assert found.filter(kind="enumeration").select("status", "severity").rows() == [("not_assessable", "info")]
+
+
+@pytest.mark.parametrize(("n", "hit"), [(50, True), (49, False)])
+def test_stuffing_is_fifty_accounts_from_twenty_addresses_once_each(n: int, hit: bool):
+    rows = [(i * 30, f"u{i}@example.com", f"203.0.113.{i % 25}", "failure") for i in range(n)]
+    found = told(events(users(60) + rows))
+    assert [k for k, *_ in found if k == "stuffing"] == (["stuffing"] if hit else [])
+
+
+def test_without_names_nothing_can_be_told():
+    found = sl.attacks(events([(i, None, HOSTILE, "failure") for i in range(30)]))
+    assert found.select("kind", "status").rows() == [("spray", "not_assessable")]
+    assert "none of 30 failed logins" in found["title"][0]
+
+
+def test_null_users_and_addresses_are_passed_over():
+    rows = [(i, None, HOSTILE, "failure") for i in range(20)] + [
+        (i, "u1@example.com", None, "failure") for i in range(20)
+    ]
+    assert told(events(users(3) + rows)) == []
+
+
+def test_ties_in_time_and_names_in_any_form():
+    rows = [(0, ["u0@example.com", " U0@Example.com "][i % 2], HOSTILE, "failure") for i in range(10)]
+    frame = events(users(3) + rows)
+    assert told(frame) == [("brute_force", "warning", HOSTILE, 10)]
+    assert_frame_equal(sl.attacks(frame.reverse()), sl.attacks(frame))
+
+
+def test_hostile_names_are_made_safe():
+    found = sl.attacks(events(users(3) + guesses(12, 1, "a\x1b[31m\u202eb\n")))
+    assert not any(c in found["title"][0] for c in "\x1b\u202e\n")
+
+
+@pytest.mark.parametrize(
+    "how", [{"failures": 0}, {"names": 0}, {"unknown_names": 0}, {"within": "soon"}, {"preset": "x"}]
+)
+def test_senseless_parameters_are_refused(how: dict[str, Any]):
+    with pytest.raises(ValueError, match=f"{next(iter(how))}|preset"):
+        sl.attacks(events(guesses(3, 1)), **how)
+
+
+# ---- campaigns
+
+
+def lists(*lists: tuple[str, int, list[str]]) -> pl.DataFrame:
+    rows = [(f"{p}{i}", n) for p, k, names in lists for i in range(k) for n in names]
+    frame = pl.DataFrame(rows, schema=["ip", "name"], orient="row")
+    return frame.with_columns(pl.all().cast(pl.Categorical))
+
+
+def groups(pairs: pl.DataFrame) -> list[list[str]]:
+    found = linked(pairs).with_columns(pl.col("ip").cast(pl.String)).sort("ip")
+    return sorted(g["ip"].to_list() for _, g in found.group_by("campaign"))
+
+
+def test_three_shared_names_link_and_two_do_not():
+    assert groups(lists(("a", 3, ["x", "y", "z"]))) == [["a0", "a1", "a2"]]
+    assert groups(lists(("a", 3, ["x", "y"]))) == []
+    assert groups(lists(("a", 2, ["x", "y", "z"]))) == []
+
+
+def test_a_campaign_is_told_with_its_marks_in_columns_that_can_be_written():
+    mark = {"helo": "win-7", "mechanism": "LOGIN"}
+    rows = [(h * 3600, f"n{h}", f"203.0.113.{k}", "failure", mark) for k in range(4) for h in range(4)]
+    found = sl.attacks(events(users(2) + rows)).filter(kind="distributed")
+    assert found.select("n_sources", "n_names", "helo", "mechanism").rows() == [(4, 4, "win-7", "LOGIN")]
+    assert found["active_hours"][0].to_list() == ["09", "10", "11", "12"]
+    nested = [t for t in found.schema.values() if isinstance(t, pl.List)]
+    assert set(nested) == {pl.List(pl.String)}
+
+
+def test_lists_that_overlap_by_less_than_a_third_stay_apart():
+    common, more = ["x", "y", "z"], [f"n{i}" for i in range(4)]
+    assert groups(lists(("a", 3, common + more), ("b", 3, [*common, *(f"m{i}" for i in range(4))]))) == [
+        ["a0", "a1", "a2"], ["b0", "b1", "b2"],
+    ]  # fmt: skip
+
+
+def test_names_that_everybody_tries_link_nobody():
+    loners = [(f"l{k}", 1, ["admin", "info", "test", *(f"l{k}n{i}" for i in range(4))]) for k in range(60)]
+    assert groups(lists(*loners)) == []
+
+
+def test_components_of_a_long_chain():
+    edges = pl.DataFrame({"i": list(range(1, 200)), "i_2": list(range(2, 201))}).with_columns(pl.all().cast(pl.UInt32))
+    found = components(edges)
+    assert found["component"].unique().to_list() == [1]
+    assert found.height == 200
+
+
+# ---- published rules
+
+
+def fired(name: str, times: list[float], **columns: Any) -> int:
+    n = len(times)
+    frame = pl.DataFrame(
+        {
+            "key": pl.Series(columns.get("key", ["k"] * n), dtype=pl.Categorical),
+            "time": [NINE + timedelta(seconds=t) for t in times],
+            "account": pl.Series(columns.get("account", ["a"] * n), dtype=pl.Categorical),
+            "bad": columns.get("bad", [True] * n),
+            "ok": [not b for b in columns.get("bad", [True] * n)],
+            "unknown": columns.get("unknown", [False] * n),
+            "n": pl.Series(columns.get("n", [1] * n), dtype=pl.UInt32),
+        }
+    )
+    return fires(frame, PRESETS[name]).height
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "n"),
+    [
+        ("fail2ban", [0, 150, 300, 450, 600], 1),
+        ("fail2ban", [0, 150, 300, 450, 601], 0),
+        ("fail2ban", [0, 1, 2, 3], 0),
+        ("mailcow", [i * 600 for i in range(10)], 1),  # the counter only starts anew after a pause
+        ("mailcow", [i * 601 for i in range(10)], 0),
+        ("mailcow", [i * 600 for i in range(9)], 0),
+        ("wazuh", [0, 0, 0, 0, 0, 0, 0, 120], 1),
+        ("wazuh", [0, 0, 0, 0, 0, 0, 0, 121], 0),
+        ("crowdsec", [0, 0, 0, 0, 0, 0], 1),  # the sixth overflows a bucket of five
+        ("crowdsec", [0, 0, 0, 0, 0], 0),
+        ("crowdsec", [0, 0, 0, 0, 0, 10], 0),  # one has leaked by then
+        ("crowdsec", [0, 0, 0, 0, 0, 10, 10], 1),
+        ("crowdsec", [0, 0, 0, 0, 0, 9000, 9000, 9000, 9000, 9000], 0),  # it does not get emptier than empty
+        ("crowdsec-slow", [0, 1200, 2400, 3500], 1),
+        ("crowdsec-slow", [0, 1200, 2400, 3600], 0),
+        ("crowdsec-time", [0, 1300, 2600, 3900], 1),
+        ("crowdsec-time", [0, 100, 200, 300], 0),
+        ("splunk", list(range(21)), 1),
+        ("splunk", list(range(20)), 0),
+    ],
+)
+def test_a_rule_fires_as_its_makers_say(name: str, times: list[float], n: int):
+    assert fired(name, times) == n
+
+
+def test_rules_on_names_and_on_logins():
+    assert fired("sentinel", [0, 300, 600, 900, 1200], account=list("abcde")) == 1
+    assert fired("sentinel", [0, 300, 600, 900, 1201], account=list("abcde")) == 0
+    assert fired("sentinel", [0, 1, 2, 3, 4, 5], account=list("aabbcc")) == 0
+    assert fired("mailu", [0, 1, 2, 3, 4], unknown=[True] * 5, account=list("abcde")) == 1
+    assert fired("mailu", [0, 1, 2, 3, 4], unknown=[True] * 4 + [False], account=list("abcde")) == 0
+    assert fired("mailu", [0, 1, 2, 3, 4], unknown=[True] * 5, account=list("aabcd")) == 0
+    assert fired("sentinel-success", [0, 1, 2, 3, 4, 3600], bad=[True] * 5 + [False]) == 1
+    assert fired("sentinel-success", [0, 1, 2, 3, 4, 3601], bad=[True] * 5 + [False]) == 0
+    assert fired("sentinel-success", [0, 1, 2, 3, 4, 5], bad=[True, True, False, True, True, False]) == 0
+
+
+def test_keys_are_counted_apart_and_counts_weigh():
+    assert fired("fail2ban", [0, 0, 0, 1, 1, 1], key=["k", "l"] * 3) == 0
+    assert fired("fail2ban", [0], n=[5]) == 1
+    assert fired("fail2ban", [0], n=[4]) == 0
+
+
+def test_bans_that_overlap_are_one():
+    times = [NINE + timedelta(seconds=s) for s in (0, 300, 2000)]
+    got = bans(pl.DataFrame({"key": ["k"] * 3, "time": times}), 600)
+    assert [(e - s).total_seconds() for s, e in got.select("start", "end").iter_rows()] == [900.0, 600.0]
+
+
+def test_whom_a_rule_would_have_hit():
+    office = guesses(5, 10, "u1@example.com", OFFICE)
+    cut = [(300, "u2@example.com", OFFICE, "success"), (700, "u3@example.com", OFFICE, "success")]
+    found = sl.attacks(events(users(4) + office + cut + guesses(40, 5)), preset="fail2ban")
+    assert found.select("kind", "severity", "subject", "n_logins_hit").rows() == [
+        ("rule_hit", "warning", OFFICE, 1),
+        ("rule_hit", "info", "strangers hit by fail2ban", 0),
+    ]
+    assert found["users_hit"][0].to_list() == ["u2@example.com"]
+    assert found["sources"][1].to_list() == [HOSTILE]
+    assert found["preset"].unique().to_list() == ["fail2ban"]
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_every_preset_names_its_source_and_runs(name: str):
+    assert len(PRESETS[name].source) > 8
+    found = sl.attacks(events(users(4) + guesses(60, 2)), preset=name)
+    assert found["kind"].cast(pl.String).unique().to_list() in ([], ["rule_hit"])
+
+
+# ---- towns
+
+
+def test_attacks_of_towns_never_used_for_tuning(tmp_path: Path):
+    """Twenty towns, from log lines to findings."""
+    pooled = Tally()
+    for i, seed in enumerate(range(7001, 7021)):
+        pooled.add(attack_of(seed, ATTACKS[i % len(ATTACKS)], tmp_path, users=50))
+    assert pooled.true >= 20
+    assert pooled.precision >= 0.95, pooled.wrong
+    assert pooled.recall >= 0.9, pooled.missed
+    assert pooled.errors()[0] < 120
+
+
+@pytest.mark.parametrize("seed", [7101, 7102])
+def test_a_quiet_town_has_no_attack_above_info(seed: int, tmp_path: Path):
+    assert attack_of(seed, "quiet", tmp_path, users=50).found == 0

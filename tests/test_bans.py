@@ -1,0 +1,111 @@
+"""Bans by silence and accounts shut by hand: both are neighbours of a lock and told by `lockouts`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+import smtplogs as sl
+from hand_made import events
+from score_detectors import banned
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IP, ANN, HOME = "203.0.113.5", "ann@example.com", "192.0.2.7"
+
+
+def bursts(silences: list[float], *, n: int = 5, gap: float = 10, ip: str = IP) -> list[tuple[Any, ...]]:
+    """Return bursts of failures with these silences between them."""
+    rows, at = [], 0.0
+    for silence in [*silences, 0]:
+        rows += [(at + i * gap, ANN, ip, "failure") for i in range(n)]
+        at += (n - 1) * gap + silence
+    return rows
+
+
+def bans(rows: list[tuple[Any, ...]], **constant: Any) -> list[dict[str, Any]]:
+    return sl.lockouts(events(rows, **constant)).filter(pl.col("kind") == "ip_ban").to_dicts()
+
+
+def test_three_silences_of_one_length_are_a_ban_and_two_are_not():
+    (f,) = bans(bursts([601, 605, 603]))
+    assert (f["severity"], f["client_ip"], f["n_bans"]) == ("info", IP, 3)
+    assert f["ban_s"] == 603
+    assert bans(bursts([601, 605])) == []
+
+
+@pytest.mark.parametrize(("last", "hit"), [(630, True), (632, False)])
+def test_they_agree_within_five_percent(last: float, hit: bool):
+    assert bool(bans(bursts([601, 610, last]))) == hit
+
+
+def test_short_silences_slow_clients_and_few_failures_are_none():
+    assert bans(bursts([59, 59, 59])) == []
+    assert bans(bursts([601] * 4, gap=125)) == []
+    assert bans(bursts([601] * 4, n=4)) == []
+
+
+def test_a_tool_that_pauses_as_it_likes_agrees_with_itself_by_chance_only():
+    assert bans(bursts([300, 301, 302, 700, 1100, 1600, 2100, 2700, 3500])) == []
+
+
+def test_bans_that_double():
+    rows = bursts([600, 1200, 2400]) + bursts([602, 1204], ip="203.0.113.6") + bursts([605], ip="203.0.113.7")
+    told = {f["client_ip"]: f for f in bans(rows)}
+    assert set(told) == {IP, "203.0.113.6", "203.0.113.7"}
+    assert told[IP]["n_bans"] == 3
+    assert any("double" in reason for reason in told[IP]["because"])
+
+
+def test_an_address_of_our_own_is_a_warning():
+    (f,) = bans([(-9000, ANN, IP, "success"), *bursts([601, 605, 603])])
+    assert (f["severity"], f["user"], f["confidence"]) == ("warning", ANN, "medium")
+    assert ANN in f["advice"]
+
+
+def test_a_log_of_bans_is_believed():
+    ban = {"stage": "session", "cause": "too_many_errors", "duration_s": 3600.0}
+    (f,) = bans([(0, None, IP, "throttled", ban), (9000, None, IP, "throttled", ban)])
+    assert (f["n_bans"], f["ban_s"], f["confidence"]) == (2, 3600.0, "high")
+    assert f["evidence"] == ["mail.log:1", "mail.log:2"]
+
+
+def test_many_strangers_are_one_finding():
+    rows = [row for k in range(11) for row in bursts([601, 605, 603], ip=f"203.0.113.{k}")]
+    (f,) = bans(rows)
+    assert (f["subject_kind"], f["n_sources"], f["n_bans"]) == ("campaign", 11, 33)
+
+
+def disabled(rows: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    found = sl.lockouts(events(rows))
+    return found.filter(pl.col("kind") == "lockout").to_dicts()
+
+
+def test_an_account_shut_by_hand():
+    shut = {"cause": "account_disabled"}
+    rows = [(-60, ANN, HOME, "success"), (0, ANN, HOME, "failure", shut), (300, ANN, HOME, "failure", shut)]
+    (f,) = disabled(rows)
+    assert (f["trigger_kind"], f["cause"], f["severity"], f["end"]) == (
+        "administrator",
+        "account_disabled",
+        "warning",
+        None,
+    )
+    assert f["n_events"] == 2
+    (f,) = disabled([*rows, (900, ANN, HOME, "success")])
+    assert "until it worked again" in f["title"]
+    assert disabled(rows[1:]) == []
+
+
+def test_bans_of_towns(tmp_path: Path):
+    """Every ban that is told was one, of the right length; without bans none is told."""
+    for seed in (9201, 9202, 9203):
+        place, told = banned(seed, tmp_path)
+        truth = {ip for ip, *_ in place.bans}
+        assert told.height >= 3
+        assert set(told["client_ip"].drop_nulls()) <= truth
+        assert ((told["ban_s"] - 600).abs() <= 30).all()
+        assert banned(seed, tmp_path, seconds=None)[1].is_empty()

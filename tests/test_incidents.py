@@ -1,0 +1,189 @@
+"""Incidents: what stands out, which kind it is and what explains it; by hand, in the sample, and in towns."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+import smtplogs as sl
+from hand_made import NINE, events
+from rewrite_samples import read_tables
+from score_detectors import INCIDENTS, Tally, incident_of
+from smtplogs.detect.outages import COLUMNS
+from smtplogs.schema import FINDINGS, TRAFFIC, as_table, dtypes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY, HOUR = 86_400, 3600
+CLIENTS = [(f"u{i}@example.com", f"192.0.2.{i}", "PLAIN" if i % 2 else "LOGIN") for i in range(30)]
+
+
+def normal(days: int = 4, *, every: int = 450, seed: int = 1) -> list[tuple[Any, ...]]:
+    """Return the logins of thirty clients, each every `every` seconds, for so many days before nine and an hour after."""
+    r = random.Random(seed)
+    return [
+        (at + r.uniform(0, every), user, ip, "success", {"mechanism": how})
+        for at in range(-days * DAY, HOUR, every)
+        for user, ip, how in CLIENTS
+    ]
+
+
+def broken(
+    rows: list[tuple[Any, ...]], start: int, end: int, outcome: str = "failure", who: Any = None
+) -> list[tuple[Any, ...]]:
+    """Return the rows with those of `who` (all) in this time refused."""
+    return [
+        (t, u, ip, outcome, more)
+        if start <= t < end and (who is None or who(u, ip, more["mechanism"]))
+        else (t, u, ip, o, more)
+        for t, u, ip, o, more in rows
+    ]
+
+
+def loud(frame: pl.DataFrame, **how: Any) -> list[dict[str, Any]]:
+    found = sl.incidents(frame, **how)
+    assert found.schema == dtypes(FINDINGS) | dtypes(COLUMNS)
+    return found.filter(pl.col("status") == "found").to_dicts()
+
+
+@pytest.mark.parametrize(("outcome", "shown"), [("failure", "refusal"), ("deferred", "temporary")])
+def test_an_outage_is_one_whether_it_shows_as_535_or_454(outcome: str, shown: str):
+    (found,) = loud(events(broken(normal(), 600, 1800, outcome)))
+    assert (found["kind"], found["severity"], found["shown_as"]) == ("outage", "serious", shown)
+    assert abs(found["start"] - NINE - timedelta(seconds=600)) < timedelta(seconds=60)
+    assert abs(found["end"] - NINE - timedelta(seconds=1800)) < timedelta(seconds=60)
+    assert found["n_established_hit"] == 30
+    assert timedelta(0) < found["recovered_at"] - found["end"] < timedelta(minutes=1)
+    assert found["explained_by"] == [] or found["explained_by"][0].startswith("cause")
+
+
+def test_a_fault_of_a_part_hits_some_attempts_of_everybody():
+    r = random.Random(2)
+    (found,) = loud(events(broken(normal(), 600, 2400, who=lambda *_: r.random() < 0.35)))
+    assert found["kind"] == "partial_fault"
+    assert 0.5 < found["success_share"] < 0.8
+
+
+def test_a_rule_that_shuts_out_one_mechanism():
+    (found,) = loud(events(broken(normal(), 600, 3000, who=lambda _, __, how: how == "LOGIN")))
+    assert (found["kind"], found["shared"]) == ("policy_change", "mechanism=LOGIN")
+    assert "mechanism LOGIN" in found["title"]
+
+
+def test_one_client_is_no_outage_however_often_it_fails():
+    rows = normal()
+    hammer = [(600 + i, "u3@example.com", "203.0.113.9", "failure", {}) for i in range(1200)]
+    good = [(-DAY, "u3@example.com", "203.0.113.9", "success", {})]
+    (found,) = loud(events(rows + hammer + good))
+    assert (found["kind"], found["severity"], found["client_ip"]) == ("one_client_rise", "warning", "203.0.113.9")
+    assert "100% of a rise of failures is one client" in found["title"]
+    assert "used to log in" in found["title"]
+    assert found["explained_by"] == ["client_ip=203.0.113.9: 100%"]
+    assert found["evidence"][0].endswith(":" + str(len(rows) + 1))
+
+
+@pytest.mark.parametrize(("n", "hit"), [(20, True), (19, False)])
+def test_twenty_failures_stand_out_and_nineteen_do_not(n: int, hit: bool):
+    rows = [(620 + i, "u3@example.com", "203.0.113.9", "failure", {}) for i in range(n)]
+    assert bool(loud(events(normal() + rows))) == hit
+    assert bool(loud(events(normal() + rows), count=n)) is True
+
+
+def test_what_is_usual_at_that_hour_is_no_incident():
+    nightly = [
+        (600 - day * DAY + i, "u3@example.com", "203.0.113.9", "failure", {}) for day in range(4) for i in range(60)
+    ]
+    # told on the first Saturday and the first working day, and no more on the days after them
+    days = {f["start"].date().isoformat() for f in loud(events(normal() + nightly))}
+    assert days == {"2026-01-31", "2026-02-02"}
+
+
+def test_a_spray_and_a_botnet_are_told_apart_from_an_outage():
+    spray = [(600 + i * 2, f"u{i % 30}@example.com", "203.0.113.9", "failure", {}) for i in range(90)]
+    bots = [(600 + i * 2, f"u{i % 30}@example.com", f"203.0.113.{i}", "failure", {}) for i in range(90)]
+    assert [f["kind"] for f in loud(events(normal() + spray))] == ["spray_rise"]
+    assert [f["kind"] for f in loud(events(normal() + bots))] == ["botnet_rise"]
+
+
+def silent(rows: list[tuple[Any, ...]], start: int, end: int, *, but: int = 0) -> list[tuple[Any, ...]]:
+    return [row for i, row in enumerate(rows) if not start <= row[0] < end or (but and i % but == 0)]
+
+
+def minutes(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    times = events([row for row in rows if row[0] < HOUR])["time"].dt.truncate("1m")
+    counts = (
+        pl.DataFrame({"time": times}).group_by("time").len("n_lines").with_columns(pl.lit("mail.log").alias("source"))
+    )
+    return as_table(counts, TRAFFIC)
+
+
+def test_logins_that_stop_while_lines_go_on_are_the_network_else_the_log():
+    rows = normal()
+    cut = silent(rows, 600, 3000, but=9)
+    (found,) = loud(events(cut), traffic=minutes(rows))
+    assert (found["kind"], found["severity"]) == ("network_loss", "warning")
+    assert found["success_share"] < 0.3
+    hole = silent(rows, 600, 3000)
+    for traffic in (minutes(hole), minutes(hole).to_pandas(), None):
+        (found,) = loud(events(hole), traffic=traffic)
+        assert found["kind"] == "log_hole"
+        assert found["evidence"] in ([], None)
+
+
+def test_a_day_off_is_only_information():
+    rows = [row for row in normal(days=6) if row[0] < -DAY or row[0] % 3600 < 200]
+    assert {f["severity"] for f in loud(events(rows))} <= {"info", "warning"}
+
+
+def test_null_users_are_judged_by_address_and_other_sides_do_not_count():
+    nameless = [(t, None, ip, o, more) for t, _, ip, o, more in broken(normal(), 600, 1800)]
+    assert [f["kind"] for f in loud(events(nameless))] == ["outage"]
+    assert loud(events(broken(normal(), 600, 1800), side="client")) == []
+    assert loud(events(broken(normal(), 600, 1800), protocol="imap")) == []
+    assert [f["kind"] for f in loud(events(broken(normal(), 600, 1800), protocol="imap"), protocols=["imap"])] == [
+        "outage"
+    ]
+
+
+def test_what_cannot_be_judged_is_said():
+    short = sl.incidents(events([(i, "u", "192.0.2.1", "failure") for i in range(0, 3000, 10)]))
+    assert short.select("kind", "status").rows() == [("outage", "not_assessable")]
+    assert "shorter than an hour" in short["title"][0]
+    without = sl.incidents(events([(i, "u", "192.0.2.1", "failure") for i in range(0, 7200, 600)]))
+    assert "no login that worked" in without["title"][0]
+
+
+@pytest.mark.parametrize("how", [{"count": 0}, {"ratio": 1.0}, {"z": 0.0}])
+def test_senseless_parameters_are_refused(how: dict[str, Any]):
+    with pytest.raises(ValueError, match=next(iter(how))):
+        sl.incidents(events([(0, "u", "192.0.2.1", "failure")]), **how)
+
+
+def test_the_outage_sample_is_one_incident_and_the_quiet_one_none():
+    given, _, traffic = read_tables("postfix/outage")
+    (found,) = list(loud(given, traffic=traffic))
+    assert (found["kind"], found["cause"]) == ("outage", "backend_unavailable")
+    assert (str(found["start"])[:16], str(found["end"])[:16]) == ("2026-11-11 10:40", "2026-11-11 10:59")
+    given, _, traffic = read_tables("postfix/quiet")
+    assert loud(given, traffic=traffic) == []
+
+
+def test_incidents_of_towns_never_used_for_tuning(tmp_path: Path):
+    """Twenty towns, from log lines to findings; quiet ones are silent."""
+    pooled, matrix = Tally(), Counter()
+    stories = (*INCIDENTS, "quiet")
+    for i, seed in enumerate(range(8001, 8021)):
+        one, pairs = incident_of(seed, stories[i % len(stories)], tmp_path)
+        pooled.add(one)
+        matrix += pairs
+    assert pooled.true == 18
+    assert pooled.precision >= 0.95, pooled.wrong
+    assert pooled.recall >= 0.9, pooled.missed
+    assert matrix["(nothing)", "(nothing)"] == 2
+    assert max(pooled.errors()) < 120

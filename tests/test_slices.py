@@ -1,0 +1,136 @@
+"""Pieces by time: together all rows, the same findings however they are cut, and evidence that does not depend on it."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import smtplogs as sl
+from hand_made import NINE, events
+from simulate_incidents import Town
+from smtplogs.detect import _slices
+from smtplogs.detect._networks import network
+from smtplogs.detect._slices import judged, picked, pieces, proof, sliced
+from smtplogs.errors import MissingColumns
+from smtplogs.schema import EVENTS, empty
+
+
+def some(n: int = 240) -> pl.DataFrame:
+    return events([(i * 100, f"u{i % 7}", f"192.0.2.{i % 5}", "failure" if i % 3 else "success") for i in range(n)])
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
+    """Return the events of a town in which everything happens at once."""
+    place = Town(seed=9, n_users=40, n_days=5)
+    place.people()
+    place.down("535")
+    place.guess()
+    place.botnet(30)
+    place.stuff()
+    place.takeover()
+    place.limit = (40, 60.0)
+    place.forget(every=1.2, length=900)
+    return place.read(tmp_path_factory.mktemp("busy"))[0]
+
+
+@pytest.mark.parametrize("most", [1, 10, 100, 10**9])
+def test_pieces_are_all_rows_in_order_of_time(most: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_slices, "MOST_ROWS", most)
+    frame = some().sample(fraction=1, shuffle=True, seed=1)
+    parts = list(pieces(sliced(frame.lazy(), "time"), "line_no", "user", "account"))
+
+    assert sum(p.height for p in parts) == frame.height
+    assert all(a["time"].sort()[-1] < b["time"].sort()[0] for a, b in itertools.pairwise(parts))
+    assert (len(parts) == 1) == (most == 10**9)
+    assert pl.concat(parts).sort("line_no")["user"].cast(pl.String).to_list() == some()["user"].to_list()
+
+
+def test_pieces_know_since_until_and_missing_columns():
+    part = list(
+        pieces(
+            sliced(some().drop("helo", "tls").lazy(), "time"), "helo", since=NINE, until=NINE + timedelta(seconds=201)
+        )
+    )
+    assert [p.height for p in part] == [3]
+    assert part[0]["helo"].null_count() == 3
+    with pytest.raises(MissingColumns, match="time"):
+        sliced(some().drop("time").lazy(), "time")
+
+
+def test_rows_without_a_time_are_in_no_piece():
+    frame = pl.concat([some(10), some(10).with_columns(pl.lit(None, EVENTS["time"].dtype).alias("time"))])
+    assert sum(p.height for p in pieces(sliced(frame.lazy(), "time"))) == 10
+    assert list(pieces(sliced(empty(EVENTS).lazy(), "time"))) == []
+
+
+@pytest.mark.parametrize("cut", [1, 7, 21, 100])
+@pytest.mark.parametrize("n", [1, 19, 20, 21, 240])
+def test_evidence_picked_from_pieces_is_that_of_the_whole(n: int, cut: int):
+    rows = some(n).select(pl.lit(1).alias("f"), "time", "source", "line_no")
+    whole = picked(rows, "f")
+    kept = rows.clear()
+    for start in range(0, n, cut):
+        kept = picked(pl.concat([kept, picked(rows[start : start + cut], "f")]), "f")
+
+    assert_frame_equal(kept, whole)
+    assert whole.height == min(n, 20)
+    assert whole["line_no"].to_list()[:: max(whole.height - 1, 1)] == ([1, n] if n > 1 else [1])
+
+
+def test_proof_finds_lines_by_key_and_time_both_ends_in():
+    wanted = pl.DataFrame(
+        {
+            "finding": [7],
+            "client_ip": ["192.0.2.1"],
+            "start": [NINE + timedelta(seconds=600)],
+            "end": [NINE + timedelta(seconds=1600)],
+        }
+    )
+    found = proof(sliced(some().lazy(), "time"), wanted, ("client_ip",), where=judged())
+    assert found == {7: ["mail.log:7", "mail.log:12", "mail.log:17"]}
+
+
+@pytest.mark.parametrize(
+    "function", [sl.incidents, sl.throttling, sl.attacks, sl.compromises], ids=lambda f: f.__name__
+)
+def test_findings_are_the_same_in_pieces_shuffled_lazy_and_in_pandas(
+    function: Any, busy: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+):
+    whole = function(busy)
+    assert whole.filter(pl.col("status") == "found").height
+    assert whole["evidence"].drop_nulls().list.len().max() <= 20  # pyright: ignore
+    assert_frame_equal(function(busy.sample(fraction=1, shuffle=True, seed=2)), whole)
+    monkeypatch.setattr(_slices, "MOST_ROWS", 1500)
+    assert_frame_equal(function(busy.lazy()), whole)
+    assert function(busy.to_pandas())["title"].tolist() == whole["title"].to_list()
+
+
+def test_a_rule_finds_the_same_in_pieces(busy: pl.DataFrame, monkeypatch: pytest.MonkeyPatch):
+    whole = {name: sl.attacks(busy, preset=name) for name in ("fail2ban", "mailcow", "crowdsec", "sentinel")}
+    monkeypatch.setattr(_slices, "MOST_ROWS", 1500)
+    for name, found in whole.items():
+        assert_frame_equal(sl.attacks(busy, preset=name), found)
+
+
+@pytest.mark.parametrize(
+    "function", [sl.incidents, sl.throttling, sl.attacks, sl.compromises], ids=lambda f: f.__name__
+)
+def test_nothing_in_nothing_out_and_missing_columns_are_named(function: Any):
+    assert function(empty(EVENTS)).is_empty()
+    with pytest.raises(MissingColumns, match="client_ip"):
+        function(some().drop("client_ip"))
+    with pytest.raises(TypeError, match="list"):
+        function([])
+
+
+def test_networks():
+    texts = ["192.0.2.77", "2001:db8:7:1::5", "2001:db8::1", "::1", "fe80::1", "mail.example.com", None, "192.0.2.7.9"]
+    assert pl.DataFrame({"ip": texts}).select(network(pl.col("ip"))).to_series().to_list() == [
+        "192.0.2.0/24", "2001:db8:7::/48", "2001:db8:0::/48", "0:0:0::/48", "fe80:0:0::/48", None, None, None,
+    ]  # fmt: skip

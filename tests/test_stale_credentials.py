@@ -1,0 +1,341 @@
+"""Forgotten applications: since when, how often, when the secret changed; what is none; on hand-made frames."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from small_events import ANN, APP, BOB, HOME, NINE, STRANGER, events, kinds, only, shuffled, tries
+from smtplogs.detect.forgotten import COLUMNS, stale_credentials
+from smtplogs.errors import MissingColumns
+from smtplogs.schema import EVENTS, FINDINGS, dtypes, empty
+
+HOURLY = [60.0 * k for k in range(1, 13)]
+EARLIER = [-60.0 * k for k in (5, 4, 3)]
+
+
+def forgotten(
+    failures: list[float] | None = None, *, before: int = 3, elsewhere: tuple[float, ...] = (90, 400)
+) -> pl.DataFrame:
+    """Return an application that worked, and then fails every hour while ann's computer logs in."""
+    return events(
+        *tries(ANN, APP, EARLIER[:before]),
+        *tries(ANN, APP, HOURLY if failures is None else failures, "failure"),
+        *tries(ANN, HOME, [-200, -100, *elsewhere]),
+    )
+
+
+def stale(frame: pl.DataFrame, **how) -> pl.DataFrame:
+    """Return the findings but rotations."""
+    return stale_credentials(frame, **how).filter(pl.col("kind") != "rotation")
+
+
+def test_a_client_that_fails_regularly_while_the_account_works_is_forgotten():
+    found = only(stale(forgotten()))
+    expected = {
+        "kind": "stale_credential",
+        "severity": "warning",
+        "confidence": "high",
+        "subject_kind": "client",
+        "subject": f"{ANN} at {APP}",
+        "user": ANN,
+        "client_ip": APP,
+        "start": NINE + timedelta(hours=1),
+        "end": NINE + timedelta(hours=12),
+        "n_events": 12,
+        "cause": "bad_credentials",
+        "state": "still_failing",
+        "last_ok": NINE - timedelta(hours=3),
+        "repaired_at": None,
+        "n_elsewhere": 2,
+        "period_s": 3600.0,
+        "regular_share": 1.0,
+        "n_ticks": 12,
+        "n_missed": 0,
+        "schedule": "clock",
+        "failure_share": 1.0,
+        "trips_limits": False,
+        "fix_order": 1,
+        "changed_after": NINE - timedelta(hours=3),
+        "changed_before": NINE + timedelta(hours=1),
+        "title": f"A client or application at {APP} still uses an old password of {ANN}: it worked until 2026-02-03 06:00 "
+        "UTC, was refused 12 times since 2026-02-03 10:00 UTC, every 60 min.",
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert found["evidence"] == [f"mail.log:{i}" for i in range(3, 16)]
+
+
+def test_the_change_is_told_as_rotation():
+    found = only(stale_credentials(forgotten()).filter(pl.col("kind") == "rotation"))
+    assert (found["subject"], found["severity"], found["clients"], found["repaired"]) == (ANN, "info", [APP], [])
+    assert (found["start"], found["end"]) == (NINE - timedelta(hours=3), NINE + timedelta(hours=1))
+    assert "the client that failed then still fails" in found["title"]
+
+
+def test_two_clients_narrow_the_moment_of_the_change():
+    other = [*tries(ANN, STRANGER, [-20, -10, -1]), *tries(ANN, STRANGER, [7 + 30.0 * k for k in range(20)], "failure")]
+    found = stale_credentials(pl.concat([forgotten(), events(*other)]))
+    rotation = only(found.filter(pl.col("kind") == "rotation"))
+    assert (rotation["changed_after"], rotation["changed_before"]) == (
+        NINE - timedelta(minutes=1),
+        NINE + timedelta(minutes=7),
+    )
+    assert (rotation["confidence"], rotation["n_clients"]) == ("high", 2)
+    order = found.filter(pl.col("kind") == "stale_credential").sort("fix_order")
+    assert order["client_ip"].to_list() == [STRANGER, APP]  # 20 failures before 12
+
+
+@pytest.mark.parametrize(("n", "told"), [(5, False), (6, True)])
+def test_six_failures_are_enough(n: int, told: bool):
+    assert stale(forgotten(HOURLY[:n])).height == told
+    assert stale(forgotten(HOURLY[:n]), failures=n).height == 1
+
+
+@pytest.mark.parametrize(("before", "kind"), [(3, ["stale_credential"]), (2, [])])
+def test_a_client_worked_if_it_logged_in_three_times(before: int, kind: list[str]):
+    assert kinds(stale(forgotten(before=before))) == kind
+    assert kinds(stale(forgotten(before=before), successes=before)) == ["stale_credential"]
+
+
+def test_four_of_five_gaps_must_keep_the_period():
+    # five gaps: four and five of an hour against three of them
+    steady = [60, 120, 180, 240, 300, 337]
+    uneven = [60, 120, 180, 240, 277, 314.5]
+    assert only(stale(forgotten(steady)))["regular_share"] == 0.8
+    assert stale(forgotten(uneven)).is_empty()
+
+
+def test_retries_within_a_quarter_of_a_minute_are_one_try():
+    failures = [m + s for m in HOURLY for s in (0, 0.1, 0.2)]
+    found = only(stale(forgotten(failures)))
+    assert (found["n_events"], found["n_ticks"], found["period_s"]) == (36, 12, 3600.0)
+
+
+def test_missed_tries_are_counted():
+    found = only(stale(forgotten([*HOURLY[:5], *HOURLY[7:]])))
+    assert (found["n_ticks"], found["n_missed"], found["period_s"]) == (10, 2, 3600.0)
+
+
+def test_two_bursts_hours_apart_are_no_rhythm():
+    """A phone that met two locks: it kept a pace of a minute in each, and nothing between."""
+    assert stale(forgotten([100, 101, 102, 103, 300, 301, 302, 303], elsewhere=(200, 350))).is_empty()
+
+
+def test_what_fails_with_the_whole_account_must_last_longer_than_locks_and_outages():
+    short, long = ([10.0 * k for k in range(1, n)] for n in (37, 38))  # 5 h 50 min, 6 h
+    assert stale(forgotten(short, elsewhere=())).is_empty()
+    assert only(stale(forgotten(long, elsewhere=())))["confidence"] == "medium"
+    assert only(stale(forgotten(short, elsewhere=(90,))))["confidence"] == "high"
+
+
+@pytest.mark.parametrize(("last", "told"), [(1441, True), (1439, False)])
+def test_an_uneven_application_is_told_after_a_day(last: float, told: bool):
+    uneven = [1, 13, 100, 130, 290, 300, 700, 777, 900, last]
+    found = stale(forgotten(uneven, elsewhere=(50, 800)))
+    assert found.height == told
+    if told:
+        assert (found["period_s"][0], found["confidence"][0]) == (None, "medium")
+
+
+def test_a_repaired_client_is_information():
+    found = only(stale(pl.concat([forgotten(), events(*tries(ANN, APP, [800]))])))
+    assert (found["state"], found["severity"], found["fix_order"]) == ("repaired", "info", None)
+    assert found["repaired_at"] == NINE + timedelta(minutes=800)
+    assert found["title"].endswith("it logs in again since 2026-02-03 22:20 UTC.")
+
+
+@pytest.mark.parametrize(("hours", "state"), [(24, "still_failing"), (24.1, "stopped")])
+def test_a_client_that_is_silent_for_a_day_has_stopped(hours: float, state: str):
+    later = events(*tries(ANN, HOME, [720 + 60 * hours]))
+    assert only(stale(pl.concat([forgotten(), later])))["state"] == state
+
+
+def test_five_failures_in_a_quarter_of_an_hour_can_trip_limits():
+    assert only(stale(forgotten([3.75 * k for k in range(1, 30)])))["trips_limits"] is True
+    assert only(stale(forgotten([3.76 * k for k in range(1, 30)])))["trips_limits"] is False
+
+
+def test_failures_count_as_often_as_count_says():
+    frame = forgotten(HOURLY[:5]).with_columns(
+        pl.when(pl.col("outcome") == "failure").then(2).otherwise(1).cast(pl.UInt32).alias("count")
+    )
+    assert only(stale(frame))["n_events"] == 10
+
+
+@pytest.mark.parametrize("cause", ["account_locked", "account_disabled", "oauth_required"])
+def test_another_reason_than_the_secret_is_no_old_password(cause: str):
+    said = pl.when(pl.col("outcome") == "failure").then(pl.lit(cause)).otherwise(pl.col("cause").cast(pl.String))
+    assert stale(forgotten().with_columns(said.cast(EVENTS["cause"].dtype).alias("cause"))).is_empty()
+
+
+def test_a_blank_at_the_end_of_the_name_is_no_old_password():
+    odd = pl.when(pl.col("outcome") == "failure").then(pl.col("user") + " ").otherwise("user")
+    assert stale(forgotten().with_columns(odd.alias("user"))).is_empty()
+
+
+def test_names_in_other_letters_are_one_account():
+    odd = pl.when(pl.col("client_ip") == HOME).then(pl.col("user").str.to_uppercase()).otherwise("user")
+    assert only(stale(forgotten().with_columns(odd.alias("user"))))["n_elsewhere"] == 2
+
+
+def test_many_accounts_that_turn_at_once_are_a_change_of_rule():
+    parts = [
+        forgotten().with_columns(
+            pl.col("user").str.replace("ann", f"ann{i}"), (pl.col("client_ip") + str(i)).alias("client_ip")
+        )
+        for i in range(5)
+    ]
+    assert set(stale(pl.concat(parts))["severity"]) == {"info"}
+    assert set(stale(pl.concat(parts[:4]))["severity"]) == {"warning"}
+
+
+def test_one_program_of_two_behind_an_address():
+    """Failures every half hour, logins of a person between them: one of two programs has a wrong password."""
+    frame = events(
+        *tries(ANN, APP, [-30, -20, -10, *(45.0 + 97 * k for k in range(10))]),
+        *tries(ANN, APP, [30.0 * k for k in range(1, 30)], "failure"),
+    )
+    found = only(stale(frame))
+    assert (found["kind"], found["confidence"], found["changed_after"]) == ("stale_credential", "medium", None)
+    assert found["title"].startswith(f"One program at {APP} keeps trying {ANN} with a wrong password every 30 min")
+
+
+# -- never worked ------------------------------------------------------------------------------------------------------
+
+
+def never(ip: str = "10.0.0.9", **how) -> pl.DataFrame:
+    """Return a device that tries ann's account every half an hour and never gets in."""
+    frame = events(*tries(ANN, HOME, [-20, 800]), *tries(ANN, ip, [30.0 * k for k in range(1, 9)], "failure"))
+    return stale_credentials(frame, **how)
+
+
+def test_a_device_of_ours_that_never_got_in():
+    found = only(never())
+    assert (found["kind"], found["severity"], found["confidence"], found["last_ok"]) == (
+        "never_worked",
+        "warning",
+        "medium",
+        None,
+    )
+    assert "tries ann@example.com every 30 min and was not seen to log in: refused 8 times" in found["title"]
+    assert only(never(STRANGER))["severity"] == "info"
+    assert only(never(STRANGER, networks=("203.0.113.0/24",)))["severity"] == "warning"
+    assert only(never("192.0.2.77"))["severity"] == "warning"  # a neighbour of ann's computer
+
+
+def test_a_week_of_log_before_makes_it_never():
+    old = events({"at": -60 * 24 * 8, "user": BOB, "client_ip": HOME})
+    frame = pl.concat(
+        [old, events(*tries(ANN, HOME, [-20]), *tries(ANN, "10.0.0.9", [30.0 * k for k in range(8)], "failure"))]
+    )
+    assert "and never logged in" in only(stale_credentials(frame))["title"]
+
+
+def test_guessers_are_no_clients_that_never_worked():
+    steady = [30.0 * k for k in range(1, 9)]
+    known = tries(ANN, HOME, [-20, 800])
+    three = [t for i in range(3) for t in tries(f"name{i}@example.com", STRANGER, steady, "failure")]
+    assert stale_credentials(events(*known, *three)).is_empty()
+    fast = tries(ANN, STRANGER, [0.5 * k for k in range(200)], "failure")
+    assert stale_credentials(events(*known, *fast)).is_empty()
+    nobody = tries("ghost@example.org", STRANGER, steady, "failure")
+    assert stale_credentials(events(*known, *nobody)).is_empty()
+
+
+# -- frames ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_order_of_the_rows_and_the_library_do_not_matter():
+    frame = forgotten()
+    expected = stale_credentials(frame)
+    assert_frame_equal(stale_credentials(shuffled(frame)), expected)
+    assert_frame_equal(stale_credentials(frame.lazy()), expected)
+    assert stale_credentials(frame.to_pandas())["title"].tolist() == expected["title"].to_list()
+
+
+def test_attempts_at_the_same_time_are_all_counted():
+    twice = pl.concat([forgotten(), forgotten().with_columns(pl.col("line_no") + 100)])
+    found = only(stale(twice))
+    assert (found["n_events"], found["n_ticks"]) == (24, 12)
+
+
+def test_rows_without_name_address_or_time_are_passed_over():
+    nothing = events(
+        *tries(None, APP, HOURLY, "failure"),
+        *tries(ANN, None, HOURLY, "failure"),
+        *tries(BOB, STRANGER, HOURLY, "deferred"),
+    )
+    late = forgotten().with_columns(pl.lit(None, EVENTS["time"].dtype).alias("time"))
+    assert only(stale(pl.concat([forgotten(), nothing, late])))["n_events"] == 12
+
+
+def test_without_names_it_is_not_assessable():
+    found = only(stale_credentials(events(*tries(None, APP, HOURLY, "failure"))))
+    assert (found["status"], found["severity"], found["unnamed_share"]) == ("not_assessable", "info", 1.0)
+
+
+def test_nothing_gives_nothing_in_all_columns():
+    found = stale_credentials(empty(EVENTS))
+    assert found.is_empty()
+    assert found.schema == dtypes(FINDINGS) | dtypes(COLUMNS)
+
+
+def test_mistakes_of_the_caller_are_named():
+    with pytest.raises(MissingColumns, match="client_ip"):
+        stale_credentials(forgotten().drop("client_ip"))
+    with pytest.raises(ValueError, match="failures=0"):
+        stale_credentials(forgotten(), failures=0)
+    with pytest.raises(ValueError, match="no network"):
+        stale_credentials(forgotten(), networks=("office",))
+
+
+def test_columns_that_are_only_used_may_be_missing():
+    frame = forgotten().drop("cause", "count", "side", "protocol", "session", "helo", "mechanism")
+    assert only(stale(frame))["n_events"] == 12
+
+
+def test_other_protocols_count_only_if_asked_for():
+    frame = forgotten().with_columns(pl.lit("imap").cast(EVENTS["protocol"].dtype).alias("protocol"))
+    assert stale_credentials(frame).is_empty()
+    assert stale(frame, protocols=("smtp", "imap")).height == 1
+
+
+# -- locks -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_that_a_lock_refuses_is_no_old_password():
+    """A computer fails for an hour, in a rhythm, right after five failures of a stranger: the account is locked."""
+    phone = tries(ANN, APP, [*EARLIER, -1]) + tries(ANN, APP, [10.0 * k for k in range(1, 8)], "failure")
+    frame = events(*phone, *tries(ANN, HOME, [-200, 5, 65]), *tries(ANN, APP, [95]))
+    guesses = events(*tries(ANN, STRANGER, [1, 2, 3, 3.5, 4], "failure"))
+    assert stale(frame)["kind"].cast(pl.String).to_list() == ["stale_credential"]
+    assert stale(pl.concat([frame, guesses])).is_empty()
+    assert stale(pl.concat([frame, guesses.head(4)])).height == 1
+
+
+def test_an_uneven_client_of_an_account_that_is_locked_all_day_is_a_victim():
+    uneven = [100, 130, 290, 300, 700, 777, 900, 1000, 1300, 1600]
+    app = tries(ANN, STRANGER, [-30, -20, -10]) + tries(ANN, STRANGER, [5.0 * k for k in range(400)], "failure")
+    frame = events(
+        *app, *tries(ANN, APP, EARLIER), *tries(ANN, APP, uneven, "failure"), *tries(ANN, HOME, [50.5, 800.5])
+    )
+    assert stale(frame)["client_ip"].to_list() == [STRANGER]
+
+
+def test_of_two_old_passwords_the_slower_is_told_with_doubt():
+    fast = tries(ANN, STRANGER, [-30, -20, -10]) + tries(ANN, STRANGER, [5.0 * k for k in range(200)], "failure")
+    frame = pl.concat([forgotten(), events(*fast)])
+    told = stale(frame).sort("n_events")
+    assert told["client_ip"].to_list() == [APP, STRANGER]
+    assert told["confidence"].cast(pl.String).to_list() == ["low", "high"]
+    assert told["severity"].cast(pl.String).to_list() == ["info", "warning"]
+
+
+def test_a_client_that_follows_the_change_and_is_locked_out_is_no_old_password():
+    fast = tries(ANN, STRANGER, [-600, -590, -580]) + tries(
+        ANN, STRANGER, [-500.0 + 5 * k for k in range(300)], "failure"
+    )
+    assert stale(pl.concat([forgotten(), events(*fast)]))["client_ip"].to_list() == [STRANGER]

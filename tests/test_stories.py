@@ -1,0 +1,138 @@
+"""Stories: which finding leads, which are its consequences, and what stays apart."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from hand_made import NINE
+from smtplogs.detect._findings import as_findings
+from smtplogs.detect._stories import merged
+from smtplogs.schema import FINDINGS, KINDS, empty
+
+ANN, IP = "ann@example.com", "203.0.113.9"
+
+
+def made(*rows: tuple[str, dict[str, Any]]) -> pl.DataFrame:
+    """Return findings: (kind, columns); by default an hour from nine on, a warning about ann's client."""
+    parts = []
+    for kind, more in rows:
+        row = {
+            "kind": kind, "severity": "warning", "subject_kind": "user", "subject": ANN, "user": ANN, "client_ip": IP,
+            "start": NINE, "end": NINE + timedelta(hours=1), "n_events": 9, "title": f"{kind}.", "because": ["x"],
+        }  # fmt: skip
+        parts.append(as_findings([row | more], kind, {}))
+    return pl.concat(parts)
+
+
+def tree(found: pl.DataFrame) -> dict[str, str | None]:
+    names = dict(found.select("finding_id", pl.col("kind").cast(pl.String)).iter_rows())
+    return {names[i]: names.get(up) for i, up in found.select("finding_id", "part_of").iter_rows()}
+
+
+KNOWN = [k for k in ("stale_credential", "no_tls", "mechanism") if k in KINDS]
+
+
+@pytest.mark.parametrize("cause", KNOWN)
+def test_a_client_that_locked_its_account_is_one_story(cause: str):
+    found = merged(
+        made(
+            ("failure_streak", {"severity": "info"}), ("lockout", {"severity": "serious"}), (cause, {}),
+            ("ip_ban", {"user": None}), ("throttling", {"user": None}), ("one_client_rise", {}),
+        )
+    )  # fmt: skip
+    assert tree(found) == {
+        cause: None, "lockout": cause, "failure_streak": cause, "ip_ban": cause, "throttling": cause,
+        "one_client_rise": cause,
+    }  # fmt: skip
+    leader = found.row(0, named=True)
+    assert (leader["kind"], leader["severity"]) == (cause, "serious")
+    assert leader["because"][:2] == ["x", "Part of this: lockout."]
+    assert leader["because"][-1] == "And 2 more findings."
+    assert len(leader["because"]) == 5
+
+
+def test_an_attack_leads_the_lock_and_the_rise_it_caused_and_a_takeover_leads_the_attack():
+    rows = [("spray", {"user": None}), ("lockout", {}), ("spray_rise", {"user": None})]
+    assert tree(merged(made(*rows))) == {"spray": None, "lockout": "spray", "spray_rise": "spray"}
+    rows.append(("takeover", {}))
+    assert tree(merged(made(*rows))) == {
+        "takeover": None,
+        "lockout": "takeover",
+        "spray": "takeover",
+        "spray_rise": "takeover",
+    }
+
+
+def test_refusals_within_an_outage_belong_to_it():
+    server = {"subject_kind": "server", "subject": "logins", "user": None, "client_ip": None}
+    later = {"start": NINE + timedelta(hours=3), "end": NINE + timedelta(hours=4), "user": "bob", "client_ip": None}
+    found = merged(made(("outage", server), ("failure_streak", {}), ("rotation", later)))
+    assert tree(found) == {"outage": None, "failure_streak": "outage", "rotation": None}
+
+
+def test_another_client_account_or_day_is_another_story():
+    lead = ("stale_credential", {})
+    for other in (
+        {"client_ip": "192.0.2.1"},
+        {"user": "bob@example.com"},
+        {"start": NINE + timedelta(hours=2, microseconds=1), "end": NINE + timedelta(hours=9)},
+        {"end": NINE - timedelta(hours=1, microseconds=1), "start": NINE - timedelta(hours=5)},
+    ):
+        assert set(tree(merged(made(lead, ("failure_streak", other)))).values()) == {None}
+    near = {"start": NINE + timedelta(hours=2), "end": NINE + timedelta(hours=9)}
+    assert tree(merged(made(lead, ("failure_streak", near))))["failure_streak"] == "stale_credential"
+
+
+def test_relays_and_open_ends():
+    relay = {
+        "subject_kind": "relay",
+        "subject": "smtp.example.net",
+        "user": None,
+        "client_ip": None,
+        "relay_host": "smtp.example.net",
+    }
+    rows = [
+        ("wrong_kind" if "wrong_kind" in KINDS else "stale_credential", relay | {"end": None}),
+        ("relay_throttling", relay),
+    ]
+    assert tree(merged(made(*rows)))["relay_throttling"] == rows[0][0]
+
+
+def test_a_wave_belongs_to_a_campaign_of_its_own_length_only():
+    many = {"subject_kind": "campaign", "user": None, "client_ip": None}
+    short, weeks = many | {"subject": "a"}, many | {"subject": "b", "end": NINE + timedelta(days=20)}
+    wave = ("botnet_rise", many | {"subject": "many strangers"})
+    assert tree(merged(made(("distributed", short), wave)))["botnet_rise"] == "distributed"
+    assert tree(merged(made(("distributed", weeks), wave)))["botnet_rise"] is None
+
+
+def test_inventories_and_what_is_not_assessable_stay_apart():
+    rows = made(("rule_hit", {}), ("failure_streak", {}), ("stale_credential", {}))
+    rows = rows.with_columns(
+        status=pl.when(pl.col("kind") == "stale_credential")
+        .then(pl.lit("not_assessable"))
+        .otherwise("status")
+        .cast(rows.schema["status"])
+    )
+    assert set(tree(merged(rows)).values()) == {None}
+
+
+def test_parts_that_a_detector_named_are_kept_and_told_at_the_top():
+    rows = made(("lockout", {}), ("failure_streak", {"severity": "serious"}), ("brute_force", {"user": None}))
+    lock = rows.filter(pl.col("kind") == "lockout")["finding_id"][0]
+    rows = rows.with_columns(
+        part_of=pl.when(pl.col("kind") == "failure_streak").then(pl.lit(lock)).otherwise("part_of")
+    )
+    found = merged(rows)
+    assert tree(found) == {"brute_force": None, "lockout": "brute_force", "failure_streak": "lockout"}
+    assert found.select("kind", "severity").row(0) == ("brute_force", "serious")
+
+
+def test_nothing_stays_nothing_and_order_does_not_matter():
+    assert merged(empty(FINDINGS)).is_empty()
+    rows = made(("failure_streak", {}), ("lockout", {}), ("ip_ban", {}), ("stale_credential", {}))
+    assert merged(rows.reverse()).equals(merged(rows))
