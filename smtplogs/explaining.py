@@ -135,7 +135,8 @@ def _diagnosed(text: str, format_: Dialogue | Table, how: dict[str, Any]) -> Ite
     events = declaring.events_of(format_, text, how["catalogue"])
     for row in events.to_dicts():
         first, *others = _taken(int(row["line_no"]), str(row["raw"] or ""), row | {"_role": "event", "pattern": None}, how)
-        why = "; ".join(str(t) for t in (_story(row), first.get("why")) if t)
+        told = first.get("why") if first.get("row") else row["detail"] if row["basis"] == "context" else None
+        why = "; ".join(str(t) for t in (_story(row), told) if t)
         yield first | {"verdict": "diagnosis", "why": why}
         yield from others
     if events.is_empty() and not pasted.answers_in(text):

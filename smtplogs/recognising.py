@@ -9,6 +9,7 @@ import polars as pl
 from smtplogs import cells, matching, parsing, unwrapping
 from smtplogs.accounting import Tally
 from smtplogs.logformats import DIALOGUES, TABLES, Dialogue, Table
+from smtplogs.logformats._envelopes import ENVELOPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,10 @@ MOST = 400
 
 ENOUGH = 0.5
 """Share of them that must prove a table."""
+
+
+_NAMELESS = frozenset(e.program for e in ENVELOPES if e.program is not None)
+"""Programs that an envelope gives lines which name none."""
 
 
 class Recognised(NamedTuple):
@@ -112,8 +117,19 @@ def _with_needs(rows: pl.DataFrame, needs: dict[str, str], table: Table) -> pl.D
 
 
 def _share_of_lines(lines: pl.DataFrame) -> float:
-    """Return the share of lines that stand under a tag which a format of single lines claims."""
+    """Return the share of lines that stand under a tag which a format of single lines claims.
+
+    Where the log names no program (Exim's own: date, time, words), a pattern must fit.
+    """
     framed = matching.unframed(lines.select("line_no", "line"), Tally())
-    programs = framed["program"].drop_nulls().value_counts()
-    ours = sum(n for program, n in programs.iter_rows() if matching.claimed(program, traffic=True))
+    ours = 0
+    for (program,), mine in framed.filter(pl.col("program").is_not_null()).partition_by("program", as_dict=True).items():
+        if not matching.claimed(str(program), traffic=True):
+            continue
+        if program in _NAMELESS:
+            known = matching.patterns_for(program, traffic=True)
+            fits = [pl.col("message").str.contains(p.regex) for _, p in known]
+            ours += int(mine.select(pl.any_horizontal(fits).sum()).item())
+        else:
+            ours += mine.height
     return ours / lines.height

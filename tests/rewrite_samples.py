@@ -85,8 +85,12 @@ def read(name: str, *, backwards: bool = False) -> pl.DataFrame:
 
 
 def read_tables(name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Return events, coverage and traffic of a sample."""
-    return sl.read(sorted(sl.sample(name)), **READ[name], full=True)
+    """Return events, coverage and traffic of a sample, whose files go by their names alone, wherever they lie."""
+    events, coverage, traffic = sl.read(sorted(sl.sample(name)), **READ[name], full=True)
+    folder = f"{Path(sl.sample(name)[0]).parent}/"
+    bare = pl.col("source").str.strip_prefix(folder)
+    also = pl.col("also").list.eval(pl.element().str.strip_prefix(folder))
+    return events.with_columns(bare, also), coverage.with_columns(bare), traffic.with_columns(bare)
 
 
 def told_findings(name: str, found: pl.DataFrame) -> pl.DataFrame:

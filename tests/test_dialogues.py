@@ -308,7 +308,8 @@ def test_two_sessions_in_one_paste_are_two() -> None:
 def test_a_session_that_quits_is_read_by_explain() -> None:
     table = sl.explain(sl.sample("telnet/by-hand")[0].read_text())
 
-    assert table.select("verdict", "format", "cause").rows() == [
+    diagnosed = table.filter(pl.col("verdict") == "diagnosis")
+    assert diagnosed.select("verdict", "format", "cause").rows() == [
         ("diagnosis", "telnet", "auth_not_offered"),
         ("diagnosis", "telnet", "relay_denied"),
     ]
@@ -383,12 +384,13 @@ def test_a_pasted_trouble_is_explained_as_one(trouble: str) -> None:
     table = sl.explain(text)
 
     assert (row["stage"], row["outcome"], row["cause"]) == verdict
-    assert table.select("verdict", "outcome", "cause").rows() == [("diagnosis", *verdict[1:])]
+    assert table.select("verdict", "outcome", "cause").row(0) == ("diagnosis", *verdict[1:])
+    assert set(table["verdict"][1:]) <= {"less likely", "could also be"}
 
 
 @pytest.mark.parametrize("text", ["535-5.7.8 a\n535 5.7.8 b", "550 5.7.1 no\n\n421 later", "  535 no"])
 def test_nothing_but_replies_is_no_session_for_explain(text: str) -> None:
-    assert set(sl.explain(text)["verdict"]) == {"a reply"}
+    assert set(sl.explain(text)["verdict"]) <= {"a reply", "less likely", "could also be"}
 
 
 # --- secrets ---

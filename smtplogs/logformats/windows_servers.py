@@ -38,7 +38,7 @@ HMAILSERVER = Dialogue(
             '"SMTPD"\t5196\t26\t"2026-04-20 14:11:08.008"\t"203.0.113.50"\t"SENT: 535 Authentication failed. Restarting authentication process."\n',
             (
                 {
-                    "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "assumed",
+                    "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line",
                     "side": "server", "client_ip": "203.0.113.50", "user": "ann@example.com", "mechanism": "LOGIN",
                     "reply_code": 535, "detail": "Authentication failed. Restarting authentication process.",
                 },
