@@ -280,9 +280,7 @@ class Run:
             return
         ordered = sorted(self.entries, key=lambda e: (e["turn"], e["source"]))
         order = {e["source"]: n for n, e in enumerate(ordered)}
-        tied, hours, more = slicing.sessions(
-            self.dataset, self.parts, order, self.about, self.settings.catalogue
-        )
+        tied, hours, more = slicing.sessions(self.dataset, self.parts, order, self.about, self.settings.catalogue)
         slices = slicing.grid(self.parts, hours, self.by)
         fresh = names - self.committed
         slicing.with_doubles_open(self.dataset, self.parts, tied, fresh, slices, self.about)

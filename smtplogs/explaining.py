@@ -134,7 +134,9 @@ def _diagnosed(text: str, format_: Dialogue | Table, how: dict[str, Any]) -> Ite
     """Explain each event of a session; none if a refusal is quoted in it that is no event."""
     events = declaring.events_of(format_, text, how["catalogue"])
     for row in events.to_dicts():
-        first, *others = _taken(int(row["line_no"]), str(row["raw"] or ""), row | {"_role": "event", "pattern": None}, how)
+        first, *others = _taken(
+            int(row["line_no"]), str(row["raw"] or ""), row | {"_role": "event", "pattern": None}, how
+        )
         told = first.get("why") if first.get("row") else row["detail"] if row["basis"] == "context" else None
         why = "; ".join(str(t) for t in (_story(row), told) if t)
         yield first | {"verdict": "diagnosis", "why": why}

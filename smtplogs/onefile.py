@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from smtplogs import accounting, declaring, linking, parsing, recognising, sources, stamps, stitching, tally, whole_files
+from smtplogs import (
+    accounting,
+    declaring,
+    linking,
+    parsing,
+    recognising,
+    sources,
+    stamps,
+    stitching,
+    tally,
+    whole_files,
+)
 from smtplogs.schema import COVERAGE, as_table
 
 if TYPE_CHECKING:

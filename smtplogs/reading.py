@@ -174,7 +174,9 @@ def checked(format: str) -> str | None:  # noqa: A002
         If there is none of that name.
     """
     if format != "auto" and format not in {f.name for f in ALL}:
-        raise UnknownName(f"no format of single lines named {format!r}; there are auto, {', '.join(f.name for f in ALL)}")
+        raise UnknownName(
+            f"no format of single lines named {format!r}; there are auto, {', '.join(f.name for f in ALL)}"
+        )
     return None if format == "auto" else format
 
 

@@ -123,7 +123,9 @@ def _share_of_lines(lines: pl.DataFrame) -> float:
     """
     framed = matching.unframed(lines.select("line_no", "line"), Tally())
     ours = 0
-    for (program,), mine in framed.filter(pl.col("program").is_not_null()).partition_by("program", as_dict=True).items():
+    for (program,), mine in (
+        framed.filter(pl.col("program").is_not_null()).partition_by("program", as_dict=True).items()
+    ):
         if not matching.claimed(str(program), traffic=True):
             continue
         if program in _NAMELESS:

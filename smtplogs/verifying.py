@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import custody, parsing, sources
+from smtplogs import cells, custody, parsing, sources
 from smtplogs._crew import Meter, shown
 from smtplogs._durable import sha256_of
 from smtplogs.datasets import manifest_of
@@ -17,6 +17,7 @@ from smtplogs.errors import NothingToRead
 from smtplogs.parts import PUBLIC
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from os import PathLike
 
 OK, CHANGED, MISSING, GROWN, UNCHECKED = "ok", "changed", "missing", "grown", "not checked"
@@ -146,9 +147,7 @@ def _compared(
     todo, held = list(ranges), pl.DataFrame()
     compared, wrong = 0, []
     with sources.open_source(source, hash=True) as reading:
-        chosen = parsing.plan(reading.peek())
-        for chunk in parsing.chunks(reading, chosen):
-            lines = chunk.collect()
+        for lines in _lines(reading):
             if lines.is_empty():
                 continue
             last = int(lines["line_no"].max())  # type: ignore[arg-type]
@@ -168,6 +167,17 @@ def _compared(
         rest = [held, *(_shown(place, name) for _, _, place in todo)]
     wrong += [n for frame in rest if frame.height for n in frame["line_no"]]
     return reading.sha256, compared, sorted(set(wrong))
+
+
+def _lines(reading: sources.Reading) -> Iterator[pl.DataFrame]:
+    """Yield all lines of a log, or the elements of a JSON document: what events show."""
+    head = reading.peek()
+    if cells.is_document(head):
+        text = b"".join(chunk.data for chunk in reading).decode("utf-8", "replace")
+        yield cells.elements(text)[0]
+        return
+    for chunk in parsing.chunks(reading, parsing.plan(head, traffic=True)):
+        yield chunk.collect()
 
 
 def _shown(place: Path, source: str) -> pl.DataFrame:

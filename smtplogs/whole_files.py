@@ -109,9 +109,7 @@ def read(
     return of_lines(_batches(reading, chosen, advance), format_, anchor, reading.source.name, **how)
 
 
-def _batches(
-    reading: Reading, chosen: parsing.Plan, advance: Callable[[int], None] | None
-) -> Iterator[pl.DataFrame]:
+def _batches(reading: Reading, chosen: parsing.Plan, advance: Callable[[int], None] | None) -> Iterator[pl.DataFrame]:
     read = 0
     for lines in parsing.chunks(reading, chosen):
         if advance is not None:

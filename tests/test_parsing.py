@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROLES = ("records", "context", "dismissed", "not_understood")
-SAMPLE_LOGS = sorted(p for f in ALL for p in (SAMPLES / f.name).rglob("*.log*") if p.is_file())
+SAMPLE_LOGS = sorted(
+    path
+    for name in packaged.samples()["name"]
+    if name.partition("/")[0] in {f.name for f in ALL}
+    for path in packaged.sample(name)
+)
 """Logs of single lines; those that are one dialogue or table have their own test."""
 
 _PROGRAMS = {
