@@ -77,6 +77,9 @@ def added(parts: Iterable[Overview]) -> Overview:
     return functools.reduce(operator.add, parts, Overview())
 
 
+LOST_ANSWER = "Connection lost to authentication server"
+"""What Postfix says when Dovecot does not answer in time."""
+
 ASKS_DOVECOT = ("postfix", "exim")
 """Formats of servers that let Dovecot judge: its word belongs to their failures, and is no attempt beside them."""
 

@@ -1,7 +1,6 @@
-"""What only other lines can tell: files meet, Dovecot's word meets Postfix's, doubles go, penalties are told from outages.
+"""What only other lines can tell: files meet, Dovecot's word meets the failures it belongs to, doubles go.
 
-Works on the events and the loose records of all files, whatever their order. Sources: Dovecot src/auth/auth-penalty.c,
-src/auth/auth-request.c; Postfix xsasl_dovecot_server.c; measured in the project's loopback lab.
+Works on the events and the loose records of all files, whatever their order.
 """
 
 from __future__ import annotations
@@ -11,49 +10,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import overview
-from smtplogs.linking import FORMATS, link, reference
-from smtplogs.overview import ASKS_DOVECOT, Overview, waiting
-from smtplogs.redacting import pseudonyms
-from smtplogs.schema import EVENTS, RECORDS, as_table, empty
-from smtplogs.stitching import FINISHED, Carry, finished, patched, stacked, stitch
+from smtplogs.linking import FORMATS, link
+from smtplogs.overview import LOST_ANSWER, Overview, waiting
+from smtplogs.pairing import paired, with_columns
+from smtplogs.penalties import penalties
+from smtplogs.schema import EVENTS, as_table, empty
+from smtplogs.stitching import FINISHED, Carry, finished, stacked, stitch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-PAIR_BEFORE = "5s"
-"""Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
-
-LOST_WITHIN = "10s"
-"""Postfix waits 10 s for Dovecot; the line of a lost answer stands that far before or after."""
-
-PENALTY_WITHIN = "30s"
-"""Dovecot's penalty delay (4, 8, 15 s) remembers failures of an address for about this long."""
-
-PENALTY_BEFORE = "40s"
-"""The same before the line of a lost answer, which Postfix writes 10 s after the AUTH command."""
-
-BROKEN_WITHIN = "2m"
-"""An error of the backend explains lost answers up to this far from it, unless somebody is judged between the two."""
-
-ALIVE_WITHIN = "5m"
-"""A success of anybody within this time shows that the backend was alive."""
-
-LOST_ANSWER = "Connection lost to authentication server"
-_CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
-
-_WEIGHT = {
-    "backend_unavailable": 0,
-    "server_config_error": 0,
-    "access_policy_denied": 1,
-    "account_disabled": 1,
-    "account_locked": 1,
-    "password_expired": 1,
-    "malformed_response": 2,
-    "token_invalid": 2,
-    "bad_credentials": 3,
-    "unknown_user": 4,
-}
-"""Of several lines about one attempt the most telling cause wins: error, policy, wrong secret, unknown name."""
 
 
 def settle(
@@ -92,16 +57,16 @@ def settle(
     known = known or seen + overview.of_events(events)
     if context is not None and context.height:
         events = stacked(events, finished(context.with_columns(context=pl.lit(value=True))))
-    events = _with_columns(plain_text(events, known.starttls) if events.height else empty(EVENTS))
+    events = with_columns(plain_text(events, known.starttls) if events.height else empty(EVENTS))
     if dovecot.height:
-        events = _paired(events, _with_columns(dovecot), known)
+        events = paired(events, with_columns(dovecot), known)
     if events.is_empty():
         return empty(EVENTS)
     events = _without_doubles(events, known.spans_table())
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
     table = {**EVENTS, "context": FINISHED["context"]} if context is not None else EVENTS
     events = events.select([c for c in events.columns if c in table])
-    events = _penalties(as_table(_sorted(events, order), table))
+    events = penalties(as_table(_sorted(events, order), table))
     return events if context is None else events.filter(pl.col("context").is_null()).drop("context")
 
 
@@ -145,371 +110,6 @@ def may_change() -> pl.Expr:
     lost = (pl.col("cause") == "unknown") & pl.col("detail").str.starts_with(LOST_ANSWER)
     plain = pl.col("plain") & pl.col("tls").is_null()
     return pl.any_horizontal(e.fill_null(value=False) for e in (waiting(), nameless, lost, plain))
-
-
-_USED = (
-    "host", "pid", "user", "client_ip", "mechanism", "vendor_code", "session", "also", "passdb", "peer_pid", "detail",
-    "raw", "cause", "outcome", "basis", "stage", "protocol", "count",
-)  # fmt: skip
-"""Columns that the functions below look at."""
-
-
-def _with_columns(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add the columns used below that the frame lacks, as nulls."""
-    return frame.with_columns(pl.lit(None, RECORDS[n].dtype).alias(n) for n in _USED if n not in frame.columns)
-
-
-def _paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.DataFrame:
-    """Give Dovecot's word to the Postfix failures it belongs to; what belongs to none becomes events of its own."""
-    debug = pl.col("pattern").str.starts_with("debug_")
-    events = _asked(events, dovecot.filter(debug))
-    dovecot = dovecot.filter(~debug & (pl.col("_role") == "event"))
-    pam = dovecot.filter(pl.col("format") == "pam")
-    dovecot = dovecot.filter(pl.col("format") == "dovecot")
-    attempt = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null()
-    login = pl.col("pattern").str.starts_with("login_")
-    # what Dovecot says of itself is no attempt of anybody
-    notice = pl.when((pl.col("stage") == "auth") & ~attempt & ~login).then(pl.lit("session", RECORDS["stage"].dtype))
-    own = [dovecot.filter(~attempt | login).with_columns(pl.coalesce(notice, "stage").alias("stage"))]
-    with_session = dovecot.filter(attempt & ~login & pl.col("session").is_not_null())
-    without = dovecot.filter(attempt & ~login & pl.col("session").is_null())
-    if with_session.height:
-        logins, rest = _login_attempts(own[0], with_session, known.order)
-        own = [logins, rest]
-    if without.height:
-        events, rest = _matched(
-            events, _attempts(without, known.order, "host", "client_ip", "user"), by_host=known.by_host
-        )
-        own.append(_without_postfix(rest, events))
-    own = [finished(f) for f in own if f.height]
-    every = stacked(finished(events), *own)
-    events = _with_columns(every if every.height else empty(EVENTS))
-    return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
-
-
-def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFrame:
-    """One row per attempt: databases asked in turn (within 2 s, PAM's delay) are one story, told by its most telling line."""
-    who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
-    lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_turn(databases))
-    lines = lines.sort("_who", "time", "line_no", nulls_last=True)
-    same = pl.col("_who") == pl.col("_who").shift()
-    near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=2)
-    goes_on = lines.select(
-        (same & near & (pl.col("_rank") > pl.col("_rank").shift())).fill_null(value=False)
-    ).to_series()
-    lines = lines.drop("_who", "_rank")
-    if not goes_on.any():
-        return lines
-    lines = lines.with_columns(_attempt=(~goes_on).cum_sum())
-    several = lines["_attempt"].filter(goes_on).unique()
-    told = pl.col("_attempt").is_in(several.implode())
-    single = lines.filter(~told).drop("_attempt")
-    lines = lines.filter(told).with_columns(
-        _weight=pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8),
-        _ref=reference(),
-    )
-    best = lines.sort("_attempt", "_weight", "line_no", maintain_order=True)
-    refs = best.group_by("_attempt", maintain_order=True).agg(_refs=pl.col("_ref"))
-    best = best.unique("_attempt", keep="first", maintain_order=True).join(refs, on="_attempt", maintain_order="left")
-    others = pl.col("_refs").list.set_difference(pl.concat_list("_ref"))
-    best = best.with_columns(also=others).drop("_attempt", "_weight", "_ref", "_refs")
-    return pl.concat([single, best], how="diagonal_relaxed")
-
-
-def _turn(databases: list[str]) -> pl.Expr:
-    """When a database is asked: they stand in the order of their first lines."""
-    if len(databases) < 2:
-        return pl.lit(0)
-    return pl.col("passdb").fill_null("").replace_strict(databases, list(range(len(databases))), default=0)
-
-
-def _login_attempts(
-    logins: pl.DataFrame, lines: pl.DataFrame, databases: list[str]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Login processes count their attempts themselves: auth lines of their sessions only say why.
-
-    A deny database says "unknown user" for every good login: such a line in the second of the success is no failure.
-    """
-    lines = _attempts(lines, databases, "session", "user")
-    summary = logins.filter(pl.col("session").is_not_null())
-    failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
-    said = (
-        lines.sort("time")
-        .group_by("session", maintain_order=True)
-        .agg(
-            pl.col("cause").cast(pl.String).last().alias("_cause"),
-            pl.concat_list(pl.col("also").fill_null([]), pl.concat_list(reference()))
-            .list.explode()
-            .sort()
-            .alias("_refs"),
-        )
-    )
-    logins = logins.join(said, on="session", how="left", maintain_order="left")
-    told = pl.col("_cause").is_not_null() & (pl.col("outcome") != "success") & (pl.col("basis") == "assumed")
-    logins = logins.with_columns(
-        also=pl.when(pl.col("outcome") != "success").then("_refs").otherwise("also"),
-        cause=pl.when(told).then(pl.col("_cause").cast(_CAUSE)).otherwise("cause"),
-        basis=pl.when(told).then(pl.lit("context", _BASIS)).otherwise("basis"),
-    ).drop("_cause", "_refs")
-    good = summary.filter(pl.col("outcome") == "success").select("session", _good=pl.col("time")).unique("session")
-    rest = lines.join(failed.select("session"), on="session", how="anti").join(good, on="session", how="left")
-    denied = (pl.col("cause") == "unknown_user") & ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1))
-    return logins, rest.filter(~denied.fill_null(False)).drop("_good")
-
-
-def _name_key(user: pl.Expr) -> pl.Expr:
-    """Login names to compare: Dovecot cuts names at 64 bytes and ends them in `...`."""
-    return user.str.strip_suffix("...").str.head(60)
-
-
-def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Pair Dovecot's attempts with Postfix's failures, one to one; return events and the attempts left over."""
-    attempts = attempts.with_row_index("_attempt")
-    open_ = events.select(
-        "time", "host", "client_ip", "user", "detail", _event=pl.int_range(pl.len(), dtype=pl.UInt32),
-        _open=waiting(),
-    ).filter("_open")  # fmt: skip
-    # hosts are compared only where both logs name them and share one
-    host = pl.col("host").fill_null("") if by_host else pl.lit("")
-    names = {"_event": open_, "_attempt": attempts}
-    keyed = {
-        row: frame.select(
-            row,
-            "time",
-            ip=pl.concat_str(host, pl.lit(" "), pl.col("client_ip").fill_null("")),
-            name=_name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
-            lost=pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(False),
-        ).sort("time")
-        for row, frame in names.items()
-    }
-    left, right = keyed["_event"], keyed["_attempt"]
-    pairs = []
-    # a refusal waits for a second or two: the line in the second of the failure belongs to the attempt after it
-    for by, within, strategy, which, *ago in (
-        (["ip", "name"], "4s", "backward", ~pl.col("lost"), "1s"),
-        (["ip", "name"], PAIR_BEFORE, "backward", ~pl.col("lost")),
-        (["ip"], PAIR_BEFORE, "backward", (pl.col("name") == "") & ~pl.col("lost")),
-        # the two print control characters differently, and one of them may hide what the other shows
-        (["ip"], PAIR_BEFORE, "backward", pl.col("name").str.contains(r"\?|^\[redacted:")),
-        # Postfix prints no name there that could be trusted, and the line of its own attempt may come too late
-        (["ip"], LOST_WITHIN, "nearest", pl.col("lost")),
-    ):
-        found, left, right = _one_to_one(left, right, by, within, strategy, which, *ago)
-        pairs.append(found)
-    links = pl.concat(pairs)
-    if links.is_empty():
-        return events, attempts.drop("_attempt")
-    said = attempts.select(
-        "_attempt",
-        _ref=reference(),
-        _also="also",
-        _cause="cause",
-        _outcome="outcome",
-        user="user",
-        _mechanism="mechanism",
-        _vendor="vendor_code",
-    )
-    links = links.join(said, on="_attempt").sort("_event")
-    mine = events.select("user", "detail", "also", "mechanism", "vendor_code")[links["_event"]].rename(
-        {"user": "_name", "also": "_mine"}
-    )
-    links = links.hstack(mine)
-    lost = pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(value=False)
-    broken = pl.col("_cause").is_in(["backend_unavailable", "server_config_error"]).fill_null(value=False)
-    told = (~lost & pl.col("_cause").is_not_null()) | broken
-    lists = [pl.col("_mine").fill_null([]), pl.concat_list("_ref"), pl.col("_also").fill_null([])]
-    values = links.select(
-        cause=pl.when(told).then("_cause"),
-        outcome=pl.when(told).then("_outcome"),
-        basis=pl.when(told).then(pl.lit("context", _BASIS)),
-        user=pl.coalesce("_name", "user"),
-        mechanism=pl.coalesce("mechanism", "_mechanism"),
-        vendor_code=pl.coalesce("vendor_code", "_vendor"),
-        also=pl.concat_list(lists),
-    )
-    rest = attempts.join(links.select("_attempt"), on="_attempt", how="anti")
-    return patched(events, links["_event"], values), rest.drop("_attempt")
-
-
-def _one_to_one(
-    left: pl.DataFrame,
-    right: pl.DataFrame,
-    by: list[str],
-    within: str,
-    strategy: str,
-    which: pl.Expr,
-    ago: str = "0s",
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Pair rows of one key nearest in time; each row once. Return pairs and what is left on both sides."""
-    found = [pl.DataFrame(schema={"_event": pl.UInt32, "_attempt": pl.UInt32})]
-    for _ in range(5):
-        wanted = left.filter(which)
-        if wanted.is_empty() or right.is_empty():
-            break
-        joined = (
-            wanted.with_columns(pl.col("time").dt.offset_by(f"-{ago}"))
-            .join_asof(
-                right.select("_attempt", "time", *by, _then=pl.col("time")),
-                on="time",
-                by=by,
-                strategy=strategy,  # type: ignore[arg-type]
-                tolerance=within,
-                check_sortedness=False,
-            )
-            .filter(pl.col("_attempt").is_not_null())
-        )
-        if joined.is_empty():
-            break
-        near = (pl.col("time") - pl.col("_then")).abs()
-        pairs = joined.sort(near, "_event").unique("_attempt", keep="first", maintain_order=True)
-        pairs = pairs.select("_event", "_attempt")
-        found.append(pairs)
-        left = left.join(pairs, on="_event", how="anti", maintain_order="left")
-        right = right.join(pairs, on="_attempt", how="anti", maintain_order="left")
-    return pl.concat(found), left, right
-
-
-def _without_postfix(attempts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """Keep the attempts of addresses that no Postfix session of that time explains.
-
-    Where Postfix logs the address soon after, the attempt is counted there: as a failure (paired), or as the success
-    that followed a deny database's "unknown user".
-    """
-    postfix = events.filter(pl.col("format").is_in(list(ASKS_DOVECOT)) & pl.col("client_ip").is_not_null())
-    if attempts.is_empty() or postfix.is_empty():
-        return attempts
-    after = postfix.select("client_ip", "time", _seen=pl.lit(value=True)).sort("time")
-    timed = attempts.with_columns(time=pl.col("time") - pl.duration(seconds=10)).sort("time")
-    seen = timed.join_asof(
-        after, on="time", by="client_ip", strategy="forward", tolerance="10m", check_sortedness=False
-    )
-    return (
-        seen.filter(pl.col("_seen").is_null()).drop("_seen").with_columns(time=pl.col("time") + pl.duration(seconds=10))
-    )
-
-
-def _asked(events: pl.DataFrame, debug: pl.DataFrame) -> pl.DataFrame:
-    """Dovecot's auth_debug names the asking process: a success without mail gets its name from there."""
-    good = debug.filter(
-        (pl.col("pattern") == "debug_out") & pl.col("user").is_not_null() & (pl.col("vendor_code") == "OK")
-    )
-    if events.is_empty() or good.is_empty():
-        return events
-    said = good.select("time", pid="peer_pid", _user="user", _ref=reference()).drop_nulls("pid").sort("time")
-    events = events.sort("time", maintain_order=True).join_asof(
-        said, on="time", by="pid", strategy="backward", tolerance="10m", check_sortedness=False
-    )
-    nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")
-    told = (nameless & pl.col("_user").is_not_null()).fill_null(False)
-    return events.with_columns(
-        user=pl.when(told).then("_user").otherwise("user"),
-        also=pl.when(told).then(pl.concat_list(pl.col("also").fill_null([]), "_ref")).otherwise("also"),
-    ).drop("_user", "_ref")
-
-
-def _with_pam(events: pl.DataFrame, dovecot: pl.DataFrame, pam: pl.DataFrame) -> pl.DataFrame:
-    """A PAM line stands for an attempt only where neither Postfix nor Dovecot has a line for it."""
-    # Dovecot's own lines as well: several attempts of one session end in one row, under the last name
-    tried = pl.concat([f.select("time", "client_ip", "user", "stage") for f in (events, dovecot)])
-    failures = tried.filter(pl.col("stage") == "auth").select(
-        "time", "client_ip", user=_name_key(pl.col("user")).fill_null(""), _seen=pl.lit(value=True)
-    )
-    keyed = pam.with_columns(_name=pl.col("user"), user=_name_key(pl.col("user")).fill_null("")).sort("time")
-    seen = keyed.join_asof(
-        failures.sort("time"), on="time", by=["client_ip", "user"], strategy="nearest", tolerance="10s",
-        check_sortedness=False,
-    )  # fmt: skip
-    alone = seen.filter(pl.col("_seen").is_null()).with_columns(user="_name").drop("_name", "_seen")
-    alone = _without_postfix(alone, events)
-    return pl.concat([events, alone], how="diagonal_relaxed") if alone.height else events
-
-
-def _penalties(events: pl.DataFrame) -> pl.DataFrame:
-    """A lost answer from Dovecot: a broken backend, or the delay it lays on an address that failed before.
-
-    Takes events in order of time.
-
-    Backend: an error of it stands within two minutes. Penalty: two or more failed or lost attempts of that address in
-    the 30 s before its AUTH command, one of them judged, while somebody succeeds within 5 minutes.
-    """
-    lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(LOST_ANSWER)
-    if not lost.any():
-        return events
-    server = (pl.col("side") == "server") & pl.col("time").is_not_null()
-    who, where = pl.col("client_ip"), pl.col("host").fill_null("")
-    row = pl.int_range(pl.len(), dtype=pl.UInt32)
-    lost = pl.lit(lost.fill_null(value=False))
-    at = events.select(_event=row, time="time", client_ip=who, host=where, _=server & lost).filter("_").drop("_")
-    # Dovecot complains of an asker that left, which is what Postfix does when a penalty takes too long
-    left = pl.col("detail").str.contains("pending requests", literal=True).fill_null(value=False)
-    broken = server & (
-        pl.col("cause").is_in(["backend_unavailable", "server_config_error"])
-        & (pl.col("protocol") == "smtp")
-        & pl.col("user").is_null()  # of nobody in particular
-        & ~left
-        & ~lost
-    )
-    good = pl.col("outcome") == "success"
-    broken, alive = (events.select("time", host=where, _=_).filter("_") for _ in (broken, server & good))
-    for marks, name, within in ((broken, "_broken", BROKEN_WITHIN), (alive, "_alive", ALIVE_WITHIN)):
-        at = at.join_asof(
-            marks.select("time", "host", pl.col("time").alias(name)),
-            on="time", by="host", strategy="nearest", tolerance=within, check_sortedness=False,
-        )  # fmt: skip
-    judged = pl.col("outcome") == "failure"
-    # somebody judged between the error and the lost answer, or soon after: one bad account or socket, no outage
-    tried = server & (pl.col("stage") == "auth")
-    answers = events.select("time", host=where, _=tried & (judged | good)).filter("_")
-    at = (
-        at.with_columns(_then=pl.col("time"), time=pl.min_horizontal("time", "_broken"))
-        .sort("time")
-        .join_asof(
-            answers.select("time", "host", _answered=pl.col("time")),
-            on="time", by="host", strategy="forward", check_sortedness=False,
-        )
-        .with_columns(time="_then")
-        .drop("_then")
-        .sort("time")
-    )  # fmt: skip
-    answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
-    tried = tried & (judged | (pl.col("cause") == "unknown"))
-    tried = events.select("time", "client_ip", "count", "outcome", _=tried).filter("_")
-    tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
-    at = _counted_before(at, tried, "_upto", "0s")
-    at = _counted_before(at, tried, "_until", PENALTY_BEFORE)
-    at = at.join_asof(
-        tried.filter(judged).select("client_ip", "time", _judged=pl.col("time")),
-        on="time", by="client_ip", strategy="backward", tolerance="60s", check_sortedness=False,
-    )  # fmt: skip
-    verdict = at.select(
-        "_event",
-        _verdict=pl.when(pl.col("_broken").is_not_null() & ~answered.fill_null(value=False))
-        .then(pl.lit("backend_unavailable"))
-        .when(
-            (pl.col("_upto") - pl.col("_until") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive").is_not_null()
-        )
-        .then(pl.lit("throttled_auth")),
-    ).drop_nulls()
-    if verdict.is_empty():
-        return events
-    told = pl.repeat(None, events.height, dtype=pl.String, eager=True)
-    told = told.scatter(verdict["_event"].sort(), verdict.sort("_event")["_verdict"])
-    throttled = pl.lit(told == "throttled_auth").fill_null(value=False)
-    return events.with_columns(
-        cause=pl.coalesce(pl.lit(told).cast(_CAUSE), "cause"),
-        outcome=pl.when(throttled).then(pl.lit("throttled", _OUTCOME)).otherwise("outcome"),
-        basis=pl.when(pl.lit(told.is_not_null())).then(pl.lit("context", _BASIS)).otherwise("basis"),
-    )
-
-
-def _counted_before(at: pl.DataFrame, tried: pl.DataFrame, name: str, ago: str) -> pl.DataFrame:
-    """Count the attempts of each address up to (not including) the moment, or that long before it."""
-    sums = tried.select("client_ip", "time", pl.col("count").cum_sum().over("client_ip").cast(pl.Int64).alias(name))
-    moved = at.with_columns(pl.col("time").dt.offset_by(f"-{ago}"), _then=pl.col("time")).sort("time")
-    found = moved.join_asof(
-        sums, on="time", by="client_ip", strategy="backward", allow_exact_matches=False, check_sortedness=False
-    )
-    return found.with_columns(pl.col(name).fill_null(0), time="_then").drop("_then").sort("time")
 
 
 def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs import overview
+from smtplogs.overview import LOST_ANSWER
 from smtplogs.parts import BY, NO_TIME, ROWS, TURNS, Part, Piece, host_of, partitioned, piece, taken
 from smtplogs.schema import EVENTS, RECORDS, as_table
-from smtplogs.settling import CONTEXT, LOST_ANSWER, sessions_of, settle
+from smtplogs.settling import CONTEXT, sessions_of, settle
 from smtplogs.stitching import FINISHED, stacked
 from smtplogs.whole_files import over_borders
 

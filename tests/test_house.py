@@ -30,6 +30,7 @@ FLOORS = (
     {"recognising", "borders"},
     {"whole_files"},
     {"declaring", "overview"},
+    {"pairing", "penalties"},
     {"settling"},
     {"tally", "rollups", "packaged", "pasted", "enriching"},
     {"onefile", "datasets", "following"},

@@ -1,0 +1,318 @@
+"""Dovecot's word meets the failure it belongs to: lines of its auth processes, of its login processes, and of PAM.
+
+Sources: Dovecot src/auth/auth-request.c; Postfix xsasl_dovecot_server.c; measured in the project's loopback lab.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs.linking import reference
+from smtplogs.overview import ASKS_DOVECOT, LOST_ANSWER, waiting
+from smtplogs.redacting import pseudonyms
+from smtplogs.schema import EVENTS, RECORDS, empty
+from smtplogs.stitching import finished, patched, stacked
+
+if TYPE_CHECKING:
+    from smtplogs.overview import Overview
+
+PAIR_BEFORE = "5s"
+"""Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
+
+LOST_WITHIN = "10s"
+"""Postfix waits 10 s for Dovecot; the line of a lost answer stands that far before or after."""
+
+_CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
+
+_WEIGHT = {
+    "backend_unavailable": 0,
+    "server_config_error": 0,
+    "access_policy_denied": 1,
+    "account_disabled": 1,
+    "account_locked": 1,
+    "password_expired": 1,
+    "malformed_response": 2,
+    "token_invalid": 2,
+    "bad_credentials": 3,
+    "unknown_user": 4,
+}
+"""Of several lines about one attempt the most telling cause wins: error, policy, wrong secret, unknown name."""
+
+
+_USED = (
+    "host", "pid", "user", "client_ip", "mechanism", "vendor_code", "session", "also", "passdb", "peer_pid", "detail",
+    "raw", "cause", "outcome", "basis", "stage", "protocol", "count",
+)  # fmt: skip
+"""Columns that the functions below look at."""
+
+
+def with_columns(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the columns used below that the frame lacks, as nulls."""
+    return frame.with_columns(pl.lit(None, RECORDS[n].dtype).alias(n) for n in _USED if n not in frame.columns)
+
+
+def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.DataFrame:
+    """Give Dovecot's word to the Postfix failures it belongs to; what belongs to none becomes events of its own."""
+    debug = pl.col("pattern").str.starts_with("debug_")
+    events = _asked(events, dovecot.filter(debug))
+    dovecot = dovecot.filter(~debug & (pl.col("_role") == "event"))
+    pam = dovecot.filter(pl.col("format") == "pam")
+    dovecot = dovecot.filter(pl.col("format") == "dovecot")
+    attempt = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null()
+    login = pl.col("pattern").str.starts_with("login_")
+    # what Dovecot says of itself is no attempt of anybody
+    notice = pl.when((pl.col("stage") == "auth") & ~attempt & ~login).then(pl.lit("session", RECORDS["stage"].dtype))
+    own = [dovecot.filter(~attempt | login).with_columns(pl.coalesce(notice, "stage").alias("stage"))]
+    with_session = dovecot.filter(attempt & ~login & pl.col("session").is_not_null())
+    without = dovecot.filter(attempt & ~login & pl.col("session").is_null())
+    if with_session.height:
+        logins, rest = _login_attempts(own[0], with_session, known.order)
+        own = [logins, rest]
+    if without.height:
+        events, rest = _matched(
+            events, _attempts(without, known.order, "host", "client_ip", "user"), by_host=known.by_host
+        )
+        own.append(_without_postfix(rest, events))
+    own = [finished(f) for f in own if f.height]
+    every = stacked(finished(events), *own)
+    events = with_columns(every if every.height else empty(EVENTS))
+    return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
+
+
+def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFrame:
+    """One row per attempt: databases asked in turn (within 2 s, PAM's delay) are one story, told by its most telling line."""
+    who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
+    lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_turn(databases))
+    lines = lines.sort("_who", "time", "line_no", nulls_last=True)
+    same = pl.col("_who") == pl.col("_who").shift()
+    near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=2)
+    goes_on = lines.select(
+        (same & near & (pl.col("_rank") > pl.col("_rank").shift())).fill_null(value=False)
+    ).to_series()
+    lines = lines.drop("_who", "_rank")
+    if not goes_on.any():
+        return lines
+    lines = lines.with_columns(_attempt=(~goes_on).cum_sum())
+    several = lines["_attempt"].filter(goes_on).unique()
+    told = pl.col("_attempt").is_in(several.implode())
+    single = lines.filter(~told).drop("_attempt")
+    lines = lines.filter(told).with_columns(
+        _weight=pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8),
+        _ref=reference(),
+    )
+    best = lines.sort("_attempt", "_weight", "line_no", maintain_order=True)
+    refs = best.group_by("_attempt", maintain_order=True).agg(_refs=pl.col("_ref"))
+    best = best.unique("_attempt", keep="first", maintain_order=True).join(refs, on="_attempt", maintain_order="left")
+    others = pl.col("_refs").list.set_difference(pl.concat_list("_ref"))
+    best = best.with_columns(also=others).drop("_attempt", "_weight", "_ref", "_refs")
+    return pl.concat([single, best], how="diagonal_relaxed")
+
+
+def _turn(databases: list[str]) -> pl.Expr:
+    """When a database is asked: they stand in the order of their first lines."""
+    if len(databases) < 2:
+        return pl.lit(0)
+    return pl.col("passdb").fill_null("").replace_strict(databases, list(range(len(databases))), default=0)
+
+
+def _login_attempts(
+    logins: pl.DataFrame, lines: pl.DataFrame, databases: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Login processes count their attempts themselves: auth lines of their sessions only say why.
+
+    A deny database says "unknown user" for every good login: such a line in the second of the success is no failure.
+    """
+    lines = _attempts(lines, databases, "session", "user")
+    summary = logins.filter(pl.col("session").is_not_null())
+    failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
+    said = (
+        lines.sort("time")
+        .group_by("session", maintain_order=True)
+        .agg(
+            pl.col("cause").cast(pl.String).last().alias("_cause"),
+            pl.concat_list(pl.col("also").fill_null([]), pl.concat_list(reference()))
+            .list.explode()
+            .sort()
+            .alias("_refs"),
+        )
+    )
+    logins = logins.join(said, on="session", how="left", maintain_order="left")
+    told = pl.col("_cause").is_not_null() & (pl.col("outcome") != "success") & (pl.col("basis") == "assumed")
+    logins = logins.with_columns(
+        also=pl.when(pl.col("outcome") != "success").then("_refs").otherwise("also"),
+        cause=pl.when(told).then(pl.col("_cause").cast(_CAUSE)).otherwise("cause"),
+        basis=pl.when(told).then(pl.lit("context", _BASIS)).otherwise("basis"),
+    ).drop("_cause", "_refs")
+    good = summary.filter(pl.col("outcome") == "success").select("session", _good=pl.col("time")).unique("session")
+    rest = lines.join(failed.select("session"), on="session", how="anti").join(good, on="session", how="left")
+    denied = (pl.col("cause") == "unknown_user") & ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1))
+    return logins, rest.filter(~denied.fill_null(False)).drop("_good")
+
+
+def _name_key(user: pl.Expr) -> pl.Expr:
+    """Login names to compare: Dovecot cuts names at 64 bytes and ends them in `...`."""
+    return user.str.strip_suffix("...").str.head(60)
+
+
+def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pair Dovecot's attempts with Postfix's failures, one to one; return events and the attempts left over."""
+    attempts = attempts.with_row_index("_attempt")
+    open_ = events.select(
+        "time", "host", "client_ip", "user", "detail", _event=pl.int_range(pl.len(), dtype=pl.UInt32),
+        _open=waiting(),
+    ).filter("_open")  # fmt: skip
+    # hosts are compared only where both logs name them and share one
+    host = pl.col("host").fill_null("") if by_host else pl.lit("")
+    names = {"_event": open_, "_attempt": attempts}
+    keyed = {
+        row: frame.select(
+            row,
+            "time",
+            ip=pl.concat_str(host, pl.lit(" "), pl.col("client_ip").fill_null("")),
+            name=_name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
+            lost=pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(False),
+        ).sort("time")
+        for row, frame in names.items()
+    }
+    left, right = keyed["_event"], keyed["_attempt"]
+    pairs = []
+    # a refusal waits for a second or two: the line in the second of the failure belongs to the attempt after it
+    for by, within, strategy, which, *ago in (
+        (["ip", "name"], "4s", "backward", ~pl.col("lost"), "1s"),
+        (["ip", "name"], PAIR_BEFORE, "backward", ~pl.col("lost")),
+        (["ip"], PAIR_BEFORE, "backward", (pl.col("name") == "") & ~pl.col("lost")),
+        # the two print control characters differently, and one of them may hide what the other shows
+        (["ip"], PAIR_BEFORE, "backward", pl.col("name").str.contains(r"\?|^\[redacted:")),
+        # Postfix prints no name there that could be trusted, and the line of its own attempt may come too late
+        (["ip"], LOST_WITHIN, "nearest", pl.col("lost")),
+    ):
+        found, left, right = _one_to_one(left, right, by, within, strategy, which, *ago)
+        pairs.append(found)
+    links = pl.concat(pairs)
+    if links.is_empty():
+        return events, attempts.drop("_attempt")
+    said = attempts.select(
+        "_attempt",
+        _ref=reference(),
+        _also="also",
+        _cause="cause",
+        _outcome="outcome",
+        user="user",
+        _mechanism="mechanism",
+        _vendor="vendor_code",
+    )
+    links = links.join(said, on="_attempt").sort("_event")
+    mine = events.select("user", "detail", "also", "mechanism", "vendor_code")[links["_event"]].rename(
+        {"user": "_name", "also": "_mine"}
+    )
+    links = links.hstack(mine)
+    lost = pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(value=False)
+    broken = pl.col("_cause").is_in(["backend_unavailable", "server_config_error"]).fill_null(value=False)
+    told = (~lost & pl.col("_cause").is_not_null()) | broken
+    lists = [pl.col("_mine").fill_null([]), pl.concat_list("_ref"), pl.col("_also").fill_null([])]
+    values = links.select(
+        cause=pl.when(told).then("_cause"),
+        outcome=pl.when(told).then("_outcome"),
+        basis=pl.when(told).then(pl.lit("context", _BASIS)),
+        user=pl.coalesce("_name", "user"),
+        mechanism=pl.coalesce("mechanism", "_mechanism"),
+        vendor_code=pl.coalesce("vendor_code", "_vendor"),
+        also=pl.concat_list(lists),
+    )
+    rest = attempts.join(links.select("_attempt"), on="_attempt", how="anti")
+    return patched(events, links["_event"], values), rest.drop("_attempt")
+
+
+def _one_to_one(
+    left: pl.DataFrame,
+    right: pl.DataFrame,
+    by: list[str],
+    within: str,
+    strategy: str,
+    which: pl.Expr,
+    ago: str = "0s",
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Pair rows of one key nearest in time; each row once. Return pairs and what is left on both sides."""
+    found = [pl.DataFrame(schema={"_event": pl.UInt32, "_attempt": pl.UInt32})]
+    for _ in range(5):
+        wanted = left.filter(which)
+        if wanted.is_empty() or right.is_empty():
+            break
+        joined = (
+            wanted.with_columns(pl.col("time").dt.offset_by(f"-{ago}"))
+            .join_asof(
+                right.select("_attempt", "time", *by, _then=pl.col("time")),
+                on="time",
+                by=by,
+                strategy=strategy,  # type: ignore[arg-type]
+                tolerance=within,
+                check_sortedness=False,
+            )
+            .filter(pl.col("_attempt").is_not_null())
+        )
+        if joined.is_empty():
+            break
+        near = (pl.col("time") - pl.col("_then")).abs()
+        pairs = joined.sort(near, "_event").unique("_attempt", keep="first", maintain_order=True)
+        pairs = pairs.select("_event", "_attempt")
+        found.append(pairs)
+        left = left.join(pairs, on="_event", how="anti", maintain_order="left")
+        right = right.join(pairs, on="_attempt", how="anti", maintain_order="left")
+    return pl.concat(found), left, right
+
+
+def _without_postfix(attempts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Keep the attempts of addresses that no Postfix session of that time explains.
+
+    Where Postfix logs the address soon after, the attempt is counted there: as a failure (paired), or as the success
+    that followed a deny database's "unknown user".
+    """
+    postfix = events.filter(pl.col("format").is_in(list(ASKS_DOVECOT)) & pl.col("client_ip").is_not_null())
+    if attempts.is_empty() or postfix.is_empty():
+        return attempts
+    after = postfix.select("client_ip", "time", _seen=pl.lit(value=True)).sort("time")
+    timed = attempts.with_columns(time=pl.col("time") - pl.duration(seconds=10)).sort("time")
+    seen = timed.join_asof(
+        after, on="time", by="client_ip", strategy="forward", tolerance="10m", check_sortedness=False
+    )
+    return (
+        seen.filter(pl.col("_seen").is_null()).drop("_seen").with_columns(time=pl.col("time") + pl.duration(seconds=10))
+    )
+
+
+def _asked(events: pl.DataFrame, debug: pl.DataFrame) -> pl.DataFrame:
+    """Dovecot's auth_debug names the asking process: a success without mail gets its name from there."""
+    good = debug.filter(
+        (pl.col("pattern") == "debug_out") & pl.col("user").is_not_null() & (pl.col("vendor_code") == "OK")
+    )
+    if events.is_empty() or good.is_empty():
+        return events
+    said = good.select("time", pid="peer_pid", _user="user", _ref=reference()).drop_nulls("pid").sort("time")
+    events = events.sort("time", maintain_order=True).join_asof(
+        said, on="time", by="pid", strategy="backward", tolerance="10m", check_sortedness=False
+    )
+    nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")
+    told = (nameless & pl.col("_user").is_not_null()).fill_null(False)
+    return events.with_columns(
+        user=pl.when(told).then("_user").otherwise("user"),
+        also=pl.when(told).then(pl.concat_list(pl.col("also").fill_null([]), "_ref")).otherwise("also"),
+    ).drop("_user", "_ref")
+
+
+def _with_pam(events: pl.DataFrame, dovecot: pl.DataFrame, pam: pl.DataFrame) -> pl.DataFrame:
+    """A PAM line stands for an attempt only where neither Postfix nor Dovecot has a line for it."""
+    # Dovecot's own lines as well: several attempts of one session end in one row, under the last name
+    tried = pl.concat([f.select("time", "client_ip", "user", "stage") for f in (events, dovecot)])
+    failures = tried.filter(pl.col("stage") == "auth").select(
+        "time", "client_ip", user=_name_key(pl.col("user")).fill_null(""), _seen=pl.lit(value=True)
+    )
+    keyed = pam.with_columns(_name=pl.col("user"), user=_name_key(pl.col("user")).fill_null("")).sort("time")
+    seen = keyed.join_asof(
+        failures.sort("time"), on="time", by=["client_ip", "user"], strategy="nearest", tolerance="10s",
+        check_sortedness=False,
+    )  # fmt: skip
+    alone = seen.filter(pl.col("_seen").is_null()).with_columns(user="_name").drop("_name", "_seen")
+    alone = _without_postfix(alone, events)
+    return pl.concat([events, alone], how="diagonal_relaxed") if alone.height else events

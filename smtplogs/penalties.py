@@ -1,0 +1,113 @@
+"""A lost answer from Dovecot: a broken backend, or the delay it lays on an address that failed before.
+
+Sources: Dovecot src/auth/auth-penalty.c; Postfix xsasl_dovecot_server.c; measured in the project's loopback lab.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from smtplogs.overview import LOST_ANSWER
+from smtplogs.schema import RECORDS
+
+PENALTY_WITHIN = "30s"
+"""Dovecot's penalty delay (4, 8, 15 s) remembers failures of an address for about this long."""
+
+PENALTY_BEFORE = "40s"
+"""The same before the line of a lost answer, which Postfix writes 10 s after the AUTH command."""
+
+BROKEN_WITHIN = "2m"
+"""An error of the backend explains lost answers up to this far from it, unless somebody is judged between the two."""
+
+ALIVE_WITHIN = "5m"
+"""A success of anybody within this time shows that the backend was alive."""
+
+_CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
+
+
+def penalties(events: pl.DataFrame) -> pl.DataFrame:
+    """A lost answer from Dovecot: a broken backend, or the delay it lays on an address that failed before.
+
+    Takes events in order of time.
+
+    Backend: an error of it stands within two minutes. Penalty: two or more failed or lost attempts of that address in
+    the 30 s before its AUTH command, one of them judged, while somebody succeeds within 5 minutes.
+    """
+    lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(LOST_ANSWER)
+    if not lost.any():
+        return events
+    server = (pl.col("side") == "server") & pl.col("time").is_not_null()
+    who, where = pl.col("client_ip"), pl.col("host").fill_null("")
+    row = pl.int_range(pl.len(), dtype=pl.UInt32)
+    lost = pl.lit(lost.fill_null(value=False))
+    at = events.select(_event=row, time="time", client_ip=who, host=where, _=server & lost).filter("_").drop("_")
+    # Dovecot complains of an asker that left, which is what Postfix does when a penalty takes too long
+    left = pl.col("detail").str.contains("pending requests", literal=True).fill_null(value=False)
+    broken = server & (
+        pl.col("cause").is_in(["backend_unavailable", "server_config_error"])
+        & (pl.col("protocol") == "smtp")
+        & pl.col("user").is_null()  # of nobody in particular
+        & ~left
+        & ~lost
+    )
+    good = pl.col("outcome") == "success"
+    broken, alive = (events.select("time", host=where, _=_).filter("_") for _ in (broken, server & good))
+    for marks, name, within in ((broken, "_broken", BROKEN_WITHIN), (alive, "_alive", ALIVE_WITHIN)):
+        at = at.join_asof(
+            marks.select("time", "host", pl.col("time").alias(name)),
+            on="time", by="host", strategy="nearest", tolerance=within, check_sortedness=False,
+        )  # fmt: skip
+    judged = pl.col("outcome") == "failure"
+    # somebody judged between the error and the lost answer, or soon after: one bad account or socket, no outage
+    tried = server & (pl.col("stage") == "auth")
+    answers = events.select("time", host=where, _=tried & (judged | good)).filter("_")
+    at = (
+        at.with_columns(_then=pl.col("time"), time=pl.min_horizontal("time", "_broken"))
+        .sort("time")
+        .join_asof(
+            answers.select("time", "host", _answered=pl.col("time")),
+            on="time", by="host", strategy="forward", check_sortedness=False,
+        )
+        .with_columns(time="_then")
+        .drop("_then")
+        .sort("time")
+    )  # fmt: skip
+    answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
+    tried = tried & (judged | (pl.col("cause") == "unknown"))
+    tried = events.select("time", "client_ip", "count", "outcome", _=tried).filter("_")
+    tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
+    at = _counted_before(at, tried, "_upto", "0s")
+    at = _counted_before(at, tried, "_until", PENALTY_BEFORE)
+    at = at.join_asof(
+        tried.filter(judged).select("client_ip", "time", _judged=pl.col("time")),
+        on="time", by="client_ip", strategy="backward", tolerance="60s", check_sortedness=False,
+    )  # fmt: skip
+    verdict = at.select(
+        "_event",
+        _verdict=pl.when(pl.col("_broken").is_not_null() & ~answered.fill_null(value=False))
+        .then(pl.lit("backend_unavailable"))
+        .when(
+            (pl.col("_upto") - pl.col("_until") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive").is_not_null()
+        )
+        .then(pl.lit("throttled_auth")),
+    ).drop_nulls()
+    if verdict.is_empty():
+        return events
+    told = pl.repeat(None, events.height, dtype=pl.String, eager=True)
+    told = told.scatter(verdict["_event"].sort(), verdict.sort("_event")["_verdict"])
+    throttled = pl.lit(told == "throttled_auth").fill_null(value=False)
+    return events.with_columns(
+        cause=pl.coalesce(pl.lit(told).cast(_CAUSE), "cause"),
+        outcome=pl.when(throttled).then(pl.lit("throttled", _OUTCOME)).otherwise("outcome"),
+        basis=pl.when(pl.lit(told.is_not_null())).then(pl.lit("context", _BASIS)).otherwise("basis"),
+    )
+
+
+def _counted_before(at: pl.DataFrame, tried: pl.DataFrame, name: str, ago: str) -> pl.DataFrame:
+    """Count the attempts of each address up to (not including) the moment, or that long before it."""
+    sums = tried.select("client_ip", "time", pl.col("count").cum_sum().over("client_ip").cast(pl.Int64).alias(name))
+    moved = at.with_columns(pl.col("time").dt.offset_by(f"-{ago}"), _then=pl.col("time")).sort("time")
+    found = moved.join_asof(
+        sums, on="time", by="client_ip", strategy="backward", allow_exact_matches=False, check_sortedness=False
+    )
+    return found.with_columns(pl.col(name).fill_null(0), time="_then").drop("_then").sort("time")
