@@ -264,6 +264,7 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
 def _batch(taken: cutting.Taken, parts: list[pl.DataFrame], cut: cutting.Heads | None, catalogue: str | None) -> Batch:
     """Put the records of both ways together, with one list of the stamps they stand under."""
     stamps = [cut.stamps.with_row_index("_stamp")] if cut is not None else []
+    logged = None
     if parts:
         slow = normalised(pl.concat(parts, how="diagonal_relaxed")).sort("line_no")
         slow = replies.classify(slow, catalogue)
