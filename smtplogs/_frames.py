@@ -99,9 +99,11 @@ def unpack(findings: Frame, own_columns: Mapping[str, Any] = EPISODE) -> pl.Data
 
 
 def first_of(findings: Frame, kinds: Collection[str], own_columns: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the first finding of these kinds that has a start, as a row; None if there is none."""
+    """Return the first finding of these kinds that was found and has a start, as a row; None if there is none."""
     frame = unpack(findings, own_columns).filter(
-        pl.col("kind").cast(pl.String).is_in(list(kinds)), pl.col("start").is_not_null()
+        pl.col("status").cast(pl.String).fill_null("found") == "found",
+        pl.col("kind").cast(pl.String).is_in(list(kinds)),
+        pl.col("start").is_not_null(),
     )
     return frame.row(0, named=True) if frame.height else None
 

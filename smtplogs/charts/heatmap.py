@@ -98,7 +98,7 @@ def heat_cells(
     logged = _logged(coverage, traffic)
     first = min(filter(None, (kept["time"].min(), logged["start"].min())))  # pyright: ignore
     last = max(filter(None, (kept["time"].max(), logged["until"].max())))  # pyright: ignore
-    borders = spans.edges(first, last, every or _round(first, last), tz)
+    borders = spans.edges(first, last, every or _round(first, last), tz)  # pyright: ignore[reportArgumentType]
     cells = pl.DataFrame({"time": borders[:-1], "end": borders[1:]}).with_row_index("_bin").cast({"_bin": pl.Int64})
     cells = cells.with_columns(_seen(cells, kept, logged, known=coverage is not None or traffic is not None))
     counted = (
@@ -171,7 +171,7 @@ def plot_heatmap(
     clock.date_axis(ax, tz, doubt=spans.doubts(attempts(kept, by, stage=stage)))
     said = spans.words(every or _round(cells["time"].min(), cells["time"].max()))
     more = f"; {len(names) - len(shown):,} more rows not drawn" if len(names) > len(shown) else ""
-    unknown = "" if part["seen"].is_not_null().all() else "; an empty cell may also be a gap in the log"
+    unknown = "" if part["seen"].is_not_null().all() else "; gaps in the log not known"
     caption(ax, f"Attempts not accepted per {by.replace('_', ' ')} and {said}{more}{unknown}")
     fit_height(ax, 1.1 + ROW_INCHES * max(len(shown), 5), fresh=fresh)
     bar = ax.inset_axes((1.012, 0.0, 0.015, 0.62))
@@ -181,7 +181,7 @@ def plot_heatmap(
     bar.tick_params(labelsize=8, color=MUTED, labelcolor=INK, length=2)
     keys = {"none": Patch(facecolor=ZERO, edgecolor=MUTED, linewidth=0.5)}
     if not seen.all():
-        keys["no log"] = Patch(facecolor="white", edgecolor=MUTED, hatch="//////")
+        keys["no log lines"] = Patch(facecolor="white", edgecolor=MUTED, hatch="//////")
     legend(ax, list(keys.values()), list(keys))
     return ax
 

@@ -77,7 +77,7 @@ def impact(
     )
     if kept.is_empty():
         return pl.DataFrame(schema=schema)
-    borders = spans.edges(start, end, every or spans.round_bin(start, end), tz)
+    borders = spans.edges(start, end, every or spans.round_bin(start, end), tz)  # pyright: ignore
     account = pl.col("user").str.strip_chars().str.to_lowercase()
     sums = (
         kept.select("time", "count", account.alias("account"), "client_ip")
@@ -152,7 +152,7 @@ def plot_impact(
     beside.set_ylim(0, max(us[-1], 1) * 1.3)
     beside.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
     beside.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    beside.set_ylabel("accounts hit so far")
+    beside.set_ylabel("named accounts hit so far")
     beside.yaxis.label.set_color(ACCOUNTS)
     beside.patch.set_visible(False)
     room = max(right - left, 1e-5)

@@ -105,7 +105,7 @@ def plot_intervals(
     gaps = frame.drop_nulls("gap_s").with_columns(pl.col("gap_s").clip(lower_bound=SHORTEST))
     if gaps.is_empty():
         return say_empty(ax, "one attempt: no interval" if frame.height else "no events")
-    period = gaps["period_s"][0]
+    period: float | None = gaps["period_s"][0]
     handles: dict[str, object] = {}
     for outcome, colour in COLOURS.items():
         one = _thinned(gaps.filter(pl.col("outcome") == outcome))
@@ -123,13 +123,8 @@ def plot_intervals(
     first, last = (clock.day(t) for t in (frame["time"].min(), frame["time"].max()))  # pyright: ignore
     pad = max((last - first) * 0.03, 1 / 86_400)
     ax.set_xlim(first - pad, last + pad)
-    for k in (1, 2, 3) if period is not None else ():
-        ax.axhline(k * period, color=INK, linewidth=0.8, linestyle="-" if k == 1 else (0, (4, 3)), zorder=2)
-        said = f"P = {spans.duration(period)}" if k == 1 else f"{k}P"
-        ax.annotate(
-            said, (1, k * period), xycoords=ax.get_yaxis_transform(), xytext=(4, 0), textcoords="offset points",
-            va=("top", "center", "bottom")[k - 1], fontsize=8, color=MUTED,
-        )  # fmt: skip
+    if period is not None:
+        _periods(ax, period)
     clock.date_axis(ax, tz, doubt=spans.doubts(kept))
     grid(ax, "y")
     who = [str(s) for s in (frame["user"][0] if user or not client_ip else None, client_ip or _only(frame)) if s]
@@ -140,6 +135,15 @@ def plot_intervals(
     if ax.get_legend() is not None and period is not None:
         ax.get_legend().set_bbox_to_anchor((1.09, 1.02))  # pyright: ignore[reportOptionalMemberAccess]
     return ax
+
+
+def _periods(ax: Axes, period: float) -> None:
+    """Draw a line at one, two and three periods, each named beside it."""
+    for k, va in ((1, "top"), (2, "center"), (3, "bottom")):
+        ax.axhline(k * period, color=INK, linewidth=0.8, linestyle="-" if k == 1 else (0, (4, 3)), zorder=2)
+        said = f"P = {spans.duration(period)}" if k == 1 else f"{k}P"
+        beside = {"xycoords": ax.get_yaxis_transform(), "xytext": (4, 0), "textcoords": "offset points"}
+        ax.annotate(said, (1, k * period), va=va, fontsize=8, color=MUTED, **beside)  # pyright: ignore[reportArgumentType]
 
 
 def _only(frame: pl.DataFrame) -> str | None:

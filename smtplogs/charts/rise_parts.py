@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs._frames import NOT_ACCEPTED, attempts, first_of, narrow
+from smtplogs._frames import NOT_ACCEPTED, attempts, first_of, narrow, plain
 from smtplogs.charts._style import (
     COLOURS,
     MUTED,
@@ -35,6 +35,7 @@ KINDS = (
 )  # fmt: skip
 OWN = {"explained_by": pl.List(pl.String)}
 DIMENSIONS = ("client_ip", "user", "cause", "mechanism", "service", "host", "helo", "tls", "client_name")
+WORDS = {"client_ip": "address", "user": "account", "client_name": "name of the client", "tls": "TLS version"}
 MOST_DAYS = 5
 USUAL, OTHER, TOTAL = "usual at this time", "all others", "total"
 ROW_INCHES = 0.3
@@ -96,10 +97,10 @@ def rise_parts(
         .select("part", (pl.col("count") - pl.col("count_usual")).alias("n"))
         .sort("n", "part", descending=[True, False])
     )
-    rise, base = more["n"].sum(), usual["count"].sum()
+    rise, base = float(more["n"].sum()), float(usual["count"].sum())
     rows = [(USUAL, base, None), *((p, n, n / rise if rise else None) for p, n in more.head(limit).iter_rows())]
     if more.height > limit:
-        rest = more["n"][limit:].sum()
+        rest = float(more["n"][limit:].sum())
         rows.append((OTHER, rest, rest / rise if rise else None))
     rows.append((TOTAL, base + rise, None))
     if not more.height:
@@ -136,16 +137,16 @@ def plot_rise(
     for y, (part, n, share) in enumerate(frame.select("part", "n", "share").iter_rows()):
         whole = part in (USUAL, TOTAL) and share is None
         left = 0.0 if whole else at
-        colour = MUTED if whole else OTHERS if part == OTHER else COLOURS["failure"]
+        colour = MUTED if whole else OTHERS if part == OTHER else COLOURS["failure" if n >= 0 else "success"]
         ax.barh(y, n, left=left, height=0.62, color=colour, linewidth=0)
         end = max(left, left + n)
         at = left + n
         top = max(top, end)
-        said = f"{n:,.0f}" if whole or share is None else f"{n:+,.0f} · {share:.0%}"
+        said = f"{n:,.0f}" if whole or share is None else f"{n:+,.0f} · {round(100 * share) + 0}%"
         ax.annotate(said, (end, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8, color=MUTED)
         if part != TOTAL:
             ax.plot([at, at], [y, y + 1], color=MUTED, linewidth=0.7, linestyle=(0, (2, 2)), zorder=1)
-    ax.set_yticks(range(frame.height), [text(p, 40) for p in frame["part"]])
+    ax.set_yticks(range(frame.height), [_label(p, frame["by"][0]) for p in frame["part"]])
     ax.set_ylim(frame.height - 0.4, -0.6)
     ax.set_xlim(0, max(top, 1) * 1.18)
     counts(ax.xaxis)
@@ -156,9 +157,13 @@ def plot_rise(
         if days
         else "not known: the log begins that day"
     )
-    caption(ax, f"The rise by {frame['by'][0].replace('_', ' ')}; usual is {base}")
+    caption(ax, f"The rise by {WORDS.get(frame['by'][0], frame['by'][0].replace('_', ' '))}; usual is {base}")
     fit_height(ax, 0.95 + ROW_INCHES * max(frame.height, 4), fresh=fresh)
     return ax
+
+
+def _label(part: str, by: str) -> str:
+    return plain(part) if by == "cause" else text(part, 40)
 
 
 def _dimension(one: dict[str, Any], events: pl.DataFrame) -> str:

@@ -149,7 +149,8 @@ def plot_spray(
     who = one["subject"] if one is not None and not client_ips else ", ".join(client_ips[:3])
     pace = ""
     if len(number) > 1:
-        pace = f", a new one every {spans.duration(float(np.median(np.diff(first))) * 86_400)} (median)"
+        seconds = float(np.median(np.diff(first))) * 86_400
+        pace = f", a new one every {spans.duration(seconds) if seconds >= 1 else 'second or faster'} (median)"
     caption(ax, f"{text(who, 60)}: {len(number):,} accounts tried{pace}; got into {got.height:,}")
     legend(ax, list(handles.values()), list(handles))
     return ax

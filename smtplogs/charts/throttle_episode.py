@@ -159,7 +159,7 @@ def plot_throttling(
     if limit is not None:
         handles["limit"] = ax.axhline(limit, color=INK, linewidth=1.3, linestyle=(0, (5, 2)), zorder=4)
     a, b = clock.day(one["start"]), clock.day(one["end"] or one["start"])
-    ax.axvspan(a, max(b, a + (ends[-1] - starts[0]) / 400), color=SHADE, linewidth=0, zorder=0)
+    ax.axvspan(a, max(b, a + (ends[-1] - starts[0]) / 100), color=SHADE, linewidth=0, zorder=0)
     if one["recovered_at"] is not None and clock.day(one["recovered_at"]) <= ends[-1]:
         at = clock.day(one["recovered_at"])
         handles["let through again"] = ax.plot(
