@@ -45,7 +45,7 @@ GRID = "#E4E7EA"
 SHADE = "#EEF0F2"
 OTHERS = "#C4C9CE"
 FONT = "DejaVu Sans"
-PALE = (COLOURS["success"], COLOURS["info"])
+PALE = (COLOURS["success"], COLOURS["info"], COLOURS["refused"])
 MOST_VECTORS = 5_000
 
 RC: Any = {

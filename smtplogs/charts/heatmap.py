@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 NO_GROUP = "(none)"
 HOUR = 3600
 ROW_INCHES = 0.24
+WORDS = {"client_ip": "address", "client_name": "name of the client"}
 WARM = LinearSegmentedColormap.from_list("failures", ["#FBE3D6", "#E98A5B", COLOURS["failure"], "#5E1F08"])
 ZERO = "#F7F8F9"
 
@@ -172,7 +173,7 @@ def plot_heatmap(
     said = spans.words(every or _round(cells["time"].min(), cells["time"].max()))
     more = f"; {len(names) - len(shown):,} more rows not drawn" if len(names) > len(shown) else ""
     unknown = "" if part["seen"].is_not_null().all() else "; gaps in the log not known"
-    caption(ax, f"Attempts not accepted per {by.replace('_', ' ')} and {said}{more}{unknown}")
+    caption(ax, f"Attempts not accepted per {WORDS.get(by, by.replace('_', ' '))} and {said}{more}{unknown}")
     fit_height(ax, 1.1 + ROW_INCHES * max(len(shown), 5), fresh=fresh)
     bar = ax.inset_axes((1.012, 0.0, 0.015, 0.62))
     scale = ax.figure.colorbar(mesh, cax=bar, format=FuncFormatter(lambda n, _: f"{n:,.0f}"))

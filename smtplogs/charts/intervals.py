@@ -24,6 +24,7 @@ SHORTEST = 0.5
 """Attempts within the same moment are drawn here [s]: a logarithm has no zero."""
 
 PIXELS = (1_200, 300)
+FEW = 100
 
 
 @door
@@ -102,6 +103,7 @@ def plot_intervals(
     ax.set_ylabel("time since the attempt before")
     kept = narrow(events, "user", "client_ip")
     frame = intervals(kept, user=user, client_ip=client_ip, stage=stage)
+    size = 20 if frame.height <= FEW else 9
     gaps = frame.drop_nulls("gap_s").with_columns(pl.col("gap_s").clip(lower_bound=SHORTEST))
     if gaps.is_empty():
         return say_empty(ax, "one attempt: no interval" if frame.height else "no events")
@@ -110,7 +112,7 @@ def plot_intervals(
     for outcome, colour in COLOURS.items():
         one = _thinned(gaps.filter(pl.col("outcome") == outcome))
         if one.height:
-            handles[outcome] = dots(ax, clock.days(one["time"]), one["gap_s"].to_numpy(), colour)
+            handles[outcome] = dots(ax, clock.days(one["time"]), one["gap_s"].to_numpy(), colour, size=size)
     low, high = float(gaps["gap_s"].min()), float(gaps["gap_s"].max())  # pyright: ignore[reportArgumentType]
     if period is not None:
         low, high = min(low, period), max(high, 3 * period)

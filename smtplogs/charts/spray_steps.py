@@ -151,6 +151,8 @@ def plot_spray(
     if len(number) > 1:
         seconds = float(np.median(np.diff(first))) * 86_400
         pace = f", a new one every {spans.duration(seconds) if seconds >= 1 else 'second or faster'} (median)"
-    caption(ax, f"{text(who, 60)}: {len(number):,} accounts tried{pace}; got into {got.height:,}")
+    caption(
+        ax, f"{text(who, 60)}: {len(number):,} account{'s' * (len(number) > 1)} tried{pace}; got into {got.height:,}"
+    )
     legend(ax, list(handles.values()), list(handles))
     return ax
