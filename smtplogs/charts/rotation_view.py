@@ -154,8 +154,13 @@ def plot_rotation(events: Frame, finding: Frame, *, limit: int = 20, tz: str = "
     caption(ax, f"Clients of {text(one['user'] or one['subject'], 50)} around the change of password (shaded){more}")
     legend(ax, list(handles.values()), list(handles))
     ax.get_legend().set_bbox_to_anchor((1.0, -0.16))  # pyright: ignore[reportOptionalMemberAccess]
-    fit_height(ax, 1.3 + ROW_INCHES * max(shown.height, 2), fresh=fresh)
+    fit_height(ax, height(shown.height), fresh=fresh)
     return ax
+
+
+def height(rows: int) -> float:
+    """Return the height in inches at which that many rows read well."""
+    return 1.3 + ROW_INCHES * max(rows, 2)
 
 
 def _mine(events: pl.DataFrame, one: dict[str, Any]) -> pl.DataFrame:
