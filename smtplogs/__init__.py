@@ -38,7 +38,21 @@ from smtplogs.schema import columns
 
 if TYPE_CHECKING:
     from smtplogs.archiving import parse
-    from smtplogs.charts import plot_causes, plot_clients, plot_lockouts, plot_timeline
+    from smtplogs.charts import (
+        plot_causes,
+        plot_clients,
+        plot_exposure,
+        plot_heatmap,
+        plot_impact,
+        plot_intervals,
+        plot_lockouts,
+        plot_phases,
+        plot_rise,
+        plot_rotation,
+        plot_spray,
+        plot_throttling,
+        plot_timeline,
+    )
     from smtplogs.reporting import report
     from smtplogs.verifying import verify
     from smtplogs.watching import watch
@@ -66,7 +80,16 @@ __all__ = [
     "parse",
     "plot_causes",
     "plot_clients",
+    "plot_exposure",
+    "plot_heatmap",
+    "plot_impact",
+    "plot_intervals",
     "plot_lockouts",
+    "plot_phases",
+    "plot_rise",
+    "plot_rotation",
+    "plot_spray",
+    "plot_throttling",
     "plot_timeline",
     "read",
     "relay_refusals",
@@ -86,7 +109,16 @@ _ON_FIRST_USE = {
     "parse": "smtplogs.archiving",
     "plot_causes": "smtplogs.charts",
     "plot_clients": "smtplogs.charts",
+    "plot_exposure": "smtplogs.charts",
+    "plot_heatmap": "smtplogs.charts",
+    "plot_impact": "smtplogs.charts",
+    "plot_intervals": "smtplogs.charts",
     "plot_lockouts": "smtplogs.charts",
+    "plot_phases": "smtplogs.charts",
+    "plot_rise": "smtplogs.charts",
+    "plot_rotation": "smtplogs.charts",
+    "plot_spray": "smtplogs.charts",
+    "plot_throttling": "smtplogs.charts",
     "plot_timeline": "smtplogs.charts",
     "report": "smtplogs.reporting",
     "verify": "smtplogs.verifying",

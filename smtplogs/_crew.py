@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
+import warnings
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from functools import partial
@@ -11,10 +12,13 @@ from importlib import import_module
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tqdm.auto import tqdm
-
 from smtplogs.errors import NotWhole
 from smtplogs.redacting import keyed
+
+with warnings.catch_warnings():
+    # in a notebook without ipywidgets tqdm complains when it is imported, and then shows its bar as text
+    warnings.simplefilter("ignore")
+    from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

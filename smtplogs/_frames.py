@@ -12,7 +12,7 @@ import polars as pl
 from smtplogs.schema import EVENTS, FINDINGS, TIME, conform, need
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from smtplogs.schema import Column, Frame
 
@@ -80,14 +80,14 @@ def plain(cause: str | None) -> str:
     return re.sub(r"\b(tls|helo|oauth)\b", lambda m: "OAuth" if m[0] == "oauth" else m[0].upper(), said)
 
 
-def unpack(findings: Frame) -> pl.DataFrame:
-    """Return the findings with every common column and every own column of EPISODE; what is missing is null.
+def unpack(findings: Frame, own_columns: Mapping[str, Any] = EPISODE) -> pl.DataFrame:
+    """Return the findings with every common column and the own columns asked for; what is missing is null.
 
     Own columns that ``findings()`` packed into `details` are taken out of it.
     """
     frame = table(findings, FINDINGS)
     frame = frame.with_columns(pl.lit(None, c.dtype).alias(n) for n, c in FINDINGS.items() if n not in frame.columns)
-    missing = {name: dtype for name, dtype in EPISODE.items() if name not in frame.columns}
+    missing = {name: dtype for name, dtype in own_columns.items() if name not in frame.columns}
     if missing:
         packed = frame["details"].to_list() if "details" in frame.columns else [None] * frame.height
         own = [_details(text) for text in packed]
@@ -95,7 +95,17 @@ def unpack(findings: Frame) -> pl.DataFrame:
             pl.Series(name, [_value(row.get(name), dtype) for row in own], dtype=dtype, strict=False)
             for name, dtype in missing.items()
         )
-    return frame.with_columns(pl.col(name).cast(dtype, strict=False) for name, dtype in EPISODE.items())
+    return frame.with_columns(pl.col(name).cast(dtype, strict=False) for name, dtype in own_columns.items())
+
+
+def first_of(findings: Frame, kinds: Collection[str], own_columns: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the first finding of these kinds that was found and has a start, as a row; None if there is none."""
+    frame = unpack(findings, own_columns).filter(
+        pl.col("status").cast(pl.String).fill_null("found") == "found",
+        pl.col("kind").cast(pl.String).is_in(list(kinds)),
+        pl.col("start").is_not_null(),
+    )
+    return frame.row(0, named=True) if frame.height else None
 
 
 def _details(text: str | None) -> dict[str, Any]:

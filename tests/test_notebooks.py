@@ -101,7 +101,15 @@ def shown(notebook: Any, cell_id: str) -> str:
 
 
 def test_the_promised_notebooks_are_there() -> None:
-    assert {"01_first_look", "02_lockout_postmortem"} <= set(NAMES)
+    assert {
+        "01_first_look",
+        "02_lockout_postmortem",
+        "03_misconfigured_clients",
+        "04_throttling",
+        "05_forgotten_application_or_outage",
+        "06_attack_and_takeover",
+        "07_archives",
+    } <= set(NAMES)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)

@@ -12,11 +12,23 @@ import matplotlib as mpl
 import polars as pl
 from matplotlib.figure import Figure
 
-from smtplogs.charts import cause_counts, client_counts, lockout_bars, plot_causes, plot_clients, plot_lockouts
+from smtplogs.charts import (
+    cause_counts,
+    client_counts,
+    impact,
+    lockout_bars,
+    plot_causes,
+    plot_clients,
+    plot_impact,
+    plot_lockouts,
+    plot_rotation,
+    rotation_lanes,
+)
 from smtplogs.charts import plot_timeline as draw_timeline
 from smtplogs.charts._ranked import height as ranked_height
 from smtplogs.charts._style import RC
 from smtplogs.charts.gantt import height as gantt_height
+from smtplogs.charts.rotation_view import height as rotation_height
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +39,9 @@ WIDTH = 9.0
 MOST_LOCKOUTS = 25
 MOST_CAUSES = 12
 MOST_CLIENTS = 15
+MOST_LANES = 12
+INCIDENTS = ("outage", "partial_fault", "policy_change")
+ROTATIONS = ("rotation", "stale_credential")
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,19 @@ def pictures(
             lambda ax: plot_lockouts(findings, limit=MOST_LOCKOUTS, tz=tz, ax=ax),
             gantt_height(min(rows, MOST_LOCKOUTS)),
             "Lockouts and runs of failures as bars over time, hatched where begin or end is uncertain.",
+        )
+    lead = str(findings["kind"][0]) if findings.height else ""
+    if lead in INCIDENTS and impact(events, findings.head(1)).height:
+        drawn["lead"] = _draw(
+            lambda ax: plot_impact(events, findings.head(1), tz=tz, ax=ax),
+            2.6,
+            "Finding 1: attempts not accepted and named accounts hit, summed up from its start on.",
+        )
+    elif lead in ROTATIONS and (lanes := rotation_lanes(events, findings.head(1)).height):
+        drawn["lead"] = _draw(
+            lambda ax: plot_rotation(events, findings.head(1), limit=MOST_LANES, tz=tz, ax=ax),
+            rotation_height(min(lanes, MOST_LANES)),
+            "Finding 1: what each client of the account did before and after its password was changed.",
         )
     causes = cause_counts(events)["cause"].n_unique()
     if causes:

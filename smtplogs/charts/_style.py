@@ -6,6 +6,7 @@ The colours differ by 20 CIELAB units or more from each other, also for eyes wit
 
 from __future__ import annotations
 
+import textwrap
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.collections import PathCollection
 
 COLOURS = {
     "failure": "#CC4B1C",
@@ -43,6 +45,8 @@ GRID = "#E4E7EA"
 SHADE = "#EEF0F2"
 OTHERS = "#C4C9CE"
 FONT = "DejaVu Sans"
+PALE = (COLOURS["success"], COLOURS["info"], COLOURS["refused"])
+MOST_VECTORS = 5_000
 
 RC: Any = {
     "font.family": FONT,
@@ -133,6 +137,34 @@ def legend(ax: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:
     )
     for text in box.get_texts():
         text.set_parse_math(False)
+
+
+def caption(ax: Axes, said: str) -> None:
+    """Write above the axes, at the left, what is drawn and with which parameters; log text in it must be safe."""
+    lines = textwrap.wrap(said, 104, break_long_words=False, break_on_hyphens=False)
+    ax.set_title("\n".join(lines), loc="left", fontsize=9, color=INK, fontfamily=FONT)
+
+
+def dots(ax: Axes, x: Any, y: Any, colour: str, *, size: float = 9.0, marker: str = "o") -> PathCollection:
+    """Draw points that stay distinct on white; beyond a few thousand as pixels, so that an SVG stays small."""
+    return ax.scatter(
+        x,
+        y,
+        s=size,
+        marker=marker,
+        color=colour,
+        edgecolors=MUTED if colour in PALE else colour,
+        linewidths=0.4,
+        zorder=3,
+        rasterized=len(x) > MOST_VECTORS,
+    )
+
+
+def fit_height(ax: Axes, inches: float, *, fresh: bool) -> None:
+    """Make a figure of our own (`fresh`) that holds nothing else so high."""
+    figure = ax.get_figure(root=True)
+    if fresh and figure is not None and len(figure.axes) == 1:
+        figure.set_figheight(inches)
 
 
 def text(value: object, width: int | None = None) -> str:

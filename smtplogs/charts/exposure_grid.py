@@ -1,0 +1,120 @@
+"""How passwords travel: logins by TLS version and mechanism, the weak pairs marked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+from matplotlib.patches import Rectangle
+
+from smtplogs._frames import attempts, narrow
+from smtplogs.charts._style import COLOURS, INK, MUTED, canvas, caption, fit_height, legend, say_empty, styled, text
+from smtplogs.detect.exposing import OLD_TLS, WEAK
+from smtplogs.schema import door
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from smtplogs.schema import Frame
+
+NOT_LOGGED = "not logged"
+ORDER = ("none", *OLD_TLS, "TLSv1.2", "TLSv1.3", "yes", NOT_LOGGED)
+WORDS = {"none": "no TLS", "yes": "TLS, version\nnot logged", NOT_LOGGED: "TLS not\nlogged"}
+RISKS = {
+    "plain_text": "no encryption",
+    "old_tls": "old TLS",
+    "weak": "weak mechanism",
+    "none": "sound",
+    "unknown": "cannot tell",
+}
+FILLS = {
+    "plain_text": COLOURS["failure"], "old_tls": COLOURS["refused"], "weak": COLOURS["refused"],
+    "none": COLOURS["success"], "unknown": COLOURS["info"],
+}  # fmt: skip
+MOST_COLUMNS = 10
+
+
+@door
+def exposure_counts(events: pl.DataFrame) -> pl.DataFrame:
+    """Count the logins per TLS version and mechanism, and say which pairs put passwords at risk.
+
+    Parameters
+    ----------
+    events
+        Event table. Only logins that our server accepted (side server, stage auth) count.
+
+    Returns
+    -------
+    DataFrame
+        ``tls`` ("none": proven to be without, "yes": version not logged, "not logged"), ``mechanism`` (upper case or
+        "not logged"), ``n_logins``, ``n_users``, ``share`` of all logins, ``risk``: plain_text, old_tls, weak
+        (mechanism), none, or unknown where the log does not tell; the weakest TLS first.
+    """
+    missing = [pl.lit(None, pl.String).alias(c) for c in ("side", "tls", "mechanism") if c not in events.columns]
+    kept = attempts(events.with_columns(missing), "tls", "mechanism", "user").filter(
+        pl.col("outcome") == "success", pl.col("side").cast(pl.String).fill_null("server") == "server"
+    )
+    risk = (
+        pl.when(pl.col("tls") == "none").then(pl.lit("plain_text"))
+        .when(pl.col("tls").is_in(OLD_TLS)).then(pl.lit("old_tls"))
+        .when(pl.col("mechanism").str.contains(WEAK)).then(pl.lit("weak"))
+        .when((pl.col("tls") == NOT_LOGGED) | (pl.col("mechanism") == NOT_LOGGED)).then(pl.lit("unknown"))
+        .otherwise(pl.lit("none"))
+    )  # fmt: skip
+    place = pl.col("tls").replace_strict({w: i for i, w in enumerate(ORDER)}, default=len(ORDER), return_dtype=pl.Int64)
+    return (
+        kept.group_by(pl.col("tls").fill_null(NOT_LOGGED), pl.col("mechanism").str.to_uppercase().fill_null(NOT_LOGGED))
+        .agg(
+            pl.col("count").sum().alias("n_logins"),
+            pl.col("user").str.strip_chars().str.to_lowercase().drop_nulls().n_unique().alias("n_users"),
+        )
+        .with_columns((pl.col("n_logins") / pl.col("n_logins").sum()).alias("share"), risk.alias("risk"))
+        .sort(place, "tls", "n_logins", "mechanism", descending=[False, False, True, False])
+    )
+
+
+@styled
+def plot_exposure(events: Frame, *, ax: Axes | None = None) -> Axes:
+    """Draw logins by TLS version and mechanism as a table of shaded cells; the numbers are those of ``exposure_counts``.
+
+    Parameters
+    ----------
+    events
+        As for ``exposure_counts``.
+    ax
+        Axes to draw on; None takes the current ones. A figure that holds nothing else is made high enough.
+    """
+    fresh = ax is None
+    ax = canvas(ax)
+    ax.set_ylabel("")
+    ax.set_xlabel("mechanism")
+    frame = exposure_counts(narrow(events, "tls", "mechanism", "user", "side"))
+    if frame.is_empty():
+        return say_empty(ax, "no logins")
+    rows = frame["tls"].unique(maintain_order=True).to_list()
+    sizes = (
+        frame.group_by("mechanism")
+        .agg(pl.col("n_logins").sum())
+        .sort("n_logins", "mechanism", descending=[True, False])
+    )
+    columns = sizes["mechanism"].to_list()[:MOST_COLUMNS]
+    for row in frame.filter(pl.col("mechanism").is_in(columns)).iter_rows(named=True):
+        x, y = columns.index(row["mechanism"]), rows.index(row["tls"])
+        fill = FILLS[row["risk"]]
+        ax.add_patch(Rectangle((x - 0.47, y - 0.44), 0.94, 0.88, facecolor=fill, edgecolor="white", linewidth=1))
+        ink = "white" if row["risk"] == "plain_text" else INK
+        users = f"{row['n_users']:,} account{'s' * (row['n_users'] != 1)}"
+        ax.text(x, y - 0.14, f"{row['n_logins']:,}", ha="center", va="center", fontsize=10, color=ink)
+        ax.text(x, y + 0.22, f"{row['share']:.0%} · {users}", ha="center", va="center", fontsize=7.5, color=ink)
+    ax.set_xticks(range(len(columns)), [text(c, 18) for c in columns])
+    ax.set_yticks(range(len(rows)), [WORDS.get(r) or text(r, 16) for r in rows])
+    ax.set_xlim(-0.55, max(len(columns), 4) - 0.45)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    seen = [r for r in RISKS if r in set(frame["risk"])]
+    by_word = {RISKS[r]: FILLS[r] for r in seen}
+    legend(ax, [Rectangle((0, 0), 1, 1, facecolor=c) for c in by_word.values()], list(by_word))
+    more = f"; {sizes.height - MOST_COLUMNS:,} more mechanisms not drawn" if sizes.height > MOST_COLUMNS else ""
+    caption(ax, f"{frame['n_logins'].sum():,} logins by TLS version and mechanism{more}")
+    ax.spines["bottom"].set_color(MUTED)
+    fit_height(ax, 0.95 + 0.62 * max(len(rows), 2), fresh=fresh)
+    return ax

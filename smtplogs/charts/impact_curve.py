@@ -1,0 +1,203 @@
+"""Cumulative impact of an incident: attempts refused and accounts hit so far, with the marks of a postmortem."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from smtplogs import _spans as spans
+from smtplogs._frames import NOT_ACCEPTED, attempts, narrow, unpack
+from smtplogs.charts import _time as clock
+from smtplogs.charts._style import (
+    COLOURS,
+    INK,
+    MUTED,
+    PALETTE,
+    SHADE,
+    canvas,
+    caption,
+    counts,
+    grid,
+    legend,
+    say_empty,
+    styled,
+)  # fmt: skip
+from smtplogs.schema import TIME, door
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from smtplogs.schema import Frame
+
+OWN = {"recovered_at": TIME}
+ACCOUNTS = PALETTE[0]
+
+
+@door
+def impact(
+    events: pl.DataFrame, finding: Frame, *, every: str | None = None, tz: str = "UTC", stage: str | None = "auth"
+) -> pl.DataFrame:
+    """Count what an incident has cost so far: attempts not accepted, accounts and clients hit, from its start on.
+
+    Parameters
+    ----------
+    events
+        Event table; narrow it to the accounts that the incident is about if others fail at the same time.
+    finding
+        Findings; the first one with a start counts. Without an end it lasts until the last event.
+    every
+        Length of a step. None picks a round one for 40 to 120 steps.
+    tz
+        Zone of the columns `time` and `end`.
+    stage
+        SMTP step that counts; None counts refusals and limits of all steps.
+
+    Returns
+    -------
+    DataFrame
+        ``time, end`` of the step, ``n`` in it, and up to its end ``n_so_far``, ``n_users_so_far``,
+        ``n_clients_so_far`` (distinct).
+    """
+    name = spans.zone(tz).key
+    zoned = pl.Datetime("us", name)
+    schema = {"time": zoned, "end": zoned, "n": pl.UInt64, "n_so_far": pl.UInt64}
+    schema |= {"n_users_so_far": pl.UInt64, "n_clients_so_far": pl.UInt64}
+    found = unpack(finding, OWN).drop_nulls("start")
+    last = events["time"].max()
+    if found.is_empty() or last is None:
+        return pl.DataFrame(schema=schema)
+    start = found["start"][0]
+    end = found["end"][0] or last
+    kept = attempts(events, "user", "client_ip", stage=stage).filter(
+        pl.col("outcome").is_in(NOT_ACCEPTED), pl.col("time").is_between(start, end)
+    )
+    if kept.is_empty():
+        return pl.DataFrame(schema=schema)
+    borders = spans.edges(start, end, every or spans.round_bin(start, end), tz)  # pyright: ignore
+    account = pl.col("user").str.strip_chars().str.to_lowercase()
+    sums = (
+        kept.select("time", "count", account.alias("account"), "client_ip")
+        .with_columns(pl.Series("_bin", borders.search_sorted(kept["time"], side="right") - 1, dtype=pl.Int64))
+    )  # fmt: skip
+    per_bin = sums.group_by("_bin").agg(pl.col("count").sum().alias("n"))
+    users, clients = (
+        sums.drop_nulls(c).group_by(c).agg(pl.col("_bin").min()).group_by("_bin").agg(pl.len().alias(new))
+        for c, new in (("account", "_users"), ("client_ip", "_clients"))
+    )
+    frame = pl.DataFrame({"time": borders[:-1], "end": borders[1:]}).with_row_index("_bin").cast({"_bin": pl.Int64})
+    for more in (per_bin, users, clients):
+        frame = frame.join(more, on="_bin", how="left", maintain_order="left")
+    return (
+        frame.with_columns(pl.col("n", "_users", "_clients").fill_null(0).cast(pl.UInt64))
+        .with_columns(
+            pl.col("time", "end").dt.convert_time_zone(name),
+            pl.col("n").cum_sum().alias("n_so_far"),
+            pl.col("_users").cum_sum().alias("n_users_so_far"),
+            pl.col("_clients").cum_sum().alias("n_clients_so_far"),
+        )
+        .select(list(schema))
+    )
+
+
+@styled
+def plot_impact(
+    events: Frame,
+    finding: Frame,
+    *,
+    detected: datetime | None = None,
+    mitigated: datetime | None = None,
+    recovered: datetime | None = None,
+    every: str | None = None,
+    tz: str = "UTC",
+    stage: str | None = "auth",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw attempts not accepted and accounts hit so far, with marks; the numbers are those of ``impact``.
+
+    Parameters
+    ----------
+    events, finding, every, tz, stage
+        As for ``impact``.
+    detected, mitigated, recovered
+        When people noticed, when the first remedy took hold, when it was over: from your own records, with a zone
+        (without one it is taken as UTC). None leaves the mark out; for `recovered` the finding's `recovered_at`.
+    ax
+        Axes to draw on; None takes the current ones. The accounts have an axis of their own at the right.
+    """
+    ax = canvas(ax)
+    ax.set_xlabel(f"time ({spans.zone(tz).key})")
+    ax.set_ylabel("attempts not accepted so far")
+    kept = narrow(events, "user", "client_ip")
+    frame = impact(kept, finding, every=every, tz=tz, stage=stage)
+    if frame.is_empty():
+        return say_empty(ax)
+    one = unpack(finding, OWN).drop_nulls("start").row(0, named=True)
+    marks = {"start": one["start"], "detected": detected, "mitigated": mitigated}
+    marks["recovered"] = recovered if recovered is not None else one["recovered_at"]
+    known = {n: t.replace(tzinfo=UTC) if t.tzinfo is None else t for n, t in marks.items() if t is not None}
+    x = np.append(clock.days(frame["time"])[0], clock.days(frame["end"]))
+    right = max([x[-1], *(clock.day(t) for t in known.values() if _near(clock.day(t), x))])
+    left = min([x[0], *(clock.day(t) for t in known.values() if _near(clock.day(t), x))])
+    n, users = ([0, *frame[c].to_list()] for c in ("n_so_far", "n_users_so_far"))
+    xs, ns, us = np.append(x, right), [*n, n[-1]], [*users, users[-1]]
+    colour = COLOURS["failure"]
+    area = ax.fill_between(xs, ns, step="pre", color=colour, alpha=0.18, linewidth=0)
+    (line,) = ax.step(xs, ns, where="pre", color=colour, linewidth=1.6)
+    beside = canvas(ax.twinx())
+    (dashed,) = beside.step(xs, us, where="pre", color=ACCOUNTS, linewidth=1.4, linestyle=(0, (5, 2)))
+    beside.set_ylim(0, max(us[-1], 1) * 1.3)
+    beside.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+    beside.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    beside.set_ylabel("named accounts hit so far")
+    beside.yaxis.label.set_color(ACCOUNTS)
+    beside.patch.set_visible(False)
+    room = max(right - left, 1e-5)
+    ax.set_xlim(left - room * 0.03, right + room * 0.06)
+    ax.set_ylim(0, ns[-1] * 1.3)
+    _marks(ax, {n: clock.day(t) for n, t in known.items()}, x)
+    clock.date_axis(ax, tz, doubt=spans.doubts(kept))
+    grid(ax, "y")
+    counts(ax.yaxis)
+    legend(ax, [(area, line), dashed], ["attempts", "accounts"])
+    ax.get_legend().set_bbox_to_anchor((1.09, 1.02))  # pyright: ignore[reportOptionalMemberAccess]
+    caption(
+        ax, _caption(frame, known, one["start"], spans.words(every or spans.round_bin(one["start"], _end(one, kept))))
+    )
+    return ax
+
+
+def _near(at: float, x: np.ndarray) -> bool:
+    """Tell whether a mark lies so near that the curve is still readable when it is shown too."""
+    length = max(x[-1] - x[0], 1 / 1440)
+    return x[0] - 3 * length <= at <= x[-1] + 3 * length
+
+
+def _end(one: dict[str, datetime | None], kept: pl.DataFrame) -> datetime:
+    return one["end"] or kept["time"].max()  # pyright: ignore
+
+
+def _marks(ax: Axes, marks: dict[str, float], x: np.ndarray) -> None:
+    """Draw the marks as lines, their words in two rows so that near ones do not hide each other."""
+    drawn = sorted((at, name) for name, at in marks.items() if _near(at, x))
+    for k, (at, name) in enumerate(drawn):
+        ax.axvline(at, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
+        ax.annotate(
+            name, (at, 1), xycoords=ax.get_xaxis_transform(), xytext=(3, -9 - 11 * (k % 2)),
+            textcoords="offset points", fontsize=8, color=INK,
+            bbox={"facecolor": SHADE, "linewidth": 0, "pad": 1},
+        )  # fmt: skip
+
+
+def _caption(frame: pl.DataFrame, known: dict[str, datetime], start: datetime, step: str) -> str:
+    whole = frame.row(-1, named=True)
+    said = f"{whole['n_so_far']:,} attempts not accepted, {whole['n_users_so_far']:,} accounts, steps of {step}"
+    after = [
+        f"{name} after {spans.duration((at - start).total_seconds())}"
+        for name, at in known.items()
+        if name != "start" and at >= start
+    ]
+    return "; ".join([said, *after])
