@@ -39,6 +39,7 @@ from smtplogs.schema import columns
 if TYPE_CHECKING:
     from smtplogs.archiving import parse
     from smtplogs.charts import plot_causes, plot_clients, plot_lockouts, plot_timeline
+    from smtplogs.probing import compare_probe, probe
     from smtplogs.reporting import report
     from smtplogs.verifying import verify
     from smtplogs.watching import watch
@@ -51,6 +52,7 @@ __all__ = [
     "check_format",
     "client_hints",
     "columns",
+    "compare_probe",
     "compromises",
     "coverage",
     "evidence",
@@ -68,6 +70,7 @@ __all__ = [
     "plot_clients",
     "plot_lockouts",
     "plot_timeline",
+    "probe",
     "read",
     "relay_refusals",
     "report",
@@ -83,11 +86,13 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
+    "compare_probe": "smtplogs.probing",
     "parse": "smtplogs.archiving",
     "plot_causes": "smtplogs.charts",
     "plot_clients": "smtplogs.charts",
     "plot_lockouts": "smtplogs.charts",
     "plot_timeline": "smtplogs.charts",
+    "probe": "smtplogs.probing",
     "report": "smtplogs.reporting",
     "verify": "smtplogs.verifying",
     "watch": "smtplogs.watching",

@@ -108,9 +108,10 @@ def talk(
     login: Login | None = None,
     mechanism: str | None = None,
     stop_at_tls: bool = False,
+    need_tls: bool = True,
 ) -> Seen:
-    """Hold one session; faults are kept in what it returns, never raised."""
-    seen = Seen(target, dt.datetime.now(dt.UTC))
+    """Hold one session; faults are kept in what it returns, never raised. A login waits for TLS unless told otherwise."""
+    seen = Seen(target, dt.datetime.now(dt.UTC), mechanism=mechanism)
     bracketed = f"[{target.host}]" if ":" in target.host else target.host
     script.add("===", f"Trying {bracketed}:{target.port}...")
     wire: Wire | None = None
@@ -179,7 +180,8 @@ def talk(
                     seen.refused = (step, said)
         if login is not None and mechanism is not None and seen.refused is None:
             step = "auth"
-            seen.mechanism = mechanism
+            if need_tls and not wire.secure:
+                raise Broken("plain", "STARTTLS is gone, so the secret was not sent")
             seen.answer = attempt(wire, login, mechanism)
             done("auth")
         step = "session"
