@@ -215,7 +215,7 @@ def probe(
     timeout: Annotated[float, Parameter(help="Seconds for each step.")] = 10.0,
     cafile: Annotated[Path | None, Parameter(help="PEM file of issuers to trust.")] = None,
     insecure: Annotated[bool, Parameter(show_default=False, help="Send the secret even if the way is not safe.")] = False,
-    no_versions: Annotated[bool, Parameter(show_default=False, help="Do not try old versions of TLS.")] = False,
+    quick: Annotated[bool, Parameter(show_default=False, help="Do not try old versions of TLS.")] = False,
     json: Annotated[bool, Parameter(show_default=False, help="Print everything as JSON.")] = False,
     transcript: Annotated[Path | None, Parameter(help="File for the transcript, which `read` takes (.txt, .log).")] = None,
 ) -> int:  # fmt: skip
@@ -234,7 +234,7 @@ def probe(
         raise ValueError("a secret needs --user")
     told = sl.probe(
         host, ports=ports, user=user, password=None if oauth else secret, token=secret if oauth else None,
-        mechanism=mechanism, mode=mode, ip=ip, timeout=timeout, cafile=cafile, insecure=insecure, versions=not no_versions,
+        mechanism=mechanism, mode=mode, ip=ip, timeout=timeout, cafile=cafile, insecure=insecure, versions=not quick,
     )  # fmt: skip
     if transcript is not None:
         with tables.whole(transcript) as file:

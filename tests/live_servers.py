@@ -35,7 +35,9 @@ def certificate(folder: Path, *, days: int = 90, name: str = "localhost") -> Pat
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
     )  # fmt: skip
     path = folder / f"{name}{days}.pem"
-    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
     return path
 
@@ -104,7 +106,11 @@ def smtp(
             if seen is not None:
                 seen.append(line)
             if word == "EHLO":
-                offered = ["mx.example.com", *(after if secure else before), *(["STARTTLS"] if tls and not secure else [])]
+                offered = [
+                    "mx.example.com",
+                    *(after if secure else before),
+                    *(["STARTTLS"] if tls and not secure else []),
+                ]
                 reply(sock, *(f"250{' ' if n == len(offered) - 1 else '-'}{text}" for n, text in enumerate(offered)))
             elif word == "STARTTLS" and tls:
                 reply(sock, "220 go ahead")

@@ -234,7 +234,9 @@ def _asked(
     try:
         addresses = resolved(target.host, target.port, target.timeout)
     except Broken as fault:
-        rows.append(verdict(target.port, True, "wrong_host_or_port", f"no address for the name: {script.clean(str(fault))}"))
+        rows.append(
+            verdict(target.port, True, "wrong_host_or_port", f"no address for the name: {script.clean(str(fault))}")
+        )
         return None
     wanted = [(f, a) for f, a in addresses if ip is None or (f.name == "AF_INET6") == (ip == 6)]  # type: ignore[attr-defined]
     if not wanted:
@@ -262,7 +264,11 @@ def _asked(
     other = None
     mute = seen.broken and (
         (seen.target.mode == "wrapper" and seen.broken[:2] in (("tls", "plain"), ("tls", "timeout")))
-        or (seen.target.mode == "starttls" and seen.broken[0] == "connect" and seen.broken[1] in ("timeout", "closed", "garbage"))
+        or (
+            seen.target.mode == "starttls"
+            and seen.broken[0] == "connect"
+            and seen.broken[1] in ("timeout", "closed", "garbage")
+        )
     )
     if mute:
         other = look(other_mode(seen.target), script, versions=versions)
@@ -317,7 +323,10 @@ def _row(seen: Seen, script: Script) -> dict[str, Any]:
         "trusted": seen.trusted, "distrust": seen.distrust,
         "fault": ": ".join((seen.broken[0], seen.broken[2])) if seen.broken else None,
     }  # fmt: skip
-    certificate = {k: clean(v) if isinstance(v, list) else script.clean(v) if isinstance(v, str) else v for k, v in seen.cert.items()}
+    certificate = {
+        k: clean(v) if isinstance(v, list) else script.clean(v) if isinstance(v, str) else v
+        for k, v in seen.cert.items()
+    }
     return row | certificate | {f"{step}_s": seen.timings.get(step) for step in STEPS} | {}
 
 
@@ -328,7 +337,9 @@ def _events(transcript: str, sights: list[Seen]) -> pl.DataFrame:
         path.write_text(transcript, "utf-8")
         events = read(path, format="swaks")
     text = pl.col(pl.String).str.replace_all(str(path), SOURCE, literal=True)
-    events = events.with_columns(text, pl.col("also").list.eval(pl.element().str.replace_all(str(path), SOURCE, literal=True)))
+    events = events.with_columns(
+        text, pl.col("also").list.eval(pl.element().str.replace_all(str(path), SOURCE, literal=True))
+    )
     starts = {s.target.port: s.start for s in reversed(sights)}
     when = pl.col("server_port").replace_strict(starts, default=dt.datetime.now(dt.UTC), return_dtype=TIME)
     return events.with_columns(

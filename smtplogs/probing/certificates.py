@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import socket
 import ssl
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from smtplogs.probing.wire import Broken
 
 if TYPE_CHECKING:
+    import datetime as dt
+    import socket
     from os import PathLike
 
 VERSIONS = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs.replies import causes
-from smtplogs.schema import CAUSES, TIME, as_table, door, EVENTS
+from smtplogs.schema import CAUSES, EVENTS, TIME, as_table, door
 
 if TYPE_CHECKING:
     from smtplogs.probing import Probe
@@ -53,7 +53,9 @@ def compare_probe(events: pl.DataFrame, probe: Probe | pl.DataFrame) -> pl.DataF
         Never: columns that are missing are taken as not told.
     """
     ports = probe if isinstance(probe, pl.DataFrame) else probe.ports
-    seen = ports.filter(pl.col("connected") & (pl.col("auth_before").is_not_null() | pl.col("auth_after").is_not_null()))
+    seen = ports.filter(
+        pl.col("connected") & (pl.col("auth_before").is_not_null() | pl.col("auth_after").is_not_null())
+    )
     if seen.is_empty():
         return pl.DataFrame(schema=COLUMNS)
     n = pl.col("count").fill_null(1)

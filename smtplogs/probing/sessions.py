@@ -185,7 +185,9 @@ def talk(
             seen.answer = attempt(wire, login, mechanism)
             done("auth")
         step = "session"
-        wire.ask("QUIT")
+        # a client that is offered AUTH and quits without it reads as one that found no mechanism it knows
+        only_looks = login is None and bool(mechanisms(seen.after or seen.before))
+        wire.ask("QUIT", "=== QUIT was sent: this session only asked, no login was meant" if only_looks else None)
         done("quit")
     except Broken as fault:
         if step != "session":  # a server that does not say goodbye has told all that was asked

@@ -28,7 +28,7 @@ def misshapen(host: str, user: str) -> str | None:
     wants = (entry or {}).get("user") or ""
     literal = next((m[1] for shape in _SHAPES.values() if (m := re.search(shape, wants))), None)
     begins = re.search(r"begin with ([A-Z]+)", wants)
-    whole = wants.startswith("the whole address") or wants.startswith("the whole iCloud")
+    whole = wants.startswith(("the whole address", "the whole iCloud"))
     wrong = (
         (literal is not None and user != literal)
         or (begins is not None and not user.startswith(begins[1]))

@@ -124,7 +124,9 @@ def _of_auth(seen: Seen) -> Iterator[dict[str, Any]]:
     port, before, after = seen.target.port, mechanisms(seen.before), mechanisms(seen.after)
     clear = [m for m in before or () if m in ("PLAIN", "LOGIN", *WITH_TOKEN)]
     if clear:
-        yield verdict(port, False, None, f"{', '.join(clear)} offered before TLS: clients may send secrets in the clear")
+        yield verdict(
+            port, False, None, f"{', '.join(clear)} offered before TLS: clients may send secrets in the clear"
+        )
     if before == [] and after:
         yield verdict(
             port, False, "auth_not_offered",

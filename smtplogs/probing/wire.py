@@ -116,8 +116,11 @@ class Wire:
     rest: bytes = field(default=b"", repr=False)
 
     def send(self, command: str, shown: str | None = None) -> None:
-        """Send a line; the transcript has `shown` in its place."""
-        self.script.add(" ~>" if self.secure else " ->", command if shown is None else shown)
+        """Send a line; the transcript has `shown` in its place (a note, if it begins with ===)."""
+        if shown is not None and shown.startswith("==="):
+            self.script.lines.append(shown)
+        else:
+            self.script.add(" ~>" if self.secure else " ->", command if shown is None else shown)
         self.sock.settimeout(self.timeout)
         try:
             self.sock.sendall(command.encode("utf-8") + b"\r\n")
