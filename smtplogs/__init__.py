@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         plot_throttling,
         plot_timeline,
     )
+    from smtplogs.probing import compare_probe, probe
     from smtplogs.reporting import report
     from smtplogs.verifying import verify
     from smtplogs.watching import watch
@@ -65,6 +66,7 @@ __all__ = [
     "check_format",
     "client_hints",
     "columns",
+    "compare_probe",
     "compromises",
     "coverage",
     "evidence",
@@ -91,6 +93,7 @@ __all__ = [
     "plot_spray",
     "plot_throttling",
     "plot_timeline",
+    "probe",
     "read",
     "relay_refusals",
     "report",
@@ -106,6 +109,7 @@ __all__ = [
 ]
 
 _ON_FIRST_USE = {
+    "compare_probe": "smtplogs.probing",
     "parse": "smtplogs.archiving",
     "plot_causes": "smtplogs.charts",
     "plot_clients": "smtplogs.charts",
@@ -120,6 +124,7 @@ _ON_FIRST_USE = {
     "plot_spray": "smtplogs.charts",
     "plot_throttling": "smtplogs.charts",
     "plot_timeline": "smtplogs.charts",
+    "probe": "smtplogs.probing",
     "report": "smtplogs.reporting",
     "verify": "smtplogs.verifying",
     "watch": "smtplogs.watching",

@@ -37,7 +37,7 @@ FLOORS = (
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
     {"reading"},
-    {"archiving", "verifying"},
+    {"archiving", "verifying", "probing"},
     {"detect"},
     {"explaining", "watching"},
     {"charts"},

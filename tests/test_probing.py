@@ -1,0 +1,303 @@
+"""probe: real servers on loopback, good and bad; secrets nowhere; what it says is read back."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+import smtplogs as sl
+from live_servers import certificate, context, serving, smtp
+from smtplogs import cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = "Pl4nted-s3cret/xyz"
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return certificate(tmp_path_factory.mktemp("tls"))
+
+
+def causes(told: sl.probing.Probe, *, problem: bool = True) -> set[str | None]:
+    return set(told.verdicts.filter(pl.col("problem") == problem)["cause"].to_list())
+
+
+def ask(port: int, **more: object) -> sl.probing.Probe:
+    return sl.probe(f"127.0.0.1:{port}", **({"timeout": 2.0, "versions": False} | more))
+
+
+def test_a_good_server_offers_auth_only_after_tls_and_that_is_normal(pem: Path) -> None:
+    with serving(smtp(tls=context(pem))) as port:
+        told = ask(port, cafile=pem, versions=True)
+    row = told.ports.row(0, named=True)
+
+    assert told.exit_code == 0
+    assert (row["auth_before"], row["auth_after"], row["tls"], row["trusted"]) == (
+        [],
+        ["PLAIN", "LOGIN"],
+        "TLSv1.3",
+        True,
+    )
+    assert row["cert_days_left"] == 90
+    assert row["cert_names"] == ["localhost", "127.0.0.1", "::1"]
+    assert row["cert_chain"] == ["CN=localhost"]
+    assert row["tls_accepted"] == ["TLSv1.2", "TLSv1.3"]
+    assert row["tls_refused"] == ["TLSv1", "TLSv1.1"]
+    assert all(row[f"{s}_s"] >= 0 for s in ("connect", "banner", "ehlo", "starttls", "tls", "ehlo_tls", "quit"))
+    assert "auth_not_offered" in causes(told, problem=False)
+    assert any("That is normal" in text for text in told.verdicts["told"])
+    assert told.commands == [
+        f"openssl s_client -connect 127.0.0.1:{port} -starttls smtp -CAfile {pem} -crlf",
+        f"swaks --server 127.0.0.1 --port {port} --tls-optional --quit-after EHLO",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("talk", "cause", "code"),
+    [
+        (lambda s: time.sleep(3), "timeout", 1),
+        (lambda s: s.sendall(b"\x00\xffHTTP/1.1 400 \x1b[31mBad\r\n\r\n"), "wrong_host_or_port", 1),
+        (lambda s: s.sendall(b"421 4.7.0 too many connections from your IP\r\n"), "throttled_connection", 1),
+        (lambda s: None, "connection_lost", 1),
+        (lambda s: [(s.sendall(b"2"), time.sleep(0.2)) for _ in range(40)], "timeout", 1),
+        (lambda s: s.sendall(b"220-" + b"x" * 9000 + b"\r\n"), "wrong_host_or_port", 1),
+        (lambda s: s.sendall(b"220-x\r\n" * 500), "wrong_host_or_port", 1),
+    ],
+    ids=["silent", "garbage", "421", "closes", "trickles", "long line", "endless reply"],
+)  # fmt: skip
+def test_a_server_that_is_none_is_told_apart_in_time(talk, cause: str, code: int) -> None:
+    start = time.monotonic()
+    with serving(talk) as port:
+        told = ask(port, timeout=0.5)
+
+    assert time.monotonic() - start < 4
+    assert cause in causes(told)
+    assert told.exit_code == code
+    assert told.transcript.isprintable() or "\x1b" not in told.transcript
+
+
+def test_a_slow_server_is_waited_for(pem: Path) -> None:
+    with serving(smtp(tls=context(pem), slow=0.3)) as port:
+        told = ask(port, cafile=pem)
+
+    assert told.exit_code == 0
+    assert told.ports["banner_s"][0] >= 0.3
+
+
+def test_nothing_there_is_exit_code_2() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    told = ask(port)
+
+    assert (told.exit_code, causes(told)) == (2, {"service_unavailable"})
+
+
+def test_an_expired_certificate_is_named_with_its_date(tmp_path: Path) -> None:
+    pem = certificate(tmp_path, days=-3)
+    with serving(smtp(tls=context(pem))) as port:
+        told = ask(port, cafile=pem, user="ann@example.com", password=SECRET)
+
+    assert told.exit_code == 1
+    assert told.ports["distrust"][0] == "certificate has expired"
+    assert "expired" in " ".join(told.verdicts["told"])
+    assert "AUTH " not in told.transcript.replace("250 AUTH PLAIN LOGIN", "").replace("250-AUTH PLAIN LOGIN", "")
+    assert any("to protect the secret" in text for text in told.verdicts["told"])
+
+
+def test_only_old_tls_is_too_old(pem: Path) -> None:
+    with serving(smtp(tls=context(pem, old=True))) as port:
+        told = ask(port, cafile=pem, versions=True)
+
+    assert "tls_too_old" in causes(told)
+    assert told.ports["tls_accepted"][0].to_list() == ["TLSv1"]
+
+
+@pytest.mark.parametrize(("wrapper", "mode"), [(True, "starttls"), (False, "wrapper")])
+def test_wrapper_and_starttls_are_not_mixed_up(pem: Path, wrapper: bool, mode: str) -> None:
+    with serving(smtp(tls=context(pem), wrapper=wrapper)) as port:
+        told = ask(port, cafile=pem, mode=mode, timeout=1.0)
+        right = ask(port, cafile=pem, mode="wrapper" if wrapper else "starttls")
+
+    assert "wrong_host_or_port" in causes(told)
+    assert told.ports["tls"][0] == "TLSv1.3"
+    assert right.exit_code == 0
+
+
+def test_no_auth_is_a_problem_but_not_said_of_its_state_before_tls(pem: Path) -> None:
+    with serving(smtp(tls=context(pem), after=())) as port:
+        told = ask(port, cafile=pem)
+
+    assert (told.exit_code, causes(told)) == (1, {"auth_not_offered"})
+
+
+@pytest.mark.parametrize(
+    ("offered", "more", "cause"),
+    [
+        ("AUTH PLAIN LOGIN", {"password": SECRET, "mechanism": "CRAM-MD5"}, "mechanism_unsupported"),
+        ("AUTH XOAUTH2 OAUTHBEARER", {"password": SECRET}, "oauth_required"),
+        ("AUTH PLAIN", {"token": SECRET}, "mechanism_unsupported"),
+    ],
+)
+def test_a_mechanism_not_offered_is_never_tried(pem: Path, offered: str, more: dict[str, str], cause: str) -> None:
+    seen: list[str] = []
+    with serving(smtp(tls=context(pem), after=(offered,), seen=seen)) as port:
+        told = ask(port, cafile=pem, user="ann@example.com", **more)
+
+    assert cause in causes(told)
+    assert not [line for line in seen if line.startswith("AUTH")]
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "more", "wants"),
+    [
+        ("PLAIN", {"password": SECRET}, 0), ("LOGIN", {"password": SECRET}, 2), ("CRAM-MD5", {"password": SECRET}, 1),
+        ("XOAUTH2", {"token": SECRET}, 0), ("OAUTHBEARER", {"token": SECRET}, 0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("answer", ["235 2.7.0 ok", f"535 5.7.8 wrong: {SECRET} %LINE%"])
+def test_one_auth_only_and_the_secret_is_nowhere(
+    pem: Path, tmp_path: Path, mechanism: str, more: dict[str, str], wants: int, answer: str, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    seen: list[str] = []
+    server = smtp(tls=context(pem), after=(f"AUTH {mechanism}",), answer=answer, wants=wants, seen=seen)
+    with serving(server) as port:
+        told = ask(port, cafile=pem, user="ann@example.com", **more)
+        tries = [line for line in seen if line.startswith("AUTH")]
+        monkeypatch.setenv("THE_SECRET", SECRET)
+        kind = "--token-env" if "token" in more else "--password-env"
+        arguments = [
+            "probe",
+            f"127.0.0.1:{port}",
+            "--cafile",
+            str(pem),
+            "--user",
+            "ann@example.com",
+            kind,
+            "THE_SECRET",
+        ]
+        codes = []
+        for extra in ([], ["--json"]):
+            with pytest.raises(SystemExit) as end:
+                cli.main([*arguments, *extra, "--transcript", str(tmp_path / "t.txt"), "--quick"])
+            codes.append(end.value.code)
+    out = capfd.readouterr()
+    shown = (
+        "".join(
+            (told.transcript, repr(told), str(told), told.to_json(), told.text(), *told.commands, out.out, out.err)
+        ),
+        *(str(frame.to_dicts()) for frame in (told.events, told.ports, told.verdicts)),
+        (tmp_path / "t.txt").read_text(),
+    )
+
+    assert len(tries) == 1
+    assert "counts towards lockouts" in out.err
+    blobs = {SECRET, *(word for line in seen for word in line.split()[2:] if line.startswith("AUTH"))}
+    assert not [s for s in blobs for text in shown if s in text]
+    good = answer.startswith("235")
+    assert [told.exit_code, *codes] == ([0] * 3 if good else [1] * 3)
+    assert (told.events["stage"] == "auth").sum() == 1
+    row = told.events.filter(pl.col("stage") == "auth").row(0, named=True)
+    assert (row["user"], row["mechanism"], row["outcome"]) == (
+        "ann@example.com",
+        mechanism,
+        "success" if good else "failure",
+    )
+
+
+def test_the_transcript_is_read_back_to_the_same_events(pem: Path, tmp_path: Path) -> None:
+    with serving(smtp(tls=context(pem), answer="535 5.7.8 Authentication failed")) as port:
+        told = ask(port, cafile=pem, user="ann@example.com", password=SECRET)
+    path = tmp_path / "probe"
+    path.write_text(told.transcript)
+    again = sl.read(path)
+    own = ("time", "time_quality", "source", "session", "also")
+
+    assert told.events.drop(own).equals(again.drop(own))
+    assert told.events["time"].null_count() == 0
+    assert (told.verdicts.filter("problem")["cause"].to_list(), told.exit_code) == (["bad_credentials"], 1)
+
+
+def test_no_secret_goes_in_the_clear_unless_told(pem: Path) -> None:
+    seen: list[str] = []
+    with serving(smtp(before=("AUTH PLAIN",), seen=seen)) as port:
+        kept = ask(port, user="ann", password=SECRET)
+        assert not [line for line in seen if line.startswith("AUTH")]
+        sent = ask(port, user="ann", password=SECRET, insecure=True)
+
+    assert "tls_unavailable" in causes(kept)
+    assert "success" in causes(sent, problem=False)
+
+
+def test_a_password_refused_where_only_oauth_works(pem: Path) -> None:
+    answer = "535 5.7.139 Authentication unsuccessful, basic authentication is disabled."
+    with serving(smtp(tls=context(pem), after=("AUTH LOGIN XOAUTH2",), answer=answer, wants=2)) as port:
+        told = ask(port, cafile=pem, user="ann@example.com", password=SECRET)
+
+    assert causes(told) & {"oauth_required", "auth_disabled_by_policy"}
+    assert told.exit_code == 1
+
+
+def test_aiosmtpd_over_both_kinds_of_addresses(pem: Path) -> None:
+    def judge(server, session, envelope, mechanism, data) -> AuthResult:
+        return AuthResult(success=data.password == SECRET.encode(), handled=False)
+
+    for address, place in (("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")):
+        with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) as free:
+            port = free.getsockname()[1]
+        server = Controller(object(), hostname=address, port=port, tls_context=context(pem), authenticator=judge)
+        server.start()
+        try:
+            good = sl.probe(f"{place}:{port}", cafile=pem, user="ann", password=SECRET, timeout=3, versions=False)
+            bad = sl.probe(f"{place}:{port}", cafile=pem, user="ann", password="other", timeout=3, versions=False)
+        finally:
+            server.stop()
+        assert (good.exit_code, bad.exit_code) == (0, 1)
+        assert "bad_credentials" in causes(bad)
+
+
+def test_clients_that_can_never_succeed(pem: Path) -> None:
+    with serving(smtp(tls=context(pem))) as port:
+        told = ask(port, cafile=pem, versions=True)
+    events = pl.DataFrame(
+        {
+            "client_ip": ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.4"],
+            "user": ["a", "b", "c", "d", "d"],
+            "stage": "auth",
+            "outcome": ["failure", "failure", "refused", "failure", "success"],
+            "mechanism": ["NTLM", "PLAIN", None, "CRAM-MD5", "CRAM-MD5"],
+            "tls": ["TLSv1.3", "TLSv1", "none", "TLSv1.3", "TLSv1.3"],
+        }
+    )
+    found = sl.compare_probe(events, sl.probing.ports_of(told.to_json()))
+
+    assert set(found.select("client_ip", "cause", "tries").rows()) == {
+        ("192.0.2.1", "mechanism_unsupported", "NTLM"),
+        ("192.0.2.2", "tls_too_old", "TLSv1"),
+        ("192.0.2.3", "tls_required", "no TLS"),
+    }
+    assert found.equals(sl.compare_probe(events, told))
+    assert json.loads(told.to_json())["exit_code"] == 0
+
+
+@pytest.mark.parametrize("host", ["a b", "x:99999", "user@host", "", "x:0", "http://x"])
+def test_what_is_no_server_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match=r"server|port"):
+        sl.probe(host)
+
+
+def test_the_shape_of_credentials_that_a_relay_wants() -> None:
+    from smtplogs.probing.shapes import misshapen
+
+    assert "apikey" in (misshapen("smtp.sendgrid.net", "ann@example.com") or "")
+    assert misshapen("smtp.sendgrid.net", "apikey") is None
+    assert misshapen("mail.example.com", "ann") is None
