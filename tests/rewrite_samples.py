@@ -19,6 +19,7 @@ import smtplogs as sl
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
+    "bans/cut-off": {},
     "dovecot/log-path": {"year": 2026},
     "exim/exim4.96-lab": {},
     "exim/panel": {"tz": "Europe/Warsaw"},
