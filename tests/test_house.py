@@ -29,7 +29,7 @@ FLOORS = (
     {"stitching"},
     {"overview"},
     {"settling"},
-    {"tally", "rollups", "packaged", "pasted", "enriching"},
+    {"tally", "rollups", "exporting", "packaged", "pasted", "enriching"},
     {"onefile", "datasets", "following"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
