@@ -33,9 +33,7 @@ DOMAIN = re.compile(r"(?<![\w.-])(?<!(?<!/)/)(?:[A-Za-z0-9_-]+\.)+[A-Za-z]+(?![\
 RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|localhost|localdomain)$", re.IGNORECASE)
 
 EXCEPTIONS = {
-    "bans/cut-off": {
-        w: "a name in the tags of fail2ban" for w in ("fail2ban.actions", "fail2ban.filter", "fail2ban.server")
-    },
+    "bans/cut-off": {word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.server")},
     "postfix/postfix3.10-dovecot2.4": {"1.2.3.4": "[1.2.3.4]:", "b.c": "a@b.c"},
     "postfix/postfix3.7-dovecot2.3": {"1.2.3.4": "[1.2.3.4]:", "b.c": "a@b.c"},
     "postfix/outbound-relay": {"support.google.com": "support.google.com"},
