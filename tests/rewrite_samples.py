@@ -20,6 +20,7 @@ SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
     "bans/cut-off": {},
+    "courier/guesser": {"year": 2026},
     "dovecot/log-path": {"year": 2026},
     "exim/exim4.96-lab": {},
     "exim/panel": {"tz": "Europe/Warsaw"},

@@ -8,6 +8,7 @@ import polars as pl
 
 from smtplogs.logformats._format import Lines, Pattern, Sample
 from smtplogs.logformats.bans import CROWDSEC, FAIL2BAN, MAILCOW
+from smtplogs.logformats.courier import COURIER
 from smtplogs.logformats.dovecot import DOVECOT
 from smtplogs.logformats.exim import EXIM
 from smtplogs.logformats.opensmtpd import OPENSMTPD
@@ -15,7 +16,7 @@ from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.sendmail import SENDMAIL
 
-ALL: tuple[Lines, ...] = (POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW)
+ALL: tuple[Lines, ...] = (POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER)
 
 SESSION_PATTERNS = tuple(p.name for p in POSTFIX.patterns if p.role != "dismiss" and re.fullmatch(p.program, "smtpd"))
 """Patterns whose lines belong to the SMTP session of one smtpd process."""
