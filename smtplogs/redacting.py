@@ -84,7 +84,7 @@ Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, and U
 
 _TRIGGER = (
     "given password|resp=|AUTH |Auth |auth |AUTH\t|init_response|non-SMTP|: < |: > "
-    "|All-whitespace|decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
+    "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
 )
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 
