@@ -29,6 +29,7 @@ from smtplogs.detect import (
 )
 from smtplogs.enriching import geo
 from smtplogs.explaining import explain
+from smtplogs.exporting import to_ecs
 from smtplogs.logformats import formats
 from smtplogs.packaged import sample, samples, unpack
 from smtplogs.reading import coverage, read
@@ -103,6 +104,7 @@ __all__ = [
     "stale_credentials",
     "summary",
     "throttling",
+    "to_ecs",
     "unpack",
     "verify",
     "watch",

@@ -119,8 +119,11 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
         exprs.append(_nothing("user", "", "?", "(unavailable)"))
     if "tls" in has:
         exprs.append(pl.col("tls").replace(_ENCRYPTED | translating.TLS).alias("tls"))
-    if "rate_window_s" in has and frame.schema["rate_window_s"] == pl.String:
-        exprs.append(translating.seconds(pl.col("rate_window_s")).alias("rate_window_s"))
+    exprs += [
+        translating.seconds(pl.col(c)).alias(c)
+        for c in ("rate_window_s", "duration_s")
+        if c in has and frame.schema[c] == pl.String
+    ]
     if "delivery" in has:
         became = pl.col("delivery").str.to_lowercase().replace(translating.DELIVERY)
         exprs.append(became.cast(RECORDS["delivery"].dtype, strict=False))

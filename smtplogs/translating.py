@@ -50,8 +50,8 @@ def mechanism_of(authenticator: pl.Expr) -> pl.Expr:
 
 
 def seconds(period: pl.Expr) -> pl.Expr:
-    """Read a period such as `60`, `30s`, `1h`; null for anything else."""
-    parts = period.str.extract_groups(r"^(?P<n>[0-9]+(?:\.[0-9]+)?)(?P<unit>[smhdw]?)$")
+    """Read a period such as `60`, `30s`, `1h`, `60 m`; null for anything else."""
+    parts = period.str.extract_groups(r"^(?P<n>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[smhdw]?)$")
     unit = parts.struct.field("unit").replace_strict(_UNITS, default=None, return_dtype=pl.Float64)
     return parts.struct.field("n").cast(pl.Float64, strict=False) * unit
 

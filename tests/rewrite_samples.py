@@ -19,6 +19,8 @@ import smtplogs as sl
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
+    "bans/cut-off": {},
+    "courier/guesser": {"year": 2026},
     "curl/starttls": {},
     "dovecot/log-path": {"year": 2026},
     "entra-csv/portal": {},

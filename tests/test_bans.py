@@ -109,3 +109,25 @@ def test_bans_of_towns(tmp_path: Path):
         assert set(told["client_ip"].drop_nulls()) <= truth
         assert ((told["ban_s"] - 600).abs() <= 30).all()
         assert banned(seed, tmp_path, seconds=None)[1].is_empty()
+
+
+def test_the_length_of_a_ban_is_told_by_the_unban_of_the_same_jail() -> None:
+    found = sl.lockouts(sl.read(sl.sample("bans/cut-off")))
+    bans = found.filter(pl.col("kind") == "ip_ban")
+
+    assert dict(bans.select("client_ip", "ban_s").rows()) == {
+        "203.0.113.9": pytest.approx(600.0),
+        "203.0.113.20": 14_400.0,
+        "198.51.100.42": 3_600.0,
+    }
+
+
+def test_a_ban_that_another_jail_ends_or_nobody_has_no_length(tmp_path: Path) -> None:
+    log = tmp_path / "fail2ban.log"
+    line = "2026-11-03 09:0{}:00,000 fail2ban.actions [42]: NOTICE  [{}] {} 203.0.113.9\n"
+    log.write_text(line.format(0, "postfix-sasl", "Ban") + line.format(5, "dovecot", "Unban"))
+
+    events = sl.read(log)
+
+    assert events["outcome"].to_list() == ["throttled", "info"]
+    assert sl.lockouts(events).filter(pl.col("kind") == "ip_ban").is_empty()

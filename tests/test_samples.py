@@ -33,6 +33,7 @@ DOMAIN = re.compile(r"(?<![\w.-])(?<!(?<!/)/)(?:[A-Za-z0-9_-]+\.)+[A-Za-z]+(?![\
 RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|localhost|localdomain)$", re.IGNORECASE)
 
 EXCEPTIONS = {
+    "bans/cut-off": {word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.server")},
     "entra/graph": {"odata.context": "@odata.context"},
     "exchange-imap/wrong-password": {"15.0.0.0": "15.0.0.0"},
     "exchange-pop/wrong-password": {"15.0.0.0": "15.0.0.0"},

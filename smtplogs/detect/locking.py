@@ -169,11 +169,29 @@ def lockouts(
 
 
 def _stated_bans(events: pl.DataFrame) -> pl.DataFrame:
-    """Return the bans that the log itself states, as fail2ban's does: limits that name an address and a length."""
+    """Return the bans that the log itself states: limits that name an address and a length, or whose end is written."""
     if not {"duration_s", "source", "line_no"} <= set(events.columns):
         return pl.DataFrame()
+    if {"format", "detail"} <= set(events.columns):
+        events = _ended(events)
     stated = (pl.col("outcome") == "throttled") & (pl.col("duration_s") > 0) & pl.col("time").is_not_null()
     return events.filter(stated & (pl.col("stage") == "session"), pl.col("client_ip").is_not_null())
+
+
+def _ended(events: pl.DataFrame) -> pl.DataFrame:
+    """Give fail2ban's bans the length that its next line on the same address and jail proves, if that is an Unban."""
+    bans = (pl.col("format") == "fail2ban") & pl.col("time").is_not_null()
+    known = events.filter(bans).sort("time", "source", "line_no")
+    if known.is_empty():
+        return events
+    jail = pl.col("detail").str.extract(r"^\[([^\]]*)\]")
+    known = known.with_columns(jail.alias("_jail"))
+    of = ("client_ip", "_jail")
+    lasted = (pl.col("time").shift(-1) - pl.col("time")).over(of).dt.total_microseconds() / 1e6
+    ends = (pl.col("outcome").shift(-1) == "info").over(of)
+    told = pl.when((pl.col("outcome") == "throttled") & ends).then(lasted)
+    known = known.with_columns(duration_s=pl.coalesce("duration_s", told)).drop("_jail")
+    return pl.concat([events.filter(~bans.fill_null(value=False)), known])
 
 
 def _refused(tries: pl.DataFrame) -> tuple[Any, ...]:

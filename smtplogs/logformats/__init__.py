@@ -8,6 +8,8 @@ import polars as pl
 
 from smtplogs.logformats._declared import declared
 from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Table, Turn
+from smtplogs.logformats.bans import CROWDSEC, FAIL2BAN, MAILCOW
+from smtplogs.logformats.courier import COURIER
 from smtplogs.logformats.dovecot import DOVECOT
 from smtplogs.logformats.entra import ENTRA, ENTRA_CSV
 from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP, EXCHANGE_POP
@@ -20,7 +22,7 @@ from smtplogs.logformats.sendmail import SENDMAIL
 from smtplogs.logformats.transcripts import TRANSCRIPTS
 from smtplogs.logformats.windows_servers import HMAILSERVER, MAILENABLE, MDAEMON
 
-ALL: tuple[Lines, ...] = (POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD)
+ALL: tuple[Lines, ...] = (POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER)
 """Formats of single lines under an envelope: several may share a file."""
 
 DIALOGUES: tuple[Dialogue, ...] = (EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS)

@@ -214,6 +214,34 @@ ENVELOPES = (
         {"stamp": "Nov 03 09:05:01", "message": "auth: Info: passwd-file(ann,192.0.2.1): Password mismatch"},
     ),
     Envelope(
+        "fail2ban_file",
+        rf"^(?P<stamp>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}),[0-9]{{3}} (?P<program>fail2ban\.[a-z]+) +"
+        r"\[(?P<pid>[0-9]+)\]: (?P<message>.*)$",
+        None,
+        "2026-11-03 09:05:01,123 fail2ban.actions        [42]: NOTICE  [postfix-sasl] Ban 192.0.2.1",
+        {
+            "stamp": "2026-11-03 09:05:01",
+            "program": "fail2ban.actions",
+            "pid": "42",
+            "message": "NOTICE  [postfix-sasl] Ban 192.0.2.1",
+        },
+    ),
+    Envelope(
+        "crowdsec_file",
+        r'^time="(?P<stamp>[0-9-]{10}T[0-9:]{8}(?:Z|[+-][0-9]{2}:[0-9]{2}))" level=[a-z]+ '
+        r'msg="(?P<message>(?:[^"\\]|\\.)*)".*$',
+        "crowdsec",
+        'time="2026-11-03T09:05:01Z" level=info msg="Starting"',
+        {"stamp": "2026-11-03T09:05:01Z", "message": "Starting"},
+    ),
+    Envelope(
+        "mailcow_netfilter",
+        rf"^(?P<stamp>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}) (?P<message>(?:INFO|WARN|CRIT): .*)$",
+        "netfilter",
+        "2026-05-09 13:50:00 CRIT: Banning 192.0.2.1/32 for 60 minutes",
+        {"stamp": "2026-05-09 13:50:00", "message": "CRIT: Banning 192.0.2.1/32 for 60 minutes"},
+    ),
+    Envelope(
         "exim_file",
         rf"^(?P<stamp>{_EXIM_STAMP}) (?:\[(?P<pid>[0-9]+)\] )?(?P<message>.*)$",
         "exim",
