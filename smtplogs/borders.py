@@ -70,7 +70,8 @@ def guarded(turns: pl.DataFrame) -> pl.DataFrame:
         return turns
     named = pl.Series("_user", [users.get(i) for i in range(turns.height)], dtype=pl.String)
     turns = turns.with_columns(named).with_columns(user=pl.coalesce("user", "_user")).drop("_user")
-    hidden = [secrets.get(sid, ()) for sid in turns["sid"]]
+    nothing: set[str] = set()
+    hidden = [secrets.get(sid, nothing) for sid in turns["sid"]]
     return turns.with_columns(
         pl.Series(name, list(map(_without, turns[name], hidden)), dtype=pl.String)
         for name in _TEXTS

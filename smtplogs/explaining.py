@@ -62,6 +62,9 @@ MAX_SESSION = 20_000
 _REPLY = re.compile(r"\s*(?:[2-5][0-9]{2}(?:[ -]|$)|$)")
 """A line of a reply, or none: nothing but such lines is what a server answered, no session."""
 
+_OF_AUTH = (432, 454, 504, 530, 534, 535, 538)
+"""Codes that answer AUTH, never a connection (RFC 4954)."""
+
 FIRST, LESS, HIDDEN = "a reply", "less likely", "could also be"
 """Verdicts: what a reply means; what its codes or other words would mean; what the same words may hide."""
 
@@ -133,6 +136,11 @@ def _whole(text: str) -> Dialogue | Table | None:
 def _diagnosed(text: str, format_: Dialogue | Table, how: dict[str, Any]) -> Iterator[dict[str, object]]:
     """Explain each event of a session; none if a refusal is quoted in it that is no event."""
     events = declaring.events_of(format_, text, how["catalogue"])
+    if (
+        events.height
+        and events.select(((pl.col("stage") == "connect") & pl.col("reply_code").is_in(_OF_AUTH)).any()).item()
+    ):
+        return  # a piece without the commands: the replies by themselves tell more
     for row in events.to_dicts():
         first, *others = _taken(
             int(row["line_no"]), str(row["raw"] or ""), row | {"_role": "event", "pattern": None}, how

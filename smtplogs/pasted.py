@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from smtplogs import matching, parsing, replies, unwrapping
+from smtplogs import matching, parsing, recognising, replies, unwrapping
 from smtplogs.accounting import Tally
 
 if TYPE_CHECKING:
@@ -104,10 +104,9 @@ def in_log(line: str) -> bool:
     if unwrapping.detect([line]) is not None:
         return True
     batch = pl.DataFrame({"line_no": [1], "line": [line]}, schema=parsing.LINES)
-    framed = matching.unframed(batch, Tally())
-    if framed.is_empty():
+    if matching.unframed(batch, Tally()).is_empty():
         return False
-    return matching.claimed(framed["program"][0] or "", traffic=True) is not None or not _TRACE.search(line)
+    return recognising.share_of_lines(batch) > 0 or not _TRACE.search(line)
 
 
 def _replies_joined(lines: list[tuple[int, str]], goes_on: re.Pattern[str]) -> Iterator[tuple[int, str]]:

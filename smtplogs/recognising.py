@@ -56,7 +56,7 @@ def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Rec
     if best == 0:
         scores = {f: _share_of_dialogue(lines["line"], f) for f in dialogues if f.last_resort}
         best = max(scores.values(), default=0.0)
-    if best == 0 or _share_of_lines(lines) >= best:
+    if best == 0 or share_of_lines(lines) >= best:
         return Recognised(None)
     first = [f for f, score in scores.items() if score == best]
     if len(first) > 1:
@@ -116,7 +116,7 @@ def _with_needs(rows: pl.DataFrame, needs: dict[str, str], table: Table) -> pl.D
     return rows.with_columns(cells.value_of(p).alias(p) for p in extra)
 
 
-def _share_of_lines(lines: pl.DataFrame) -> float:
+def share_of_lines(lines: pl.DataFrame) -> float:
     """Return the share of lines that stand under a tag which a format of single lines claims.
 
     Where the log names no program (Exim's own: date, time, words), a pattern must fit.

@@ -24,7 +24,7 @@ SMTPLOGS = [sys.executable, "-c", "from smtplogs.cli import main; main()"]
 LOCKOUT = [str(p) for p in sl.sample("postfix/lockout")]
 NEW_YEAR = [str(p) for p in sl.sample("postfix/new-year")]
 
-NO_COMMANDS = {"load", "check_format"}
+NO_COMMANDS = {"load", "check-format"}
 """Public functions without a command of that name: every command opens what `read -o` wrote by itself; `formats check`."""
 
 EXTRA = {"triage", "lab", "plot"}

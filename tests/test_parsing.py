@@ -56,7 +56,7 @@ def parsed(
     lines: Sequence[str], *, traffic: bool = False, hot: bool = True
 ) -> tuple[parsing.Batch, accounting.Tally, int]:
     """Parse lines as one chunk; the third value says how many the prefilter keeps."""
-    chosen = parsing.plan(list(lines) if hot else ["x"], traffic=traffic)
+    chosen = parsing.plan(list(lines) if hot else ["exim"], traffic=traffic)
     frame = pl.DataFrame({"line_no": range(1, len(lines) + 1), "line": lines}, schema=LINES)
     batch, told_ = parsing.parse(frame.lazy(), chosen)
     return batch, told_, sum(kept(text, traffic=traffic) for text in lines)
