@@ -34,6 +34,7 @@ RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|lo
 
 EXCEPTIONS = {
     "bans/cut-off": {word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.server")},
+    "courier/guesser": {"::ffff:203.0.113.9": "::ffff:203.0.113.9"},
     "postfix/postfix3.10-dovecot2.4": {"1.2.3.4": "[1.2.3.4]:", "b.c": "a@b.c"},
     "postfix/postfix3.7-dovecot2.3": {"1.2.3.4": "[1.2.3.4]:", "b.c": "a@b.c"},
     "postfix/outbound-relay": {"support.google.com": "support.google.com"},
