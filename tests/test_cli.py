@@ -218,7 +218,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("read empty.log -o folder.csv", "folder.csv: is a folder; give the name of a file"),
         ("report empty.log -o a.pdf", "let it end in .html, .htm or .md"),
         ("plot causes empty.log -o a.txt", "let it end in .png, .svg or .pdf"),
-        ("plot pie empty.log", "no chart named 'pie'; there are causes, clients, lockouts, timeline"),
+        (
+            "plot pie empty.log",
+            "no chart named 'pie'; there are causes, clients, exposure, heatmap, impact, intervals, lockouts, phases, rise, rotation, ",
+        ),
         ("plot causes empty.log --every 5m", "the chart 'causes' has no option --every"),
         ("triage foreign.parquet", "no event table in foreign.parquet"),
         ("triage junk.parquet", "no event table in junk.parquet"),
