@@ -72,7 +72,11 @@ class Meter:
 
 def shown(progress: bool | None) -> bool:
     """Tell whether progress is shown: by itself on a terminal and in a notebook."""
-    return (sys.stderr.isatty() or "ipykernel" in sys.modules) if progress is None else progress
+    if progress is not None:
+        return progress
+    # a module that was imported makes no notebook: only a shell with a kernel does
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return sys.stderr.isatty() or hasattr(shell, "kernel")
 
 
 def work(function: Callable[..., R], key: bytes, task: object, *more: Any) -> R:
