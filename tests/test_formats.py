@@ -154,7 +154,8 @@ def test_patterns_without_sample_anchor_or_column_are_refused() -> None:
         ({"regex": "^x$", "parts": (Part("x", ""),)}, "stand for the regex"),
         ({"parts": (Part("x", "", optional=True), Part("y", ""))}, "only the last is optional"),
         ({"parts": (Part("x", ""), Part("", "y"))}, "only the first bare"),
-        ({"parts": (Part("x", "(?P<user>a)(?P<helo>b)", own=True),)}, "one group"),
+        ({"parts": (Part("x", "(?P<user>a)(?P<helo>b)", own=True),), "harmless": True}, "one group"),
+        ({"parts": (Part("x", "y"),)}, "hold none"),
     ):
         with pytest.raises(ValueError, match=words):
             Pattern("p", **(good | wrong))

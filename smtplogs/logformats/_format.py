@@ -139,6 +139,10 @@ class Pattern:
         if self.parts:
             if self.regex or any(p.optional for p in self.parts[:-1]) or not all(p.after for p in self.parts[1:]):
                 raise ValueError(f"{where}: parts stand for the regex; only the last is optional, only the first bare")
+            if not self.harmless:
+                raise ValueError(
+                    f"{where}: lines that are cut are searched for no secret, so their shape must hold none"
+                )
             if any(p.own and len(p.groups) > 1 for p in self.parts):
                 raise ValueError(f"{where}: a part with pieces of its own is one group at most")
             object.__setattr__(self, "regex", f"^{''.join(p.whole for p in self.parts)}$")

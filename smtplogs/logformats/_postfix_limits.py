@@ -114,6 +114,7 @@ LIMITS = (
             Part(" from ", PEER),
         ),
         sets={"side": "server", "stage": "session"},
+        harmless=True,
         written_by="postfix src/smtpd/smtpd.c, smtpd_hard_error_limit; queue id or NOQUEUE in front since 3.10",
         samples=(
             Sample(

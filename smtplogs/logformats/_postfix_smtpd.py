@@ -69,6 +69,7 @@ SESSION = (
         sets=context(),
         role="context",
         keeps_raw=True,
+        harmless=True,
         written_by="postfix src/smtpd/smtpd.c; queue id or NOQUEUE in front since 3.10",
         samples=(
             Sample(
@@ -167,6 +168,7 @@ NOISE = (
         sets=context(stage="mail"),
         role="context",
         traffic=True,
+        harmless=True,
         written_by="postfix src/smtpd/smtpd.c: a message from a client that has not logged in",
         samples=(
             Sample(
