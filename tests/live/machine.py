@@ -51,6 +51,7 @@ def certificate(folder: Path) -> None:
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", "/CN=mx1.example.net",
          "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")], check=True, capture_output=True,
     )  # fmt: skip
+    (folder / "key.pem").chmod(0o644)  # servers that gave up root read it too
 
 
 def run(root: Path, *command: str, check: bool = True, stdin: str = "", **how: Any) -> str:

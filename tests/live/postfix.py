@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from live.client import PASSWORD, WRONG, Talk, Truth, mailbox
 from live.machine import Syslog, listening, run, start, stop
 from live.scenarios import GOOD, LOCKED, OTHER, Server, common, pause, together
-from live.smarthost import RELAYS, serve
+from live.smarthost import PORT, RELAYS, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,7 +188,7 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
     """Start both, let clients come, stop them; logs are in `out`."""
     how = VARIANTS[variant]
     Syslog(root, out / "mail.log")
-    transports = ", ".join(f"{{ {name}.example.org = smtp:[127.0.0.1]:{port} }}" for name, port in RELAYS.items())
+    transports = ", ".join(f"{{ {name}.example.org = smtp:[{address}]:{PORT} }}" for name, address in RELAYS.items())
     maillog = "maillog_file = /var/log/mail.log" if how["own_files"] else ""
     etc = root / "etc/postfix"
     etc.mkdir(exist_ok=True)

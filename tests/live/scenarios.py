@@ -43,8 +43,14 @@ class Server:
     closed: int
     """A port without AUTH."""
     cram: bool = False
+    plain_in_tls: bool = False
+    """`plain` is wrapped in TLS: this server never offers AUTH without."""
     versions: dict[str, str] = field(default_factory=dict)
-    old_tls: bool = False
+
+
+def opened(truth: Truth, scenario: str, server: Server) -> Talk:
+    """Connect to the port that offers AUTH to everybody."""
+    return Talk(truth, scenario, server.plain, wrapper=server.plain_in_tls)
 
 
 def plain_ok(t: Truth, s: str, server: Server) -> None:
@@ -66,7 +72,7 @@ def cram(t: Truth, s: str, server: Server) -> None:
     if not server.cram:
         return
     for password in (WRONG, PASSWORD):
-        with Talk(t, s, server.plain) as talk:
+        with opened(t, s, server) as talk:
             talk.ehlo()
             talk.cram(GOOD[0], password)
 
@@ -122,7 +128,7 @@ def plain_on_wrapper(t: Truth, s: str, server: Server) -> None:
 
 def bad_base64(t: Truth, s: str, server: Server) -> None:
     """Answers that are no base64."""
-    with Talk(t, s, server.plain) as talk:
+    with opened(t, s, server) as talk:
         talk.ehlo()
         talk.auth("AUTH PLAIN !!!not-base64!!!")
         talk.auth("AUTH LOGIN", "@@@@", b64(PASSWORD))
@@ -130,14 +136,14 @@ def bad_base64(t: Truth, s: str, server: Server) -> None:
 
 def abort(t: Truth, s: str, server: Server) -> None:
     """The client takes its AUTH back."""
-    with Talk(t, s, server.plain) as talk:
+    with opened(t, s, server) as talk:
         talk.ehlo()
         talk.auth("AUTH LOGIN", "*")
 
 
 def hang_up(t: Truth, s: str, server: Server) -> None:
     """The client leaves in the middle."""
-    talk = Talk(t, s, server.plain)
+    talk = opened(t, s, server)
     talk.ehlo()
     talk.unanswered("AUTH LOGIN", b64(GOOD[0]))
     talk.close(quit_=False)
@@ -171,13 +177,13 @@ def in_then_again(t: Truth, s: str, server: Server) -> None:
 
 def before_ehlo(t: Truth, s: str, server: Server) -> None:
     """AUTH without a greeting."""
-    with Talk(t, s, server.plain) as talk:
+    with opened(t, s, server) as talk:
         talk.plain(*GOOD)
 
 
 def in_mail(t: Truth, s: str, server: Server) -> None:
     """AUTH between MAIL and RCPT."""
-    with Talk(t, s, server.plain) as talk:
+    with opened(t, s, server) as talk:
         talk.ehlo()
         talk.say("MAIL FROM:<alice@example.com>")
         talk.plain(*GOOD)
@@ -185,7 +191,7 @@ def in_mail(t: Truth, s: str, server: Server) -> None:
 
 def syntax(t: Truth, s: str, server: Server) -> None:
     """AUTH alone, and a mechanism that nobody has."""
-    with Talk(t, s, server.plain) as talk:
+    with opened(t, s, server) as talk:
         talk.ehlo()
         talk.auth("AUTH")
         talk.auth("AUTH NTLM")
@@ -209,7 +215,8 @@ def many_wrong(t: Truth, s: str, server: Server) -> None:
 
 def python_bad(t: Truth, s: str, server: Server) -> None:
     """smtplib with a wrong password: an attempt for each mechanism."""
-    smtplib_login(t, s, server.plain, GOOD[0], WRONG, tls=False)
+    port, tls = (server.submission, True) if server.plain_in_tls else (server.plain, False)
+    smtplib_login(t, s, port, GOOD[0], WRONG, tls=tls)
 
 
 def python_good(t: Truth, s: str, server: Server) -> None:
@@ -219,7 +226,7 @@ def python_good(t: Truth, s: str, server: Server) -> None:
 
 def ipv6(t: Truth, s: str, server: Server) -> None:
     """Over IPv6."""
-    with Talk(t, s, server.plain) as talk:
+    with opened(t, s, server) as talk:
         talk.ehlo()
         talk.plain(GOOD[0], WRONG)
 
@@ -272,7 +279,7 @@ def _bearing(job: Callable[[], object]) -> None:
 
 
 def _odd(truth: Truth, scenario: str, server: Server, user: str) -> None:
-    with Talk(truth, scenario, server.plain) as talk:
+    with opened(truth, scenario, server) as talk:
         talk.ehlo()
         talk.plain(user, WRONG)
         talk.login(user, WRONG)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from live.client import Truth
 
-RELAYS = {"relay535": 20535, "relay454": 20454, "relaynoauth": 20500, "relaygood": 20250}
+RELAYS = {"relay535": "127.0.8.1", "relay454": "127.0.8.2", "relaynoauth": "127.0.8.3", "relaygood": "127.0.8.4"}
+"""Where each listens: addresses of their own, since some servers shun an address that refused."""
+
+PORT = 20587
 
 ANSWERS = {
     "relay535": "535 5.7.8 Error: authentication failed: wrong password",
@@ -19,16 +25,25 @@ ANSWERS = {
 }
 
 
-def serve(truth: Truth) -> None:
-    """Serve all of them; what they were asked and said is part of the truth."""
-    for name, port in RELAYS.items():
-        listener = socket.create_server(("127.0.0.1", port))
-        threading.Thread(target=_accept, args=(listener, name, truth), daemon=True).start()
+def serve(truth: Truth, certificate: Path | None = None) -> None:
+    """Serve all of them, in TLS if there is a certificate; what they were asked and said is part of the truth."""
+    tls = None
+    if certificate:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    for name, address in RELAYS.items():
+        listener = socket.create_server((address, PORT))
+        threading.Thread(target=_accept, args=(listener, name, truth, tls), daemon=True).start()
 
 
-def _accept(listener: socket.socket, name: str, truth: Truth) -> None:
+def _accept(listener: socket.socket, name: str, truth: Truth, tls: ssl.SSLContext | None) -> None:
     while True:
         sock, _ = listener.accept()
+        if tls:
+            try:
+                sock = tls.wrap_socket(sock, server_side=True)
+            except OSError:
+                continue
         threading.Thread(target=_talk, args=(sock, name, truth), daemon=True).start()
 
 
