@@ -35,7 +35,7 @@ def laid_over(template: Path, folder: Path) -> Path:
     upper, work, root = (folder / name for name in ("upper", "work", "root"))
     for made in (upper, work, root):
         made.mkdir(parents=True)
-    options = f"lowerdir={template},upperdir={upper},workdir={work}"
+    options = f"lowerdir={template.resolve()},upperdir={upper},workdir={work}"
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
     subprocess.run(["mount", "-t", "proc", "proc", str(root / "proc")], check=True)
     devices(root)

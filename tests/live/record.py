@@ -13,6 +13,7 @@ from pathlib import Path
 
 from live import exim, opensmtpd, postfix, sendmail
 from live.machine import laid_over, loopback_up, remove
+from live.smarthost import RELAYS
 
 SERVERS = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd, "sendmail": sendmail}
 
@@ -25,13 +26,14 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     work = out / "machine"
     root = laid_over(template / "root", work)
-    versions = json.loads((template / "versions.json").read_text())
+    versions = json.loads((template / "versions.json").read_text())["versions"]
     began = time.monotonic()
     try:
         truth, running = SERVERS[server].record(root, out, variant, versions, swaks)
         facts = {"software": server, "variant": variant, "versions": versions, "seconds": round(time.monotonic() - began, 1)}
         ports = {name: getattr(running, name) for name in ("submission", "wrapper", "plain", "closed")}
-        (out / "truth.json").write_text(json.dumps(facts | {"ports": ports} | truth.as_json(), indent=1, ensure_ascii=False))
+        addresses = RELAYS if truth.relays else {}
+        (out / "truth.json").write_text(json.dumps(facts | {"ports": ports, "relay_addresses": addresses} | truth.as_json(), indent=1, ensure_ascii=False))
     finally:
         remove(work)
         shutil.rmtree(work, ignore_errors=True)

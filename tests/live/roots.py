@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 RELEASES = ("bookworm", "trixie")
@@ -50,8 +49,6 @@ def fetch(cache: Path, release: str, server: str) -> list[Path]:
     done = archives / "complete"
     wanted = [*PACKAGES[server], *TOOLS]
     if not done.exists() or done.read_text().split() != wanted:
-        if not (state / "updated").exists():
-            _update(state)
         (archives / "partial").mkdir(parents=True, exist_ok=True)
         options = ["install", "-y", "--download-only", "--no-install-recommends", *wanted]
         subprocess.run([*_apt(state), "-o", f"Dir::Cache::archives={archives}", *options], check=True, capture_output=True)
@@ -104,8 +101,10 @@ def _apt(state: Path) -> list[str]:
     return ["apt-get", "-q", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
 
 
-def _update(state: Path) -> None:
-    """Read a release's index from the mirror that this machine uses, into a state of our own."""
+def refreshed(state: Path) -> None:
+    """Read a release's index, once, from the mirror that this machine uses, into a state of our own."""
+    if (state / "updated").exists():
+        return
     listing = ["apt-get", "indextargets", "--format", "$(SITE) $(COMPONENT) $(ORIGIN)", "Created-By: Packages"]
     found = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.splitlines()
     sites = [site for site, component, origin in (line.split(" ", 2) for line in found) if component == "main" and origin == "Debian"]
@@ -118,20 +117,3 @@ def _update(state: Path) -> None:
     (state / "sources.list").write_text(f"deb {plain} {state.name} main\n")
     subprocess.run([*_apt(state), "update"], check=True, capture_output=True)
     (state / "updated").touch()
-
-
-def main() -> int:
-    """Fetch and report: `python -m live.roots CACHE [SERVER ...]`."""
-    cache = Path(sys.argv[1])
-    wanted = [(r, s) for r in RELEASES for s in (sys.argv[2:] or PACKAGES)]
-    for release in RELEASES:
-        if not (cache / release / "updated").exists():
-            _update(cache / release)
-    with ThreadPoolExecutor(4) as pool:
-        for (release, server), packages in zip(wanted, pool.map(lambda w: fetch(cache, *w), wanted), strict=True):
-            print(release, server, len(packages), "packages")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
