@@ -234,7 +234,7 @@ def growing(folder: Path, args: argparse.Namespace) -> str:
     source = log_of(folder / "source", 12).read_bytes().splitlines(keepends=True)
     logs, out = folder / "logs", folder / "out"
     logs.mkdir()
-    writer = in_process(WRITER, str(folder / "source" / "mail.log"), str(logs), "400000")
+    writer = in_process(WRITER, str(folder / "source" / "mail.log"), str(logs), "150000")
     runs = 0
     while writer.poll() is None:
         if any(logs.iterdir()):
@@ -255,34 +255,34 @@ def growing(folder: Path, args: argparse.Namespace) -> str:
 
 
 WRITER = """
-import gzip, os, sys, time
+import gzip, sys, time
 from pathlib import Path
-source, logs, piece = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-data, n = source.read_bytes(), 0
+source, logs, size = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+data, at, n = source.read_bytes(), 0, 0
 log = logs / "mail.log"
-for at in range(0, len(data), piece):
+while at < len(data):
+    end = data.find(b"\\n", at + size) + 1 or len(data)
+    half = (at + end) // 2          # the reader sees half a line now and then
     with log.open("ab") as file:
-        file.write(data[at:at + piece // 2])     # ends in the middle of a line
+        file.write(data[at:half])
         file.flush()
-        time.sleep(0.1)
-        file.write(data[at + piece // 2:at + piece])
-    if at % (piece * 8) == piece * 7 and data[at + piece - 1:at + piece] != b"\\n":
-        rest = data.index(b"\\n", at + piece) + 1
-    if at and at % (piece * 8) == 0:
-        for k in range(n, 0, -1):
-            for end in ("", ".gz"):
-                old = logs / f"mail.log.{k}{end}"
+        time.sleep(0.2)
+        file.write(data[half:end])
+    at, n = end, n + 1
+    if n % 8 == 0:
+        for k in range(40, 0, -1):
+            for ending in ("", ".gz"):
+                old = logs / f"mail.log.{k}{ending}"
                 if old.exists():
-                    old.rename(logs / f"mail.log.{k + 1}{end}")
+                    old.rename(logs / f"mail.log.{k + 1}{ending}")
         log.rename(logs / "mail.log.1")
-        n += 1
         second = logs / "mail.log.2"
         if second.exists():
-            packed = logs / ".mail.log.2.gz"
+            packed = logs / ".packing"
             packed.write_bytes(gzip.compress(second.read_bytes()))
             packed.rename(logs / "mail.log.2.gz")
             second.unlink()
-    time.sleep(0.05)
+    time.sleep(0.2)
 """
 
 
