@@ -249,7 +249,9 @@ class Run:
         order = sorted(self.parts, key=lambda p: (p.name not in self.committed, p.name))
         rows = [(p.name in self.committed, rank.get(i["source"], -1), p.name, i) for p in order for i in p.inputs]
         for old, _, name, entry in sorted(rows, key=lambda row: (not row[0], row[1])):
-            if (entry["id"] in dead and (old or entry["id"] not in again)) or (entry["source"] in self.vanished and not old):
+            if (entry["id"] in dead and (old or entry["id"] not in again)) or (
+                entry["source"] in self.vanished and not old
+            ):
                 gone.setdefault(name, set()).add(entry["source"])
             elif entry["sha256"] and entry["bytes"]:
                 first = seen.setdefault(entry["sha256"], entry["source"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from live.client import PASSWORD, WRONG, Talk, Truth, b64, smtplib_login, swaks
+import contextlib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,10 +113,8 @@ def not_offered(t: Truth, s: str, server: Server) -> None:
 
 def tls_on_plain(t: Truth, s: str, server: Server) -> None:
     """A TLS hello where SMTP is spoken."""
-    try:
+    with contextlib.suppress(OSError):
         Talk(t, s, server.submission, wrapper=True, greet=False).close(quit_=False)
-    except OSError:
-        pass
 
 
 def plain_on_wrapper(t: Truth, s: str, server: Server) -> None:
@@ -214,13 +213,13 @@ def many_wrong(t: Truth, s: str, server: Server) -> None:
 
 
 def python_bad(t: Truth, s: str, server: Server) -> None:
-    """smtplib with a wrong password: an attempt for each mechanism."""
+    """Smtplib with a wrong password: an attempt for each mechanism."""
     port, tls = (server.submission, True) if server.plain_in_tls else (server.plain, False)
     smtplib_login(t, s, port, GOOD[0], WRONG, tls=tls)
 
 
 def python_good(t: Truth, s: str, server: Server) -> None:
-    """smtplib with the right password."""
+    """Smtplib with the right password."""
     smtplib_login(t, s, server.submission, *GOOD, tls=True)
 
 
@@ -259,8 +258,12 @@ def common(truth: Truth, server: Server, swaks_program: str | None = None) -> li
         truth.scenario("swaks_good", what="swaks, wrapper, PLAIN, right, a mail")
         wrong = ("--tls", "--auth", "LOGIN")
         right = ("--tls-on-connect", "--auth", "PLAIN")
-        jobs.append(lambda: swaks(swaks_program, truth, "swaks_bad", server.submission, *wrong, user=GOOD[0], password=WRONG))
-        jobs.append(lambda: swaks(swaks_program, truth, "swaks_good", server.wrapper, *right, user=GOOD[0], password=PASSWORD))
+        jobs.append(
+            lambda: swaks(swaks_program, truth, "swaks_bad", server.submission, *wrong, user=GOOD[0], password=WRONG)
+        )
+        jobs.append(
+            lambda: swaks(swaks_program, truth, "swaks_good", server.wrapper, *right, user=GOOD[0], password=PASSWORD)
+        )
     return jobs
 
 

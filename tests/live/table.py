@@ -9,15 +9,29 @@ from pathlib import Path
 from live import judging
 from live.play import SETUPS
 
-SHOWN = {"postfix": ("postfix", "dovecot-core"), "exim": ("exim4-daemon-heavy",), "opensmtpd": ("opensmtpd",), "sendmail": ("sendmail-bin",)}
-NAMES = {"postfix": "Postfix", "dovecot-core": "Dovecot", "exim4-daemon-heavy": "Exim", "opensmtpd": "OpenSMTPD", "sendmail-bin": "Sendmail"}
+SHOWN = {
+    "postfix": ("postfix", "dovecot-core"),
+    "exim": ("exim4-daemon-heavy",),
+    "opensmtpd": ("opensmtpd",),
+    "sendmail": ("sendmail-bin",),
+}
+NAMES = {
+    "postfix": "Postfix",
+    "dovecot-core": "Dovecot",
+    "exim4-daemon-heavy": "Exim",
+    "opensmtpd": "OpenSMTPD",
+    "sendmail-bin": "Sendmail",
+}
 
 
 def row(folder: Path) -> str:
     """Return one line of the table."""
     recording = judging.load(folder)
     truth = recording.truth
-    versions = ", ".join(f"{NAMES[p]} {truth['versions'][p].split(':')[-1].split('-')[0].split('+')[0]}" for p in SHOWN[truth["software"]])
+    versions = ", ".join(
+        f"{NAMES[p]} {truth['versions'][p].split(':')[-1].split('-')[0].split('+')[0]}"
+        for p in SHOWN[truth["software"]]
+    )
     by_scenario: dict[str, list[dict[str, object]]] = {}
     for command in truth["commands"]:
         by_scenario.setdefault(command["scenario"], []).append(command)
@@ -38,7 +52,9 @@ def row(folder: Path) -> str:
 def main() -> int:
     """Print the table."""
     out = Path(sys.argv[1])
-    print("| server | variant | scenarios | AUTH commands | accepted | with a trace | at smarthosts | deviations | confused | s |")
+    print(
+        "| server | variant | scenarios | AUTH commands | accepted | with a trace | at smarthosts | deviations | confused | s |"
+    )
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for setup in SETUPS:
         folder = out / "-".join(setup)
