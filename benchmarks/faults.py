@@ -24,10 +24,6 @@ import polars as pl
 from generate import generate
 
 import smtplogs as sl
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_logs"
@@ -77,8 +73,7 @@ def adds_up(coverage: pl.DataFrame, sizes: dict[str, int] | None = None) -> str:
 def in_process(code: str, *words: str, limit: str = "") -> subprocess.Popen[str]:
     """Start Python on code, behind the words by which it limits itself."""
     known = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", f"{limit}
-{code}", *words]
+    command = [sys.executable, "-c", f"{limit}\n{code}", *words]
     return subprocess.Popen(command, env=known, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

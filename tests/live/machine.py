@@ -16,7 +16,7 @@ import struct
 import subprocess
 import threading
 import time
-from typing import IO, Any, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from live.roots import devices
 

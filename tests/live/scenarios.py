@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from live.client import PASSWORD, WRONG, Talk, Truth, b64, smtplib_login, swaks
-import contextlib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
