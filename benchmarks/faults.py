@@ -354,7 +354,7 @@ def main() -> int:
     parser.add_argument(
         "--megabytes", type=int, default=1000, help="size of the log for `memory`; 20000 for a quiet hour"
     )
-    parser.add_argument("--memory-mb", type=int, default=900)
+    parser.add_argument("--memory-mb", type=int, default=1500)
     parser.add_argument("--timeout", type=int, default=1800)
     parser.add_argument("--files", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=8)
