@@ -269,6 +269,7 @@ def smtplib_login(truth: Truth, scenario: str, port: int, user: str, password: s
 def swaks(program: str, truth: Truth, scenario: str, port: int, *arguments: str, user: str, password: str) -> str:
     """Log in with swaks; the replies are read from its transcript."""
     address = truth.scenarios[scenario]["address"]
+    began = time.time()
     done = subprocess.run(
         [program, "--server", "127.0.0.1", "--port", str(port), "--local-interface", address, "--helo", "client.example.org",
          "--from", "alice@example.com", "--to", "bob@example.com", "--auth-user", user, "--auth-password", password,
@@ -279,7 +280,7 @@ def swaks(program: str, truth: Truth, scenario: str, port: int, *arguments: str,
         sent = re.match(r" ?[~-]> AUTH (\S+)", line)
         said = re.match(r"<[~-]\S* +(\d{3}.*)", line)
         if sent:
-            known = truth.add(Command(scenario, address, port, sent[1], user, None))
+            known = truth.add(Command(scenario, address, port, sent[1], user, at=began))
         elif said and known and not said[1].startswith("334"):
             known.reply, known = said[1], None
     return done.stdout

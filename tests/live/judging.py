@@ -238,11 +238,12 @@ def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]]) -
 def _hello_logged(recording: Recording, address: str) -> bool:
     """Tell whether the first bytes of a TLS hello on a plain port are in the log.
 
-    Postfix prints them only if they came before its greeting went out; Exim only with `+smtp_syntax_error`; OpenSMTPD and
+    Postfix prints them if they came before its greeting went out; a hello that comes later is a "non-SMTP command", which is
+    context, since it may also follow a STARTTLS that was refused. Exim prints them only with `+smtp_syntax_error`; OpenSMTPD and
     Sendmail never.
     """
     lines = (line for log in recording.folder.glob("*.log") for line in log.read_text(errors="replace").splitlines())
-    return any(address in line and r"\026\003" in line for line in lines)
+    return any(address in line and r"\026\003" in line and "non-SMTP command" not in line for line in lines)
 
 
 def _relays(recording: Recording) -> list[Deviation]:
