@@ -29,7 +29,7 @@ FLOORS = (
     {"stitching"},
     {"recognising", "borders"},
     {"whole_files"},
-    {"declaring", "overview"},
+    {"declaring", "overview", "doubles"},
     {"pairing", "penalties"},
     {"settling"},
     {"tally", "rollups", "exporting", "packaged", "pasted", "enriching"},
