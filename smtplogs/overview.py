@@ -112,12 +112,12 @@ def of_events(events: pl.DataFrame) -> Overview:
     """Look at stitched events, for all but the spans."""
     if events.is_empty():
         return Overview()
-    does = (
-        events.select("program", "starttls").filter("starttls")["program"]
-        if "starttls" in events.columns
-        else pl.Series([], dtype=pl.String)
+    does = pl.col("starttls") if "starttls" in events.columns else pl.lit(value=False)
+    starttls, asking = (
+        events.select(pl.col(c).filter(which).unique()).to_series()
+        for c, which in (("program", does), ("host", waiting()))
     )
-    return Overview(starttls=_words(does), asking=_words(events.select(pl.col("host").filter(waiting()))["host"]))
+    return Overview(starttls=_words(starttls), asking=_words(asking))
 
 
 def of_loose(loose: pl.DataFrame) -> Overview:

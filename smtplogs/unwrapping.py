@@ -68,10 +68,11 @@ class Wrapper:
 
 def detect(head: Sequence[str]) -> Wrapper | None:
     """Return the wrapper that most of the first non-empty lines are in, None if there is none."""
-    lines = pl.Series([line for line in head if line.strip()], dtype=pl.String)
-    hits = [(int(lines.str.contains(wrapper.looks).sum()), wrapper) for wrapper in WRAPPERS]
-    n, wrapper = max(hits, key=lambda hit: hit[0])
-    return wrapper if 2 * n > lines.len() else None
+    lines = pl.DataFrame({"line": [line for line in head if line.strip()]}, schema={"line": pl.String})
+    looks = [pl.col("line").str.contains(wrapper.looks).sum().alias(wrapper.name) for wrapper in WRAPPERS]
+    hits = lines.select(looks).row(0)
+    n = max(hits)
+    return WRAPPERS[hits.index(n)] if 2 * n > lines.height else None
 
 
 def unwrap(
