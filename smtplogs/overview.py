@@ -112,11 +112,10 @@ def of_events(events: pl.DataFrame) -> Overview:
     """Look at stitched events, for all but the spans."""
     if events.is_empty():
         return Overview()
-    does = pl.col("starttls") if "starttls" in events.columns else pl.lit(value=False)
-    starttls, asking = (
-        events.select(pl.col(c).filter(which).unique()).to_series()
-        for c, which in (("program", does), ("host", waiting()))
-    )
+    asking = events.select(pl.col("host").filter(waiting()).unique()).to_series()
+    if not {"starttls", "program"} <= set(events.columns):
+        return Overview(asking=_words(asking))
+    starttls = events.select(pl.col("program").filter("starttls").unique()).to_series()
     return Overview(starttls=_words(starttls), asking=_words(asking))
 
 
