@@ -175,6 +175,7 @@ def excess(now: pl.DataFrame, before: pl.DataFrame, n_days: int, dimension: str,
         .join(usual, on=dimension, how="full", coalesce=True, nulls_equal=True)
         .with_columns(pl.col("now", measure).fill_null(0.0))
         .select(pl.col(dimension).cast(pl.String).alias("value"), (pl.col("now") - pl.col(measure)).alias("excess"))
+        .sort("value")  # sums of floats depend on the order
     )
 
 

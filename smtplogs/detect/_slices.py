@@ -27,7 +27,8 @@ NUMBERED = ("account", "client_ip", "user", "source", "helo", "host", "mechanism
 """Texts that repeat: held as categories, 4 bytes a row, equal over the pieces."""
 
 SCRAMBLE = 2_654_435_761
-"""Knuth's multiplier: spreads line numbers, so that the lowest of the products are a fair choice of lines."""
+"""Knuth's multiplier: spreads times, so that the lowest of the products are a fair choice of lines, which does not
+depend on how a log was cut into files."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def picked(rows: pl.DataFrame, by: str) -> pl.DataFrame:
         .with_columns(
             pl.int_range(pl.len()).over(by).alias("place"),
             pl.int_range(pl.len()).reverse().over(by).alias("left"),
-            (pl.col("line_no") * SCRAMBLE % 2**32).alias("drawn"),
+            (pl.col("time").dt.timestamp("us") % 2**31 * SCRAMBLE % 2**32).alias("drawn"),
         )
         .with_columns(pl.when((pl.col("place") == 0) | (pl.col("left") == 0)).then(None).otherwise("drawn").alias("d"))
         .with_columns(pl.struct("d", "place").rank("ordinal").over(by).alias("rank"))
