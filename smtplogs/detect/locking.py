@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,7 +20,6 @@ from smtplogs.schema import TIME, Column, door
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
 
     from smtplogs.detect._locks import Locks
     from smtplogs.detect._streaks import Streaks
@@ -69,6 +69,9 @@ COLUMNS: dict[str, Column] = {
     "unnamed_share": Column(pl.Float64, "share of all failed logins of the frame that carry no user name, 0-1"),
 }
 """What ``lockouts`` tells beside the common columns."""
+
+BESIDE = timedelta(seconds=10)
+"""fail2ban's observer states the grown length of a ban within this of the ban itself."""
 
 
 @door
@@ -179,19 +182,41 @@ def _stated_bans(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ended(events: pl.DataFrame) -> pl.DataFrame:
-    """Give fail2ban's bans the length that its next line on the same address and jail proves, if that is an Unban."""
+    """Give fail2ban's bans their length, by the lines of the same address and jail that follow.
+
+    An Unban proves it; without one, Increase Ban states it. A restart of fail2ban may lift bans and restores them: such
+    a ban goes on. One whose beginning stands in an older log begins with its Restore Ban.
+    """
     bans = (pl.col("format") == "fail2ban") & pl.col("time").is_not_null()
     known = events.filter(bans).sort("time", "source", "line_no")
     if known.is_empty():
         return events
-    jail = pl.col("detail").str.extract(r"^\[([^\]]*)\]")
-    known = known.with_columns(jail.alias("_jail"))
+    known = known.with_columns(
+        pl.col("detail").str.extract(r"^\[([^\]]*)\]").alias("_jail"),
+        pl.col("detail").str.extract(r"^\[[^\]]*\] (Ban|Unban|Increase|Restore) ").alias("_word"),
+    )
     of = ("client_ip", "_jail")
+    word, before, after = pl.col("_word"), pl.col("_word").shift(1).over(of), pl.col("_word").shift(-1).over(of)
+    grown = known.filter(word == "Increase").select(*of, "time", pl.col("duration_s").alias("_grown"))
+    known = known.filter(word != "Increase")
+    known = known.filter(~((word == "Unban") & (after == "Restore")).fill_null(value=False))
+    known = known.filter(~((word == "Restore") & before.is_in(["Ban", "Restore"])).fill_null(value=False))
+    # the observer writes a moment after the ban, now and then a moment before
+    known = known.sort("time", maintain_order=True).join_asof(
+        grown.sort("time"), on="time", by=of, strategy="nearest", tolerance=BESIDE, check_sortedness=False
+    )
+    known = known.sort("time", "source", "line_no")
     lasted = (pl.col("time").shift(-1) - pl.col("time")).over(of).dt.total_microseconds() / 1e6
-    ends = (pl.col("outcome").shift(-1) == "info").over(of)
-    told = pl.when((pl.col("outcome") == "throttled") & ends).then(lasted)
-    known = known.with_columns(duration_s=pl.coalesce("duration_s", told)).drop("_jail")
-    return pl.concat([events.filter(~bans.fill_null(value=False)), known])
+    told = pl.when(word.is_in(["Ban", "Restore"]) & (after == "Unban")).then(lasted)
+    known = known.with_columns(
+        pl.coalesce("duration_s", told, pl.when(word == "Ban").then("_grown")).alias("duration_s"),
+        pl.when(word == "Restore")
+        .then(pl.lit("throttled"))
+        .otherwise("outcome")
+        .cast(events.schema["outcome"])
+        .alias("outcome"),
+    )
+    return pl.concat([events.filter(~bans.fill_null(value=False)), known.select(events.columns)])
 
 
 def _refused(tries: pl.DataFrame) -> tuple[Any, ...]:
