@@ -239,6 +239,14 @@ def decomposition(now: pl.DataFrame, before: pl.DataFrame, n_days: int, measure:
     return best[1] if best else []
 
 
+def still_heard(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> bool:
+    """Tell whether most of the missing logins are of clients that are there, and refused: their network is not lost."""
+    missing = excess(now, before, n_days, "client_ip", "ok").filter(pl.col("excess") < 0)
+    heard = now.filter(pl.col("bad") > 0)["client_ip"].unique().cast(pl.String)
+    share = missing.filter(pl.col("value").is_in(heard.implode()))["excess"].sum()
+    return share <= MOST * missing["excess"].sum() < 0
+
+
 def verdict(facts: Facts, *, up: bool) -> str:
     """Return the kind of incident that the figures fit; the rules are those of the documentation's table."""
     successes = facts.success_share
