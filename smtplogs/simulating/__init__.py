@@ -40,7 +40,7 @@ def _limiting(place: Town) -> None:
 
 def _banning(place: Town) -> None:
     place.ban = (5, 600.0, 600.0)
-    place.brute_force(6, tries=(60, 200))
+    place.brute_force(6, tries=(300, 600))
 
 
 SCENARIOS: Mapping[str, Callable[[Town], None]] = {
@@ -58,7 +58,7 @@ SCENARIOS: Mapping[str, Callable[[Town], None]] = {
     "brute-force": Town.guess,
     "spray": Town.spray_fast,
     "botnet": lambda place: place.botnet() and None,
-    "stuffing": lambda place: place.stuff(60, others=15),
+    "stuffing": lambda place: place.stuff(min(60, len(place.users) + 15), others=15),
     "takeover": Town.takeover,
 }
 """What can go wrong, beside people who mistype and bots that pass by."""

@@ -31,7 +31,7 @@ def postfix(sessions: Iterable[Session], *, dovecot: bool = False) -> list[str]:
             limit = f"AUTH command rate limit exceeded: {s.reached} from {peer} for service submission"
             says.append((tag, f"warning: {limit}"))
         else:
-            if dovecot and s.fault != "rule":
+            if dovecot and s.verdict == "535" and s.fault != "rule":
                 says.append(_dovecot(s))
             failed = f"SASL {s.mechanism} authentication failed: {REASONS[s.verdict]}, sasl_username={s.user}"
             says.append((tag, f"warning: {peer}: {failed}"))
@@ -42,7 +42,7 @@ def postfix(sessions: Iterable[Session], *, dovecot: bool = False) -> list[str]:
 
 
 def _dovecot(s: Session) -> tuple[str, str]:
-    """Return what Dovecot 2.3 with auth_verbose says of a refused login, or of a backend that does not answer."""
+    """Return what Dovecot 2.3 with auth_verbose says of a refused login, or of a database that does not answer."""
     if s.fault:
         return "dovecot", f"auth-worker(203): Error: sql({s.user},{s.ip}): Password query failed: not connected"
     why = "Password mismatch" if s.known else "unknown user"
