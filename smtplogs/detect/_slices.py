@@ -167,10 +167,20 @@ def proof(
 
 def sliced_door(function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame]) -> Callable[Concatenate[Any, P], Any]:
     """Let a detector that reads in pieces take any frame: a LazyFrame stays lazy, pandas is answered in kind."""
+    return _door(function, lambda frame: frame)
 
+
+def lazy_door(function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame]) -> Callable[Concatenate[Any, P], Any]:
+    """Let a detector that asks for some columns and rows of a lazy table, in documented dtypes, take any frame."""
+    return _door(function, conform)
+
+
+def _door(
+    function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame], prepared: Callable[[pl.LazyFrame], pl.LazyFrame]
+) -> Callable[Concatenate[Any, P], Any]:
     @functools.wraps(function)
     def at_the_door(frame: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        lazy = frame if isinstance(frame, pl.LazyFrame) else to_polars(frame).lazy()
+        lazy = prepared(frame) if isinstance(frame, pl.LazyFrame) else to_polars(frame).lazy()
         answer = function(lazy, *args, **kwargs)
         return answer.to_pandas() if hasattr(frame, "iloc") else answer
 

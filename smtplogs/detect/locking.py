@@ -13,10 +13,11 @@ from smtplogs.detect._disabled import disabled_accounts
 from smtplogs.detect._findings import as_findings, finding_id, lines
 from smtplogs.detect._lock_stories import lock_row, not_assessable_row
 from smtplogs.detect._locks import Rules, find_locks
+from smtplogs.detect._slices import lazy_door
 from smtplogs.detect._streak_stories import campaign_row, outage_row, streak_row
 from smtplogs.detect._streaks import MOST_NAMES, address_book, find_streaks, most
 from smtplogs.detect._triggers import TRIGGER_KINDS, judged_triggers
-from smtplogs.schema import TIME, Column, door
+from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,13 +71,15 @@ COLUMNS: dict[str, Column] = {
 }
 """What ``lockouts`` tells beside the common columns."""
 
+BANNED = ("stage", "outcome", "client_ip", "duration_s", "source", "line_no")
+
 BESIDE = timedelta(seconds=10)
 """fail2ban's observer states the grown length of a ban within this of the ban itself."""
 
 
-@door
+@lazy_door
 def lockouts(
-    events: pl.DataFrame,
+    events: pl.LazyFrame,
     *,
     failures: int = 5,
     within: str = "15m",
@@ -171,10 +174,13 @@ def lockouts(
     return as_findings([row | {"unnamed_share": share} for row in rows], "lockouts", COLUMNS)
 
 
-def _stated_bans(events: pl.DataFrame) -> pl.DataFrame:
+def _stated_bans(table: pl.LazyFrame) -> pl.DataFrame:
     """Return the bans that the log itself states: limits that name an address and a length, or whose end is written."""
-    if not {"duration_s", "source", "line_no"} <= set(events.columns):
+    present = set(table.collect_schema())
+    if not {"duration_s", "source", "line_no"} <= present:
         return pl.DataFrame()
+    used = [c for c in ("time", *BANNED, "format", "detail") if c in present]
+    events = table.filter(pl.col("stage") == "session").select(used).collect(engine="streaming")
     if {"format", "detail"} <= set(events.columns):
         events = _ended(events)
     stated = (pl.col("outcome") == "throttled") & (pl.col("duration_s") > 0) & pl.col("time").is_not_null()
