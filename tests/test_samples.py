@@ -33,7 +33,9 @@ DOMAIN = re.compile(r"(?<![\w.-])(?<!(?<!/)/)(?:[A-Za-z0-9_-]+\.)+[A-Za-z]+(?![\
 RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|localhost|localdomain)$", re.IGNORECASE)
 
 EXCEPTIONS = {
-    "bans/cut-off": {word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.server")},
+    "bans/cut-off": {
+        word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.observer", "fail2ban.server")
+    },
     "courier/guesser": {"::ffff:203.0.113.9": "::ffff:203.0.113.9"},
     "courier/mailbox": {f"::ffff:{ip}": f"::ffff:{ip}" for ip in ("203.0.113.9", "198.51.100.20")},
     "entra/graph": {"odata.context": "@odata.context"},
