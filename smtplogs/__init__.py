@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         plot_throttling,
         plot_timeline,
     )
+    from smtplogs.filling import notebook
     from smtplogs.probing import compare_probe, probe
     from smtplogs.reporting import report
     from smtplogs.verifying import verify
@@ -80,6 +81,7 @@ __all__ = [
     "load",
     "lockouts",
     "misconfigured_clients",
+    "notebook",
     "parse",
     "plot_causes",
     "plot_clients",
@@ -112,6 +114,7 @@ __all__ = [
 
 _ON_FIRST_USE = {
     "compare_probe": "smtplogs.probing",
+    "notebook": "smtplogs.filling",
     "parse": "smtplogs.archiving",
     "plot_causes": "smtplogs.charts",
     "plot_clients": "smtplogs.charts",
