@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         plot_throttling,
         plot_timeline,
     )
+    from smtplogs.filling import notebook
     from smtplogs.probing import compare_probe, probe
     from smtplogs.reporting import report
     from smtplogs.simulating import simulate
@@ -81,6 +82,7 @@ __all__ = [
     "load",
     "lockouts",
     "misconfigured_clients",
+    "notebook",
     "parse",
     "plot_causes",
     "plot_clients",
@@ -114,6 +116,7 @@ __all__ = [
 
 _ON_FIRST_USE = {
     "compare_probe": "smtplogs.probing",
+    "notebook": "smtplogs.filling",
     "parse": "smtplogs.archiving",
     "plot_causes": "smtplogs.charts",
     "plot_clients": "smtplogs.charts",

@@ -54,6 +54,7 @@ READ: dict[str, dict[str, Any]] = {
     "postfix/postfix3.10-dovecot2.4": {"year": 2026},
     "postfix/postfix3.7-dovecot2.3": {"year": 2026},
     "postfix/quiet": {},
+    "postfix/takeover": {},
     "s_client/piped": {},
     "sendmail/office": {"year": 2026},
     "smtplib/three-failures": {},

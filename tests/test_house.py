@@ -41,7 +41,7 @@ FLOORS = (
     {"detect"},
     {"explaining", "watching"},
     {"charts"},
-    {"reporting", "_report"},
+    {"reporting", "_report", "filling"},
     {"tables"},
     {"cli"},
 )
