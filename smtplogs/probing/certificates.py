@@ -114,7 +114,7 @@ def certificate(sock: ssl.SSLSocket, now: dt.datetime) -> dict[str, Any]:
         return {"cert_subject": f"not readable: {type(error).__name__}"}
 
 
-def _names(leaf: x509.Certificate) -> list[str]:
+def _names(leaf: Any) -> list[str]:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
