@@ -58,7 +58,6 @@ NAMED_SO = (
 
 _RULES = (
     ("password", "given password", r"\((given password): (?:.*\)|.*$)", "($1: [redacted])"),
-    ("password", "pass: '", r"\(pass: '.*'\)", "(pass: '[redacted]')"),
     (
         "password hash",
         "given password",
