@@ -34,7 +34,16 @@ _PROTOCOL_OF_SERVICE = {"imap": "imap", "pop3": "pop3", "managesieve": "sieve", 
 _STALE_USER = "^(?:Connection lost|Can't connect|Invalid base64|Invalid authentication mechanism)"
 """Reasons under which Postfix may print the name of an earlier attempt (smtpd_sasl_glue.c keeps the last one)."""
 
-_ENCRYPTED = {"TLS": "yes", "TSL": "yes", "SSL": "yes", "TLS handshaking": None, "secured": None, "starttls": "yes", "on": "yes", "off": "none"}
+_ENCRYPTED = {
+    "TLS": "yes",
+    "TSL": "yes",
+    "SSL": "yes",
+    "TLS handshaking": None,
+    "secured": None,
+    "starttls": "yes",
+    "on": "yes",
+    "off": "none",
+}
 
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"

@@ -19,14 +19,20 @@ _BY = "Cyrus IMAP imap/imapd.c, imap/pop3d.c"
 _auth = always(stage="auth", side="server")
 _peer = {"client_name": "pc.example.net", "client_ip": "203.0.113.9"}
 _bad = _auth(outcome="failure", cause="bad_credentials", basis="line", user="ann@example.com") | _peer
-_SERVERS = (("", _IMAP, "imap", "cyrus/imap"), ("_pop3", _POP, "pop3", "cyrus/pop3"), ("_sieve", _SIEVE, "sieve", "sieve"))
+_SERVERS = (
+    ("", _IMAP, "imap", "cyrus/imap"),
+    ("_pop3", _POP, "pop3", "cyrus/pop3"),
+    ("_sieve", _SIEVE, "sieve", "sieve"),
+)
 
 
 def _patterns(suffix: str, program: str, protocol: str, tag: str) -> tuple[Pattern, ...]:
     """Return what one of the servers says of logins."""
     here = {"protocol": protocol}
 
-    def pattern(name: str, literal: str, text: str, sets: dict[str, Any], *samples: tuple[str, dict[str, Any]]) -> Pattern:
+    def pattern(
+        name: str, literal: str, text: str, sets: dict[str, Any], *samples: tuple[str, dict[str, Any]]
+    ) -> Pattern:
         return Pattern(
             f"{name}{suffix}",
             program=program,
@@ -59,7 +65,11 @@ def _patterns(suffix: str, program: str, protocol: str, tag: str) -> tuple[Patte
                 "badlogin: pc.example.net [203.0.113.9] plaintext ann@example.com SASL(-13): authentication failure: "
                 "checkpass failed",
                 _bad
-                | {"mechanism": "PLAINTEXT", "vendor_code": "-13", "detail": "authentication failure: checkpass failed"},
+                | {
+                    "mechanism": "PLAINTEXT",
+                    "vendor_code": "-13",
+                    "detail": "authentication failure: checkpass failed",
+                },
             ),
             (
                 "badlogin: pc.example.net[203.0.113.9] CRAM-MD5 [SASL(-13): authentication failure: incorrect digest response]",
@@ -85,7 +95,9 @@ def _patterns(suffix: str, program: str, protocol: str, tag: str) -> tuple[Patte
             done,
             (
                 "login: pc.example.net [203.0.113.9] ann@example.com plaintext+TLS User logged in SESSIONID=<cyrus-1-2-3>",
-                done | _peer | {"user": "ann@example.com", "mechanism": "PLAINTEXT", "tls": "yes", "session": "cyrus-1-2-3"},
+                done
+                | _peer
+                | {"user": "ann@example.com", "mechanism": "PLAINTEXT", "tls": "yes", "session": "cyrus-1-2-3"},
             ),
         ),
     )
@@ -105,10 +117,12 @@ CYRUS = Lines(
             role="dismiss",
             written_by="Cyrus IMAP: mailboxes, quotas, TLS of IMAP sessions",
             samples=(
-                Sample("starttls: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits new) no authentication",
-                       program="cyrus/imap"),
+                Sample(
+                    "starttls: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits new) no authentication",
+                    program="cyrus/imap",
+                ),
             ),
-        ),  # fmt: skip
+        ),
     ),
     cannot_show=("SMTP logins: those are in the mail server's log", "ports and reply codes"),
 )
@@ -142,7 +156,9 @@ SASLAUTHD = Lines(
                     "do_auth         : auth failure: [user=x] [service=smtp] [realm=] [mech=pam] [reason=none]] "
                     "[service=smtp] [realm=] [mech=rimap] [reason=remote server unavailable]",
                     _behind(
-                        outcome="deferred", cause="backend_unavailable", basis="line",
+                        outcome="deferred",
+                        cause="backend_unavailable",
+                        basis="line",
                         user="x] [service=smtp] [realm=] [mech=pam] [reason=none]",
                         detail="remote server unavailable",
                     ),
@@ -152,7 +168,7 @@ SASLAUTHD = Lines(
             not_these=(
                 "do_auth         : auth failure: [user=ann] [service=imap] [realm=] [mech=pam] [reason=PAM auth error]",
             ),
-        ),  # fmt: skip
+        ),
         Pattern(
             "zimbra",
             program="saslauthd",
@@ -165,13 +181,16 @@ SASLAUTHD = Lines(
                 Sample(
                     "auth_zimbra: ann@example.com auth failed: authentication failed for [ann@example.com]",
                     {
-                        "stage": "auth", "side": "server", "outcome": "info", "user": "ann@example.com",
+                        "stage": "auth",
+                        "side": "server",
+                        "outcome": "info",
+                        "user": "ann@example.com",
                         "detail": "authentication failed for [ann@example.com]",
                     },
                     program="saslauthd",
                 ),
             ),
-        ),  # fmt: skip
+        ),
         Pattern(
             "other",
             program="saslauthd",
@@ -179,14 +198,21 @@ SASLAUTHD = Lines(
             role="dismiss",
             written_by="saslauthd: other services (imap, pop), successes in its debug log, PAM's lines about the same, start",
             samples=(
-                Sample("do_auth         : auth failure: [user=ann] [service=imap] [realm=] [mech=pam] [reason=PAM auth error]",
-                       program="saslauthd"),
-                Sample("pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=ann",
-                       program="saslauthd"),
-                Sample("zmpost: url='https://mail.example.com:7073/service/admin/soap/' returned buffer->data='"
-                       "<authToken>0_5f2c</authToken>', hti->error=''", program="saslauthd"),
+                Sample(
+                    "do_auth         : auth failure: [user=ann] [service=imap] [realm=] [mech=pam] [reason=PAM auth error]",
+                    program="saslauthd",
+                ),
+                Sample(
+                    "pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=ann",
+                    program="saslauthd",
+                ),
+                Sample(
+                    "zmpost: url='https://mail.example.com:7073/service/admin/soap/' returned buffer->data='"
+                    "<authToken>0_5f2c</authToken>', hti->error=''",
+                    program="saslauthd",
+                ),
             ),
-        ),  # fmt: skip
+        ),
     ),
     cannot_show=(
         "the client's address: it is on the mail server's line",

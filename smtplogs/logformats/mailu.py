@@ -99,7 +99,10 @@ MAILU = Lines(
                 Sample(
                     "WARNING in limiter: Authentication attempt from 203.0.113.4 has been rate-limited.",
                     _auth(
-                        outcome="throttled", cause="throttled_auth", basis="line", client_ip="203.0.113.4",
+                        outcome="throttled",
+                        cause="throttled_auth",
+                        basis="line",
+                        client_ip="203.0.113.4",
                         detail="Authentication attempt from 203.0.113.4 has been rate-limited",
                     ),
                     program=_TAG,
@@ -107,14 +110,17 @@ MAILU = Lines(
                 Sample(
                     "WARNING in limiter: Authentication attempt from 203.0.113.4 for jane@example.org has been rate-limited.",
                     _auth(
-                        outcome="throttled", cause="throttled_auth", basis="line", client_ip="203.0.113.4",
+                        outcome="throttled",
+                        cause="throttled_auth",
+                        basis="line",
+                        client_ip="203.0.113.4",
                         user="jane@example.org",
                         detail="Authentication attempt from 203.0.113.4 for jane@example.org has been rate-limited",
                     ),
                     program=_TAG,
                 ),
             ),
-        ),  # fmt: skip
+        ),
         Pattern(
             "other",
             program=_TAG,

@@ -16,6 +16,9 @@ _HEAD = (
     r" from=(?P<sender>[^ ]*) recipients=[^ ]*(?: mailsize=[0-9]+)?"
 )
 _ANY, _ON, _OFF = (_HEAD.replace("(?:AUTH)", word) for word in ("(?:on|off)", "on", "off"))
+_NO_TLS = _ANY.replace("(?P<tls>", "(?:")
+"""Where TLS failed or was never reached, `tls=on` is what was wanted."""
+
 _SAID = (
     r" smtpstatus=(?P<reply_code>[0-9]{3}) smtpmsg='[0-9]{3}[ -](?:(?P<enhanced_code>[245]\.[0-9]{1,3}\.[0-9]{1,3}) ?)?"
     r"(?P<detail>.*)'"
@@ -26,6 +29,7 @@ _client = always(side="client")
 _LINE = "host=smtp.example.net tls=on auth=on user=ann@example.com from=ann@example.com recipients=bob@example.org,carol@example.org"
 _OPEN = "host=smtp.example.net tls=on auth=off from=ann@example.com recipients=bob@example.org"
 _known = _client(relay_host="smtp.example.net", tls="yes", sender="ann@example.com", user="ann@example.com")
+_wanted = _client(relay_host="smtp.example.net", sender="ann@example.com", user="ann@example.com")
 _unknown = _client(relay_host="smtp.example.net", tls="yes", sender="ann@example.com")
 
 
@@ -44,17 +48,18 @@ def _refused(name: str, stage: str, words: str, line: str, expect: dict[str, Any
 
 def _alone(name: str, literal: str, detail: str, sample: str, stage: str, **verdict: str) -> Pattern:
     """Return a pattern for msmtp's own words, where no reply of the relay stands behind them."""
+    head, known = (_ANY, _known) if stage == "auth" else (_NO_TLS, _wanted)
     return Pattern(
         name,
         program=_TAG,
         literal=literal,
-        regex=rf"{_ANY} errormsg='(?P<detail>{detail})'{_EXIT}",
+        regex=rf"{head} errormsg='(?P<detail>{detail})'{_EXIT}",
         sets=_client(stage=stage, **verdict),
         written_by="msmtp src/msmtp.c, msmtp_log_info(); smtp.c, net.c, mtls.c",
         samples=(
             Sample(
                 f"{_LINE} errormsg='{sample}' exitcode=EX_UNAVAILABLE",
-                _known | {"stage": stage, "detail": sample.strip()} | {"basis": "line"} | verdict,
+                known | {"stage": stage, "detail": sample} | {"basis": "line"} | verdict,
                 program=_TAG,
             ),
         ),
@@ -182,14 +187,14 @@ MSMTP = Lines(
             "tls_failed",
             program=_TAG,
             literal="errormsg=",
-            regex=rf"{_ANY} errormsg='(?P<detail>TLS .*?|cannot (?:read from|write to) TLS connection.*?) ?'{_EXIT}",
+            regex=rf"{_NO_TLS} errormsg='(?P<detail>TLS .*?|cannot (?:read from|write to) TLS connection.*?) ?'{_EXIT}",
             sets=_client(stage="tls"),
             written_by="msmtp src/mtls-gnutls.c, mtls-openssl.c",
             samples=(
                 Sample(
                     f"{_LINE} errormsg='TLS certificate verification failed: The certificate is NOT trusted. "
                     "The certificate issuer is unknown. ' exitcode=EX_UNAVAILABLE",
-                    _known
+                    _wanted
                     | {"stage": "tls", "outcome": "aborted", "cause": "tls_handshake_failed", "basis": "line"}
                     | {
                         "detail": "TLS certificate verification failed: The certificate is NOT trusted. "

@@ -22,8 +22,9 @@ _CLIENT = r", client: (?P<client_ip>[0-9A-Fa-f:.]+)(?: using (?P<tls>starttls))?
 _ADDRESS = r"(?:0\.0\.0\.0|\[::\]|\[(?:[0-9A-Fa-f:.]+)\]|(?P<server_ip>[0-9.]+)):"
 """Our listener; `0.0.0.0` and `[::]` are no address of it."""
 
-_PORTS = {"smtp": r"[0-9]+", "imap": "143|993", "pop3": "110|995"}
-_UPSTREAM = {"smtp": r"[0-9]+", "imap": "[0-9]*143|993", "pop3": "[0-9]*110|995"}
+_PORTS = {"smtp": r"[0-9]+", "imap": "[0-9]*(?:143|993)", "pop3": "[0-9]*(?:110|995)"}
+"""Ports by protocol, with any digits before the usual ones (10143): nginx names no protocol."""
+
 _LOGIN = r', login: "(?P<user>.*)"'
 
 _auth = always(stage="auth", side="server")
@@ -51,7 +52,7 @@ def _logged_in(protocol: str, port: str) -> Pattern:
         program=_TAG,
         literal="client logged in, client: ",
         regex=rf"{_HEAD}client logged in{_CLIENT}{_ADDRESS}(?P<server_port>[0-9]+){_LOGIN}"
-        rf", upstream: [^ ]+:(?:{_UPSTREAM[protocol]})$",
+        rf", upstream: [^ ]+:(?:{_PORTS[protocol]})$",
         sets=done,
         written_by="nginx src/mail/ngx_mail_auth_http_module.c, ngx_mail_proxy_module.c",
         samples=(
@@ -148,9 +149,14 @@ NGINX = Lines(
             'upstream sent invalid response: "535 5.7.8 Error: authentication failed: authentication failure" while '
             f'reading response from upstream, {_AT}, login: "ann@example.com", upstream: 192.0.2.30:25',
             _auth(
-                outcome="failure", cause="bad_credentials", basis="line", user="ann@example.com", reply_code=535,
-                enhanced_code="5.7.8", detail="Error: authentication failed: authentication failure",
-            ),  # fmt: skip
+                outcome="failure",
+                cause="bad_credentials",
+                basis="line",
+                user="ann@example.com",
+                reply_code=535,
+                enhanced_code="5.7.8",
+                detail="Error: authentication failed: authentication failure",
+            ),
             "nginx src/mail/ngx_mail_proxy_module.c: auth_http allowed the login, the backend did not",
             literal="upstream sent invalid response: ",
         ),
@@ -170,8 +176,13 @@ NGINX = Lines(
             r"client was rejected: \"(?P<step>MAIL|RCPT) (?i:FROM|TO):[ _]*(?:<(?P<sender>[^<>\"]*)>)?.*\" while in auth state",
             f'client was rejected: "MAIL FROM:<eve@example.org>__" while in auth state, {_AT}',
             {
-                "stage": "mail", "side": "server", "step": "MAIL", "outcome": "refused", "cause": "auth_required",
-                "basis": "line", "sender": "eve@example.org",
+                "stage": "mail",
+                "side": "server",
+                "step": "MAIL",
+                "outcome": "refused",
+                "cause": "auth_required",
+                "basis": "line",
+                "sender": "eve@example.org",
             },
             "nginx src/mail/ngx_mail_smtp_handler.c: the client had 530 5.7.1 Authentication required",
             literal="client was rejected: ",
@@ -183,14 +194,17 @@ NGINX = Lines(
             r"(?P<mechanism>[A-Z0-9-]+) command) while in auth state",
             f"client sent invalid base64 encoding in AUTH PLAIN command while in auth state, {_AT}",
             _auth(
-                outcome="aborted", cause="malformed_response", basis="line", mechanism="PLAIN",
+                outcome="aborted",
+                cause="malformed_response",
+                basis="line",
+                mechanism="PLAIN",
                 detail="client sent invalid base64 encoding in AUTH PLAIN command",
             ),
             "nginx src/mail/ngx_mail_handler.c",
             literal="client sent invalid ",
             harmless=True,
             sets=_auth(outcome="aborted", cause="malformed_response", basis="line"),
-        ),  # fmt: skip
+        ),
         Pattern(
             "tls_failed",
             program=_TAG,
@@ -204,10 +218,16 @@ NGINX = Lines(
                     f"{_BEGIN}SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number) while "
                     "SSL handshaking, client: 203.0.113.9, server: 192.0.2.25:465",
                     {
-                        "stage": "tls", "side": "server", "outcome": "aborted", "cause": "wrong_host_or_port",
+                        "stage": "tls",
+                        "side": "server",
+                        "outcome": "aborted",
+                        "cause": "wrong_host_or_port",
                         "basis": "line",
                         "detail": "SSL_do_handshake() failed (SSL: error:0A00010B:SSL routines::wrong version number)",
-                    } | _server | _SESSION | {"server_port": 465},
+                    }
+                    | _server
+                    | _SESSION
+                    | {"server_port": 465},
                     program=_TAG,
                 ),
             ),
@@ -215,7 +235,7 @@ NGINX = Lines(
                 f"{_BEGIN}SSL_do_handshake() failed (SSL: error:0A000418:SSL routines::tlsv1 alert unknown ca) while "
                 "SSL handshaking, client: 203.0.113.9, server: 192.0.2.25:443",
             ),
-        ),  # fmt: skip
+        ),
         Pattern(
             "other",
             program=_TAG,

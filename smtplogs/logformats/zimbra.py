@@ -22,9 +22,7 @@ _IP = (
 _SMTP = rf"^(?:INFO|WARN) +\[.*?\] {_IP}oproto=smtp;.*?\] "
 _ELSE = rf"^(?:INFO|WARN) +\[.*?\] {_IP}.*?\] "
 _WHO = r"security - cmd=Auth; account=(?P<user>[^;]*); "
-_WHY = (
-    r" error=authentication failed for \[[^\]]*\], (?P<detail>[^;]*?(?:, data (?P<vendor_code>[0-9a-f]{3}),[^;]*?)?) ?;$"
-)
+_WHY = r" error=authentication failed for \[[^\]]*\], (?P<detail>[^;]*?(?:, data (?P<vendor_code>[0-9a-f]{3}),[^;]*?)?) ?;$"
 _WEB, _STORE = r"protocol=[a-z_]+;", r"protocol=(?P<protocol>imap|pop3);"
 _BY = "Zimbra: ZimbraLog.security of Auth.java, written to audit.log"
 
@@ -37,7 +35,9 @@ _web = {"client_ip": "203.0.113.9", "user": "ann@example.com", "protocol": "http
 _bad = {"outcome": "failure", "cause": "bad_credentials", "basis": "line"}
 
 
-def _audit(name: str, regex: str, sets: dict[str, Any], message: str, expect: dict[str, Any], *not_these: str) -> Pattern:
+def _audit(
+    name: str, regex: str, sets: dict[str, Any], message: str, expect: dict[str, Any], *not_these: str
+) -> Pattern:
     """Return a pattern of the audit log."""
     return Pattern(
         name,
