@@ -15,7 +15,8 @@ from smtplogs.redacting import pseudonyms
 from smtplogs.schema import RECORDS
 from smtplogs.stitching import finished, patched, stacked
 
-AT_ONCE = "3s"
+NEAR_S = 3
+AT_ONCE = f"{NEAR_S}s"
 """They all write in the same moment, to the second or to the millisecond."""
 
 SESSION = "10m"
@@ -73,12 +74,16 @@ def _with_zimbra(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFram
 
 
 def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What saslauthd refuses is a mail server's failure: only where there is no mail server's log it stands alone."""
+    """What saslauthd refuses is a mail server's failure: only where there is no mail server's log it stands alone.
+
+    It knows no address. Where the mail server has no name, both must be the only ones of their host in that moment: in a
+    burst nobody can tell whose name it was.
+    """
     if lines.is_empty():
         return events, lines
     events, rest = _folded(
         events, lines,
-        (["host", "local"], AT_ONCE, "nearest", pl.col("local") != ""), (["host"], AT_ONCE, "nearest", _NAMELESS),
+        (["host", "local"], AT_ONCE, "nearest", pl.col("local") != ""), (["host", "alone"], AT_ONCE, "nearest", _NAMELESS & pl.col("alone")),
         may=of_saslauthd() | waiting(), tells=True,
     )  # fmt: skip
     server = pl.col("format").is_in(list(_MAIL_SERVERS)) & (pl.col("side") == "server")
@@ -133,8 +138,8 @@ def _folded(
     rows, words
         Events, and what neighbours wrote.
     *rules
-        Tried in turn: columns that must agree (`ip`, `port`, `host`, `name`, its part before the `@`: `local`), how
-        near in time, where the word is to be looked for (`backward`: before the row), which rows take part.
+        Tried in turn: columns that must agree (`ip`, `port`, `host`, `name`, its part before the `@`: `local`; `alone`:
+        no other of that host in the same moment), how near in time, where the word is to be looked for (`backward`: before the row), which rows take part.
     may
         Rows that may take a word.
     tells
@@ -148,10 +153,7 @@ def _folded(
     if rows.is_empty() or words.is_empty():
         return rows, words
     rows, words = with_columns(rows), with_columns(words)
-    left, right = (
-        _keys(rows, "_event").filter(rows.select(may.fill_null(value=False)).to_series()),
-        _keys(words, "_attempt"),
-    )
+    left, right = _keys(rows, "_event", may), _keys(words, "_attempt", pl.lit(value=True))
     pairs = []
     for by, within, strategy, which in rules:
         found, left, right = one_to_one(left, right, by, within, strategy, which)
@@ -190,10 +192,10 @@ _LENT = ("user", "client_port", "mechanism", "vendor_code", "tls")
 """What a row without them takes from a neighbour."""
 
 
-def _keys(frame: pl.DataFrame, row: str) -> pl.DataFrame:
+def _keys(frame: pl.DataFrame, row: str, may: pl.Expr) -> pl.DataFrame:
     """Return what rows are compared by, in order of time: by the second, since many stamps have no fraction of it."""
     name = name_key(pl.lit(pseudonyms(frame["user"]))).fill_null("")
-    return frame.select(
+    keys = frame.select(
         pl.col("time").dt.truncate("1s"),
         pl.int_range(pl.len(), dtype=pl.UInt32).alias(row),
         ip=pl.col("client_ip"),
@@ -202,4 +204,9 @@ def _keys(frame: pl.DataFrame, row: str) -> pl.DataFrame:
         name=name,
         local=name.str.replace(r"@.*$", ""),
         limited=pl.col("outcome") == "throttled",
-    ).sort("time")
+        may=may.fill_null(value=False),
+    )
+    keys = keys.filter("may").drop("may").sort("time")
+    since, until = pl.col("time").diff().over("host"), pl.col("time").diff(-1).over("host").abs()
+    far = [(gap > pl.duration(seconds=2 * NEAR_S)).fill_null(value=True) for gap in (since, until)]
+    return keys.with_columns(alone=pl.all_horizontal(far))

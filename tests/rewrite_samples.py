@@ -22,6 +22,7 @@ READ: dict[str, dict[str, Any]] = {
     "bans/cut-off": {},
     "courier/guesser": {"year": 2026},
     "curl/starttls": {},
+    "cyrus/imap": {"year": 2026},
     "dovecot/log-path": {"year": 2026},
     "entra-csv/portal": {},
     "entra/diagnostic": {},
@@ -40,8 +41,12 @@ READ: dict[str, dict[str, Any]] = {
     "haraka/protocol": {},
     "hmailserver/wrong-password": {},
     "mailenable/wrong-password": {},
+    "mailu/two-logs": {},
     "mdaemon/wrong-password": {},
+    "mox/guesser": {"year": 2026},
+    "msmtp-log/lab": {"year": 2026},
     "msmtp/wrong-password": {},
+    "nginx/lab": {},
     "nodemailer/wrong-password": {},
     "opensmtpd/office": {"year": 2026},
     "postfix/auth-debug": {"year": 2026},
@@ -54,10 +59,12 @@ READ: dict[str, dict[str, Any]] = {
     "postfix/postfix3.7-dovecot2.3": {"year": 2026},
     "postfix/quiet": {},
     "s_client/piped": {},
+    "saslauthd/behind-postfix": {"year": 2026},
     "sendmail/office": {"year": 2026},
     "smtplib/three-failures": {},
     "swaks/starttls": {},
     "telnet/by-hand": {},
+    "zimbra/one-attempt": {"year": 2026},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
 
