@@ -77,15 +77,16 @@ _RULES = (
     ("sasl response", "decode64", r'(AUTH decode64 error \[-?[0-9]+ for ").*("\], relay=.*)$', "$1[redacted]$2"),
     ("sasl response", "failed-command", r'(command=")[A-Za-z0-9+/]{8,}={0,2}(" result=)', "$1[redacted]$2"),
     ("password", "(?i)passw", r"(?i)\b([a-z]*passw(?:or)?d=)[^ ,;&]+", "$1[redacted]"),
+    ("token", "authToken>", r"(<authToken>)[^<]*", "$1[redacted]"),
     ("password hash", ": failed: badauth: ", r"(: failed: badauth: )[^ ]+$", "$1[redacted]"),
     ("password", "://", r"([a-z][a-z0-9+.-]*://[^:/@ ]+:)[^@/ ]+@", "$1[redacted]@"),
 )
 """(kind of secret, where to look, pattern, replacement): the words of Dovecot's auth_verbose_passwords and auth_debug,
-Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, and URLs."""
+Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, Mailu's hashes, Zimbra's tokens, and URLs."""
 
 _TRIGGER = (
     "given password|resp=|AUTH |Auth |auth |AUTH\t|init_response|non-SMTP|: < |: > "
-    "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|badauth: |://"
+    "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|badauth: |authToken>|://"
 )
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 
