@@ -77,6 +77,7 @@ _RULES = (
     ("sasl response", "decode64", r'(AUTH decode64 error \[-?[0-9]+ for ").*("\], relay=.*)$', "$1[redacted]$2"),
     ("sasl response", "failed-command", r'(command=")[A-Za-z0-9+/]{8,}={0,2}(" result=)', "$1[redacted]$2"),
     ("password", "(?i)passw", r"(?i)\b([a-z]*passw(?:or)?d=)[^ ,;&]+", "$1[redacted]"),
+    ("password", r"\(pass: '", r"(\(pass: ').*('\) )", "$1[redacted]$2"),
     ("token", "authToken>", r"(<authToken>)[^<]*", "$1[redacted]"),
     ("password hash", ": failed: badauth: ", r"(: failed: badauth: )[^ ]+$", "$1[redacted]"),
     ("password", "://", r"([a-z][a-z0-9+.-]*://[^:/@ ]+:)[^@/ ]+@", "$1[redacted]@"),
@@ -86,7 +87,7 @@ Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, Mailu
 
 _TRIGGER = (
     "given password|resp=|AUTH |Auth |auth |AUTH\t|init_response|non-SMTP|: < |: > "
-    "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|badauth: |authToken>|://"
+    "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|badauth: |authToken>|\\(pass: |://"
 )
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 

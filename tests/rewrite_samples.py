@@ -19,6 +19,7 @@ import smtplogs as sl
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
+    "assp/blocked": {},
     "bans/cut-off": {},
     "courier/guesser": {"year": 2026},
     "curl/starttls": {},
@@ -49,6 +50,7 @@ READ: dict[str, dict[str, Any]] = {
     "nginx/lab": {},
     "nodemailer/wrong-password": {},
     "opensmtpd/office": {"year": 2026},
+    "oracle-ims/u-entries": {},
     "postfix/auth-debug": {"year": 2026},
     "postfix/lockout": {},
     "postfix/misconfigured": {"year": 2026},
@@ -64,6 +66,7 @@ READ: dict[str, dict[str, Any]] = {
     "smtplib/three-failures": {},
     "swaks/starttls": {},
     "telnet/by-hand": {},
+    "vpopmail/guesser": {"year": 2026},
     "zimbra/one-attempt": {"year": 2026},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CASES = [json.loads(t) for t in (Path(__file__).parent / "cases" / "relay-lines.jsonl").read_text("utf-8").splitlines()]
-OURS = ("nginx", "mailu", "zimbra", "cyrus", "saslauthd", "msmtp-log", "mox")
+OURS = ("nginx", "mailu", "zimbra", "cyrus", "saslauthd", "msmtp-log", "mox", "vpopmail", "assp", "oracle-ims")
 BESIDE = {"mailu": ("nginx",), "zimbra": ("saslauthd",)}
-SECRETS = ("7f3a9c", "S3cret!", "0_5f2c", "YWRvYmVhZG9iZQ")
+SECRETS = ("7f3a9c", "secret1", "S3cret!", "0_5f2c", "YWRvYmVhZG9iZQ")
 
 NGINX = "2026/08/03 10:00:{:02} [info] 7#7: *{} "
 FAILED = 'client login failed: "Authentication credentials invalid" while in http auth state, client: {}, server: 192.0.2.25:587, login: "{}"'
@@ -94,6 +94,14 @@ def test_a_comment_of_a_token_is_its_owners_text(tmp_path: Path) -> None:
     )
 
     assert told(events, "outcome", "user", "client_ip") == [("success", "ann@example.org", "203.0.113.9")]
+
+
+def test_vpopmails_address_is_the_last_on_the_line() -> None:
+    last = sl.read(sl.sample("vpopmail/guesser"), year=2026).sort("line_no")[-1]
+
+    assert told(last, "outcome", "user", "client_ip", "redacted") == [
+        ("failure", "c@example.com", "203.0.113.9", "password")
+    ]
 
 
 @pytest.mark.parametrize(

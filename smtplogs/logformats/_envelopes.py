@@ -14,7 +14,8 @@ _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _ISO = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(?:[.,][0-9]{{1,9}})?(?:Z| ?[+-][0-9]{{2}}:?[0-9]{{2}})?"
 _BSD = rf"{_MONTH} {{1,2}}[0-9]{{1,2}}(?: [0-9]{{4}})? {_CLOCK}(?:\.[0-9]{{1,9}})?(?: [0-9]{{4}})?"
 _SLASHED = rf"[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_CLOCK}"
-STAMP = rf"^\x00*(?:<[0-9]{{1,3}}>)?(?:1 )?(?:dovecot: |\[)?(?P<stamp>{_ISO}|{_SLASHED}|{_BSD}|[0-9]{{9,11}}\.[0-9]{{6}}|@[0-9a-f]{{24}})"
+_DASHED = rf"{_MONTH}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}"
+STAMP = rf"^\x00*(?:<[0-9]{{1,3}}>)?(?:1 )?(?:dovecot: |\[)?(?P<stamp>{_ISO}|{_SLASHED}|{_DASHED}|{_BSD}|[0-9]{{9,11}}\.[0-9]{{6}}|@[0-9a-f]{{24}})"
 """The stamp of a line, whatever follows it."""
 
 _HOST = r"[0-9A-Za-z_.:%-]*[0-9A-Za-z_.%-]"
@@ -286,6 +287,20 @@ ENVELOPES = (
         "mox",
         'l=info m="login attempt" pkg=smtpserver',
         {"stamp": "", "message": 'l=info m="login attempt" pkg=smtpserver'},
+    ),
+    Envelope(
+        "assp_file",
+        rf"^(?P<stamp>{_DASHED}) (?P<message>.*)$",
+        "assp",
+        "Nov-03-25 09:05:01 Blocking 192.0.2.1 - too much AUTH errors (8);",
+        {"stamp": "Nov-03-25 09:05:01", "message": "Blocking 192.0.2.1 - too much AUTH errors (8);"},
+    ),
+    Envelope(
+        "oracle_xml",
+        r"""^<co ts="(?P<stamp>[0-9-]{10}T[0-9:.]+)" (?P<message>.*)/>$""",
+        "oracle-ims",
+        '<co ts="2025-11-03T09:05:01.94" pi="72a9.3b4.3774" dr="+" ac="U"/>',
+        {"stamp": "2025-11-03T09:05:01.94", "message": 'pi="72a9.3b4.3774" dr="+" ac="U"'},
     ),
     Envelope(
         "exim_file",

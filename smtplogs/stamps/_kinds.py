@@ -93,6 +93,7 @@ _KINDS = (
     _Kind(rf"^{_BSD} [0-9]{{4}} {_CLOCK}{_PART}$", _strptime("%b %e %Y %H:%M:%S%.f")),
     _Kind(rf"^{_BSD} {_CLOCK}{_PART} [0-9]{{4}}$", _strptime("%b %e %H:%M:%S%.f %Y")),
     _Kind(rf"^[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_CLOCK}$", _strptime("%Y/%m/%d %H:%M:%S")),
+    _Kind(rf"^[A-Z][a-z]{{2}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}$", _strptime("%b-%d-%y %H:%M:%S")),
     _Kind(r"^@[0-9a-f]{24}$", _tai64n(), zoned=True),
     _Kind(r"^[0-9]{9,11}(?:\.[0-9]{1,9})?$", _epoch(1_000_000), zoned=True),
     _Kind(r"^[0-9]{16}$", _epoch(1), zoned=True),

@@ -23,7 +23,20 @@ HERE = Path(__file__).parent
 OURS = (
     "exchange-", "entra-", "haraka", "hmailserver", "mailenable-", "mdaemon-", "transcript-",
 )  # fmt: skip
-LINES = ("nginx-", "docker-", "mailu-", "mailcow-", "zimbra-", "cyrus-", "mox-", "msmtp-log", "courier-")
+LINES = (
+    "nginx-",
+    "docker-",
+    "mailu-",
+    "mailcow-",
+    "zimbra-",
+    "cyrus-",
+    "mox-",
+    "msmtp-log",
+    "courier-",
+    "vpopmail",
+    "assp",
+    "oracle-",
+)
 
 OUTCOMES = {
     "auth_success": "success",
@@ -35,6 +48,7 @@ OUTCOMES = {
     "lockout": "throttled",
     "ban": ["throttled", "refused"],
     "throttle": "throttled",
+    "tls_failure": "aborted",
     "relay_denied": "refused",
 }
 COLUMNS = {
@@ -48,7 +62,8 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "hmail-01": {"tls": None},  # no port and no STARTTLS offered: TLS from the first byte cannot be ruled out
     "nginx-mail-03": {"tls": None},  # as well; and the code that the client saw is not on the line
     "zimbra-audit-03": {"vendor_code": "52e"},  # as logged: the words beside it say whose code it is
-    "mox-01": {"server_port": None},
+    "assp-01": {"count": 1},  # one ban, after eight errors: rate_value
+    "assp-02": {"outcome": "deferred", "cause": "unknown"},  # Postfix's words: an outage, or a delay after failures
 }
 """Columns in which we differ on purpose."""
 
