@@ -27,7 +27,7 @@ FLOORS = (
     {"linking", "overview"},
     {"spine"},
     {"stitching"},
-    {"recognising", "borders"},
+    {"recognising", "borders", "mixtures"},
     {"whole_files"},
     {"declaring"},
     {"pairing", "penalties"},
