@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CASES = [json.loads(t) for t in (Path(__file__).parent / "cases" / "relay-lines.jsonl").read_text("utf-8").splitlines()]
-OURS = ("nginx", "mailu", "zimbra", "cyrus", "saslauthd", "msmtp-log", "mox", "vpopmail", "assp", "oracle-ims")
+OURS = ("nginx", "mailu", "zimbra", "cyrus", "saslauthd", "msmtp-log", "mox", "assp", "oracle-ims")
 BESIDE = {"mailu": ("nginx",), "zimbra": ("saslauthd",)}
-SECRETS = ("7f3a9c", "secret1", "S3cret!", "0_5f2c", "YWRvYmVhZG9iZQ")
+SECRETS = ("7f3a9c", "S3cret!", "0_5f2c", "YWRvYmVhZG9iZQ")
 
 NGINX = "2026/08/03 10:00:{:02} [info] 7#7: *{} "
 FAILED = 'client login failed: "Authentication credentials invalid" while in http auth state, client: {}, server: 192.0.2.25:587, login: "{}"'
@@ -96,14 +96,6 @@ def test_a_comment_of_a_token_is_its_owners_text(tmp_path: Path) -> None:
     assert told(events, "outcome", "user", "client_ip") == [("success", "ann@example.org", "203.0.113.9")]
 
 
-def test_vpopmails_address_is_the_last_on_the_line() -> None:
-    last = sl.read(sl.sample("vpopmail/guesser"), year=2026).sort("line_no")[-1]
-
-    assert told(last, "outcome", "user", "client_ip", "redacted") == [
-        ("failure", "c@example.com", "203.0.113.9", "password")
-    ]
-
-
 @pytest.mark.parametrize(
     "agent",
     [
@@ -139,7 +131,7 @@ def test_a_name_that_ends_zimbras_fields_gives_no_row_for_anybody_else(tmp_path:
         "2026/08/03 10:00:01 [error] 7#7: *4 open() \"/x/login: auth\" failed (2: No such file), client: 203.0.113.9, server: _",
         "[2026-08-03 10:00:01,000] INFO in app: user logged in after Authentication",
         "2026-08-03 10:00:01,500 WARN  [main] org.example.Auth - authentication failed for [ann], reason=unknown user",
-        "Nov  3 09:05:01 mx1 imapd[42]: LOGIN FAILED, user=ann, ip=[::ffff:203.0.113.9]",
+        "Nov  3 09:05:01 mx1 imap[42]: Login failed user=ann auth=ann host=pc.example.net [203.0.113.9]",
         'l=info m="login attempts" n=3',
         "Nov  3 09:05:01 host=smtp.example.net tls=on auth=off from=a@example.com recipients=b@example.com mailsize=1 exitcode=EX_OK",
     ],

@@ -12,7 +12,7 @@ from typing import Any
 from smtplogs.logformats._format import Lines, Pattern, Sample
 from smtplogs.logformats._postfix_parts import always
 
-_IMAP, _POP, _SIEVE = r"imap[sd]?", r"pop3[sd]?", r"timsieved|sieve"
+_IMAP, _POP, _SIEVE = r"imaps?", r"pop3s?", r"timsieved|sieve"
 _PEER = r"(?P<client_name>[^ \[]*) ?\[(?P<client_ip>[0-9A-Fa-f:.]+)\]"
 _BY = "Cyrus IMAP imap/imapd.c, imap/pop3d.c"
 

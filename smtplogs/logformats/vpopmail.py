@@ -1,64 +1,86 @@
-"""vpopmail, which judges logins for qmail: vchkpw's lines. Sources: vpopmail vchkpw.c, 5.4; samples of wazuh's tests.
+"""vpopmail: logins that vchkpw checks for qmail's SMTP, POP3 and IMAP servers. Source: vpopmail vchkpw.c, 5.4.
 
-Built with a certain switch it writes the password that was tried, in clear: that is cut.
+With its option --enable-logging=v the wrong password stands on the line, and with =p every password does.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from smtplogs.logformats._format import Lines, Pattern, Sample
 from smtplogs.logformats._postfix_parts import always
 
-_TAG = "vpopmail"
-_SMTP = r"^vchkpw-(?:smtps?|submissions?|25|465|587): (?:\((?P<mechanism>[A-Z0-9-]+)\) )?"
-_STORE = r"^vchkpw-(?P<protocol>imap|pop3)s?: (?:\((?P<mechanism>[A-Z0-9-]+)\) )?"
-_WHO = r" (?:\(pass: '.*'\) )?(?P<user>.*):(?P<client_ip>[0-9A-Fa-f.:]*[0-9A-Fa-f.])$"
-
+_TAG = "vpopmail|vchkpw"
+_WHO = r"(?P<user>.*?):(?P<client_ip>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+)$"
+_TOLD = r"(?: \(pass: '.*'\))?"
+_HERE = {"client_ip": "192.0.2.3"}
 _auth = always(stage="auth", side="server")
-_client = {"user": "ann@example.com", "client_ip": "203.0.113.9"}
-_WORDS = (
-    ("wrong_password", "password fail", "failure", "bad_credentials"),
-    ("unknown_user", "vpopmail user not found", "failure", "unknown_user"),
-    ("no_password", "null password given", "aborted", "malformed_response"),
-)
 
 
-def _patterns(suffix: str, head: str, service: str, extra: dict[str, Any]) -> tuple[Pattern, ...]:
-    """Return what vchkpw says for one kind of service."""
-    done = _auth(outcome="success", cause="success", basis="line")
-    refused = (
+def _patterns(protocol: str, service: str) -> tuple[Pattern, ...]:
+    """Return the patterns of one protocol: vchkpw tells it by the name or the port under which it runs."""
+    to = _auth(protocol=protocol) if protocol != "smtp" else _auth()
+    wrong = to | {"outcome": "failure", "cause": "bad_credentials", "basis": "line"}
+    unknown = to | {"outcome": "failure", "cause": "unknown_user", "basis": "line"}
+    denied = to | {"outcome": "failure", "cause": "access_policy_denied", "basis": "line"}
+    good = to | {"outcome": "success", "cause": "success", "basis": "line"}
+    begin = rf"^vchkpw-(?:{service}): "
+    ann = _HERE | {"user": "ann@example.com"}
+    return (
         Pattern(
-            f"{name}{suffix}",
+            f"{protocol}_wrong",
             program=_TAG,
-            literal="vchkpw-",
-            regex=rf"{head}(?P<detail>{words}){_WHO}",
-            sets=_auth(outcome=outcome, cause=cause, basis="line"),
-            written_by="vpopmail vchkpw.c",
+            literal=("password fail ", "null password given "),
+            regex=rf"{begin}(?:password fail|null password given){_TOLD} {_WHO}",
+            sets=wrong,
+            written_by="vpopmail vchkpw.c login_check",
             samples=(
+                Sample(f"vchkpw-{protocol}: password fail ann@example.com:192.0.2.3", wrong | ann),
                 Sample(
-                    f"vchkpw-{service}: {words} (pass: 'secret1') ann@example.com:203.0.113.9",
-                    _auth(outcome=outcome, cause=cause, basis="line", detail=words) | _client | extra,
-                    program=_TAG,
+                    f"vchkpw-{protocol}: password fail (pass: 'x') bob@example.net:192.0.2.9') ann@example.com:192.0.2.3",
+                    wrong | ann,
+                ),
+                Sample(f"vchkpw-{protocol}: null password given ann@example.com:192.0.2.3", wrong | ann),
+            ),
+        ),
+        Pattern(
+            f"{protocol}_unknown",
+            program=_TAG,
+            literal="vpopmail user not found ",
+            regex=rf"{begin}vpopmail user not found {_WHO}",
+            sets=unknown,
+            written_by="vpopmail vchkpw.c login_check",
+            samples=(
+                Sample(f"vchkpw-{protocol}: vpopmail user not found ann@example.com:192.0.2.3", unknown | ann),
+                Sample(
+                    f"vchkpw-{protocol}: vpopmail user not found ann@:2001:db8::7",
+                    unknown | {"user": "ann@", "client_ip": "2001:db8::7"},
                 ),
             ),
-        )
-        for name, words, outcome, cause in _WORDS
-    )
-    return (
-        *refused,
+        ),
         Pattern(
-            f"accepted{suffix}",
+            f"{protocol}_denied",
             program=_TAG,
-            literal="vchkpw-",
-            regex=rf"{head}login success {_WHO.removeprefix(' ')}",
-            sets=done,
-            written_by="vpopmail vchkpw.c",
+            literal=" access denied ",
+            regex=rf"{begin}(?P<detail>[a-z0-9]+ access denied) {_WHO}",
+            sets=denied,
+            written_by="vpopmail vchkpw.c: the account may not use this service",
             samples=(
                 Sample(
-                    f"vchkpw-{service}: (PLAIN) login success ann@example.com:203.0.113.9",
-                    done | _client | extra | {"mechanism": "PLAIN"},
-                    program=_TAG,
+                    f"vchkpw-{protocol}: {protocol} access denied ann@example.com:192.0.2.3",
+                    denied | ann | {"detail": f"{protocol} access denied"},
+                ),
+            ),
+        ),
+        Pattern(
+            f"{protocol}_login",
+            program=_TAG,
+            literal=" login success ",
+            regex=rf"{begin}\((?P<mechanism>[0-9A-Za-z-]+)\) login success {_WHO}",
+            sets=good,
+            written_by="vpopmail vchkpw.c, with logging of successes",
+            samples=(
+                Sample(
+                    f"vchkpw-{protocol}: (PLAIN) login success ann@example.com:192.0.2.3",
+                    good | ann | {"mechanism": "PLAIN"},
                 ),
             ),
         ),
@@ -67,19 +89,12 @@ def _patterns(suffix: str, head: str, service: str, extra: dict[str, Any]) -> tu
 
 VPOPMAIL = Lines(
     "vpopmail",
-    "vpopmail (judges for qmail)",
+    "vpopmail (qmail)",
     tag=_TAG,
     patterns=(
-        *_patterns("", _SMTP, "smtp", {}),
-        *_patterns("_store", _STORE, "pop3", {"protocol": "pop3"}),
-        Pattern(
-            "other",
-            program=_TAG,
-            regex=r"^vchkpw-.*$",
-            role="dismiss",
-            written_by="vpopmail vchkpw.c: services that are no mail, faults of its database",
-            samples=(Sample("vchkpw-ftp: password fail ann@example.com:203.0.113.9", program=_TAG),),
-        ),
+        *_patterns("smtp", "smtps?|submission"),
+        *_patterns("pop3", "pop3s?"),
+        *_patterns("imap", "imaps?"),
     ),
-    cannot_show=("TLS, ports and reply codes", "AUTH that qmail refuses itself, before asking"),
+    cannot_show=("TLS", "sessions", "logins that succeeded, unless vpopmail was built to log them"),
 )
