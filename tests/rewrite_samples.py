@@ -19,10 +19,12 @@ import smtplogs as sl
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
+    "assp/blocked": {},
     "bans/cut-off": {},
     "courier/guesser": {"year": 2026},
     "courier/mailbox": {"year": 2026},
     "curl/starttls": {},
+    "cyrus/imap": {"year": 2026},
     "dovecot/log-path": {"year": 2026},
     "entra-csv/portal": {},
     "entra/diagnostic": {},
@@ -41,10 +43,15 @@ READ: dict[str, dict[str, Any]] = {
     "haraka/protocol": {},
     "hmailserver/wrong-password": {},
     "mailenable/wrong-password": {},
+    "mailu/two-logs": {},
     "mdaemon/wrong-password": {},
+    "mox/guesser": {"year": 2026},
+    "msmtp-log/lab": {"year": 2026},
     "msmtp/wrong-password": {},
+    "nginx/lab": {},
     "nodemailer/wrong-password": {},
     "opensmtpd/office": {"year": 2026},
+    "oracle-ims/u-entries": {},
     "postfix/auth-debug": {"year": 2026},
     "postfix/lockout": {},
     "postfix/misconfigured": {"year": 2026},
@@ -56,11 +63,13 @@ READ: dict[str, dict[str, Any]] = {
     "postfix/quiet": {},
     "postfix/takeover": {},
     "s_client/piped": {},
+    "saslauthd/behind-postfix": {"year": 2026},
     "sendmail/office": {"year": 2026},
     "smtplib/three-failures": {},
     "swaks/starttls": {},
     "telnet/by-hand": {},
     "vpopmail/guesser": {"year": 2026},
+    "zimbra/one-attempt": {"year": 2026},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
 

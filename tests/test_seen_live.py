@@ -107,7 +107,9 @@ def test_a_tls_hello_on_a_plain_port_of_exim_is_one_event_whatever_lines_it_fill
         ("read failed: error:0A000126:SSL routines::unexpected eof while reading", None),
     ],
 )
-def test_a_handshake_that_broke_at_opensmtpd_is_told_with_the_address(words: str, cause: str | None, tmp_path: Path) -> None:
+def test_a_handshake_that_broke_at_opensmtpd_is_told_with_the_address(
+    words: str, cause: str | None, tmp_path: Path
+) -> None:
     found = read(
         tmp_path,
         f"{AT} smtpd[13]: c756e506cb141e15 smtp connected address=203.0.113.9 host=<unknown>",
@@ -124,7 +126,9 @@ def test_sendmails_line_about_an_attack_is_a_limit_and_no_attempt(tmp_path: Path
         "user=alice@example.com, relay=[203.0.113.9]"
     )
     attack = "[203.0.113.9]: possible SMTP attack: command=AUTH, count=4"
-    found = read(tmp_path, *(f"{AT} sendmail[35]: 6APIKffm000035: {t}" for t in (failed, failed, failed, attack, failed)))
+    found = read(
+        tmp_path, *(f"{AT} sendmail[35]: 6APIKffm000035: {t}" for t in (failed, failed, failed, attack, failed))
+    )
 
     assert found.filter(AUTH)["count"].sum() == 4
     assert found.filter(~AUTH).select("outcome", "cause").rows() == [("throttled", "throttled_auth")]

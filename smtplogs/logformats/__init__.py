@@ -8,34 +8,32 @@ import polars as pl
 
 from smtplogs.logformats._declared import declared
 from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Table, Turn
+from smtplogs.logformats.assp import ASSP
 from smtplogs.logformats.bans import CROWDSEC, FAIL2BAN, MAILCOW
 from smtplogs.logformats.courier import COURIER
+from smtplogs.logformats.cyrus import CYRUS, SASLAUTHD
 from smtplogs.logformats.dovecot import DOVECOT
 from smtplogs.logformats.entra import ENTRA, ENTRA_CSV
 from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP, EXCHANGE_POP
 from smtplogs.logformats.exim import EXIM
 from smtplogs.logformats.haraka import HARAKA
+from smtplogs.logformats.mailu import MAILU
+from smtplogs.logformats.mox import MOX
+from smtplogs.logformats.msmtp import MSMTP
+from smtplogs.logformats.nginx import NGINX
 from smtplogs.logformats.opensmtpd import OPENSMTPD
+from smtplogs.logformats.oracle import ORACLE
 from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.sendmail import SENDMAIL
 from smtplogs.logformats.transcripts import TRANSCRIPTS
 from smtplogs.logformats.vpopmail import VPOPMAIL
 from smtplogs.logformats.windows_servers import HMAILSERVER, MAILENABLE, MDAEMON
+from smtplogs.logformats.zimbra import ZIMBRA
 
 ALL: tuple[Lines, ...] = (
-    POSTFIX,
-    DOVECOT,
-    PAM,
-    EXIM,
-    SENDMAIL,
-    OPENSMTPD,
-    FAIL2BAN,
-    CROWDSEC,
-    MAILCOW,
-    COURIER,
-    VPOPMAIL,
-)
+    POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER,
+    NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, ASSP, ORACLE)  # fmt: skip
 """Formats of single lines under an envelope: several may share a file."""
 
 DIALOGUES: tuple[Dialogue, ...] = (EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS)

@@ -91,7 +91,9 @@ def context(version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
 class Talk:
     """One connection, line by line."""
 
-    def __init__(self, truth: Truth, scenario: str, port: int, *, wrapper: bool = False, greet: bool = True, old: Any = None) -> None:
+    def __init__(
+        self, truth: Truth, scenario: str, port: int, *, wrapper: bool = False, greet: bool = True, old: Any = None
+    ) -> None:
         self.truth, self.scenario, self.port = truth, scenario, port
         self.address = truth.scenarios[scenario]["address"]
         self.tls: str | None = None
@@ -250,7 +252,7 @@ def smtplib_login(truth: Truth, scenario: str, port: int, user: str, password: s
     client = Smtplib(timeout=30, source_address=(address, 0), local_hostname="client.example.org")
     client.truth, client.scenario = truth, scenario
     client.connect("127.0.0.1", port)
-    client._host = "localhost"  # noqa: SLF001 - starttls asks for the name that the constructor would have set
+    client._host = "localhost"
     try:
         if tls:
             client.starttls(context=context())
@@ -284,7 +286,13 @@ def swaks(program: str, truth: Truth, scenario: str, port: int, *arguments: str,
 
 
 def mailbox(
-    truth: Truth, scenario: str, protocol: str, port: int, *tries: tuple[str, str], wrapper: bool = True, leave: bool = True
+    truth: Truth,
+    scenario: str,
+    protocol: str,
+    port: int,
+    *tries: tuple[str, str],
+    wrapper: bool = True,
+    leave: bool = True,
 ) -> None:
     """Log in at an IMAP or POP3 server, one connection for all tries."""
     address = truth.scenarios[scenario]["address"]

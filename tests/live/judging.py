@@ -131,7 +131,9 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
             return False  # too many errors: smtpd hangs up before it counts the command
         # Dovecot's login processes sum up failures only where the connection ends without a login
         quiet = variant == "quiet" and command["protocol"] != "smtp"
-        return not (quiet and reply.startswith(("a NO", "-ERR")) and any(fitting(setup, c) == {"success"} for c in later))
+        return not (
+            quiet and reply.startswith(("a NO", "-ERR")) and any(fitting(setup, c) == {"success"} for c in later)
+        )
     if software == "exim":
         if reply.startswith("235") and variant != "all":
             return scenario in MAILED
@@ -180,7 +182,9 @@ def deviations(recording: Recording) -> list[Deviation]:
     return found + _relays(recording) + _read(recording)
 
 
-def _attempts(setup: tuple[str, str], name: str, sent: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[Deviation]:
+def _attempts(
+    setup: tuple[str, str], name: str, sent: list[dict[str, Any]], rows: list[dict[str, Any]]
+) -> list[Deviation]:
     """Each command once, with a fitting outcome, the right name and cause."""
     seen = [c for i, c in enumerate(sent) if visible(setup, name, c, sent[i + 1 :])]
     wanted = [fitting(setup, c) for c in seen]
@@ -199,7 +203,11 @@ def _attempts(setup: tuple[str, str], name: str, sent: list[dict[str, Any]], row
     # the last name that a client gave in the middle of LOGIN is not in the truth of a hung-up session
     if wrong and name != "hang_up":
         found.append(Deviation(name, "user", str(sorted(set(said))), str(sorted(wrong))))
-    nameless = [r["line_no"] for r in rows if r["outcome"] == "failure" and r["user"] is None and "" not in {c["user"] for c in sent}]
+    nameless = [
+        r["line_no"]
+        for r in rows
+        if r["outcome"] == "failure" and r["user"] is None and "" not in {c["user"] for c in sent}
+    ]
     if nameless and name != "hang_up":
         found.append(Deviation(name, "user of a failure", "a name", f"none at lines {nameless}"))
     causes = {r["cause"] for r in rows if r["outcome"] != "success" or name == "rate_limit"}

@@ -57,7 +57,13 @@ def certificate(folder: Path) -> None:
 def run(root: Path, *command: str, check: bool = True, stdin: str = "", **how: Any) -> str:
     """Run a command in the root; return what it printed."""
     done = subprocess.run(
-        ["chroot", str(root), *command], input=stdin, capture_output=True, text=True, env=_environment(), timeout=60, **how
+        ["chroot", str(root), *command],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        timeout=60,
+        **how,
     )
     if check and done.returncode:
         raise OSError(f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}")
@@ -123,6 +129,10 @@ def remove(folder: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC", "LC_ALL": "C", "HOME": "/root", "MAIL_CONFIG": "/etc/postfix"} | (
-        {"LANG": os.environ["LANG"]} if "LANG" in os.environ else {}
-    )
+    return {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "TZ": "UTC",
+        "LC_ALL": "C",
+        "HOME": "/root",
+        "MAIL_CONFIG": "/etc/postfix",
+    } | ({"LANG": os.environ["LANG"]} if "LANG" in os.environ else {})

@@ -192,7 +192,9 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
     maillog = "maillog_file = /var/log/mail.log" if how["own_files"] else ""
     etc = root / "etc/postfix"
     etc.mkdir(exist_ok=True)
-    (etc / "main.cf").write_text(MAIN.format(transports=transports, tls_loglevel=0 if variant == "quiet" else 1, maillog=maillog))
+    (etc / "main.cf").write_text(
+        MAIN.format(transports=transports, tls_loglevel=0 if variant == "quiet" else 1, maillog=maillog)
+    )
     (etc / "master.cf").write_text(MASTER)
     new = versions["dovecot-core"].split(":")[-1].startswith("2.4")
     log = "log_path = /var/log/dovecot.log" if how["own_files"] else "log_path = syslog"
@@ -243,7 +245,10 @@ def own(truth: Truth) -> list[Callable[[], object]]:
     jobs.append(lambda: mailbox(truth, "imap_no_tls", "imap", IMAP, GOOD, wrapper=False))
     for name in ("dovecot_submission_good", "dovecot_submission_bad", "dovecot_submission_no_tls"):
         truth.scenario(name, what=name.replace("_", " "))
-    jobs += [lambda: _submission(truth, "dovecot_submission_good", PASSWORD), lambda: _submission(truth, "dovecot_submission_bad", WRONG)]
+    jobs += [
+        lambda: _submission(truth, "dovecot_submission_good", PASSWORD),
+        lambda: _submission(truth, "dovecot_submission_bad", WRONG),
+    ]
     jobs.append(lambda: _without_tls(truth, "dovecot_submission_no_tls"))
     truth.scenario("rate_limit", what="more AUTH commands a minute than allowed")
     jobs.append(lambda: _rate_limit(truth, "rate_limit"))

@@ -30,10 +30,19 @@ def main() -> int:
     began = time.monotonic()
     try:
         truth, running = SERVERS[server].record(root, out, variant, versions, swaks)
-        facts = {"software": server, "variant": variant, "versions": versions, "seconds": round(time.monotonic() - began, 1)}
+        facts = {
+            "software": server,
+            "variant": variant,
+            "versions": versions,
+            "seconds": round(time.monotonic() - began, 1),
+        }
         ports = {name: getattr(running, name) for name in ("submission", "wrapper", "plain", "closed")}
         addresses = RELAYS if truth.relays else {}
-        (out / "truth.json").write_text(json.dumps(facts | {"ports": ports, "relay_addresses": addresses} | truth.as_json(), indent=1, ensure_ascii=False))
+        (out / "truth.json").write_text(
+            json.dumps(
+                facts | {"ports": ports, "relay_addresses": addresses} | truth.as_json(), indent=1, ensure_ascii=False
+            )
+        )
     finally:
         remove(work)
         shutil.rmtree(work, ignore_errors=True)

@@ -51,7 +51,9 @@ def fetch(cache: Path, release: str, server: str) -> list[Path]:
     if not done.exists() or done.read_text().split() != wanted:
         (archives / "partial").mkdir(parents=True, exist_ok=True)
         options = ["install", "-y", "--download-only", "--no-install-recommends", *wanted]
-        subprocess.run([*_apt(state), "-o", f"Dir::Cache::archives={archives}", *options], check=True, capture_output=True)
+        subprocess.run(
+            [*_apt(state), "-o", f"Dir::Cache::archives={archives}", *options], check=True, capture_output=True
+        )
         done.write_text("\n".join(wanted))
     return sorted(archives.glob("*.deb"))
 
@@ -67,7 +69,9 @@ def unpack(packages: list[Path], root: Path) -> dict[str, str]:
         versions[name] = version.replace("%3a", ":")
         files = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE)
         skip = [f"--exclude=.{folder}/*" for folder in UNUSED]
-        subprocess.run(["tar", "-x", "--keep-directory-symlink", "-C", str(root), *skip], stdin=files.stdout, check=True)
+        subprocess.run(
+            ["tar", "-x", "--keep-directory-symlink", "-C", str(root), *skip], stdin=files.stdout, check=True
+        )
         if files.wait():
             raise OSError(f"cannot unpack {package}")
     for folder in ("etc", "dev", "tmp", "run", "var/run", "var/log", "var/mail", "var/spool", "proc"):
@@ -77,7 +81,9 @@ def unpack(packages: list[Path], root: Path) -> dict[str, str]:
     (root / "etc/passwd").write_text("".join(f"{line}\n" for line in lines))
     (root / "etc/group").write_text("".join(f"{name}:x:{number}:\n" for name, number in ACCOUNTS.items()))
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.0.1 mx1.example.net mx1\n")
-    (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\n")
+    (root / "etc/nsswitch.conf").write_text(
+        "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\n"
+    )
     (root / "etc/resolv.conf").write_text("")
     (root / "etc/localtime").unlink(missing_ok=True)
     return versions
@@ -107,7 +113,11 @@ def refreshed(state: Path) -> None:
         return
     listing = ["apt-get", "indextargets", "--format", "$(SITE) $(COMPONENT) $(ORIGIN)", "Created-By: Packages"]
     found = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.splitlines()
-    sites = [site for site, component, origin in (line.split(" ", 2) for line in found) if component == "main" and origin == "Debian"]
+    sites = [
+        site
+        for site, component, origin in (line.split(" ", 2) for line in found)
+        if component == "main" and origin == "Debian"
+    ]
     if not sites:
         raise OSError("no Debian mirror among the sources of apt")
     for folder in ("state/lists/partial", "cache/archives/partial"):

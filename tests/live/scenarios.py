@@ -214,13 +214,13 @@ def many_wrong(t: Truth, s: str, server: Server) -> None:
 
 
 def python_bad(t: Truth, s: str, server: Server) -> None:
-    """smtplib with a wrong password: an attempt for each mechanism."""
+    """Smtplib with a wrong password: an attempt for each mechanism."""
     port, tls = (server.submission, True) if server.plain_in_tls else (server.plain, False)
     smtplib_login(t, s, port, GOOD[0], WRONG, tls=tls)
 
 
 def python_good(t: Truth, s: str, server: Server) -> None:
-    """smtplib with the right password."""
+    """Smtplib with the right password."""
     smtplib_login(t, s, server.submission, *GOOD, tls=True)
 
 
@@ -259,8 +259,12 @@ def common(truth: Truth, server: Server, swaks_program: str | None = None) -> li
         truth.scenario("swaks_good", what="swaks, wrapper, PLAIN, right, a mail")
         wrong = ("--tls", "--auth", "LOGIN")
         right = ("--tls-on-connect", "--auth", "PLAIN")
-        jobs.append(lambda: swaks(swaks_program, truth, "swaks_bad", server.submission, *wrong, user=GOOD[0], password=WRONG))
-        jobs.append(lambda: swaks(swaks_program, truth, "swaks_good", server.wrapper, *right, user=GOOD[0], password=PASSWORD))
+        jobs.append(
+            lambda: swaks(swaks_program, truth, "swaks_bad", server.submission, *wrong, user=GOOD[0], password=WRONG)
+        )
+        jobs.append(
+            lambda: swaks(swaks_program, truth, "swaks_good", server.wrapper, *right, user=GOOD[0], password=PASSWORD)
+        )
     return jobs
 
 

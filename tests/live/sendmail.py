@@ -70,7 +70,9 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         os.chown(root / folder, owner, 118)
     sasl = root / "usr/lib/sasl2"
     sasl.mkdir(parents=True, exist_ok=True)
-    (sasl / "Sendmail.conf").write_text("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN CRAM-MD5\n")
+    (sasl / "Sendmail.conf").write_text(
+        "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN CRAM-MD5\n"
+    )
     for user, password in (GOOD, OTHER, LOCKED):
         account(root, user, password)
     (root / "etc/sasldb2").chmod(0o640)
