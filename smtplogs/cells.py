@@ -35,9 +35,12 @@ class Head:
     ----------
     names
         Header of a CSV file, tidied; empty: not seen yet.
+    carried
+        A row per session with what its rows said last, where a format carries that on.
     """
 
     names: list[str] = field(default_factory=list)
+    carried: pl.DataFrame | None = None
 
 
 def cells(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, pl.DataFrame, int]:
@@ -199,21 +202,27 @@ def value_of(key: str) -> pl.Expr:
 
 
 def _by_regex(lines: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """Take lines apart by regexes, tried in order."""
-    rest, parts = lines, []
-    for regex in table.patterns:
-        if rest.is_empty():
-            break
-        found = rest["line"].str.extract_groups(f"^(?P<_hit>){regex.removeprefix('^')}").struct.unnest()
+    """Take lines apart by regexes, tried in order; `_shape` names the pattern that took a line."""
+    parts = []
+    left = pl.repeat(value=True, n=lines.height, eager=True)
+    for pattern in table.patterns:
+        regex, words = (pattern, ()) if isinstance(pattern, str) else (pattern.regex, pattern.literals)
+        asked = left
+        if words:
+            asked = left & lines["line"].str.contains("|".join(re.escape(w) for w in words))
+        if not asked.any():
+            continue
+        found = lines["line"].filter(asked).str.extract_groups(f"^(?P<_hit>){regex.removeprefix('^')}").struct.unnest()
         hit = found["_hit"].is_not_null()
-        given = found.filter(hit).drop("_hit")
-        given = given.select(
-            (pl.col(p) if p in given.columns else pl.lit(None, pl.String)).alias(p) for p in _own(table)
+        at = asked.arg_true().filter(hit)
+        left = left.scatter(at, values=False)
+        given = found.filter(hit).select(
+            (pl.col(p) if p in found.columns else pl.lit(None, pl.String)).alias(p) for p in _own(table)
         )
-        parts.append(rest.filter(hit).hstack(given))
-        rest = rest.filter(~hit)
+        name = None if isinstance(pattern, str) else pattern.name
+        parts.append(lines[at].hstack(given).with_columns(_shape=pl.lit(name, pl.String)))
     rows = pl.concat(parts).sort("line_no") if parts else _without(lines.clear(), table)
-    return rows, rest, 0
+    return rows, lines.filter(left), 0
 
 
 def _without(lines: pl.DataFrame, table: Table) -> pl.DataFrame:

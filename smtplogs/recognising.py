@@ -90,6 +90,8 @@ def share_of_table(lines: pl.DataFrame, table: Table) -> float:
         return 0.0
     if table.layout == "json" and not lines["line"].str.contains(r"^\s*\{").any():
         return 0.0
+    if table.layout == "regex" and table.before and not lines["line"].str.contains(table.before).any():
+        return 0.0
     needs = {path: regex for path, _, regex in (need.partition("=") for need in table.needs)}
     head = cells.Head()
     rows, missed, noise = cells.cells(lines, table, head)

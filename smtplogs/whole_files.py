@@ -234,12 +234,14 @@ def _of_table(
     for lines in batches:
         batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
         rows, missed, noise = cells.cells(batch, format_, head)
-        found, dismissed = tabling.records(rows, format_)
-        _count(whole, format_.name, missed, noise + dismissed, found.height)
+        made = tabling.records(rows, format_, head)
+        found = made.records
+        missed = pl.concat([missed, made.missed.select(missed.columns)])
+        _count(whole, format_.name, missed, noise + made.n_dismissed, found.height + made.n_context)
         if found.height:
             timed, whole.clock = stamps.resolve(found, anchor, whole.clock)
             whole.traffic.append(_traffic(timed, source, "n_lines"))
-            yield timed.with_columns(pattern=pl.lit("row")), None
+            yield timed, None
 
 
 def _plain(lines: pl.DataFrame) -> pl.DataFrame:

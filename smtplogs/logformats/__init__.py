@@ -7,7 +7,7 @@ import re
 import polars as pl
 
 from smtplogs.logformats._declared import declared
-from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Table, Turn
+from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Shape, Table, Turn
 from smtplogs.logformats.bans import CROWDSEC, FAIL2BAN, MAILCOW
 from smtplogs.logformats.courier import COURIER
 from smtplogs.logformats.dovecot import DOVECOT
@@ -47,6 +47,7 @@ __all__ = [
     "Lines",
     "Pattern",
     "Sample",
+    "Shape",
     "Table",
     "Turn",
     "declared",
