@@ -216,9 +216,9 @@ def _by_regex(lines: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataF
         hit = found["_hit"].is_not_null()
         at = asked.arg_true().filter(hit)
         left = left.scatter(at, values=False)
-        given = found.filter(hit).select(
-            (pl.col(p) if p in found.columns else pl.lit(None, pl.String)).alias(p) for p in _own(table)
-        )
+        own = _own(table)
+        missing = (pl.lit(None, pl.String).alias(p) for p in own if p not in found.columns)
+        given = found.filter(hit).with_columns(*missing).select(own)
         name = None if isinstance(pattern, str) else pattern.name
         parts.append(lines[at].hstack(given).with_columns(_shape=pl.lit(name, pl.String)))
     rows = pl.concat(parts).sort("line_no") if parts else _without(lines.clear(), table)

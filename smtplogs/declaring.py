@@ -46,7 +46,7 @@ def format_named(name: str) -> Lines | Dialogue | Table:
     more = {f.name: f for f in installed()}
     if name in more:
         return more[name]
-    every = ", ".join((*known, *files, *more))
+    every = ", ".join(dict.fromkeys((*known, *files, *more)))
     raise UnknownName(f"no format named {name!r}; there are auto, {every}, or the path of a .toml file")
 
 

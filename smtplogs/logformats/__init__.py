@@ -3,30 +3,52 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import polars as pl
 
 from smtplogs.logformats._declared import declared
 from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Shape, Table, Turn
+from smtplogs.logformats.assp import ASSP
 from smtplogs.logformats.bans import CROWDSEC, FAIL2BAN, MAILCOW
+from smtplogs.logformats.cisco_esa import CISCO_ESA
 from smtplogs.logformats.courier import COURIER
+from smtplogs.logformats.directadmin import DIRECTADMIN
+from smtplogs.logformats.domino import DOMINO
 from smtplogs.logformats.dovecot import DOVECOT
 from smtplogs.logformats.entra import ENTRA, ENTRA_CSV
 from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP, EXCHANGE_POP
 from smtplogs.logformats.exim import EXIM
 from smtplogs.logformats.haraka import HARAKA
+from smtplogs.logformats.kerio import KERIO
 from smtplogs.logformats.opensmtpd import OPENSMTPD
+from smtplogs.logformats.oracle_ims import ORACLE_IMS
 from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
+from smtplogs.logformats.rspamd import RSPAMD
 from smtplogs.logformats.sendmail import SENDMAIL
+from smtplogs.logformats.stalwart import STALWART, STALWART_JSON
 from smtplogs.logformats.transcripts import TRANSCRIPTS
 from smtplogs.logformats.windows_servers import HMAILSERVER, MAILENABLE, MDAEMON
 
 ALL: tuple[Lines, ...] = (POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER)
 """Formats of single lines under an envelope: several may share a file."""
 
-DIALOGUES: tuple[Dialogue, ...] = (EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS)
-TABLES: tuple[Table, ...] = (ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP, EXCHANGE_EVENT)
+EXAMPLE = "example-relay"
+"""Shipped definition whose layout is invented: read only where the caller names it."""
+
+DECLARED = tuple(
+    declared(path) for path in sorted((Path(__file__).parent / "definitions").glob("*.toml")) if path.stem != EXAMPLE
+)
+"""Formats that are declared in TOML. That their samples pass is held by the tests."""
+
+DIALOGUES: tuple[Dialogue, ...] = (
+    EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS, *(f for f in DECLARED if isinstance(f, Dialogue)),
+)  # fmt: skip
+TABLES: tuple[Table, ...] = (
+    ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP, EXCHANGE_EVENT, STALWART, STALWART_JSON, KERIO, DOMINO, CISCO_ESA,
+    ORACLE_IMS, ASSP, RSPAMD, DIRECTADMIN, *(f for f in DECLARED if isinstance(f, Table)),
+)  # fmt: skip
 """Formats of whole files."""
 
 EVERY: tuple[Lines | Dialogue | Table, ...] = (*ALL, *DIALOGUES, *TABLES)
