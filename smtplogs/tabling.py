@@ -61,7 +61,7 @@ def records(rows: pl.DataFrame, table: Table, head: Head) -> Made:
     Made
         `records`: record columns as text, `pattern`, `stamp`, `raw` and `_secrets`.
     """
-    kept = rows.filter(_holds(table.keep))
+    kept = rows.filter(_holds(table.keep)).with_row_index("_at")
     dismissed = rows.height - kept.height
     shapes = _shapes(table)
     parts = []
@@ -73,10 +73,10 @@ def records(rows: pl.DataFrame, table: Table, head: Head) -> Made:
         elif mine.height:
             labels = {"pattern": pl.lit(shape.name), "_role": pl.lit(shape.role)}
             parts.append(_columns(mine, table, shape).with_columns(**labels))
-    missed = kept.filter(kind.is_null())
+    missed = kept.filter(kind.is_null()).drop("_at")
     if not parts:
         return Made(pl.DataFrame(), missed, dismissed, 0)
-    found = _carried(pl.concat(parts, how="diagonal").sort("line_no", maintain_order=True), table, head)
+    found = _carried(pl.concat(parts, how="diagonal").sort("_at").drop("_at"), table, head)
     context = int((found["_role"] == "context").sum())
     found = found.filter(pl.col("_role") != "context").drop("_role")
     return Made(_stamped(_cleaned(found, table), table), missed, dismissed, context)
@@ -115,6 +115,7 @@ def _columns(rows: pl.DataFrame, table: Table, shape: Shape) -> pl.DataFrame:
     """Name the fields of records of one kind, translate their words, take replies and AUTH commands apart."""
     outer = {"outer": pl.col("outer")} if "outer" in rows.columns else {}
     found = rows.select(
+        "_at",
         "line_no",
         _line=pl.coalesce("written", "line") if "written" in rows.columns else pl.col("line"),
         _dropped=pl.concat_list(_filled(p) for p in table.drop) if table.drop else pl.lit(None, pl.List(pl.String)),
@@ -132,17 +133,18 @@ def _columns(rows: pl.DataFrame, table: Table, shape: Shape) -> pl.DataFrame:
 
 def _carried(found: pl.DataFrame, table: Table, head: Head) -> pl.DataFrame:
     """Give each row what earlier rows of its session said, also those of the batches before."""
-    columns = [c for c in table.carry if c in found.columns]
-    if not columns or "session" not in found.columns:
+    if not table.carry or "session" not in found.columns:
         return found
+    who = ["host", "session"]
+    found = found.with_columns(pl.lit(None, pl.String).alias(c) for c in (*who, *table.carry) if c not in found.columns)
     before = [head.carried] if head.carried is not None else []
     every = pl.concat([*before, found], how="diagonal")
     known = pl.col("session").is_not_null()
     every = every.with_columns(
-        pl.when(known).then(pl.col(c).forward_fill().over("session")).otherwise(c).alias(c) for c in columns
+        pl.when(known).then(pl.col(c).forward_fill().over(who)).otherwise(c).alias(c) for c in table.carry
     )
-    last = every.filter(known).unique("session", keep="last", maintain_order=True).tail(CARRIED)
-    head.carried = last.select("session", *columns)
+    last = every.filter(known).unique(who, keep="last", maintain_order=True).tail(CARRIED)
+    head.carried = last.select(*who, *table.carry)
     return every.tail(found.height)
 
 

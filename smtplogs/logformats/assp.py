@@ -55,11 +55,12 @@ _PATTERNS = (
         not_these=("[Worker_1] 203.0.113.97 [SMTP Error] 550 5.1.1 No such user",),
     ),
     Pattern(
-        "tls_failed",
+        "plain_text_on_tls_port",
         literal="SSL negotiation with client failed: ",
-        regex=rf"{_MARKS}{_IP} SSL negotiation with client failed: (?P<detail>.*?);?$",
-        sets=_tls(),
-        written_by="ASSP 2, assp.pl",
+        regex=rf"{_MARKS}{_IP} SSL negotiation with client failed: "
+        r"(?P<detail>.*(?:unknown protocol|wrong version number|http request).*?);?$",
+        sets=_tls(outcome="aborted", cause="wrong_host_or_port"),
+        written_by="ASSP 2, assp.pl: its SSL listener, where TLS must come first",
         samples=(
             Sample(
                 "[SSL-out] 203.0.113.68 SSL negotiation with client failed: SSL accept attempt failed with unknown error"
@@ -67,6 +68,23 @@ _PATTERNS = (
                 _tls(
                     outcome="aborted", cause="wrong_host_or_port", basis="line", client_ip="203.0.113.68",
                     detail="SSL accept attempt failed with unknown errorerror:140760FC:SSL routines:SSL23_GET_CLIENT_HELLO:unknown protocol",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "tls_failed",
+        literal="SSL negotiation with client failed: ",
+        regex=rf"{_MARKS}{_IP} SSL negotiation with client failed: (?P<detail>.*?);?$",
+        sets=_tls(),
+        written_by="ASSP 2, assp.pl",
+        samples=(
+            Sample(
+                "[SSL-out] 203.0.113.68 SSL negotiation with client failed: SSL accept attempt failed because of handshake problems"
+                "error:1408A0C1:SSL routines:SSL3_GET_CLIENT_HELLO:no shared cipher;",
+                _tls(
+                    outcome="aborted", cause="tls_too_old", basis="line", client_ip="203.0.113.68",
+                    detail="SSL accept attempt failed because of handshake problemserror:1408A0C1:SSL routines:SSL3_GET_CLIENT_HELLO:no shared cipher",
                 ),
             ),
         ),
