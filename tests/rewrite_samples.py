@@ -19,9 +19,13 @@ import smtplogs as sl
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
+    "assp/guesser": {},
     "bans/cut-off": {},
+    "cisco-esa/old-password": {},
     "courier/guesser": {"year": 2026},
     "curl/starttls": {},
+    "directadmin/panel": {},
+    "domino/old-password": {},
     "dovecot/log-path": {"year": 2026},
     "entra-csv/portal": {},
     "entra/diagnostic": {},
@@ -39,11 +43,17 @@ READ: dict[str, dict[str, Any]] = {
     "haraka/notice": {},
     "haraka/protocol": {},
     "hmailserver/wrong-password": {},
+    "kerio/security": {},
+    "kumomta-acct/guesser": {},
+    "kumomta/rejections": {},
     "mailenable/wrong-password": {},
     "mdaemon/wrong-password": {},
+    "mimecast/audit": {},
     "msmtp/wrong-password": {},
     "nodemailer/wrong-password": {},
     "opensmtpd/office": {"year": 2026},
+    "oracle-ims/guesser": {},
+    "postal/old-key": {},
     "postfix/auth-debug": {"year": 2026},
     "postfix/lockout": {},
     "postfix/misconfigured": {"year": 2026},
@@ -53,11 +63,16 @@ READ: dict[str, dict[str, Any]] = {
     "postfix/postfix3.10-dovecot2.4": {"year": 2026},
     "postfix/postfix3.7-dovecot2.3": {"year": 2026},
     "postfix/quiet": {},
+    "powermta/throttled": {},
+    "rspamd/ratelimit": {},
     "s_client/piped": {},
     "sendmail/office": {"year": 2026},
     "smtplib/three-failures": {},
+    "stalwart-json/webhook": {},
+    "stalwart/old-password": {},
     "swaks/starttls": {},
     "telnet/by-hand": {},
+    "vpopmail/old-password": {"year": 2026},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
 
