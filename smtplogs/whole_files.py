@@ -100,10 +100,9 @@ def read(
     """
     how = {"host": host, "catalogue": catalogue, "keep_missed": keep_missed, "take": take}
     if isinstance(format_, Table) and format_.layout == "json" and cells.is_document(head):
-        text = b"".join(chunk.data for chunk in reading).decode("utf-8", "replace")
-        lines, error = cells.elements(text)
-        whole = of_lines(iter([lines]), format_, anchor, reading.source.name, **how)
-        whole.error = error
+        document = cells.Document(chunk.data.decode("utf-8", "replace") for chunk in reading)
+        whole = of_lines(document.batches(), format_, anchor, reading.source.name, **how)
+        whole.error = document.error
         return whole
     chosen = parsing.Plan("", None, unwrapping.detect(head), traffic=True)
     return of_lines(_batches(reading, chosen, advance), format_, anchor, reading.source.name, **how)

@@ -20,7 +20,7 @@ from rich.console import Console
 
 import smtplogs as sl
 from rewrite_samples import READ
-from smtplogs import declaring, parsing, recognising, stamps, whole_files
+from smtplogs import cells, declaring, parsing, recognising, stamps, whole_files
 from smtplogs._report.triage import triage_text
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Dialogue, Excerpt, Table, Turn
 from smtplogs.schema import EVENTS
@@ -166,7 +166,7 @@ def test_lines_are_all_accounted_for() -> None:
         row = coverage.row(0, named=True)
         assert row["kept"] == row["records"] + row["context"] + row["dismissed"] + row["not_understood"], name
         assert row["records"] > 0, name
-        if name != "entra/graph":  # whose lines are those of one JSON document
+        if name not in {"entra/graph", "mimecast/audit", "stalwart-json/webhook"}:  # each one JSON document
             text = sl.sample(name)[0].read_text("utf-8-sig")
             assert row["kept"] == sum(bool(line.strip()) for line in text.split("\n")), name
         assert row["cannot_show"], name
@@ -554,7 +554,41 @@ def test_a_broken_array_gives_what_stands_before_the_break(tmp_path: Path) -> No
     events, coverage, _ = sl.read(path, full=True)
 
     assert events.height == 2
-    assert "JSON array broken at line" in coverage["error"][0]
+    assert "JSON broken at line" in coverage["error"][0]
+
+
+DOCUMENTS = [
+    ('[{"a":1},\n{"a":2}]', [1, 2], None),
+    ('\ufeff{"meta":{"x":[{"y":1}]},"data":[\n{"a":"]}\\""},{"a":2}\n],\n"fail":[]}\n', [2, 2], None),
+    ('{"events":[{"a":1}]}\n{"events":[{"a":2}]}\n', [1, 2], None),
+    ('{"a":\n1}', [1], None),
+    ('{"value":[]}', [], None),
+    ('[{"a":1},\n{"b', [1], "JSON broken at line 2"),
+    ('[{"a":1}] x', [1], "JSON broken at line 1"),
+    ("[" * 100_000, [], "JSON broken at line 1"),
+    ('{"a":' * 100_000, [], "JSON broken at line 1"),
+]
+
+
+@pytest.mark.parametrize(("text", "numbers", "error"), DOCUMENTS, ids=range(len(DOCUMENTS)))
+@pytest.mark.parametrize("size", [1, 7, 1_000_000])
+def test_a_document_is_the_same_however_it_is_cut_into_pieces(
+    text: str, numbers: list[int], error: str | None, size: int
+) -> None:
+    if len(text) / size > 10_000:
+        return
+    document = cells.Document(text[i : i + size] for i in range(0, len(text), size))
+    rows = pl.concat(document.batches())
+
+    assert (rows["line_no"].to_list(), document.error) == (numbers, error)
+
+
+def test_a_long_document_is_handed_on_in_batches() -> None:
+    record = json.dumps({"createdDateTime": "2026-07-21T05:03:52Z", "note": "x" * 100})
+    document = cells.Document(iter(["[", *[f"{record},\n" * 1000] * 50, "]"]))
+    batches = [b.height for b in document.batches()]
+
+    assert batches == [cells.AT_ONCE, cells.AT_ONCE, 10_000]
 
 
 def test_a_bad_line_among_json_lines_is_counted(tmp_path: Path) -> None:
