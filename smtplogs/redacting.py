@@ -76,7 +76,6 @@ _RULES = (
     ("sasl response", ",cmd: ", r"(,cmd: )[^ @]+$", "$1[redacted]"),
     ("sasl response", "decode64", r'(AUTH decode64 error \[-?[0-9]+ for ").*("\], relay=.*)$', "$1[redacted]$2"),
     ("sasl response", "failed-command", r'(command=")[A-Za-z0-9+/]{8,}={0,2}(" result=)', "$1[redacted]$2"),
-    ("password", r"\(pass: '", r"\(pass: '.*'\)", "(pass: [redacted])"),
     ("password", "(?i)passw", r"(?i)\b(passw(?:or)?d=)[^ ,;&]+", "$1[redacted]"),
     ("password", "://", r"([a-z][a-z0-9+.-]*://[^:/@ ]+:)[^@/ ]+@", "$1[redacted]@"),
 )
@@ -85,7 +84,7 @@ Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, and U
 
 _TRIGGER = (
     "given password|resp=|AUTH |Auth |auth |AUTH\t|init_response|non-SMTP|: < |: > "
-    "|pass: '|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
+    "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
 )
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 

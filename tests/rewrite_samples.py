@@ -72,7 +72,6 @@ READ: dict[str, dict[str, Any]] = {
     "stalwart/old-password": {},
     "swaks/starttls": {},
     "telnet/by-hand": {},
-    "vpopmail/old-password": {"year": 2026},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
 
