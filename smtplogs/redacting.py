@@ -49,6 +49,7 @@ _MECHANISMS = "PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|E
 
 _RULES = (
     ("password", "given password", r"\((given password): (?:.*\)|.*$)", "($1: [redacted])"),
+    ("password", "pass: '", r"\(pass: '.*'\)", "(pass: '[redacted]')"),
     (
         "password hash",
         "given password",
@@ -84,7 +85,7 @@ Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, and U
 
 _TRIGGER = (
     "given password|resp=|AUTH |Auth |auth |AUTH\t|init_response|non-SMTP|: < |: > "
-    "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
+    "|All-whitespace|,cmd: |pass: '|decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
 )
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 

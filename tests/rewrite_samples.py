@@ -23,6 +23,7 @@ READ: dict[str, dict[str, Any]] = {
     "bans/cut-off": {},
     "cisco-esa/old-password": {},
     "courier/guesser": {"year": 2026},
+    "courier/mailbox": {"year": 2026},
     "curl/starttls": {},
     "directadmin/panel": {},
     "domino/old-password": {},
@@ -72,6 +73,7 @@ READ: dict[str, dict[str, Any]] = {
     "stalwart/old-password": {},
     "swaks/starttls": {},
     "telnet/by-hand": {},
+    "vpopmail/guesser": {"year": 2026},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
 

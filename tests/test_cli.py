@@ -82,7 +82,7 @@ def test_every_chart_is_an_argument_of_plot(tmp_path: Path) -> None:
 def test_every_reading_command_has_the_options_of_read_with_their_defaults() -> None:
     wanted = keywords(sl.read)
     wanted.pop("full")
-    assert wanted == vars(cli.HOW)
+    assert wanted == vars(cli.options.HOW)
 
     for name, command in commands().items():
         if FILES & set(inspect.signature(command).parameters) and name not in ("coverage", "parse", "watch"):
@@ -90,11 +90,11 @@ def test_every_reading_command_has_the_options_of_read_with_their_defaults() -> 
 
 
 def test_coverage_has_the_options_of_the_function() -> None:
-    assert {**keywords(sl.coverage), "output": None} == options(cli.coverage)
+    assert {**keywords(sl.coverage), "output": None} == options(cli.answers.coverage)
 
 
 def test_parse_has_the_options_of_the_function() -> None:
-    own = options(cli.parse)
+    own = options(cli.logs.parse)
     own["hash"] = not own.pop("no_hash")
     own.pop("output")
 
@@ -102,22 +102,22 @@ def test_parse_has_the_options_of_the_function() -> None:
 
 
 def test_watch_has_the_options_of_the_function() -> None:
-    assert options(cli.watch) == keywords(sl.watch)
+    assert options(cli.logs.watch) == keywords(sl.watch)
 
 
 @pytest.mark.parametrize(
-    "function", [sl.summary, sl.sessions, sl.client_hints, sl.geo, *cli.DETECTORS], ids=lambda f: f.__name__
+    "function", [sl.summary, sl.sessions, sl.client_hints, sl.geo, *cli.functions.DETECTORS], ids=lambda f: f.__name__
 )
 def test_a_frame_function_gives_its_own_parameters_to_the_command(function: Any) -> None:
     given = options(commands()[function.__name__.replace("_", "-")])
 
     own = {n: d for n, d in given.items() if n not in HOW | {"output", "check"}}
-    assert own == {n: d for n, d in keywords(function).items() if n not in cli.TABLES}
+    assert own == {n: d for n, d in keywords(function).items() if n not in cli.functions.TABLES}
 
 
 def test_report_has_the_options_of_the_function_that_are_no_frames() -> None:
     frames = {"coverage", "traffic", "findings", "written_at"}
-    own = {n: d for n, d in options(cli.report).items() if n not in HOW - {"tz"} | {"output", "check"}}
+    own = {n: d for n, d in options(cli.pages.report).items() if n not in HOW - {"tz"} | {"output", "check"}}
 
     assert own == {n: d for n, d in keywords(sl.report).items() if n not in frames}
 
@@ -127,13 +127,13 @@ def test_plot_has_the_options_of_the_charts_that_are_no_frames() -> None:
     charts = [getattr(sl, n) for n in sl.__all__ if n.startswith("plot_")]
     wanted = {name for chart in charts for name in keywords(chart)} - frames
 
-    assert set(options(cli.plot)) - (HOW - {"tz"}) - {"output"} == wanted
+    assert set(options(cli.pages.plot)) - (HOW - {"tz"}) - {"output"} == wanted
 
 
 def test_only_commands_that_judge_have_check() -> None:
     judging = {name for name, command in commands().items() if "check" in options(command)}
 
-    detectors = {function.__name__.replace("_", "-") for function in cli.DETECTORS}
+    detectors = {function.__name__.replace("_", "-") for function in cli.functions.DETECTORS}
     assert judging == {"triage", "report", "findings"} | detectors
 
 
@@ -365,7 +365,7 @@ def test_on_a_terminal_the_titles_of_findings_are_readable(
     written: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = {"highlight": False, "markup": False, "emoji": False, "force_terminal": True, "width": 80}
-    monkeypatch.setattr(cli, "_console", lambda: cli._Terminal(**terminal, no_color=True))
+    monkeypatch.setattr(cli.options, "console", lambda: cli.options._Terminal(**terminal, no_color=True))
 
     for command in ("findings", "lockouts"):
         lines = re.sub("\x1b\\[[0-9;]*m", "", run(capsys, command, written)[1]).splitlines()
@@ -448,7 +448,7 @@ def test_a_line_is_explained_from_argument_and_pipe(capsys: pytest.CaptureFixtur
 
 
 def test_explain_has_the_options_of_the_function() -> None:
-    assert options(cli.explain).items() >= keywords(sl.explain).items()
+    assert options(cli.answers.explain).items() >= keywords(sl.explain).items()
 
 
 def test_an_explanation_says_why_not_something_else_and_whom_to_ask(capsys: pytest.CaptureFixture[str]) -> None:
@@ -490,7 +490,7 @@ def test_there_is_nothing_to_explain(text: str, capsys: pytest.CaptureFixture[st
 def test_lab_without_jupyter_says_how_to_get_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(cli.learning, "find_spec", lambda name: None)
 
     code, out, err = run(capsys, "lab", tmp_path / "x")
 
@@ -503,8 +503,8 @@ def test_lab_starts_on_a_copy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[list[str]] = []
-    monkeypatch.setattr(cli, "find_spec", lambda name: types.ModuleType(name))
-    monkeypatch.setattr(cli.subprocess, "call", lambda command: started.append(command) or 0)
+    monkeypatch.setattr(cli.learning, "find_spec", lambda name: types.ModuleType(name))
+    monkeypatch.setattr(cli.learning.subprocess, "call", lambda command: started.append(command) or 0)
 
     code, _, _ = run(capsys, "lab", tmp_path / "x")
 

@@ -88,8 +88,8 @@ def test_a_command_of_the_readme_runs(
     number: int, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
-    monkeypatch.setattr(cli, "find_spec", lambda name: name)
-    monkeypatch.setattr(cli.subprocess, "call", lambda command: 0)
+    monkeypatch.setattr(cli.learning, "find_spec", lambda name: name)
+    monkeypatch.setattr(cli.learning.subprocess, "call", lambda command: 0)
     arguments = words(SHELL[number])
     if arguments[0] == "probe":  # asks a server: `test_probing` has some
         cli.app.parse_args(arguments, exit_on_error=False, print_error=False)

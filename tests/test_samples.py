@@ -35,6 +35,7 @@ RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|lo
 EXCEPTIONS = {
     "bans/cut-off": {word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.server")},
     "courier/guesser": {"::ffff:203.0.113.9": "::ffff:203.0.113.9"},
+    "courier/mailbox": {f"::ffff:{ip}": f"::ffff:{ip}" for ip in ("203.0.113.9", "198.51.100.20")},
     "entra/graph": {"odata.context": "@odata.context"},
     "exchange-imap/wrong-password": {"15.0.0.0": "15.0.0.0"},
     "exchange-pop/wrong-password": {"15.0.0.0": "15.0.0.0"},

@@ -1,0 +1,105 @@
+"""Commands that answer: what is wrong, why, and the lines behind it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+
+import smtplogs as sl
+from smtplogs import tables
+from smtplogs._report.triage import triage_text
+from smtplogs.cli.options import (
+    ANSWERS,
+    HOW,
+    PIPE,
+    TOLD,
+    Catalogue,
+    Check,
+    Files,
+    Format,
+    How,
+    Output,
+    Tz,
+    Year,
+    app,
+    console,
+    give,
+    named,
+    ready,
+    tables_of,
+    verdict,
+)
+
+
+@app.command(group=ANSWERS)
+def triage(files: Files, /, *, how: How = HOW, check: Check = False) -> int:
+    """Say in plain words what is wrong; needs no option, writes nothing.
+
+    First what was read and understood, and what had to be assumed; then at most ten findings, the weightiest first.
+    """
+    given = tables_of(files, how)
+    found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
+    console().print(triage_text(given.events, given.coverage, found, tz=how.tz), crop=False)
+    return verdict(found, check=check)
+
+
+@app.command(group=ANSWERS)
+def findings(files: Files, /, *, output: Output = None, how: How = HOW, check: Check = False) -> int:
+    """Run every detector; write or show what they found."""
+    ready(output)
+    given = tables_of(files, how)
+    found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
+    give(found, output, *TOLD)
+    return verdict(found, check=check)
+
+
+@app.command(group=ANSWERS)
+def evidence(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
+    """Show the log lines behind the findings."""
+    ready(output)
+    given = tables_of(files, how)
+    found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
+    return give(sl.evidence(found, given.events), output, "finding_id", "source", "line_no", "raw")
+
+
+@app.command(group=ANSWERS)
+def coverage(
+    files: Files, /, *, output: Output = None, format: Format = "auto", tz: Tz = None, year: Year = None  # noqa: A002
+) -> int:  # fmt: skip
+    """Show what was read and understood, by file and program."""
+    ready(output)
+    seen = sl.coverage(named(files), format=format, tz=tz, year=year)
+    return give(seen, output, *tables.COVERAGE_SHOWN)
+
+
+@app.command(group=ANSWERS)
+def explain(
+    text: Annotated[
+        str | None,
+        Parameter(help="Log lines, a server's reply or a traceback; - or nothing: standard input."),
+    ] = None,
+    /,
+    *,
+    stage: Annotated[str | None, Parameter(help="SMTP step of a reply: connect, tls, helo, auth, mail, rcpt, data, session.")] = None,
+    side: Annotated[str | None, Parameter(help="Who speaks in a reason: server or client.")] = None,
+    catalogue: Catalogue = None,
+) -> int:  # fmt: skip
+    """Explain a log line, a reply or a traceback: what it means, how sure, what to do."""
+    given = _piped() if text in (None, PIPE) else os.fsencode(text or "").decode("utf-8", "replace")
+    table = sl.explain(given, stage=stage, side=side, catalogue=catalogue)
+    if table.is_empty():
+        raise ValueError("nothing to explain: the text is empty")
+    out = console()
+    for block in tables.explained(table):
+        out.print(block)
+    return 0
+
+
+def _piped() -> str:
+    """Return what stands on standard input, as far as `explain` looks at it."""
+    if sys.stdin.isatty():
+        print("paste log lines or a reply, then press Ctrl-D", file=sys.stderr)
+    return sys.stdin.buffer.read().decode("utf-8", "replace")

@@ -1,0 +1,67 @@
+"""Commands to learn with: samples, notebooks, and the formats that can be read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+from cyclopts import App, Parameter
+
+import smtplogs as sl
+from smtplogs._visible import visible
+from smtplogs.cli.options import LEARNING, Output, app, console, give, ready
+
+
+@app.command(group=LEARNING)
+def sample(name: Annotated[str, Parameter(help="As `smtplogs samples` lists them, as in postfix/lockout.")], /) -> int:
+    """Print the files of a sample log, a line each."""
+    for path in sl.sample(name):
+        print(path)
+    return 0
+
+
+@app.command(group=LEARNING)
+def unpack(folder: Annotated[Path, Parameter(help="Folder for the copies; made if needed.")], /) -> int:
+    """Copy the notebooks and sample logs into a folder to work in."""
+    console().print(f"notebooks and samples are in {visible(sl.unpack(folder))}")
+    return 0
+
+
+@app.command(group=LEARNING)
+def lab(
+    folder: Annotated[Path, Parameter(help="Folder for the copies; made if needed.")] = Path("smtplogs-lab"), /
+) -> int:
+    """Start JupyterLab on a copy of the notebooks and sample logs."""
+    if find_spec("jupyterlab") is None:
+        raise ValueError('JupyterLab is not installed; install it with: pip install "smtplogs[notebook]"')
+    place = sl.unpack(folder)
+    console().print(f"notebooks and samples are in {visible(place)}")
+    return subprocess.call([sys.executable, "-m", "jupyterlab", str(place / "notebooks")])  # noqa: S603 - our own call
+
+
+formats = App(name="formats", group=LEARNING, help="Show every pattern of every format that can be read.")
+app.command(formats)
+
+
+@formats.default
+def _formats(*, output: Output = None) -> int:
+    """Show every pattern of every format that can be read."""
+    ready(output)
+    return give(sl.formats(), output, "format", "pattern", "role", "sample")
+
+
+@formats.command(name="check")
+def _check(file: Annotated[Path, Parameter(help="The TOML file.")], /) -> int:
+    """Try a declared format on its own samples; say what is wrong, and where."""
+    tried = sl.check_format(file)
+    bad = tried.filter(~pl.col("passes"))
+    for number, problem in bad.select("sample", "problem").iter_rows():
+        print(f"smtplogs: {visible(file)}: sample {number}: {visible(problem)}", file=sys.stderr)
+    if bad.height:
+        return 2
+    console().print(f"{visible(file)}: {tried.height} sample(s) pass, {tried['events'].sum()} event(s)", soft_wrap=True)
+    return 0

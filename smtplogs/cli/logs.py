@@ -1,0 +1,120 @@
+"""Commands that read logs: into a table, into a dataset, or while they are written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+from cyclopts import Parameter
+
+import smtplogs as sl
+from smtplogs import tables
+from smtplogs._visible import visible
+from smtplogs.cli.options import (
+    HOW,
+    LOGS,
+    Catalogue,
+    Files,
+    Format,
+    How,
+    Output,
+    Tz,
+    Year,
+    app,
+    complain,
+    console,
+    give,
+    named,
+    ready,
+    tables_of,
+)
+
+
+@app.command(group=LOGS)
+def read(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
+    """Read logs into the event table; write or show it."""
+    ready(output)
+    return give(tables_of(files, how).events, output, "time", "stage", "outcome", "cause", "user", "client_ip")
+
+
+@app.command(group=LOGS)
+def parse(
+    files: Files,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Folder of the dataset; made if needed.")],
+    format: Format = "auto",  # noqa: A002
+    tz: Tz = None,
+    year: Year = None,
+    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    catalogue: Catalogue = None,
+    by: Annotated[str, Parameter(help="Partition the events by month or by day.")] = "month",
+    workers: Annotated[
+        int | None, Parameter(help="Pieces of work done at once; without it as many as two cores can do.")
+    ] = None,
+    cluster: Annotated[str | None, Parameter(help="Dask scheduler, as in tcp://scheduler:8786.")] = None,
+    no_hash: Annotated[bool, Parameter(show_default=False, help="Take no SHA-256 of the logs.")] = False,
+    strict: Annotated[bool, Parameter(show_default=False, help="Exit with 2 if a log was damaged.")] = False,
+) -> int:
+    """Read archives of logs into a dataset: resumable, and the same however often and in whatever order."""
+    more: dict[str, Any] = {"by": by, "workers": workers, "cluster": cluster, "hash": not no_hash, "strict": strict}
+    try:
+        told = sl.parse(named(files), output, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more)
+    except KeyboardInterrupt:
+        return complain("interrupted: what was read is kept, the same command goes on from there")
+    read = told.filter(pl.col("status").is_in(["read", "grown"]))
+    counts = ", ".join(f"{n:,} {status}" for status, n in told["status"].value_counts(sort=True).iter_rows())
+    console().print(f"{counts}; {read['lines'].sum():,} lines, {read['records'].sum():,} records -> {visible(output)}")
+    bad = told.filter(pl.col("error").is_not_null())
+    if bad.height:
+        tables.show(bad, console(), "source", "status", "error")
+    return 0
+
+
+@app.command(group=LOGS)
+def verify(
+    dataset: Annotated[Path, Parameter(help="Folder that `parse` wrote.")], /, *, output: Output = None
+) -> int:  # fmt: skip
+    """Check a dataset against its manifest and its logs; exit with 1 if anything is not as it was."""
+    ready(output)
+    seen = sl.verify(dataset)
+    bad = seen.filter(~pl.col("status").is_in(["ok", "grown", "not checked"]))
+    if output is not None:
+        tables.write(seen, output)
+    console().print(", ".join(f"{n:,} {s}" for s, n in seen["status"].value_counts(sort=True).iter_rows()))
+    if bad.height:
+        tables.show(bad, console(), "source", "check", "status", "message")
+    return 1 if bad.height else 0
+
+
+@app.command(group=LOGS)
+def watch(
+    files: Annotated[list[str], Parameter(help="Live logs by their names; rotation is followed.")],
+    /,
+    *,
+    format: Format = "auto",  # noqa: A002
+    tz: Tz = None,
+    year: Year = None,
+    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    catalogue: Catalogue = None,
+    state: Annotated[
+        Path | None, Parameter(help="Folder that keeps the state, so that a restart tells nothing twice.")
+    ] = None,
+    keep: Annotated[str, Parameter(help="How much of the past findings are sought in, as in 2d or 12h.")] = "2d",
+    every: Annotated[float, Parameter(help="Seconds between two looks at the logs.")] = 2.0,
+    old: Annotated[bool, Parameter(show_default=False, help="Also tell what the logs hold at the start.")] = False,
+    once: Annotated[bool, Parameter(show_default=False, help="Look once and end, as for cron.")] = False,
+) -> int:
+    """Follow live logs and print new findings as they arise; Ctrl-C ends it."""
+    more: dict[str, Any] = {"state": state, "keep": keep, "every": every, "old": old, "once": once}
+    try:
+        for found in sl.watch(files, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more):
+            for row in found.iter_rows(named=True):
+                text = f"{row['severity']}: {row['title']}"
+                console().print(visible(f"{text} {row['advice']}" if row["advice"] else text), soft_wrap=True)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 0
+    return 0

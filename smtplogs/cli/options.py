@@ -1,0 +1,142 @@
+"""Options that many commands share, what logs gave, and how a command answers."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import polars as pl
+from cyclopts import App, Group, Parameter
+from rich.console import Console
+
+import smtplogs as sl
+from smtplogs import tables
+from smtplogs._visible import visible
+from smtplogs.datasets import is_dataset
+
+Files = Annotated[
+    list[str],
+    Parameter(
+        help="Logs: files, folders, globs, archives, - for standard input; or what `parse` or `read -o` wrote.",
+    ),
+]
+Output = Annotated[
+    Path | None, Parameter(name=["--output", "-o"], help="File to write (.parquet, .csv, .ndjson) instead of showing.")
+]
+Format = Annotated[str, Parameter(help="Name of the one format to read, or auto: all of them.")]
+Tz = Annotated[str | None, Parameter(help="Zone of stamps that name none, and of times shown, as in Europe/Warsaw.")]
+Year = Annotated[int | None, Parameter(help="Year in which the newest log ends, for stamps without one.")]
+Catalogue = Annotated[
+    Path | None, Parameter(help="TOML file with your own rows for the reply catalogue; they come first.")
+]
+Check = Annotated[bool, Parameter(show_default=False, help="Exit with 1 if anything above info is found.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class How:
+    """How to read: the options of `smtplogs.read`."""
+
+    format: Format = "auto"
+    tz: Tz = None
+    year: Year = None
+    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None
+    since: Annotated[str | None, Parameter(help="Only events from this moment on.")] = None
+    until: Annotated[str | None, Parameter(help="Only events before this moment.")] = None
+    catalogue: Catalogue = None
+
+
+HOW = How()
+
+PIPE = "\0"
+"""Stands for a lone `-` while cyclopts, which takes that for an option, looks at the arguments."""
+
+TOLD = ("severity", "title", "advice", "confidence")
+"""Columns of findings shown on a terminal."""
+
+ANSWERS = Group("What is wrong", sort_key=1)
+LOGS = Group("Read logs", sort_key=2)
+SEEKING = Group("Look for one thing", sort_key=3)
+EVENTS = Group("Look at the events", sort_key=4)
+PAGES = Group("Draw and tell", sort_key=5)
+SERVERS = Group("Ask a server", sort_key=6)
+LEARNING = Group("Learn", sort_key=7)
+
+app = App(
+    name="smtplogs",
+    help="Find out why SMTP logins fail: mail logs in, events, findings, charts and a postmortem out.",
+    help_epilogue="Exit codes: 0 clean, 1 findings (with --check), 2 a mistake of the caller or nothing readable.",
+    help_format="plaintext",
+    version=sl.__version__,
+    help_flags=["--help", "-h"],
+    default_parameter=Parameter(negative=(), show_default=lambda value: tables.words(value) or None),
+    suppress_keyboard_interrupt=False,
+)
+
+
+class Tables(NamedTuple):
+    """What a log gave; coverage and traffic are None for an event table."""
+
+    events: pl.DataFrame
+    coverage: pl.DataFrame | None
+    traffic: pl.DataFrame | None
+
+
+def tables_of(files: list[str], how: How) -> Tables:
+    """Return the three tables of logs, or the events that `read -o` wrote."""
+    files = named(files)
+    with tables.progress(files):
+        when: dict[str, Any] = {"since": how.since, "until": how.until, "tz": how.tz}
+        if all(Path(f).suffix == ".parquet" for f in files):
+            return Tables(sl.load(files, **when).collect(), None, None)
+        if all(map(is_dataset, files)):
+            events = sl.load(files, **when).collect().sort("time", "source", "line_no", nulls_last=True)
+            return Tables(events, sl.coverage(files), sl.load(files, **when, table="traffic").collect())
+        return Tables(*sl.read(files, **asdict(how), full=True))
+
+
+def named(files: list[str]) -> list[str]:
+    """Return the files as the library names them."""
+    return ["-" if name == PIPE else name for name in files]
+
+
+def ready(output: Path | None) -> None:
+    """Complain of an output that cannot be written before the logs are read."""
+    if output is not None:
+        tables.ready(output, *tables.ENDINGS)
+
+
+def give(frame: pl.DataFrame, output: Path | None, *shown: str) -> int:
+    """Write a frame to a file, or show it on the terminal (as CSV where that is no terminal)."""
+    if output is None:
+        tables.show(frame, console(), *shown)
+    else:
+        tables.write(frame, output)
+        console().print(f"wrote {frame.height:,} rows to {visible(output)}")
+    return 0
+
+
+def verdict(found: pl.DataFrame, *, check: bool) -> int:
+    """Exit code 1 for findings that are more than information, if asked."""
+    serious = found.filter((pl.col("status") == "found") & (pl.col("severity") != "info"))
+    return 1 if check and serious.height else 0
+
+
+class _Terminal(Console):
+    """A console that takes text as it is, and leaves a broken pipe to `main`."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console() -> Console:
+    """Return the terminal: text as it is, no markup."""
+    return _Terminal(highlight=False, markup=False, emoji=False)
+
+
+def complain(text: str) -> int:
+    """Print one clear line on stderr; return 2."""
+    print(f"smtplogs: {visible(' '.join(text.split()))}", file=sys.stderr)
+    return 2

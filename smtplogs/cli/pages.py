@@ -1,0 +1,105 @@
+"""Commands that draw and write for people: charts and the postmortem."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+from cyclopts import Parameter
+
+import smtplogs as sl
+from smtplogs import tables
+from smtplogs._visible import visible
+from smtplogs.cli.options import HOW, PAGES, Check, Files, How, app, console, tables_of, verdict
+from smtplogs.datasets import moment
+
+
+@app.command(group=PAGES)
+def report(
+    files: Files,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="File to write: .html or .md.")] = Path(
+        "postmortem.html"
+    ),
+    title: Annotated[str | None, Parameter(help="Headline; without it the weightiest finding.")] = None,
+    how: How = HOW,
+    check: Check = False,
+) -> int:
+    """Write the postmortem: one page (.html) or text (.md)."""
+    tables.ready(output, ".html", ".htm", ".md")
+    given = tables_of(files, how)
+    found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
+    more = {"coverage": given.coverage, "traffic": given.traffic, "findings": found}
+    path = sl.report(given.events, output, **more, title=title, tz=how.tz)
+    console().print(f"wrote {visible(path)}")
+    return verdict(found, check=check)
+
+
+OF_A_FINDING: dict[str, Callable[..., pl.DataFrame]] = {
+    "throttling": sl.throttling,
+    "phases": sl.incidents,
+    "impact": sl.incidents,
+    "rise": sl.incidents,
+    "rotation": sl.stale_credentials,
+    "spray": sl.attacks,
+}
+"""Charts of the first fitting finding, and the detector that finds it."""
+
+Mark = Annotated[str | None, Parameter(help="Moment to mark on the curve of impact.")]
+
+
+@app.command(group=PAGES)
+def plot(
+    chart: Annotated[str, Parameter(help="Name of the chart, as in timeline.")],
+    files: Files,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="File to write (.png, .svg, .pdf); without it CHART.png.")] = None,
+    every: Annotated[str | None, Parameter(help="Bin size, as in 5m or 1h.")] = None,
+    by: Annotated[str | None, Parameter(help="Column by which the chart is parted.")] = None,
+    limit: Annotated[int | None, Parameter(help="Most rows to draw.")] = None,
+    stage: Annotated[str | None, Parameter(help="SMTP step that counts; without it auth.")] = None,
+    user: Annotated[str | None, Parameter(help="Account whose intervals are drawn.")] = None,
+    client_ip: Annotated[str | None, Parameter(help="Address whose intervals are drawn.")] = None,
+    client_ips: Annotated[list[str] | None, Parameter(help="Addresses whose steps are drawn.")] = None,
+    around: Annotated[str | None, Parameter(help="How much to show around a throttling, as in 1h.")] = None,
+    detected: Mark = None,
+    mitigated: Mark = None,
+    recovered: Mark = None,
+    how: How = HOW,
+) -> int:  # fmt: skip
+    """Draw a chart into a file.
+
+    Of the log: timeline, heatmap, causes, clients, intervals, exposure. Of the first finding that fits: lockouts,
+    throttling, phases, impact, rise, rotation, spray.
+    """
+    charts = sorted(name.removeprefix("plot_") for name in sl.__all__ if name.startswith("plot_"))
+    if chart not in charts:
+        raise ValueError(f"no chart named {chart!r}; there are {', '.join(charts)}")
+    output = output or Path(f"{chart}.png")
+    tables.ready(output, ".png", ".svg", ".pdf")
+    draw = getattr(sl, f"plot_{chart}")
+    known = list(inspect.signature(draw).parameters)
+    marks = {"detected": detected, "mitigated": mitigated, "recovered": recovered}
+    asked = {"every": every, "by": by, "limit": limit, "stage": stage, "user": user, "client_ip": client_ip}
+    asked |= {"client_ips": client_ips, "around": around}
+    asked |= {name: moment(text, tz=how.tz) for name, text in marks.items()}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if strange := [f"--{name.replace('_', '-')}" for name in asked if name not in known]:
+        raise ValueError(f"the chart {chart!r} has no option {', '.join(strange)}")
+    given = tables_of(files, how)
+    found = OF_A_FINDING.get(chart, sl.lockouts)(given.events)
+    more = {"tz": how.tz or "UTC", "findings": found, "coverage": given.coverage, "traffic": given.traffic}
+    first = [found] if known[0] == "findings" else [given.events, found] if "finding" in known else [given.events]
+    axes = draw(*first, **asked, **{name: value for name, value in more.items() if name in known[1:]})
+    picture = io.BytesIO()
+    axes.figure.savefig(picture, format=output.suffix[1:].lower(), bbox_inches="tight", dpi=150)
+    with tables.whole(output) as file:
+        file.write(picture.getvalue())
+    console().print(f"wrote {visible(output)}")
+    return 0

@@ -1,0 +1,59 @@
+"""The program: runs one command and says every mistake in one line."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import traceback
+
+import polars as pl
+from cyclopts import CycloptsError, UnusedCliTokensError
+
+from smtplogs._visible import visible
+from smtplogs.cli.options import PIPE, app, complain, console
+from smtplogs.errors import SmtplogsError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; exit 0 (clean), 1 (findings, with --check) or 2 (a mistake, or nothing readable)."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no mistake
+    if hasattr(signal, "siginterrupt"):
+        signal.siginterrupt(signal.SIGINT, True)  # the handler of Polars lets a read of a silent pipe go on
+    try:
+        given = sys.argv[1:] if arguments is None else arguments
+        code = app(
+            [PIPE if word == "-" else word for word in given],
+            console=console(),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = 0  # the reader of a pipe went away (`| head`)
+    except KeyboardInterrupt:
+        code = complain("interrupted")
+    except UnusedCliTokensError as error:
+        code = complain(f"too much on the line: {' '.join(error.unused_tokens or [])}; name all files in one place")
+    except CycloptsError as error:
+        code = complain(str(error).strip() or type(error).__name__)
+    except pl.exceptions.PolarsError as error:
+        code = complain(str(error).partition("\n")[0])
+    except OSError as error:
+        code = complain(
+            f"{visible(error.filename)}: {error.strerror}" if error.filename else error.strerror or str(error)
+        )
+    except (SmtplogsError, ValueError) as error:
+        code = complain(str(error))
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        code = complain(f"a bug in smtplogs: {error!r} at {place.filename}:{place.lineno}; please report it")
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # what is left cannot be written, and the interpreter must not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(code if isinstance(code, int) else 0)
