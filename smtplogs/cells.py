@@ -49,10 +49,13 @@ class Head:
         Header of a CSV file, tidied; empty: not seen yet.
     carried
         A row per session with what its rows said last, where a format carries that on.
+    day_first
+        What the stamps so far prove of dates in numbers.
     """
 
     names: list[str] = field(default_factory=list)
     carried: pl.DataFrame | None = None
+    day_first: bool | None = None
 
 
 def cells(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, pl.DataFrame, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from smtplogs import sasl
+from smtplogs import numeric_dates, sasl
 from smtplogs.logformats import Field, Pattern, Shape
 from smtplogs.turns import endpoint
 
@@ -22,8 +22,8 @@ _ENHANCED = r"(?:^|[ -])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)"
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 _ISO_FORM = "%Y-%m-%dT%H:%M:%S%.6f"
-ANY = "any"
-"""Form of stamps that tell themselves how they are meant, beside those that are stated."""
+NUMERIC = "numeric"
+"""Form of dates in numbers, day or month first as the stamps themselves tell: see `numeric_dates`."""
 
 _NAMED_SO = (
     r'(?i)("(?:[a-z_-]*(?:passw(?:or)?d|passwd|secret|bearer|authorization|api_?key|access_?token|refresh_?token|'
@@ -59,7 +59,8 @@ def records(rows: pl.DataFrame, table: Table, head: Head) -> Made:
     Returns
     -------
     Made
-        `records`: record columns as text, `pattern`, `stamp`, `raw` and `_secrets`.
+        `records`: record columns as text, `pattern`, `stamp`, `raw`, `_secrets`, and where day and month may be exchanged
+        `_ambiguous`.
     """
     kept = rows.filter(_holds(table.keep)).with_row_index("_at")
     dismissed = rows.height - kept.height
@@ -79,7 +80,7 @@ def records(rows: pl.DataFrame, table: Table, head: Head) -> Made:
     found = _carried(pl.concat(parts, how="diagonal").sort("_at").drop("_at"), table, head)
     context = int((found["_role"] == "context").sum())
     found = found.filter(pl.col("_role") != "context").drop("_role")
-    return Made(_stamped(_cleaned(found, table), table), missed, dismissed, context)
+    return Made(_stamped(_cleaned(found, table), table, head), missed, dismissed, context)
 
 
 def _shapes(table: Table) -> list[Shape]:
@@ -225,7 +226,7 @@ def _cleaned(found: pl.DataFrame, table: Table) -> pl.DataFrame:
     return found.with_columns(raw=raw).drop("_line")
 
 
-def _stamped(found: pl.DataFrame, table: Table) -> pl.DataFrame:
+def _stamped(found: pl.DataFrame, table: Table, head: Head) -> pl.DataFrame:
     """Write stamps of stated forms and zones as ISO 8601; one in none of the forms is marked, so that nobody guesses."""
     if "stamp" not in found.columns:
         found = found.with_columns(stamp=pl.col("outer") if "outer" in found.columns else pl.lit(None, pl.String))
@@ -235,14 +236,19 @@ def _stamped(found: pl.DataFrame, table: Table) -> pl.DataFrame:
         if form in _EPOCHS:
             number = text.str.extract(r"^([0-9]+(?:\.[0-9]+)?)$").cast(pl.Float64) * _EPOCHS[form]
             forms.append(number.round().cast(pl.Int64).cast(pl.Datetime("us")).dt.to_string(_ISO_FORM) + "Z")
-        elif form not in ("iso8601", ANY):
+        elif form not in ("iso8601", NUMERIC):
             aware = "%z" in form or "%#z" in form
             moment = text.str.strptime(pl.Datetime("us", "UTC") if aware else pl.Datetime("us"), form, strict=False)
             forms.append(moment.dt.to_string(_ISO_FORM) + pl.lit("Z" if aware else ""))
     if table.forms:
         iso = pl.when(text.str.contains(_ISO)).then(text) if "iso8601" in table.forms else pl.lit(None, pl.String)
-        other = text if ANY in table.forms else pl.format("?{}", text)
-        found = found.with_columns(stamp=pl.coalesce(*forms, iso, other))
+        numeric, head.day_first = (
+            numeric_dates.read(found["stamp"], head.day_first) if NUMERIC in table.forms else (None, None)
+        )
+        if numeric is not None:
+            forms.append(pl.lit(numeric["moment"].dt.to_string(_ISO_FORM)))
+            found = found.with_columns(_ambiguous=numeric["ambiguous"])
+        found = found.with_columns(stamp=pl.coalesce(*forms, iso, pl.format("?{}", text)))
     if table.zone:
         bare = pl.col("stamp").str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)$")
         wall = bare.str.replace(" ", "T").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)

@@ -239,6 +239,12 @@ def _of_table(
         _count(whole, format_.name, missed, noise + made.n_dismissed, found.height + made.n_context)
         if found.height:
             timed, whole.clock = stamps.resolve(found, anchor, whole.clock)
+            if "_ambiguous" in timed.columns:
+                doubtful = pl.col("_ambiguous") & pl.col("time").is_not_null()
+                worst = pl.when(doubtful).then(pl.lit("ambiguous")).otherwise(pl.col("time_quality").cast(pl.String))
+                timed = timed.with_columns(worst.cast(timed.schema["time_quality"]).alias("time_quality")).drop(
+                    "_ambiguous"
+                )
             whole.traffic.append(_traffic(timed, source, "n_lines"))
             yield timed, None
 

@@ -33,7 +33,11 @@ def test_a_public_case_gives_what_it_must(index: int, tmp_path: Path) -> None:
     case = cases("relay-rest")[index]
     (tmp_path / "dash.toml").write_text(CSV, "utf-8")
     # the report's export has no field that tells SMTP from other protocols
-    (tmp_path / "export.toml").write_text(re.sub(r"\[keep\].*\n.*\n", "", EXAMPLE.read_text("utf-8")).partition("[[sample]]\nrecord = '{\"when\":\"2026-06-15T07:33")[0])
+    (tmp_path / "export.toml").write_text(
+        re.sub(r"\[keep\].*\n.*\n", "", EXAMPLE.read_text("utf-8")).partition(
+            '[[sample]]\nrecord = \'{"when":"2026-06-15T07:33'
+        )[0]
+    )
     (tmp_path / "log").write_text(case["text"] + "\n", "utf-8")
     format_ = "auto" if case["format"] == "auto" else str(tmp_path / f"{case['format']}.toml")
     rows = sl.read(tmp_path / "log", year=2026, format=format_).filter(pl.col("outcome") != "info").to_dicts()

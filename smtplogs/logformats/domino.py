@@ -80,6 +80,7 @@ DOMINO = Table(
     r"(?P<stamp>(?:[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2}) [0-9]{1,2}:[0-9]{2}:[0-9]{2}(?: [AP]M)?) {2,}",
     fields={"stamp": Field(("@stamp",))},
     words={"protocol": {"smtp": "smtp", "imap": "imap", "pop3": "pop3", "*": "http"}},
+    forms=("iso8601", "numeric"),
     patterns=_PATTERNS,
     written_by="Lotus/HCL Domino 7 to 14; local time",
     cannot_show=(

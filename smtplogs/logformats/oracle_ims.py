@@ -13,7 +13,9 @@ _PARTS = (
     r'tr="TCP\|(?P<server_ip>[^|"]*)\|(?P<server_port>[0-9]*)\|(?P<client_ip>[^|"]*)\|(?P<client_port>[0-9]*)" '
     r'ap="(?P<tls>E?SMTP(?:/TLS)?)[^"]*" '
 )
-_REST = r'(?: us="(?P<user>[^"]*)")? di="(?P<reply_code>[0-9]{3}) (?:(?P<enhanced_code>[245]\.[0-9]{1,3}\.[0-9]{1,3}) )?'
+_REST = (
+    r'(?: us="(?P<user>[^"]*)")? di="(?P<reply_code>[0-9]{3}) (?:(?P<enhanced_code>[245]\.[0-9]{1,3}\.[0-9]{1,3}) )?'
+)
 
 _auth = always(stage="auth", side="server")
 
