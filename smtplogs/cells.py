@@ -244,6 +244,13 @@ def _without(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     return lines.with_columns(pl.lit(None, pl.String).alias(p) for p in _own(table))
 
 
+def without_colours(lines: pl.DataFrame) -> pl.DataFrame:
+    """Take the colours of a terminal off `line`."""
+    if not lines["line"].str.contains("\x1b[", literal=True).any():
+        return lines
+    return lines.with_columns(pl.col("line").str.replace_all(r"\x1b\[[0-9;]*m", ""))
+
+
 def is_document(head: Sequence[str]) -> bool:
     """Tell whether a text is one JSON document rather than an object a line."""
     first = next((line for line in head if line.strip()), "").lstrip("\ufeff \t")

@@ -73,7 +73,7 @@ def _inner(head: Sequence[str]) -> pl.DataFrame:
         batch, _ = unwrapping.unwrap(batch, wrapper, last=True)
     elif cells.is_document(some):
         batch, _ = cells.elements("\n".join(head))
-    return batch.filter(pl.col("line").str.contains(r"[^\s]"))
+    return cells.without_colours(batch).filter(pl.col("line").str.contains(r"[^\s]"))
 
 
 def _share_of_dialogue(lines: pl.Series, format_: Dialogue) -> float:

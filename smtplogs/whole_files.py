@@ -201,7 +201,7 @@ def _of_dialogue(
         end = end | ((pl.col("speaker") == "server") & pl.col("text").str.starts_with("221"))
     for lines in batches:
         batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
-        spoken, missed, noise = turns.spoken(_plain(batch), format_, cut)
+        spoken, missed, noise = turns.spoken(cells.without_colours(batch), format_, cut)
         _count(whole, format_.name, missed, noise, spoken["line_no"].n_unique())
         if spoken.is_empty():
             continue
@@ -232,7 +232,7 @@ def _of_table(
     head = cells.Head()
     for lines in batches:
         batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
-        rows, missed, noise = cells.cells(batch, format_, head)
+        rows, missed, noise = cells.cells(cells.without_colours(batch), format_, head)
         made = tabling.records(rows, format_, head)
         found = made.records
         missed = pl.concat([missed, made.missed.select(missed.columns)])
@@ -247,13 +247,6 @@ def _of_table(
                 )
             whole.traffic.append(_traffic(timed, source, "n_lines"))
             yield timed, None
-
-
-def _plain(lines: pl.DataFrame) -> pl.DataFrame:
-    """Take the colours of a terminal off."""
-    if not lines["line"].str.contains("\x1b[", literal=True).any():
-        return lines
-    return lines.with_columns(pl.col("line").str.replace_all(r"\x1b\[[0-9;]*m", ""))
 
 
 def _count(whole: Whole, name: str, missed: pl.DataFrame, noise: int, taken: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -12,6 +13,9 @@ from smtplogs import cells, declaring, parsing, tabling
 from smtplogs.logformats import DECLARED, EVERY, TABLES, Excerpt, Field, Pattern, Sample, Shape, Table
 from smtplogs.redacting import pseudonym
 from test_dialogues import BESIDE, said
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADS = {
     "kerio": "[18/May/2026 07:25:15] ",
@@ -118,6 +122,75 @@ def test_the_two_forms_of_a_stalwart_event_say_the_same(event: str, stage: str, 
     assert (a["stage"], a["outcome"], a["cause"]) == (stage, outcome, cause)
     same = {c: a[c] for c in a if c not in {"format", "raw"}}
     assert same == {c: b[c] for c in same}
+
+
+# --- hostile input ---
+
+NAMES = {
+    "kerio": "SMTP: User {} doesn't exist. Attempt from IP address 203.0.113.9.",
+    "domino": "smtp: {} [203.0.113.9] authentication failure using internet password",
+    "cisco-esa": "Info: SMTP Auth: (ICID 30) failed for user: {} using AUTH mechanism: LOGIN with profile: p",
+    "oracle-ims": 'pi="1.2.3" sc="tcp_local" dr="+" ac="U" tr="TCP|192.0.2.223|25|203.0.113.9|4299" ap="SMTP" mi="Bad password" us="{}" di="535 5.7.8 no"/>',
+    "directadmin": "'203.0.113.9' 13 failed login attempts. Account '{}'",
+}  # fmt: skip
+HOSTILE = [
+    "=cmd|' /C calc'!A0",
+    "<script>alert(1)</script>",
+    "x' OR 1=1 -- ",
+    "a [198.51.100.1] b",
+    "x; connecting host [198.51.100.1",
+    "\x1b[31mred",
+    "a\u202eb@example.com",
+    "\U0001f600@example.com",
+    "$(reboot)",
+    "y" * 100_000,
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("format_", list(NAMES))
+def test_a_hostile_name_is_one_attempt_of_the_true_address(format_: str, name: str) -> None:
+    by_name = {t.name: t for t in TABLES}
+    rows = declaring.events_of(by_name[format_], HEADS[format_] + NAMES[format_].format(name)).to_dicts()
+
+    assert [(r["outcome"], r["client_ip"]) for r in rows] == [
+        ("failure", None if format_ == "cisco-esa" else "203.0.113.9")
+    ]
+    shown = name.strip().removeprefix("\x1b[31m")
+    assert rows[0]["user"] in {shown, pseudonym(shown)}
+    if rows[0]["user"] == pseudonym(shown):
+        assert shown not in repr(rows)
+
+
+@pytest.mark.parametrize("stray", ["", " ", "\0", "{", "[", "<co ", "a" * 50_000, '{"type":"Rejection"', "Info: "])
+@pytest.mark.parametrize("table", TABLES, ids=lambda t: t.name)
+def test_a_stray_line_breaks_nothing_and_takes_no_event_away(table: Table, stray: str) -> None:
+    excerpt = next(e for e in table.samples if e.expect)
+    if table.layout == "csv" or cells.is_document(excerpt.text.split("\n")):
+        return
+    rows = declaring.events_of(table, f"{excerpt.text}\n{stray}\n{excerpt.text}").to_dicts()
+
+    assert len(rows) == 2 * len(excerpt.expect)
+
+
+def test_colours_of_a_terminal_come_off_a_table_as_well(tmp_path: Path) -> None:
+    text = sl.sample("stalwart/old-password")[0].read_text("utf-8")
+    (tmp_path / "log").write_text(text.replace("DEBUG", "\x1b[34mDEBUG\x1b[0m").replace("2026-", "\x1b[2m2026-"))
+    shown = ["time", "outcome", "cause", "user", "client_ip"]
+
+    assert sl.read(tmp_path / "log").select(shown).equals(sl.read(sl.sample("stalwart/old-password")).select(shown))
+
+
+def test_a_response_of_kumomta_that_it_could_not_read_gives_no_name_away() -> None:
+    kumo = next(t for t in TABLES if t.name == "kumomta")
+    for code, command in ((501, "aHVudGVyMg=="), (504, "AUTH LOGIN aHVudGVyMg=="), (535, "AUTH aHVudGVyMg==")):
+        record = {
+            "type": "Rejection", "id": "", "event_time": "2026-09-05T10:00:03Z", "session_id": "s",
+            "response": {"code": code, "content": f"no: {command}", "command": command}, "peer_address": {"addr": "203.0.113.9"},
+        }  # fmt: skip
+        (row,) = declaring.events_of(kumo, json.dumps(record)).to_dicts()
+        assert "aHVudGVyMg" not in repr(row), code
+        assert "hunter2" not in str(row["user"]) or code == 504, code
 
 
 # --- the machinery ---
