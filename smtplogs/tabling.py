@@ -195,23 +195,25 @@ def _opened(found: pl.DataFrame) -> pl.DataFrame:
         if end in found.columns:
             ip, port = endpoint(found[end])
             found = found.with_columns(beside(f"{end}_ip", ip), beside(f"{end}_port", port)).drop(end)
-    secrets: list[list[str]] = [[] for _ in range(found.height)]
+    secrets: list[list[str]] = []
     if "sasl" in found.columns:
         users: list[str | None] = []
         names: list[str | None] = []
         stated = found["mechanism"].to_list() if "mechanism" in found.columns else [None] * found.height
-        for i, (text, mechanism) in enumerate(zip(found["sasl"].to_list(), stated, strict=True)):
+        for text, mechanism in zip(found["sasl"].to_list(), stated, strict=True):
             match = re.match(sasl.COMMAND, text or "")
             name = match[1].upper() if match else (mechanism or "").upper() or None
             blob = (match[2] if match else re.sub(r"(?i)^AUTH[ \t]*", "", text or "")) or ""
             told = sasl.given(name, (blob,) if blob else ())
             users.append(told.user)
             names.append(name)
-            secrets[i] = list(told.secrets)
+            secrets.append(list(told.secrets))
         found = found.with_columns(
             beside("user", pl.Series(users, dtype=pl.String)), beside("mechanism", pl.Series(names, dtype=pl.String))
         ).drop("sasl")
-    cut = pl.concat_list(pl.lit(pl.Series(secrets, dtype=pl.List(pl.String))), pl.col("_dropped").fill_null([]))
+    cut = pl.col("_dropped")
+    if secrets:
+        cut = pl.concat_list(pl.lit(pl.Series(secrets, dtype=pl.List(pl.String))), cut.fill_null([]))
     return found.with_columns(_secrets=cut.list.drop_nulls()).drop("_dropped")
 
 
