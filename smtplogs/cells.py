@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import re
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ _BETWEEN = re.compile(r"[\s,]*")
 _COLON = re.compile(r"\s*:\s*")
 _LIST = re.compile(r"\[(?=\s*[\]{])")
 _DECODER = json.JSONDecoder()
+
+SLICE = 4_096
+"""Objects that are decoded together."""
 
 AT_ONCE = 20_000
 """Records of a document that are handed on together."""
@@ -81,7 +85,7 @@ def cells(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, 
     if table.layout == "json":
         whole = lines["line"].str.contains(r"^\s*\{.*\}\s*,?\s*$")
         rows = lines.filter(whole)
-        found = rows.select(pl.col("line").str.json_path_match(path).alias(path) for path in _own(table))
+        found = json_cells(rows["line"], _own(table))
         good = found.select(pl.any_horizontal(pl.all().is_not_null())).to_series() if _own(table) else whole
         parsed = rows.hstack(found)
         return parsed.filter(good), pl.concat([lines.filter(~whole), rows.filter(~good)]), 0
@@ -90,6 +94,45 @@ def cells(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, 
     if table.layout == "logfmt":
         return _logfmt(lines, table)
     return _by_regex(lines, table)
+
+
+def json_cells(lines: pl.Series, paths: Sequence[str]) -> pl.DataFrame:
+    """Return what stands at each path of each object, as text; null where it is absent, null or no JSON.
+
+    Objects are decoded once for all plain paths (`$.a.b`), five times as fast as path by path. One object that is built
+    otherwise (a list where text is expected) fails all, so that is done slice by slice, and path by path where it fails.
+    Of two members of one name, which no log should have, the first may count, or the last.
+    """
+    plain = [p for p in paths if _PLAIN_PATH.match(p) and not any(o.startswith(f"{p}.") for o in paths)]
+    form = _struct(plain)
+    parts = []
+    for at in range(0, lines.len(), SLICE):
+        some = lines.slice(at, SLICE).alias("line").to_frame()
+        fast: list[str] = []
+        if len(plain) > 1:
+            try:
+                trimmed = pl.col("line").str.strip_chars(" \t,")
+                some = some.with_columns(trimmed.str.json_decode(form).alias("_object"))
+                fast = plain
+            except pl.exceptions.ComputeError:
+                pass
+        steps = {p: p[2:].split(".") for p in fast}
+        decoded = (
+            functools.reduce(lambda e, key: e.struct.field(key), steps[p], pl.col("_object")).alias(p) for p in fast
+        )
+        single = (pl.col("line").str.json_path_match(p).alias(p) for p in paths if p not in steps)
+        parts.append(some.select(*decoded, *single).select(paths))
+    return pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(paths, pl.String))
+
+
+_PLAIN_PATH = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_-]*)+$")
+
+
+def _struct(paths: Sequence[str]) -> pl.Struct:
+    """Return the form of objects that hold text at these paths."""
+    keys = dict.fromkeys(p[2:].partition(".")[0] for p in paths)
+    inner = {key: [f"$.{p[2:].partition('.')[2]}" for p in paths if p.startswith(f"$.{key}.")] for key in keys}
+    return pl.Struct({key: _struct(inner[key]) if inner[key] else pl.String for key in keys})
 
 
 def _own(table: Table) -> list[str]:

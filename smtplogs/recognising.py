@@ -114,7 +114,7 @@ def _with_needs(rows: pl.DataFrame, needs: dict[str, str], table: Table) -> pl.D
     """Add the paths that prove a JSON or key=value format and are no field of it."""
     extra = [p for p in needs if p not in rows.columns]
     if table.layout == "json":
-        return rows.with_columns(pl.col("line").str.json_path_match(p).alias(p) for p in extra)
+        return rows.hstack(cells.json_cells(rows["line"], extra))
     return rows.with_columns(cells.value_of(p).alias(p) for p in extra)
 
 

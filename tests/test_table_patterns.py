@@ -286,3 +286,41 @@ def test_shipped_definitions_are_formats_like_others_but_the_invented_one() -> N
     assert {f.name for f in DECLARED} <= names
     assert "example-relay" not in names
     assert {f.name for f in DECLARED} <= set(sl.formats()["format"])
+
+
+# --- objects at once and path by path ---
+
+
+PATHS = ("$.a", "$.b.c", "$.b.d", "$.e", "$..x", "$.a-b")
+ODD = (
+    '{"a":5,"b":{"c":true,"d":1.50},"e":"q\\"\\u00e9\\n"}',
+    '{"a":"x","b":{"c":null},"a-b":"dashed"}',
+    '{"a":1376325780.160809,"b":{"d":-17}, "e":""}',
+    '{"a":[1],"b":{"c":"d"}}',
+    '{"a":{"z":1}}',
+    '{"b":5}',
+    '{"b":{"x":"deep"}},',
+    '{"a":"cut',
+    "[]",
+    "{}",
+    "null",
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 4096])
+def test_objects_decoded_at_once_are_those_read_path_by_path(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "SLICE", size)
+    lines = pl.Series("line", [*ODD, *(e.text for t in TABLES if t.layout == "json" for e in t.samples)])
+    expected = lines.to_frame().select(pl.col("line").str.json_path_match(p).alias(p) for p in PATHS)
+
+    assert cells.json_cells(lines, PATHS).equals(expected)
+
+
+@pytest.mark.parametrize("name", ["kumomta", "kumomta-acct", "entra", "stalwart-json", "mimecast", "postal"])
+def test_records_of_a_format_are_decoded_as_they_are_read(name: str) -> None:
+    format_ = next(t for t in TABLES if t.name == name)
+    lines = pl.Series("line", [line for e in format_.samples for line in e.text.split("\n")])
+    expected = lines.to_frame().select(pl.col("line").str.json_path_match(p).alias(p) for p in format_.paths)
+
+    assert cells.json_cells(lines, format_.paths).equals(expected)
+    assert cells.json_cells(lines.clear(), format_.paths).schema == expected.schema
