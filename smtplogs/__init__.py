@@ -54,8 +54,10 @@ if TYPE_CHECKING:
         plot_throttling,
         plot_timeline,
     )
+    from smtplogs.filling import notebook
     from smtplogs.probing import compare_probe, probe
     from smtplogs.reporting import report
+    from smtplogs.simulating import simulate
     from smtplogs.verifying import verify
     from smtplogs.watching import watch
 
@@ -80,6 +82,7 @@ __all__ = [
     "load",
     "lockouts",
     "misconfigured_clients",
+    "notebook",
     "parse",
     "plot_causes",
     "plot_clients",
@@ -101,6 +104,7 @@ __all__ = [
     "sample",
     "samples",
     "sessions",
+    "simulate",
     "stale_credentials",
     "summary",
     "throttling",
@@ -112,6 +116,7 @@ __all__ = [
 
 _ON_FIRST_USE = {
     "compare_probe": "smtplogs.probing",
+    "notebook": "smtplogs.filling",
     "parse": "smtplogs.archiving",
     "plot_causes": "smtplogs.charts",
     "plot_clients": "smtplogs.charts",
@@ -128,6 +133,7 @@ _ON_FIRST_USE = {
     "plot_timeline": "smtplogs.charts",
     "probe": "smtplogs.probing",
     "report": "smtplogs.reporting",
+    "simulate": "smtplogs.simulating",
     "verify": "smtplogs.verifying",
     "watch": "smtplogs.watching",
 }

@@ -71,9 +71,15 @@ def settle(
     return events if context is None else events.filter(pl.col("context").is_null()).drop("context")
 
 
+FEW = 100_000
+"""Rows of which a second copy costs less than the care not to make one."""
+
+
 def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """Sort one column after the other, taking it out of the frame: there is never a second copy of the whole table."""
     order = events.select(pl.arg_sort_by(by, nulls_last=True, maintain_order=True)).to_series()
+    if events.height < FEW:
+        return events[order]
     names = [c for c in events.columns if events[c].null_count() < events.height]
     return pl.DataFrame([events.drop_in_place(name).rechunk().gather(order) for name in names])
 

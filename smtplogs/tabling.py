@@ -9,6 +9,7 @@ import polars as pl
 
 from smtplogs import numeric_dates, sasl
 from smtplogs.logformats import Field, Pattern, Shape
+from smtplogs.redacting import NAMED_SO
 from smtplogs.turns import endpoint
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 _ISO_FORM = "%Y-%m-%dT%H:%M:%S%.6f"
 NUMERIC = "numeric"
 """Form of dates in numbers, day or month first as the stamps themselves tell: see `numeric_dates`."""
-
-_NAMED_SO = (
-    r'(?i)("(?:[a-z_-]*(?:passw(?:or)?d|passwd|secret|bearer|authorization|api_?key|access_?token|refresh_?token|'
-    r'sasl_response|credentials?_value))"\s*:\s*)"(?:[^"\\]|\\.)*"'
-)
 
 
 CARRIED = 100_000
@@ -219,7 +215,7 @@ def _opened(found: pl.DataFrame) -> pl.DataFrame:
 
 def _cleaned(found: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Cut what the format calls secret out of the line."""
-    raw = pl.col("_line").str.replace_all(_NAMED_SO, '$1"[redacted]"')
+    raw = pl.col("_line").str.replace_all(NAMED_SO, '$1"[redacted]"')
     for regex in table.strip:
         raw = raw.str.replace_all(regex, "[redacted]")
     texts = [c for c in ("detail", "user") if c in found.columns and table.strip]

@@ -66,6 +66,7 @@ READ: dict[str, dict[str, Any]] = {
     "postfix/quiet": {},
     "powermta/throttled": {},
     "rspamd/ratelimit": {},
+    "postfix/takeover": {},
     "s_client/piped": {},
     "sendmail/office": {"year": 2026},
     "smtplib/three-failures": {},

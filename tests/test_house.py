@@ -32,7 +32,7 @@ FLOORS = (
     {"declaring", "overview", "doubles"},
     {"pairing", "penalties"},
     {"settling"},
-    {"tally", "rollups", "exporting", "packaged", "pasted", "enriching"},
+    {"tally", "rollups", "exporting", "packaged", "pasted", "enriching", "simulating"},
     {"onefile", "datasets", "following"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
@@ -41,7 +41,7 @@ FLOORS = (
     {"detect"},
     {"explaining", "watching"},
     {"charts"},
-    {"reporting", "_report"},
+    {"reporting", "_report", "filling"},
     {"tables"},
     {"cli"},
 )
