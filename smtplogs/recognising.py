@@ -73,7 +73,7 @@ def _inner(head: Sequence[str]) -> pl.DataFrame:
         batch, _ = unwrapping.unwrap(batch, wrapper, last=True)
     elif cells.is_document(some):
         batch, _ = cells.elements("\n".join(head))
-    return batch.filter(pl.col("line").str.contains(r"[^\s]"))
+    return cells.without_colours(batch).filter(pl.col("line").str.contains(r"[^\s]"))
 
 
 def _shares_of_dialogues(lines: pl.DataFrame, formats: Sequence[Dialogue]) -> dict[Dialogue | Table, float]:
@@ -102,6 +102,8 @@ def share_of_table(lines: pl.DataFrame, table: Table) -> float:
         return 0.0
     if table.layout == "json" and not lines["line"].str.contains(r"^\s*\{").any():
         return 0.0
+    if table.layout == "regex" and table.before and not lines["line"].str.contains(table.before).any():
+        return 0.0
     needs = {path: regex for path, _, regex in (need.partition("=") for need in table.needs)}
     head = cells.Head()
     rows, missed, noise = cells.cells(lines, table, head)
@@ -124,7 +126,7 @@ def _with_needs(rows: pl.DataFrame, needs: dict[str, str], table: Table) -> pl.D
     """Add the paths that prove a JSON or key=value format and are no field of it."""
     extra = [p for p in needs if p not in rows.columns]
     if table.layout == "json":
-        return rows.with_columns(pl.col("line").str.json_path_match(p).alias(p) for p in extra)
+        return rows.hstack(cells.json_cells(rows["line"], extra))
     return rows.with_columns(cells.value_of(p).alias(p) for p in extra)
 
 

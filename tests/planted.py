@@ -333,11 +333,35 @@ def syslog(planted: Planted) -> str:
     return "\n".join(lines) + "\n"
 
 
+def kumomta(planted: Planted) -> str:
+    """Return records of refused commands, which hold what the client had sent."""
+    commands = {
+        "AUTH PLAIN": (535, "AUTH PLAIN {plain}", "AUTH invalid"),
+        "response": (535, "{plain}", "AUTH invalid"),
+        "no TLS": (524, "AUTH PLAIN {plain}", "AUTH PLAIN requires an encrypted channel"),
+        "echoed": (501, "AUTH PLAIN {plain}", "Syntax error in command or arguments: AUTH PLAIN {plain}"),
+        "lone word": (501, "{b}", "Syntax error in command or arguments: {b}"),
+        "in the clear": (500, "{p}", "Syntax error in command or arguments: {p}"),
+        "too many": (421, "{b}", "too many errors: {b}"),
+        "relay": (535, "AUTH PLAIN {plain}", "5.7.8 no: {plain}"),
+    }
+    lines = []
+    for n, (kind, (code, command, content)) in enumerate(commands.items()):
+        p = planted.new(f"kumomta: {kind}")
+        words = {"p": p, "b": b64(p), "plain": b64(f"\0{USER}\0{p}")}
+        response = {"code": code, "content": content.format(**words), "command": command.format(**words)}
+        record = {"type": "TransientFailure" if kind == "relay" else "Rejection", "id": "", "response": response}
+        record |= {"peer_address": {"name": "pc", "addr": "203.0.113.9"}, "event_time": f"2026-03-02T09:00:0{n}Z"}
+        lines.append(json.dumps(record | {"session_id": f"s{n}"}))
+    return "\n".join(lines) + "\n"
+
+
 def plant(folder: Path) -> Planted:
     """Write a file for each shape, and return what was planted."""
     planted = Planted()
     for shape, written in DIALOGUES.items():
         text = "".join(written(session) for session in sessions(planted, shape))
         (folder / f"{shape}.log").write_text(text, newline="")
+    (folder / "kumomta.log").write_text(kumomta(planted))
     (folder / "mail.log").write_text(syslog(planted))
     return planted

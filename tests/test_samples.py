@@ -44,6 +44,7 @@ EXCEPTIONS = {
     "exchange/receive": {"15.0.0.0": "15.0.0.0"},
     "exchange/send": {"15.0.0.0": "15.0.0.0"},
     "mailu/two-logs": {"0.0.0.0": "`0.0.0.0`"},
+    "kumomta-acct/guesser": {"0.0.0.0": "0.0.0.0"},
     "mailenable/wrong-password": {
         "25E7EB033CE24B45B7CD8E3EEEE8726F.MAI": ".MAI",
         "FE7A5EF7F5334F7ABB9DD341121BCE8F.MAI": ".MAI",
@@ -53,6 +54,9 @@ EXCEPTIONS = {
     "postfix/postfix3.7-dovecot2.3": {"1.2.3.4": "[1.2.3.4]:", "b.c": "a@b.c"},
     "postfix/outbound-relay": {"support.google.com": "support.google.com"},
     "postfix/outage": {"2.3.19.1": "2.3.19.1"},
+    "rspamd/ratelimit": {"ratelimit.lua": "ratelimit.lua"},
+    "stalwart-json/webhook": {word: word for word in ("auth.success", "auth.failed", "smtp.ehlo")},
+    "stalwart/old-password": {word: word for word in ("auth.success", "auth.failed", "smtp.ehlo")},
 }
 """Sample -> address or domain that is none of the reserved ones -> how its ORIGIN.md names it."""
 
