@@ -176,6 +176,7 @@ class Run:
         self.tasks: list[Task] = []
         self.slices: list[dict[str, Any]] = []
         self.twins: dict[str, str] = {}
+        self.vanished: dict[str, str] = {}
 
     def _standing_parts(self) -> list[Part]:
         """Return the parts of the manifest, and what a run that was stopped had finished."""
@@ -208,7 +209,7 @@ class Run:
         chosen = []
         for plan, fresh in zip(self.plans, anchors(found, self.settings, begun), strict=True):
             anchor = fresh
-            known = plan.of or next((entries[i] for i in plan.replaces if i in entries), None)
+            known = plan.of or next((entries[i] for i in plan.replaces if i in entries and entries[i]["bytes"]), None)
             if known is not None and plan.verdict != GROWN and not anchor.year_given and known["year"] is None:
                 # copies only get younger: the earliest evidence is the best
                 anchor = replace(anchor, latest=min(anchor.latest, dt.datetime.fromisoformat(known["anchor"])))
@@ -243,6 +244,7 @@ class Run:
 
     def _take_out_doubles(self) -> None:
         """Take out inputs that grew or moved, and twins: what two files both hold counts once."""
+        self._keep_what_vanished()
         dead = {i for p in self.plans for i in p.replaces}
         again = {i["id"] for p in self.parts if p.name not in self.committed for i in p.inputs} & dead
         rank = {p.source.name: n for n, p in enumerate(self.plans)}
@@ -251,7 +253,9 @@ class Run:
         order = sorted(self.parts, key=lambda p: (p.name not in self.committed, p.name))
         rows = [(p.name in self.committed, rank.get(i["source"], -1), p.name, i) for p in order for i in p.inputs]
         for old, _, name, entry in sorted(rows, key=lambda row: (not row[0], row[1])):
-            if entry["id"] in dead and (old or entry["id"] not in again):
+            if (entry["id"] in dead and (old or entry["id"] not in again)) or (
+                entry["source"] in self.vanished and not old
+            ):
                 gone.setdefault(name, set()).add(entry["source"])
             elif entry["sha256"] and entry["bytes"]:
                 first = seen.setdefault(entry["sha256"], entry["source"])
@@ -265,6 +269,17 @@ class Run:
             elif len(gone[part.name]) < len(part.inputs):
                 left.append(self._trimmed(part, gone[part.name]))
         self.parts = sorted(left, key=lambda p: p.name)
+
+    def _keep_what_vanished(self) -> None:
+        """A log that had grown and went away before it was read, as in a rotation: what is known of it stands."""
+        rows = [(p.name in self.committed, i) for p in self.parts for i in p.inputs]
+        standing = {i["id"]: i for old, i in rows if old and i["bytes"]}
+        unread = {i["source"]: i["error"] for old, i in rows if not old and i["error"] and not i["bytes"]}
+        for plan in self.plans:
+            name = plan.source.name
+            if name in unread and any(i in standing and standing[i]["source"] == name for i in plan.replaces):
+                self.vanished[name] = f"{unread[name]}; what was read of it before stands"
+                plan.replaces = [i for i in plan.replaces if i not in standing]
 
     def _trimmed(self, part: Part, gone: set[str]) -> Part:
         name = hashlib.sha256(json.dumps([part.name, sorted(gone)]).encode()).hexdigest()[:16]
@@ -333,7 +348,8 @@ class Run:
     def _notes(self, problems: list[tuple[str, str, str]]) -> list[list[str]]:
         """Return what was not read, and why: of this run, and of earlier ones about other files."""
         twins = [(p.source.name, p.of["source"]) for p in self.plans if p.verdict == TWIN and p.of is not None]
-        notes = [*problems, *((n, "note", _counted_once(of)) for n, of in (*twins, *self.twins.items()))]
+        gone = [(name, "error", said) for name, said in self.vanished.items()]
+        notes = [*problems, *gone, *((n, "note", _counted_once(of)) for n, of in (*twins, *self.twins.items()))]
         about = {name for name, *_ in notes} | {p.source.name for p in self.plans}
         return [*(n for n in self.manifest.get("notes", []) if n[0] not in about), *map(list, notes)]
 
@@ -378,7 +394,9 @@ class Run:
             for k in ("first_time", "last_time"):
                 facts[k] = dt.datetime.fromisoformat(entry[k]) if entry.get(k) else None
             note = "; ".join(t for t in (plan.why, entry.get("note")) if t) or None
-            rows.append({"source": plan.source.name, "status": plan.verdict, **facts, "note": note})
+            gone = self.vanished.get(plan.source.name)
+            status, facts["error"] = ("failed", gone) if gone else (plan.verdict, facts["error"])
+            rows.append({"source": plan.source.name, "status": status, **facts, "note": note})
         found = {p.source.name for p in self.plans}
         for name, kind, text in self.manifest["notes"]:
             if name not in found:

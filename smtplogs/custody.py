@@ -132,6 +132,11 @@ def planned(
         elif plan.verdict == UNCHANGED and any(known[k] != v for k, v in parameters.items()):
             plan.verdict, plan.why = READ, "is read otherwise now"
             plan.replaces.append(known["id"])
+    for plan in plans:
+        # it went away between being found and being read, as a log does that is rotated: nothing to keep
+        unread = [e["id"] for e in entries if e["error"] and not e["bytes"] and _name(e) == plan.source.name]
+        if plan.verdict in (READ, GROWN):
+            plan.replaces += [i for i in unread if i not in plan.replaces]
     gone = {i for p in plans for i in p.replaces}
     names = {e["source"] for e in entries if e["id"] not in gone}
     for plan in plans:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import smtplogs as sl
+from smtplogs import archiving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,3 +169,67 @@ def test_exims_times_of_a_delivery_are_no_words_of_the_relay(tmp_path: Path) -> 
     )
 
     assert found.select("detail", "cause").rows() == [("Authentication required", "auth_required")]
+
+
+FIRST, MORE = (
+    [
+        f"{AT} postfix/smtpd[{n}]: warning: unknown[203.0.113.9]: SASL PLAIN authentication failed: x, sasl_username=u{n}"
+        for n in r
+    ]
+    for r in (range(3), range(3, 5))
+)
+
+
+def parsed(folder: Path, monkeypatch: pytest.MonkeyPatch, *, going: Path | None = None) -> pl.DataFrame:
+    """Parse a folder; `going`: the log that rotation moves away after it was found and before it is read."""
+    real = archiving.Run.read
+
+    def late(self: archiving.Run, *how: object, **more: object) -> None:
+        if going is not None:
+            going.rename(going.with_name(f"{going.name}.1"))
+        real(self, *how, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archiving.Run, "read", late)
+        return sl.parse(folder / "logs", folder / "out", year=2026, progress=False)
+
+
+def counted(folder: Path) -> tuple[int, dict[str, int | None]]:
+    whole = sl.coverage(folder / "out").filter(pl.col("program").is_null(), pl.col("error").is_null())
+    names = whole["source"].str.replace(r"^.*/", "")
+    failures = sl.load(folder / "out").filter(pl.col("outcome") == "failure").collect().height
+    return failures, dict(zip(names, whole["lines"], strict=True))
+
+
+def test_a_known_log_that_goes_away_before_it_is_read_again_keeps_what_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "logs" / "mail.log"
+    log.parent.mkdir()
+    log.write_text("".join(f"{text}\n" for text in FIRST))
+    parsed(tmp_path, monkeypatch)
+    log.write_text("".join(f"{text}\n" for text in (*FIRST, *MORE)))
+    told = parsed(tmp_path, monkeypatch, going=log)
+
+    assert told.select("status", "lines").rows() == [("failed", 3)]
+    assert "what was read of it before stands" in told["error"].item()
+    assert counted(tmp_path) == (3, {"mail.log": 3})
+
+    log.write_text(f"{AT} postfix/smtpd[9]: warning: unknown[192.0.2.7]: SASL PLAIN authentication failed: x\n")
+    told = parsed(tmp_path, monkeypatch)
+
+    assert told["error"].null_count() == told.height
+    assert counted(tmp_path) == (6, {"mail.log": 1, "mail.log.1": 5})
+
+
+def test_a_log_that_could_not_be_read_once_leaves_its_name_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "logs" / "mail.log"
+    log.parent.mkdir()
+    log.write_text("".join(f"{text}\n" for text in FIRST))
+    assert parsed(tmp_path, monkeypatch, going=log)["error"].null_count() == 0
+    log.write_text("".join(f"{text}\n" for text in MORE))
+    parsed(tmp_path, monkeypatch)
+
+    assert counted(tmp_path) == (5, {"mail.log": 2, "mail.log.1": 3})

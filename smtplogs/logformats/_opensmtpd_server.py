@@ -250,11 +250,12 @@ SESSION = (
         "tls_failed",
         program=PROGRAM,
         literal=("io-error: handshake failed: ", "io-error: error:"),
-        regex=rf'^{SID} smtp disconnected reason="io-error: (?P<detail>handshake failed: .*|error:[0-9A-F]+:SSL routines:[^:]*:(?:[^u"]'
-        r'|u[^n"]|un[^e"])[^"]*)"$',
+        regex=rf'^{SID} smtp disconnected reason="io-error: (?P<detail>handshake failed: .*|error:[0-9A-F]+:SSL routines:[^:]*:'
+        r"(?:wrong version number|unknown protocol|unsupported protocol|version too low|inappropriate fallback|http request"
+        r"|no shared cipher|no suitable (?:signature algorithm|key share)|EVP lib|[a-z0-9]+ alert [a-z ]+))\"$",
         sets=always(stage="tls", side="server")(),
-        written_by=f"{_SESSION}, 6.0 and later; `handshake failed` since 7.0, before that any error of the library. "
-        "`read failed` and an unexpected end are those of a client that hung up",
+        written_by=f"{_SESSION}, 6.0 and later; `handshake failed` since 7.0. Before that any error of the library, "
+        "of which those that only a handshake knows are taken: an unexpected end is a client that hung up",
         samples=(
             Sample(
                 '1e336778c1baec60 smtp disconnected reason="io-error: handshake failed: error:0A000102:SSL routines::unsupported '

@@ -148,7 +148,7 @@ NOISE = (
         "non_smtp",
         program="smtpd",
         literal="non-SMTP command from ",
-        regex=rf"^warning: (?P<detail>non-SMTP command) from {PEER}: (?:[^\\]|\\(?:[^0]|0(?:[^2]|2[^6]))).*$",
+        regex=rf"^warning: (?P<detail>non-SMTP command) from {PEER}: .*$",
         sets=context(stage="session"),
         role="context",
         written_by="postfix src/smtpd/smtpd.c, smtpd_forbidden_commands, since 2.3",

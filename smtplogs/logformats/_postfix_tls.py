@@ -44,8 +44,8 @@ TLS = (
     Pattern(
         "tls_hello",
         program="smtpd",
-        literal=("improper command pipelining after CONNECT from ", "non-SMTP command from "),
-        regex=rf"^(?:improper command pipelining after CONNECT|warning: non-SMTP command) from {PEER}: "
+        literal="improper command pipelining after CONNECT from ",
+        regex=rf"^improper command pipelining after CONNECT from {PEER}: "
         r"(?P<detail>\\026(?:\\003)?).*$",
         sets=tls(),
         written_by="postfix src/smtpd/smtpd.c, since 2.6: the first bytes of a TLS record where a client should wait for the "
@@ -58,7 +58,7 @@ TLS = (
                     client_ip="203.0.113.9",
                     detail=r"\026\003",
                     outcome="aborted",
-                    cause="tls_handshake_failed",
+                    cause="wrong_host_or_port",
                     basis="line",
                 ),
             ),

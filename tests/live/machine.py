@@ -16,10 +16,12 @@ import struct
 import subprocess
 import threading
 import time
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TYPE_CHECKING
 
 from live.roots import devices
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOST = "mx1"
 

@@ -15,5 +15,6 @@ status=0
 PYTHONPATH="$here" "$python" -m live.play "$cache" "$out" || status=$?
 if [ "$status" = 3 ]; then exit 0; fi
 cd "$here/.."
+PYTHONPATH="$PWD:$here" "$python" -m live.table "$out"
 LIVE_RECORDINGS="$out" PYTHONPATH="$PWD" "$python" -m pytest -m live -n 0 tests/live "$@" || exit $?
 exit "$status"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from live.client import PASSWORD, WRONG, Talk, Truth, b64, smtplib_login, swaks
+import contextlib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,10 +113,8 @@ def not_offered(t: Truth, s: str, server: Server) -> None:
 
 def tls_on_plain(t: Truth, s: str, server: Server) -> None:
     """A TLS hello where SMTP is spoken."""
-    try:
+    with contextlib.suppress(OSError):
         Talk(t, s, server.submission, wrapper=True, greet=False).close(quit_=False)
-    except OSError:
-        pass
 
 
 def plain_on_wrapper(t: Truth, s: str, server: Server) -> None:

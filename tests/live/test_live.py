@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import smtplogs as sl
 from live import judging
 from live.play import SETUPS
 
@@ -41,3 +42,26 @@ def test_no_password_that_the_clients_sent_is_in_any_table(setup: tuple[str, str
     shown = recording(setup).events.write_json()
 
     assert [word for word in judging.SECRETS if word in shown] == []
+
+
+@pytest.mark.parametrize("setup", SETUPS, ids="-".join)
+def test_a_dataset_of_the_logs_holds_the_same(setup: tuple[str, str, str], tmp_path: Path) -> None:
+    known = recording(setup)
+    sl.parse(sorted(known.folder.glob("*.log")), tmp_path / "data", host="mx1", progress=False)
+    columns = (
+        "time",
+        "source",
+        "line_no",
+        "stage",
+        "outcome",
+        "cause",
+        "basis",
+        "count",
+        "client_ip",
+        "mechanism",
+        "tls",
+    )
+
+    again = sl.load(tmp_path / "data").select(columns).collect().sort(columns)
+
+    assert again.rows() == known.events.select(columns).sort(columns).rows()
