@@ -12,12 +12,10 @@ import polars as pl
 
 from smtplogs import sasl
 from smtplogs.dialogue import VERB
+from smtplogs.sasl import CUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CUT = "[redacted]"
-"""What stands in place of a secret."""
 
 _COMMAND = re.compile(sasl.COMMAND)
 _ASKS_USER, _ASKS_PASSWORD = ("334 VXNlcm5hbWU6", "334 dXNlcm5hbWU6"), "334 UGFzc3dvcmQ6"

@@ -112,12 +112,11 @@ def of_events(events: pl.DataFrame) -> Overview:
     """Look at stitched events, for all but the spans."""
     if events.is_empty():
         return Overview()
-    does = (
-        events.select("program", "starttls").filter("starttls")["program"]
-        if "starttls" in events.columns
-        else pl.Series([], dtype=pl.String)
-    )
-    return Overview(starttls=_words(does), asking=_words(events.select(pl.col("host").filter(waiting()))["host"]))
+    asking = events.select(pl.col("host").filter(waiting()).unique()).to_series()
+    if not {"starttls", "program"} <= set(events.columns):
+        return Overview(asking=_words(asking))
+    starttls = events.select(pl.col("program").filter("starttls").unique()).to_series()
+    return Overview(starttls=_words(starttls), asking=_words(asking))
 
 
 def of_loose(loose: pl.DataFrame) -> Overview:

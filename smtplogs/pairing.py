@@ -43,7 +43,7 @@ _WEIGHT = {
 
 _USED = (
     "host", "pid", "user", "client_ip", "mechanism", "vendor_code", "session", "also", "passdb", "peer_pid", "detail",
-    "raw", "cause", "outcome", "basis", "stage", "protocol", "count",
+    "raw", "cause", "outcome", "basis", "stage", "protocol", "count", "tls",
 )  # fmt: skip
 """Columns that the functions below look at."""
 
@@ -61,6 +61,7 @@ def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.D
     pam = dovecot.filter(pl.col("format") == "pam")
     dovecot = dovecot.filter(pl.col("format") == "dovecot")
     attempt = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null()
+    dovecot = _in_plain_text(dovecot)
     login = pl.col("pattern").str.starts_with("login_")
     # what Dovecot says of itself is no attempt of anybody
     notice = pl.when((pl.col("stage") == "auth") & ~attempt & ~login).then(pl.lit("session", RECORDS["stage"].dtype))
@@ -79,6 +80,25 @@ def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.D
     every = stacked(finished(events), *own)
     events = with_columns(every if every.height else empty(EVENTS))
     return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
+
+
+def _in_plain_text(dovecot: pl.DataFrame) -> pl.DataFrame:
+    """A name without a mechanism: the login process took the password of LOGIN or PASS to nobody, since it came in clear.
+
+    IMAP and POP3 clients get PRIVACYREQUIRED then, and the sum at the end of the connection still says "auth failed".
+    """
+    bare = (
+        (pl.col("pattern") == "login_failed")
+        & pl.col("user").is_not_null()
+        & pl.col("mechanism").is_null()
+        & pl.col("tls").is_null()
+        & (pl.col("cause") == "bad_credentials")
+        & (pl.col("basis") == "assumed")
+    )
+    return dovecot.with_columns(
+        cause=pl.when(bare).then(pl.lit("tls_required", _CAUSE)).otherwise("cause"),
+        outcome=pl.when(bare).then(pl.lit("refused", _OUTCOME)).otherwise("outcome"),
+    )
 
 
 def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFrame:
@@ -131,7 +151,8 @@ def _login_attempts(
         lines.sort("time")
         .group_by("session", maintain_order=True)
         .agg(
-            pl.col("cause").cast(pl.String).last().alias("_cause"),
+            pl.col("cause").last().alias("_cause"),
+            pl.col("outcome").last().alias("_outcome"),
             pl.concat_list(pl.col("also").fill_null([]), pl.concat_list(reference()))
             .list.explode()
             .sort()
@@ -143,8 +164,9 @@ def _login_attempts(
     logins = logins.with_columns(
         also=pl.when(pl.col("outcome") != "success").then("_refs").otherwise("also"),
         cause=pl.when(told).then(pl.col("_cause").cast(_CAUSE)).otherwise("cause"),
+        outcome=pl.when(told).then(pl.col("_outcome").cast(_OUTCOME)).otherwise("outcome"),
         basis=pl.when(told).then(pl.lit("context", _BASIS)).otherwise("basis"),
-    ).drop("_cause", "_refs")
+    ).drop("_cause", "_outcome", "_refs")
     good = summary.filter(pl.col("outcome") == "success").select("session", _good=pl.col("time")).unique("session")
     rest = lines.join(failed.select("session"), on="session", how="anti").join(good, on="session", how="left")
     denied = (pl.col("cause") == "unknown_user") & ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1))

@@ -50,11 +50,11 @@ def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Rec
     lines = _inner(head)
     if lines.is_empty():
         return Recognised(None)
-    scores = {f: _share_of_dialogue(lines["line"], f) for f in dialogues if not f.last_resort}
-    scores |= {t: share_of_table(lines, t) for t in tables}
+    scores = _shares_of_dialogues(lines, [f for f in dialogues if not f.last_resort])
+    scores |= {t: share_of_table(lines, t) for t in tables if _may_be(t, lines["line"].to_list())}
     best = max(scores.values(), default=0.0)
     if best == 0:
-        scores = {f: _share_of_dialogue(lines["line"], f) for f in dialogues if f.last_resort}
+        scores = _shares_of_dialogues(lines, [f for f in dialogues if f.last_resort])
         best = max(scores.values(), default=0.0)
     if best == 0 or share_of_lines(lines) >= best:
         return Recognised(None)
@@ -76,12 +76,24 @@ def _inner(head: Sequence[str]) -> pl.DataFrame:
     return batch.filter(pl.col("line").str.contains(r"[^\s]"))
 
 
-def _share_of_dialogue(lines: pl.Series, format_: Dialogue) -> float:
-    """Return the share of lines that look like the format, 0 if they are too few."""
-    n = int(lines.str.contains(format_.looks).sum())
-    if format_.least:
-        return n / lines.len() if n / lines.len() >= format_.least else 0.0
-    return n / lines.len() if n >= 2 else 0.0
+def _shares_of_dialogues(lines: pl.DataFrame, formats: Sequence[Dialogue]) -> dict[Dialogue | Table, float]:
+    """Return the shares of lines that look like the formats, 0 where they are too few."""
+    text = pl.col("line").str
+    hits = lines.select(text.contains(f.looks).sum().alias(str(i)) for i, f in enumerate(formats)).row(0)
+    return {
+        f: n / lines.height if (n / lines.height >= f.least if f.least else n >= 2) else 0.0
+        for f, n in zip(formats, hits, strict=True)
+    }
+
+
+def _may_be(table: Table, lines: Sequence[str]) -> bool:
+    """Tell at a glance whether lines could be a CSV file of the table: as wide, or with the names it needs."""
+    if table.layout != "csv":
+        return True
+    if table.header:
+        return any(line.count(table.separator) >= len(table.header) - 2 for line in lines)
+    text = cells.tidy(" ".join(lines))
+    return all(cells.tidy(need.partition("=")[0]) in text for need in table.needs)
 
 
 def share_of_table(lines: pl.DataFrame, table: Table) -> float:

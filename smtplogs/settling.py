@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import overview
+from smtplogs.doubles import without_doubles
 from smtplogs.linking import FORMATS, link
 from smtplogs.overview import LOST_ANSWER, Overview, waiting
 from smtplogs.pairing import paired, with_columns
@@ -52,6 +53,7 @@ def settle(
         waits = pl.col("format").is_in(["dovecot", "pam"])
         events = stacked(events, sessions_of(loose.filter(~waits)))
         dovecot = loose.filter(waits)
+    events, dovecot = without_doubles([events, dovecot], (known or seen).spans_table())
     if events.is_empty() and dovecot.is_empty():
         return empty(EVENTS)
     known = known or seen + overview.of_events(events)
@@ -62,7 +64,6 @@ def settle(
         events = paired(events, with_columns(dovecot), known)
     if events.is_empty():
         return empty(EVENTS)
-    events = _without_doubles(events, known.spans_table())
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
     table = {**EVENTS, "context": FINISHED["context"]} if context is not None else EVENTS
     events = events.select([c for c in events.columns if c in table])
@@ -70,9 +71,15 @@ def settle(
     return events if context is None else events.filter(pl.col("context").is_null()).drop("context")
 
 
+FEW = 100_000
+"""Rows of which a second copy costs less than the care not to make one."""
+
+
 def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """Sort one column after the other, taking it out of the frame: there is never a second copy of the whole table."""
     order = events.select(pl.arg_sort_by(by, nulls_last=True, maintain_order=True)).to_series()
+    if events.height < FEW:
+        return events[order]
     names = [c for c in events.columns if events[c].null_count() < events.height]
     return pl.DataFrame([events.drop_in_place(name).rechunk().gather(order) for name in names])
 
@@ -124,28 +131,3 @@ def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:
     does = pl.Series(sorted(starttls), dtype=pl.String)
     proven = (proven & pl.col("program").is_in(does.implode())).fill_null(value=False)
     return events.with_columns(tls=pl.when(proven).then(pl.lit("none")).otherwise("tls"))
-
-
-def _without_doubles(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """The same lines in two files of one host whose times overlap (mail.log and mail.err): the maximum, not the sum."""
-    if events["source"].n_unique() < 2:
-        return events
-    events = events.join(spans, on="source", how="left", maintain_order="left")
-    line = ["host", "raw", "stage", "cause"]
-    per = (
-        events.filter(pl.col("raw").is_not_null() & ~pl.col("format").is_in(list(FORMATS)))
-        .group_by(*line, "source")
-        .agg(pl.len().alias("_n"), pl.col("_from").first(), pl.col("_to").first(), pl.col("_size").first())
-    )
-    twice = per.filter(pl.len().over(line) > 1).filter(
-        pl.col("_from").max().over(line) < pl.col("_to").min().over(line)
-    )
-    if twice.is_empty():
-        return events.drop("_from", "_to", "_size")
-    best = twice.sort("_n", "_size", "source", descending=[True, True, False]).unique(
-        line, keep="first", maintain_order=True
-    )
-    losing = twice.join(best.select(*line, "source"), on=[*line, "source"], how="anti", nulls_equal=True)
-    return events.join(losing, on=[*line, "source"], how="anti", nulls_equal=True, maintain_order="left").drop(
-        "_from", "_to", "_size"
-    )

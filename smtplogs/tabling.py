@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import sasl
+from smtplogs.redacting import NAMED_SO
 from smtplogs.turns import endpoint
 
 if TYPE_CHECKING:
@@ -18,10 +19,6 @@ _ENHANCED = r"(?:^|[ -])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)"
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 _ISO_FORM = "%Y-%m-%dT%H:%M:%S%.6f"
-_NAMED_SO = (
-    r'(?i)("(?:[a-z_-]*(?:passw(?:or)?d|passwd|secret|bearer|authorization|api_?key|access_?token|refresh_?token|'
-    r'sasl_response|credentials?_value))"\s*:\s*)"(?:[^"\\]|\\.)*"'
-)
 
 
 def records(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, int]:
@@ -131,7 +128,7 @@ def _opened(found: pl.DataFrame) -> pl.DataFrame:
 
 def _cleaned(found: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Cut what the format calls secret out of the line."""
-    raw = pl.col("_line").str.replace_all(_NAMED_SO, '$1"[redacted]"')
+    raw = pl.col("_line").str.replace_all(NAMED_SO, '$1"[redacted]"')
     for regex in table.strip:
         raw = raw.str.replace_all(regex, "[redacted]")
     texts = [c for c in ("detail", "user") if c in found.columns and table.strip]

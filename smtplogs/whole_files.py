@@ -291,6 +291,8 @@ def _as_events(
     found = _without(found)
     kind = "sasl response" if "sid" in found.columns else "secret"
     cut = pl.when(pl.col("raw").str.contains(borders.CUT, literal=True)).then(pl.lit(kind))
+    if "_leaks" in found.columns:  # the secret stands in another line of the session
+        cut = pl.coalesce(cut, pl.when("_leaks").then(pl.lit(kind)))
     found = found.with_columns(redacted=pl.coalesce("redacted", cut))
     failing = ~pl.col("outcome").cast(pl.String).is_in(["success", "info"])
     found = redacting.without_typed_passwords(found, failing.fill_null(value=True))

@@ -21,6 +21,7 @@ SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 READ: dict[str, dict[str, Any]] = {
     "bans/cut-off": {},
     "courier/guesser": {"year": 2026},
+    "courier/mailbox": {"year": 2026},
     "curl/starttls": {},
     "dovecot/log-path": {"year": 2026},
     "entra-csv/portal": {},
@@ -53,11 +54,13 @@ READ: dict[str, dict[str, Any]] = {
     "postfix/postfix3.10-dovecot2.4": {"year": 2026},
     "postfix/postfix3.7-dovecot2.3": {"year": 2026},
     "postfix/quiet": {},
+    "postfix/takeover": {},
     "s_client/piped": {},
     "sendmail/office": {"year": 2026},
     "smtplib/three-failures": {},
     "swaks/starttls": {},
     "telnet/by-hand": {},
+    "vpopmail/guesser": {"year": 2026},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
 

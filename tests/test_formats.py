@@ -19,7 +19,7 @@ TRANSIENT = {"_stamp", "key", "_role", "side"}
 TAGS = {
     "postfix": "postfix/submission/{}[42]", "dovecot": "dovecot", "pam": "auth", "exim": "exim[42]", "sendmail": "sm-mta[42]",
     "opensmtpd": "smtpd[42]", "fail2ban": "fail2ban.actions[42]", "crowdsec": "crowdsec[42]",
-    "mailcow_netfilter": "netfilter[42]", "courier": "courieresmtpd[42]",
+    "mailcow_netfilter": "netfilter[42]", "courier": "courieresmtpd[42]", "vpopmail": "vpopmail[42]",
 }  # fmt: skip
 
 

@@ -29,7 +29,7 @@ FLOORS = (
     {"stitching"},
     {"recognising", "borders"},
     {"whole_files"},
-    {"declaring", "overview"},
+    {"declaring", "overview", "doubles"},
     {"pairing", "penalties"},
     {"settling"},
     {"tally", "rollups", "exporting", "packaged", "pasted", "enriching", "simulating"},
@@ -41,7 +41,7 @@ FLOORS = (
     {"detect"},
     {"explaining", "watching"},
     {"charts"},
-    {"reporting", "_report"},
+    {"reporting", "_report", "filling"},
     {"tables"},
     {"cli"},
 )

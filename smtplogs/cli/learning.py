@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 import smtplogs as sl
 from smtplogs._visible import visible
-from smtplogs.cli.options import LEARNING, Output, app, console, give, ready
+from smtplogs.cli.options import LEARNING, PAGES, Json, Output, app, console, give, ready
 
 
 @app.command(group=LEARNING)
@@ -49,7 +49,7 @@ def simulate(
     return 0
 
 
-@app.command(group=LEARNING)
+@app.command(group=PAGES)
 def lab(
     folder: Annotated[Path, Parameter(help="Folder for the copies; made if needed.")] = Path("smtplogs-lab"), /
 ) -> int:
@@ -66,10 +66,10 @@ app.command(formats)
 
 
 @formats.default
-def _formats(*, output: Output = None) -> int:
+def _formats(*, output: Output = None, json: Json = False) -> int:
     """Show every pattern of every format that can be read."""
-    ready(output)
-    return give(sl.formats(), output, "format", "pattern", "role", "sample")
+    ready(output, json=json)
+    return give(sl.formats(), output, "format", "pattern", "role", "sample", json=json)
 
 
 @formats.command(name="check")

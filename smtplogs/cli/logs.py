@@ -19,6 +19,7 @@ from smtplogs.cli.options import (
     Files,
     Format,
     How,
+    Json,
     Output,
     Tz,
     Year,
@@ -33,10 +34,11 @@ from smtplogs.cli.options import (
 
 
 @app.command(group=LOGS)
-def read(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
+def read(files: Files, /, *, output: Output = None, json: Json = False, how: How = HOW) -> int:
     """Read logs into the event table; write or show it."""
-    ready(output)
-    return give(tables_of(files, how).events, output, "time", "stage", "outcome", "cause", "user", "client_ip")
+    ready(output, json=json)
+    events = tables_of(files, how).events
+    return give(events, output, "time", "stage", "outcome", "cause", "user", "client_ip", json=json)
 
 
 @app.command(group=LOGS)
@@ -58,7 +60,10 @@ def parse(
     no_hash: Annotated[bool, Parameter(show_default=False, help="Take no SHA-256 of the logs.")] = False,
     strict: Annotated[bool, Parameter(show_default=False, help="Exit with 2 if a log was damaged.")] = False,
 ) -> int:
-    """Read archives of logs into a dataset: resumable, and the same however often and in whatever order."""
+    """Read archives of logs into a dataset.
+
+    Resumable, and the same however often and in whatever order the logs come.
+    """
     more: dict[str, Any] = {"by": by, "workers": workers, "cluster": cluster, "hash": not no_hash, "strict": strict}
     try:
         told = sl.parse(named(files), output, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more)
@@ -77,7 +82,10 @@ def parse(
 def verify(
     dataset: Annotated[Path, Parameter(help="Folder that `parse` wrote.")], /, *, output: Output = None
 ) -> int:  # fmt: skip
-    """Check a dataset against its manifest and its logs; exit with 1 if anything is not as it was."""
+    """Check a dataset against its manifest and its logs.
+
+    Exit with 1 if anything is not as it was.
+    """
     ready(output)
     seen = sl.verify(dataset)
     bad = seen.filter(~pl.col("status").is_in(["ok", "grown", "not checked"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from cyclopts import Parameter
 import smtplogs as sl
 from smtplogs import tables
 from smtplogs._visible import visible
-from smtplogs.cli.options import HOW, PAGES, Check, Files, How, app, console, tables_of, verdict
+from smtplogs.cli.options import HOW, PAGES, Check, Files, How, app, console, named, tables_of, verdict
 from smtplogs.datasets import moment
 
 
@@ -38,6 +39,22 @@ def report(
     path = sl.report(given.events, output, **more, title=title, tz=how.tz)
     console().print(f"wrote {visible(path)}")
     return verdict(found, check=check)
+
+
+@app.command(group=PAGES)
+def notebook(
+    files: Files,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Notebook to write, .ipynb.")] = Path("case.ipynb"),
+    how: How = HOW,
+    run: Annotated[bool, Parameter(show_default=False, help="Run it too; needs smtplogs[notebook].")] = False,
+) -> int:
+    """Write a triage notebook for these logs, ready to run."""
+    tables.ready(output, ".ipynb")
+    path = sl.notebook(named(files), output, **asdict(how), run=run)
+    console().print(f"wrote {visible(path)}; open it with: jupyter lab {visible(path)}", soft_wrap=True)
+    return 0
 
 
 OF_A_FINDING: dict[str, Callable[..., pl.DataFrame]] = {

@@ -43,11 +43,11 @@ MOST_NAMES = 10
 
 @lazy_door
 def exposure(events: pl.LazyFrame, *, users: int = 50) -> pl.DataFrame:
-    """Take stock of weak logins that succeed, and of secrets that stand in the log: an inventory, not an alarm.
+    """Take stock of weak logins that succeed, and of secrets in the log.
 
-    Kinds: ``plain_text_login`` (no TLS, proven), ``old_tls_login`` (before TLS 1.2), ``weak_mechanism`` (CRAM-MD5,
-    DIGEST-MD5, NTLM), ``port_25_login``, ``password_login`` (a domain that knows OAuth tokens still takes passwords),
-    ``secret_in_log``.
+    An inventory, not an alarm. Kinds: ``plain_text_login`` (no TLS, proven), ``old_tls_login`` (before TLS 1.2),
+    ``weak_mechanism`` (CRAM-MD5, DIGEST-MD5, NTLM), ``port_25_login``, ``password_login`` (a domain that knows OAuth
+    tokens still takes passwords), ``secret_in_log``.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def stale_credentials(
     networks: Sequence[str] = (),
     protocols: Sequence[str] = ("smtp",),
 ) -> pl.DataFrame:
-    """Find clients that keep an old password after a change, since when, how often they try, and what to fix first.
+    """Find clients that keep an old password, since when, and what to fix first.
 
     A *forgotten application* is a client (an account at an address) that had logged in, and then is only refused, in
     a rhythm, while the account works from elsewhere. Failures of one program between the logins of another behind the

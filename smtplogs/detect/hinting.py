@@ -35,7 +35,7 @@ COLUMNS: dict[str, Column] = {
 
 @lazy_door
 def client_hints(events: pl.LazyFrame, *, clients: Sequence[str] = ()) -> pl.DataFrame:
-    """Tell which software a client likely is, from its habits: hints, never proof.
+    """Tell which software a client likely is, by its habits: hints, no proof.
 
     Looked at are the names it gives itself and the server believes, the order in which it tries mechanisms within one
     session, TLS version, rhythm, how it leaves, and the kind of its address. The table of hints with their sources

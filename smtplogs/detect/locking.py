@@ -92,7 +92,7 @@ def lockouts(
     client: Sequence[str] = ("client_ip",),
     protocols: Sequence[str] = ("smtp",),
 ) -> pl.DataFrame:
-    """Find accounts whose right password was refused because of failures before it, and who caused that.
+    """Find right passwords that were refused after failures, and who caused that.
 
     A lock shows only if somebody with the right secret meets it: an *established* client, which had logged in before,
     is refused after failures of others, and gets in again with the same secret; or the server says so (cause

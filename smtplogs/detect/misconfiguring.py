@@ -69,7 +69,7 @@ def misconfigured_clients(
     logins_per_hour: int = 30,
     networks: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """Find clients whose settings are wrong, say what is wrong and what repairs it.
+    """Find clients with wrong settings, and what repairs them.
 
     Fifteen mistakes are told apart (the `kind`): ``port_25``, ``no_tls``, ``tls_mode`` (wrapper against STARTTLS),
     ``old_tls``, ``cert_not_trusted``, ``mechanism``, ``local_part_only``, ``blank_or_break``, ``bad_base64``,

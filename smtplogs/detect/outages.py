@@ -81,7 +81,7 @@ def incidents(
     z: float = 6.0,
     protocols: Sequence[str] = ("smtp",),
 ) -> pl.DataFrame:
-    """Find rises of failures and drops of successes, say which kind fits, and rank what explains them.
+    """Find rises of failures and drops of logins, and what explains them.
 
     Counts per five minutes are held against the median of the same time of day on up to five earlier comparable days
     (working days or weekends), else of the trailing day. What stands out is told apart by who was hit: if logins go on

@@ -24,7 +24,7 @@ def _enum(column: str, value: str | None) -> pl.Expr:
 
 def linked(rows: pl.DataFrame) -> pl.DataFrame:
     """Link the records of sessions and messages; rows in order of time, with `_sid` and `_sure`."""
-    rows = _hung_up(rows)
+    rows = _encrypted(_hung_up(rows))
     inferred = pl.col("authenticator").is_not_null() & pl.col("mechanism").is_not_null() & (pl.col("basis") == "line")
     rows = rows.with_columns(basis=pl.when(inferred).then(_enum("basis", "context")).otherwise("basis"))
     rows = _at_relays(rows)
@@ -62,6 +62,25 @@ def _hung_up(rows: pl.DataFrame) -> pl.DataFrame:
         also=pl.when(left).then(pl.concat_list(pl.col("also").fill_null([]), pl.lit(told))).otherwise("also"),
         **{c: pl.when(left).then(_enum(c, v)).otherwise(c) for c, v in aborted.items()},
     )
+
+
+def _encrypted(rows: pl.DataFrame) -> pl.DataFrame:
+    """The line of a session without a mail tells its TLS, and by its list of commands whether AUTH came after it."""
+    auth, starttls = (pl.col("stats").str.find(f"(?:^|[,|]){word}") for word in ("AUTH", "STARTTLS"))
+    told = (
+        pl.col("pattern").is_in(["no_mail", "no_mail_login"])
+        & pl.col("_sure")
+        & pl.col("tls").is_not_null()
+        & ~pl.col("stats").str.contains("...", literal=True)
+        & (starttls.is_null() | (starttls < auth))
+    )
+    ends = rows.filter(told.fill_null(value=False)).select("_sid", _tls="tls", _cipher="cipher")
+    if ends.is_empty():
+        return rows
+    rows = rows.join(ends.unique("_sid", keep="last"), on="_sid", how="left", maintain_order="left")
+    attempt = (pl.col("stage") == "auth") & (pl.col("side") == "server") & pl.col("tls").is_null()
+    given = {c: pl.when(attempt).then(f"_{c}").otherwise(c) for c in ("tls", "cipher")}
+    return rows.with_columns(**given).drop("_tls", "_cipher")
 
 
 def _first_logins(rows: pl.DataFrame) -> pl.DataFrame:

@@ -20,9 +20,22 @@ from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.sendmail import SENDMAIL
 from smtplogs.logformats.transcripts import TRANSCRIPTS
+from smtplogs.logformats.vpopmail import VPOPMAIL
 from smtplogs.logformats.windows_servers import HMAILSERVER, MAILENABLE, MDAEMON
 
-ALL: tuple[Lines, ...] = (POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER)
+ALL: tuple[Lines, ...] = (
+    POSTFIX,
+    DOVECOT,
+    PAM,
+    EXIM,
+    SENDMAIL,
+    OPENSMTPD,
+    FAIL2BAN,
+    CROWDSEC,
+    MAILCOW,
+    COURIER,
+    VPOPMAIL,
+)
 """Formats of single lines under an envelope: several may share a file."""
 
 DIALOGUES: tuple[Dialogue, ...] = (EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS)

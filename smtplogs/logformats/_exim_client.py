@@ -11,7 +11,7 @@ from smtplogs.logformats._format import Pattern, Sample
 
 _BY = "exim src/transports/smtp.c"
 _AUTHENTICATOR = r"(?P<authenticator>[0-9A-Za-z_]+)"
-_REPLY = r"(?P<reply_code>[245][0-9]{2})[ -](?:(?P<enhanced_code>[245]\.[0-9]{1,3}\.[0-9]{1,3}) )?(?P<detail>.*)$"
+_REPLY = r"(?P<reply_code>[245][0-9]{2})[ -](?:(?P<enhanced_code>[245]\.[0-9]{1,3}\.[0-9]{1,3}) )?(?P<detail>.*?)(?: [QD]T=[0-9][0-9.dhms]*)*$"
 _TO = r"[^ ].*? R=[^ ]+(?: T=[^ ]+)?"
 _DEFER = r" defer(?: \(-?[0-9]+\))?:?"
 _TLS = r"(?: X=(?P<tls>[^: ]+)(?::(?P<cipher>[^: ]*))?[^ ]*)?(?: [A-Z]+=.*?)?"

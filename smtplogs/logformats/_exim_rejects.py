@@ -13,7 +13,7 @@ _STEP = r"(?:after )?(?P<step>RCPT|MAIL|DATA|EHLO|HELO|STARTTLS|VRFY|EXPN|ETRN|p
 _FROM = r"(?: F=(?:<(?P<sender>.*?)>|[^ ]+))?"
 _ARG = r'(?: (?:<[^>]*>|[^ :"]*))?(?: in "connect" ACL)?'
 _BEFORE = rf"{HEAD}(?:DS )?{PEER}{TLS}{_FROM}"
-_AFTER = rf"(?: SPF=[^ ]+)?(?: DMARC=[^ ]+)? (?P<level>(?:temporarily )?rejected) {_STEP}{_ARG}"
+_AFTER = rf"(?: F=<[^>]*>)?(?: SPF=[^ ]+)?(?: DMARC=[^ ]+)? (?P<level>(?:temporarily )?rejected) {_STEP}{_ARG}"
 _WANTS_LOGIN = (
     r"[Rr]elay(?:ing)? (?:not permitted|denied|access denied|not allowed)|[Aa]uthentication (?:is )?required"
     r"|SMTP AUTH is required|must (?:first )?authenticate|[Nn]ot authenticated|authenticate first"
@@ -177,6 +177,21 @@ REJECTS = (
                     cause="unknown",
                 ),
             ),
+            Sample(
+                "H=(pc-7) [203.0.113.9] A=plain_server:alice F=<boss@example.com> rejected after DATA: Sender verify failed",
+                refused(
+                    helo="pc-7",
+                    client_ip="203.0.113.9",
+                    authenticator="plain_server",
+                    mechanism="PLAIN",
+                    user="alice",
+                    level="rejected",
+                    step="DATA",
+                    stage="data",
+                    detail="Sender verify failed",
+                    cause="unknown",
+                ),
+            ),
         ),
     ),
     Pattern(
@@ -320,6 +335,37 @@ LIMITS = (
 )
 
 BROKEN_TLS = (
+    Pattern(
+        "tls_hello",
+        program=PROGRAM,
+        literal="NUL character(s) present",
+        regex=rf'{HEAD}SMTP (?:protocol|syntax) error in "(?P<detail>\\026\\003).*" {PEER} NUL character\(s\) present .*$',
+        sets={"stage": "tls", "side": "server", "outcome": "aborted"},
+        written_by="exim src/smtp_in.c; with +smtp_syntax_error: the first bytes of a TLS record where a command should stand; "
+        "the rest of it may fill further such lines",
+        samples=(
+            Sample(
+                r'SMTP syntax error in "\026\003\001\002?\001?\001\374\003\003\330\315\022P" H=[203.0.113.9]:41955 I=[192.0.2.1]:10587 '
+                "Ci=44 NUL character(s) present (shown as '?')",
+                {
+                    "stage": "tls",
+                    "side": "server",
+                    "client_ip": "203.0.113.9",
+                    "client_port": 41955,
+                    "server_ip": "192.0.2.1",
+                    "server_port": 10587,
+                    "session": "44",
+                    "detail": r"\026\003",
+                    "outcome": "aborted",
+                    "cause": "tls_handshake_failed",
+                    "basis": "line",
+                },
+            ),
+        ),
+        not_these=(
+            r"""SMTP syntax error in "?\026?\024?\035?\027" H=[203.0.113.9] NUL character(s) present (shown as '?')""",
+        ),
+    ),
     Pattern(
         "tls_error",
         program=PROGRAM,

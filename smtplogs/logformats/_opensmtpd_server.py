@@ -247,6 +247,44 @@ SESSION = (
         ),
     ),
     Pattern(
+        "tls_failed",
+        program=PROGRAM,
+        literal=("io-error: handshake failed: ", "io-error: error:"),
+        regex=rf'^{SID} smtp disconnected reason="io-error: (?P<detail>handshake failed: .*|error:[0-9A-F]+:SSL routines:[^:]*:(?:[^u"]'
+        r'|u[^n"]|un[^e"])[^"]*)"$',
+        sets=always(stage="tls", side="server")(),
+        written_by=f"{_SESSION}, 6.0 and later; `handshake failed` since 7.0, before that any error of the library. "
+        "`read failed` and an unexpected end are those of a client that hung up",
+        samples=(
+            Sample(
+                '1e336778c1baec60 smtp disconnected reason="io-error: handshake failed: error:0A000102:SSL routines::unsupported '
+                'protocol"',
+                always(stage="tls", side="server")(
+                    **_id,
+                    detail="handshake failed: error:0A000102:SSL routines::unsupported protocol",
+                    outcome="aborted",
+                    cause="tls_too_old",
+                    basis="line",
+                ),
+            ),
+            Sample(
+                '1e336778c1baec60 smtp disconnected reason="io-error: error:0A00010B:SSL routines::wrong version number"',
+                always(stage="tls", side="server")(
+                    **_id,
+                    detail="error:0A00010B:SSL routines::wrong version number",
+                    outcome="aborted",
+                    cause="tls_handshake_failed",
+                    basis="line",
+                ),
+            ),
+        ),
+        not_these=(
+            '1e336778c1baec60 smtp disconnected reason="io-error: read failed: error:0A000126:SSL routines::unexpected eof '
+            'while reading"',
+            '1e336778c1baec60 smtp disconnected reason="io-error: error:0A000126:SSL routines::unexpected eof while reading"',
+        ),
+    ),
+    Pattern(
         "starttls",
         program=PROGRAM,
         literal=("starttls ", "event=starttls "),

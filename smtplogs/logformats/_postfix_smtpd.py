@@ -127,10 +127,12 @@ NOISE = (
         "pipelining",
         program="smtpd",
         literal="improper command pipelining after ",
-        regex=rf"^(?P<detail>improper command pipelining) after (?P<step>[A-Z][A-Za-z-]*(?: content)?) from {PEER}(?::.*)?$",
+        regex=rf"^(?P<detail>improper command pipelining) after (?P<step>[A-Z][A-Za-z-]*(?: content)?) from {PEER}"
+        r"(?::(?: (?:[^\\]|\\(?:[^0]|0(?:[^2]|2[^6]))).*)?)?$",
         sets=context(),
         role="context",
-        written_by="postfix src/smtpd/smtpd.c, since 2.6; then up to 100 bytes of what came, escaped",
+        written_by="postfix src/smtpd/smtpd.c, since 2.6; then up to 100 bytes of what came, escaped; a TLS hello (\\026) is "
+        "another pattern's",
         samples=(
             Sample(
                 "improper command pipelining after AUTH from unknown[203.0.113.9]: c2VjcmV0\\r\\n",
@@ -146,7 +148,7 @@ NOISE = (
         "non_smtp",
         program="smtpd",
         literal="non-SMTP command from ",
-        regex=rf"^warning: (?P<detail>non-SMTP command) from {PEER}: .*$",
+        regex=rf"^warning: (?P<detail>non-SMTP command) from {PEER}: (?:[^\\]|\\(?:[^0]|0(?:[^2]|2[^6]))).*$",
         sets=context(stage="session"),
         role="context",
         written_by="postfix src/smtpd/smtpd.c, smtpd_forbidden_commands, since 2.3",

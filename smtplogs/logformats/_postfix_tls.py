@@ -42,6 +42,30 @@ TLS = (
         ),
     ),
     Pattern(
+        "tls_hello",
+        program="smtpd",
+        literal=("improper command pipelining after CONNECT from ", "non-SMTP command from "),
+        regex=rf"^(?:improper command pipelining after CONNECT|warning: non-SMTP command) from {PEER}: "
+        r"(?P<detail>\\026(?:\\003)?).*$",
+        sets=tls(),
+        written_by="postfix src/smtpd/smtpd.c, since 2.6: the first bytes of a TLS record where a client should wait for the "
+        "greeting; no line of the TLS library follows, since Postfix speaks no TLS there yet",
+        samples=(
+            Sample(
+                r"improper command pipelining after CONNECT from unknown[203.0.113.9]: \026\003\001\002\000\001\000\001\374\003\003\335"
+                r"\361\346\342\315\326\255\235\2347'\311\307$\294\261",
+                tls(
+                    client_ip="203.0.113.9",
+                    detail=r"\026\003",
+                    outcome="aborted",
+                    cause="tls_handshake_failed",
+                    basis="line",
+                ),
+            ),
+        ),
+        not_these=("improper command pipelining after CONNECT from unknown[203.0.113.9]: EHLO pc.example.net\\r\\n",),
+    ),
+    Pattern(
         "tls_error",
         program="smtpd",
         literal="SSL_accept error from ",

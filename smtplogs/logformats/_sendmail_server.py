@@ -166,13 +166,13 @@ OTHERS = (
         program=PROGRAM,
         literal="possible SMTP attack: command=AUTH",
         regex=rf"{HEAD}{PEER}: (?P<detail>possible SMTP attack: command=AUTH, count=(?P<rate_value>[0-9]+))$",
-        sets=limited(stage="auth", cause="throttled_auth", basis="line"),
-        written_by=f"{_SRVRSMTP}: once; every further AUTH of the session waits, twice as long each time",
+        sets=limited(stage="session", cause="throttled_auth", basis="line"),
+        written_by=f"{_SRVRSMTP}: once, beside the refusals it counts; every further AUTH of the session waits, twice as long each time",
         samples=(
             Sample(
                 "6ANJIsR1000239: [203.0.113.9]: possible SMTP attack: command=AUTH, count=5",
                 limited(
-                    stage="auth",
+                    stage="session",
                     queue_id="6ANJIsR1000239",
                     client_ip="203.0.113.9",
                     detail="possible SMTP attack: command=AUTH, count=5",

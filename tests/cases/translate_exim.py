@@ -63,7 +63,7 @@ LIMITS = (
     ("Connection rate limit", "connect", "throttled_connection"),
     ("Too many open connections", "connect", "throttled_connection"),
     ("Host is ratelimited", "connect", "throttled_connection"),
-    ("possible SMTP attack", "auth", "throttled_auth"),
+    ("possible SMTP attack", "session", "throttled_auth"),
     ("Sender rate", "mail", "throttled_sending"),
     ("has exceeded the max", "mail", "throttled_sending"),
 )

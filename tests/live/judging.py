@@ -1,0 +1,284 @@
+"""The answer of smtplogs held against the truth of a recording: what each client saw, and what the log made of it.
+
+Each scenario has an address of its own, so every row of that address belongs to it. What a server writes nothing of is
+left out of the truth (`visible`), what it writes less or more of than its reply is allowed for (`fitting`); each such
+rule says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from live.client import PASSWORD, WRONG, b64
+from live.scenarios import GOOD
+from smtplogs import reading
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SILENT = frozenset({"refused", "aborted"})
+"""What a command without a reply, or refused by the state of the session, can be known as."""
+
+VERDICTS = (
+    (("235", "a OK", "+OK"), frozenset({"success"})),
+    (("454", "451", "435"), frozenset({"deferred", "throttled"})),
+    (("450", "421"), frozenset({"throttled"})),
+    (("a NO [PRIVACYREQUIRED]",), frozenset({"refused"})),
+    (("a NO", "-ERR"), frozenset({"failure"})),
+    (("501", "500", "502", "503", "504", "523", "530", "534", "538"), SILENT),
+)
+"""Reply -> outcomes that fit it."""
+
+REASONS = (
+    ("Invalid base64", frozenset({"aborted"})),
+    ("Invalid authentication mechanism", frozenset({"refused"})),
+    ("account suspended", frozenset({"failure"})),
+    ("too many logins", frozenset({"throttled"})),
+)
+"""What a reply says of its reason, before its code is looked at."""
+
+MAILED = {"plain_ok", "three_then_in", "relay", "swaks_good", "unlocked"}
+"""Scenarios with a mail after the login: all that Exim tells of a success without `+smtp_no_mail`."""
+
+CAUSES = {
+    "unknown_user": {"unknown_user", "bad_credentials"},
+    "locked_gone": {"unknown_user", "bad_credentials"},
+    "locked_nets": {"access_policy_denied", "bad_credentials"},
+    "locked": {"account_disabled"},
+    "plain_bad": {"bad_credentials"},
+    "login_bad": {"bad_credentials"},
+    "python_bad": {"bad_credentials"},
+    "many_wrong": {"bad_credentials", "throttled_auth"},
+    "backend_stopped": {"backend_unavailable", "unknown_user"},
+    "backend_stopped_tls": {"backend_unavailable"},
+    "rate_limit": {"success", "throttled_auth"},
+    "bad_base64": {"malformed_response"},
+    "imap_no_tls": {"tls_required"},
+    "dovecot_submission_no_tls": {"tls_required"},
+    "before_starttls": {"tls_required", "auth_not_offered", "success"},
+}
+"""Scenario -> causes that may be told; the first word is the best, the others where the server does not tell apart."""
+
+TOLD = {
+    ("postfix", "verbose"): {"unknown_user": "unknown_user", "locked_gone": "unknown_user", "locked_nets": "access_policy_denied"},
+    ("postfix", "debug"): {"unknown_user": "unknown_user", "locked_gone": "unknown_user", "locked_nets": "access_policy_denied"},
+    ("sendmail", "level9"): {"unknown_user": "unknown_user", "locked_gone": "unknown_user"},
+    ("sendmail", "level14"): {"unknown_user": "unknown_user", "locked_gone": "unknown_user"},
+}  # fmt: skip
+"""Where the log does tell, the cause must be this one."""
+
+HANDSHAKES = {
+    "old_tls": {"tls_too_old"},
+    "plain_on_wrapper": {"wrong_host_or_port", "tls_handshake_failed"},
+    "tls_on_plain": {"wrong_host_or_port", "tls_handshake_failed"},
+}
+"""Scenarios without a command -> causes of their row at stage tls."""
+
+NO_HELLO = {
+    ("exim", "bare"): "only with +smtp_syntax_error",
+    ("opensmtpd", "default"): "a command it does not know is nothing to it",
+    ("sendmail", "level9"): "the same",
+    ("sendmail", "level14"): "the same",
+}
+"""Where a TLS hello on a plain port leaves nothing in the log, and why."""
+
+
+SECRETS = (PASSWORD, WRONG, b64(PASSWORD), b64(WRONG), b64(f"\0{GOOD[0]}\0{PASSWORD}"), b64(f"\0{GOOD[0]}\0{WRONG}"))
+"""Passwords that the clients sent, as they are and as base64."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One thing that the log was read as and that was not so."""
+
+    scenario: str
+    what: str
+    wanted: str
+    found: str
+
+
+@dataclass
+class Recording:
+    """A folder with the logs of one server and the truth."""
+
+    folder: Path
+    truth: dict[str, Any]
+    events: pl.DataFrame
+
+    @property
+    def setup(self) -> tuple[str, str]:
+        """Software and variant."""
+        return self.truth["software"], self.truth["variant"]
+
+
+def load(folder: Path) -> Recording:
+    """Read a recording with smtplogs."""
+    truth = json.loads((folder / "truth.json").read_text())
+    return Recording(folder, truth, reading.read(sorted(folder.glob("*.log")), host="mx1"))
+
+
+def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], later: list[dict[str, Any]]) -> bool:
+    """Tell whether the server writes anything of a command."""
+    software, variant = setup
+    reply = command["reply"] or ""
+    if software == "postfix":
+        if reply.startswith("421"):
+            return False  # too many errors: smtpd hangs up before it counts the command
+        # Dovecot's login processes sum up failures only where the connection ends without a login
+        quiet = variant == "quiet" and command["protocol"] != "smtp"
+        return not (quiet and reply.startswith(("a NO", "-ERR")) and any(fitting(setup, c) == {"success"} for c in later))
+    if software == "exim":
+        if reply.startswith("235") and variant != "all":
+            return scenario in MAILED
+        return variant != "bare" or not reply.startswith(("503 AUTH", "503 already", "503 not permitted", "504"))
+    if software == "opensmtpd":
+        return reply != ""
+    # Sendmail writes of refused commands only a broken initial response
+    return not (reply == "" or reply.startswith(("503", "504", "501"))) or "cannot BASE64 decode" in reply
+
+
+def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
+    """Return the outcomes that fit what a client was told."""
+    reply, user = command["reply"], command["user"]
+    if reply is None:
+        # Exim answers 535 to a client that has gone, and does not say that it had
+        return SILENT | {"failure"} if setup[0] == "exim" else SILENT
+    for words, outcome in REASONS:
+        if words in reply:
+            return outcome
+    for starts, outcomes in VERDICTS:
+        if reply.startswith(starts):
+            return outcomes
+    odd = user is not None and (user == "" or any(c not in ALLOWED for c in user))
+    # Dovecot (auth_username_chars) and SASL libraries refuse to look such names up, with the same 535
+    return frozenset({"failure", "aborted"}) if odd else frozenset({"failure"})
+
+
+ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@"
+"""Dovecot's `auth_username_chars`."""
+
+
+def deviations(recording: Recording) -> list[Deviation]:
+    """Return all that is not as the clients saw it."""
+    sent = defaultdict(list)
+    for command in recording.truth["commands"]:
+        sent[command["scenario"]].append(command)
+    rows = defaultdict(list)
+    for row in recording.events.filter(pl.col("side") == "server").iter_rows(named=True):
+        if row["outcome"] != "info":
+            rows[row["client_ip"]].append(row)
+    found: list[Deviation] = []
+    for name, facts in recording.truth["scenarios"].items():
+        mine = rows[facts["address"]]
+        found += _attempts(recording.setup, name, sent[name], [r for r in mine if r["stage"] == "auth"])
+        found += _handshakes(recording.setup, name, [r for r in mine if r["stage"] == "tls"])
+    return found + _relays(recording) + _read(recording)
+
+
+def _attempts(setup: tuple[str, str], name: str, sent: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[Deviation]:
+    """Each command once, with a fitting outcome, the right name and cause."""
+    seen = [c for i, c in enumerate(sent) if visible(setup, name, c, sent[i + 1 :])]
+    wanted = [fitting(setup, c) for c in seen]
+    outcomes = Counter[str]()
+    for row in rows:
+        outcomes[row["outcome"]] += row["count"]
+    found = []
+    shown = str(dict(outcomes))
+    if outcomes.total() != len(wanted):
+        found.append(Deviation(name, "number of attempts", str(len(wanted)), shown))
+    missing = unmatched(wanted, outcomes)
+    if missing:
+        found.append(Deviation(name, "outcome", str([sorted(m) for m in missing]), shown))
+    said = [c["user"] for c in sent if c["user"]]
+    wrong = {r["user"] for r in rows if r["user"] is not None and not any(_same(r["user"], u) for u in said)}
+    # the last name that a client gave in the middle of LOGIN is not in the truth of a hung-up session
+    if wrong and name != "hang_up":
+        found.append(Deviation(name, "user", str(sorted(set(said))), str(sorted(wrong))))
+    nameless = [r["line_no"] for r in rows if r["outcome"] == "failure" and r["user"] is None and "" not in {c["user"] for c in sent}]
+    if nameless and name != "hang_up":
+        found.append(Deviation(name, "user of a failure", "a name", f"none at lines {nameless}"))
+    causes = {r["cause"] for r in rows if r["outcome"] != "success" or name == "rate_limit"}
+    best = TOLD.get(setup, {}).get(name)
+    if not causes <= ({best} if best else CAUSES.get(name, causes)):
+        found.append(Deviation(name, "cause", best or str(sorted(CAUSES[name])), str(sorted(causes))))
+    return found
+
+
+def _same(logged: str, typed: str) -> bool:
+    """Tell whether a logged name is the typed one: cut at 64, escaped, or hidden since it may be a password."""
+    octal = "".join(c if ord(c) < 128 else "".join(f"\\{b:03o}" for b in c.encode()) for c in typed)
+    return logged in {typed, octal, typed[:64]} or logged.startswith("[redacted:user]#")
+
+
+def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]]) -> list[Deviation]:
+    """A handshake that failed is one row; where it did not fail there is none."""
+    causes = [r["cause"] for r in rows]
+    if name not in HANDSHAKES or (name == "tls_on_plain" and setup in NO_HELLO):
+        return [Deviation(name, "handshake", "none failed", str(causes))] if causes else []
+    if setup[0] == "exim" and name == "old_tls" and not causes:
+        return []  # GnuTLS as Debian builds it still speaks TLS 1.0
+    if setup[0] == "postfix" and name == "tls_on_plain" and not causes:
+        return []  # only where the hello came before the greeting was sent: a race
+    good = len(causes) == 1 and causes[0] in HANDSHAKES[name]
+    return [] if good else [Deviation(name, "handshake", str(sorted(HANDSHAKES[name])), str(causes))]
+
+
+def _relays(recording: Recording) -> list[Deviation]:
+    """What smarthosts answered our server stands at side client, once per answer."""
+    client = recording.events.filter(pl.col("side") == "client", pl.col("stage") == "auth", pl.col("outcome") != "info")
+    found = defaultdict(Counter[str])
+    for address, outcome, count in client.select("server_ip", "outcome", "count").iter_rows():
+        found[address][outcome] += count
+    out = []
+    for relay, address in recording.truth["relay_addresses"].items():
+        # a success at a relay is told by Exim alone (A= of the delivery)
+        said = [r["reply"] for r in recording.truth["relays"] if r["relay"] == relay]
+        wanted = [fitting(recording.setup, {"reply": r, "user": None}) for r in said]
+        if recording.setup[0] != "exim":
+            wanted = [w for w in wanted if w != {"success"}]
+        if recording.setup[0] == "opensmtpd" and relay == "relaynoauth":
+            wanted = [frozenset({"refused"})]  # it asks for AUTH, and says that there was none
+        if found[address].total() != len(wanted) or unmatched(wanted, found[address]):
+            out.append(Deviation(relay, "at a smarthost", str([sorted(w) for w in wanted]), str(dict(found[address]))))
+    return out
+
+
+def _read(recording: Recording) -> list[Deviation]:
+    """Every line is accounted for and none is not understood."""
+    coverage = reading.coverage(sorted(recording.folder.glob("*.log")))
+    lost = coverage.filter(pl.col("not_understood") > 0).select("program", "examples").rows()
+    return [Deviation("all", "lines not understood", "none", str(lost))] if lost else []
+
+
+def unmatched(wanted: list[frozenset[str]], found: Counter[str]) -> list[frozenset[str]]:
+    """Return what is wanted but not found, the narrowest wishes served first."""
+    left, missing = found.copy(), []
+    for outcomes in sorted(wanted, key=len):
+        fits = next((o for o in sorted(outcomes) if left[o]), None)
+        if fits is None:
+            missing.append(outcomes)
+        else:
+            left[fits] -= 1
+    return missing
+
+
+def confusions(recording: Recording) -> list[str]:
+    """Return scenarios in which more successes, or more failures, were read than the clients saw."""
+    replies = defaultdict(Counter[str])
+    for command in recording.truth["commands"]:
+        for outcome in fitting(recording.setup, command):
+            replies[command["scenario"]][outcome] += 1
+    out = []
+    for name, facts in recording.truth["scenarios"].items():
+        mine = recording.events.filter(
+            pl.col("client_ip") == facts["address"], pl.col("stage") == "auth", pl.col("side") == "server"
+        )
+        for outcome in ("success", "failure"):
+            if mine.filter(pl.col("outcome") == outcome)["count"].sum() > replies[name][outcome]:
+                out.append(f"{name}: {outcome}")
+    return out

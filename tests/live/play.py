@@ -1,0 +1,91 @@
+"""All servers: fetch, unpack, record each in namespaces of its own, several at a time; return what could be recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from live.roots import RELEASES, fetch, missing, refreshed, unpack
+
+SETUPS = (
+    *((release, "postfix", variant) for variant in ("quiet", "verbose", "debug") for release in RELEASES),
+    *((release, "exim", variant) for variant in ("bare", "all", "syslog") for release in RELEASES),
+    ("trixie", "opensmtpd", "default"),
+    ("bookworm", "sendmail", "level9"),
+    ("trixie", "sendmail", "level14"),
+)
+"""Release of Debian, server, variant. OpenSMTPD 6.8.0p2 of bookworm cannot do TLS with the OpenSSL there."""
+
+AT_ONCE = 5
+LIMIT = 150
+"""Seconds that one recording may take; the slowest waits for Dovecot's penalties, some 45."""
+
+TESTS = Path(__file__).parent.parent
+
+
+def prepared(cache: Path, setups: tuple[tuple[str, str, str], ...] = SETUPS) -> None:
+    """Fetch and unpack what the setups need into the cache. Raises OSError or CalledProcessError where apt cannot."""
+    wanted = sorted({(release, server) for release, server, _ in setups})
+    for release in sorted({r for r, _ in wanted}):
+        refreshed(cache / release)
+    with ThreadPoolExecutor(4) as pool:
+        packages = list(pool.map(lambda w: fetch(cache, *w), wanted))
+    for (release, server), files in zip(wanted, packages, strict=True):
+        template = cache / release / f"{server}.root"
+        known = template / "versions.json"
+        names = [file.name for file in files]
+        if known.exists() and json.loads(known.read_text())["packages"] == names:
+            continue
+        shutil.rmtree(template, ignore_errors=True)
+        (template / "root").mkdir(parents=True)
+        versions = unpack(files, template / "root")
+        known.write_text(json.dumps({"packages": names, "versions": versions}))
+
+
+def recorded(cache: Path, out: Path, setup: tuple[str, str, str]) -> str | None:
+    """Record one setup into `out/release-server-variant`; return what went wrong, or null."""
+    release, server, variant = setup
+    folder = out / "-".join(setup)
+    swaks = shutil.which("swaks")
+    apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
+    asked = [str(cache / release / f"{server}.root"), str(folder), server, variant, *([swaks] if swaks else [])]
+    try:
+        done = subprocess.run(
+            [*apart, sys.executable, "-m", "live.record", *asked], capture_output=True, text=True, timeout=LIMIT,
+            env=os.environ | {"PYTHONPATH": str(TESTS)}, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"took more than {LIMIT} s"
+    return None if done.returncode == 0 else (done.stderr or done.stdout)[-800:]
+
+
+def main() -> int:
+    """`python -m live.play CACHE OUT [SETUP ...]`: a setup is named release-server-variant."""
+    cache, out = Path(sys.argv[1]), Path(sys.argv[2])
+    setups = tuple(s for s in SETUPS if len(sys.argv) == 3 or "-".join(s) in sys.argv[3:])
+    if reason := missing():
+        print(f"not run: {reason}")
+        return 3
+    began = time.monotonic()
+    try:
+        prepared(cache, setups)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"not run: the packages cannot be fetched: {error}")
+        return 3
+    print(f"packages ready after {time.monotonic() - began:.0f} s")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        problems = list(pool.map(lambda setup: recorded(cache, out, setup), setups))
+    for setup, problem in zip(setups, problems, strict=True):
+        print("-".join(setup), problem or "recorded")
+    print(f"recorded after {time.monotonic() - began:.0f} s")
+    return 1 if any(problems) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

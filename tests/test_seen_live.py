@@ -1,0 +1,166 @@
+"""What tests/live found wrong: lines that real servers wrote (addresses changed), and what their clients had seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+import smtplogs as sl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AUTH = pl.col("stage") == "auth"
+AT = "Nov 25 18:20:41 mx1"
+PEER = "rip=203.0.113.9, lip=192.0.2.25"
+NEW = f"imap-login: Login aborted: Logged out (auth failed, 1 attempts in 0 secs) (auth_failed): user=<alice@example.com>, {PEER}"
+OLD = (
+    "imap-login: Disconnected: Aborted login by logging out (auth failed, 1 attempts in 0 secs): "
+    f"user=<alice@example.com>, {PEER}"
+)
+TOLD = f"imap-login: Login failed: Cleartext authentication disabled: user=<>, {PEER}"
+
+
+def read(folder: Path, *lines: str) -> pl.DataFrame:
+    log = folder / "mail.log"
+    log.write_text("".join(f"{line}\n" for line in lines))
+    return sl.read(log, year=2026).filter(pl.col("outcome") != "info")
+
+
+@pytest.mark.parametrize("ended", [NEW, OLD], ids=["2.4", "2.3"])
+@pytest.mark.parametrize(("before", "basis"), [([], "assumed"), ([TOLD], "context")], ids=["quiet", "verbose"])
+def test_a_password_in_clear_that_dovecot_did_not_take_is_no_wrong_password(
+    ended: str, before: list[str], basis: str, tmp_path: Path
+) -> None:
+    """The client got `NO [PRIVACYREQUIRED]`; the sum of the session says "auth failed" all the same."""
+    found = read(tmp_path, *(f"{AT} dovecot: {text}, session=<OMdS+R1hb4B/AAEc>" for text in (*before, ended)))
+
+    assert found.select("outcome", "cause", "basis", "count").rows() == [("refused", "tls_required", basis, 1)]
+
+
+@pytest.mark.parametrize("field", ["method=PLAIN, ", "TLS, "])
+def test_with_a_mechanism_or_tls_it_stays_a_failure(field: str, tmp_path: Path) -> None:
+    method, tls = (field, "") if "method" in field else ("", field)
+    line = NEW.replace("rip=", f"{method}rip=") + f", {tls}session=<OMdS+R1hb4B/AAEc>"
+
+    assert read(tmp_path, f"{AT} dovecot: {line}").select("outcome", "cause").rows() == [("failure", "bad_credentials")]
+
+
+def test_the_outcome_of_an_imap_login_follows_the_cause_that_dovecot_tells(tmp_path: Path) -> None:
+    word = "auth(alice@example.com,203.0.113.9,sasl:plain)<OMdS+R1hb4B/AAEc>: Error: passwd-file: stat(/etc/dovecot/users) failed"
+    ended = NEW.replace("rip=", "method=PLAIN, rip=") + ", TLS, session=<OMdS+R1hb4B/AAEc>"
+    found = read(tmp_path, f"{AT} dovecot: {word}", f"{AT} dovecot: {ended}").filter(AUTH)
+
+    assert found.select("outcome", "cause").rows() == [("deferred", "backend_unavailable")]
+
+
+HELLO = r"\026\003\001\002\000\001\000\001\374\003\003\335\361\346\342\315\326\255\235\2347'\311\307$\294\261"
+
+
+@pytest.mark.parametrize(
+    ("service", "cause"), [("submission/", "wrong_host_or_port"), ("", "tls_handshake_failed")], ids=["587", "25"]
+)
+def test_a_tls_hello_on_a_plain_port_of_postfix_is_seen(service: str, cause: str, tmp_path: Path) -> None:
+    tag = f"{AT} postfix/{service}smtpd[318]:"
+    found = read(
+        tmp_path,
+        f"{tag} connect from unknown[203.0.113.9]",
+        f"{tag} improper command pipelining after CONNECT from unknown[203.0.113.9]: {HELLO}",
+        f"{tag} disconnect from unknown[203.0.113.9] commands=0/0",
+    )
+
+    assert found.select("stage", "outcome", "cause", "client_ip").rows() == [("tls", "aborted", cause, "203.0.113.9")]
+
+
+def test_words_sent_too_early_are_no_tls_hello(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        f"{AT} postfix/smtpd[318]: connect from unknown[203.0.113.9]",
+        rf"{AT} postfix/smtpd[318]: improper command pipelining after CONNECT from unknown[203.0.113.9]: EHLO \026\003\r\n",
+        f"{AT} postfix/smtpd[318]: disconnect from unknown[203.0.113.9] commands=0/0",
+    )
+
+    assert found.is_empty()
+
+
+def test_a_tls_hello_on_a_plain_port_of_exim_is_one_event_whatever_lines_it_fills(tmp_path: Path) -> None:
+    peer = "H=[203.0.113.9]:41955 I=[192.0.2.25]:587 NUL character(s) present (shown as '?')"
+    found = read(
+        tmp_path,
+        rf'2026-11-25 18:10:16 SMTP syntax error in "\026\003\001\002?\001?\001\374\003\003\330\315\022P" {peer}',
+        rf'2026-11-25 18:10:16 SMTP syntax error in "?\026?\024?\035?\027?\036?\031?\030\001?\001\001\001\002" {peer}',
+    )
+
+    assert found.select("stage", "cause", "client_ip", "server_port").rows() == [
+        ("tls", "wrong_host_or_port", "203.0.113.9", 587)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        ("handshake failed: error:0A00010B:SSL routines::wrong version number", "tls_handshake_failed"),
+        ("handshake failed: error:0A000102:SSL routines::unsupported protocol", "tls_too_old"),
+        ("error:0A000076:SSL routines::no suitable signature algorithm", "tls_too_old"),
+        ("read failed: error:0A000126:SSL routines::unexpected eof while reading", None),
+    ],
+)
+def test_a_handshake_that_broke_at_opensmtpd_is_told_with_the_address(words: str, cause: str | None, tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        f"{AT} smtpd[13]: c756e506cb141e15 smtp connected address=203.0.113.9 host=<unknown>",
+        f'{AT} smtpd[13]: c756e506cb141e15 smtp disconnected reason="io-error: {words}"',
+    )
+
+    expected = [("tls", "aborted", cause, "203.0.113.9")] if cause else []
+    assert found.select("stage", "outcome", "cause", "client_ip").rows() == expected
+
+
+def test_sendmails_line_about_an_attack_is_a_limit_and_no_attempt(tmp_path: Path) -> None:
+    failed = (
+        "AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, "
+        "user=alice@example.com, relay=[203.0.113.9]"
+    )
+    attack = "[203.0.113.9]: possible SMTP attack: command=AUTH, count=4"
+    found = read(tmp_path, *(f"{AT} sendmail[35]: 6APIKffm000035: {t}" for t in (failed, failed, failed, attack, failed)))
+
+    assert found.filter(AUTH)["count"].sum() == 4
+    assert found.filter(~AUTH).select("outcome", "cause").rows() == [("throttled", "throttled_auth")]
+
+
+@pytest.mark.parametrize(
+    ("commands", "tls"),
+    [
+        ("EHLO,STARTTLS,EHLO,AUTH,QUIT", "TLSv1.3"),
+        ("EHLO,AUTH,QUIT", "TLSv1.3"),
+        ("EHLO,AUTH,STARTTLS,EHLO,QUIT", None),
+        ("...,EHLO,AUTH,QUIT", None),
+    ],
+)
+def test_exims_list_of_commands_tells_whether_a_refused_login_was_encrypted(
+    commands: str, tls: str | None, tmp_path: Path
+) -> None:
+    """`X=` of the line at the end of the session; without STARTTLS in a whole list TLS began with the first byte."""
+    peer = "(client.example.org) [203.0.113.9]:53563 I=[192.0.2.25]:587"
+    found = read(
+        tmp_path,
+        f"2026-11-25 18:10:13.511 [43] plain_server authenticator failed for {peer}: 535 Incorrect authentication data "
+        "(set_id=alice@example.com)",
+        f"2026-11-25 18:10:13.571 [43] no MAIL in SMTP connection from {peer} D=0.393s "
+        f"X=TLS1.3:ECDHE_X25519__RSA_PSS_RSAE_SHA256__AES_256_GCM:256 CV=no C={commands}",
+    )
+
+    assert found.filter(pl.col("outcome") == "failure").select("tls", "user").rows() == [(tls, "alice@example.com")]
+
+
+def test_exims_times_of_a_delivery_are_no_words_of_the_relay(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        "2026-11-25 18:10:13.925 [30] 1xWHRd-00000K-0F ** someone@example.org F=<alice@example.com> P=<alice@example.com> "
+        "R=smarthost T=remote_smtp H=relay.example.net [198.51.100.25]:587 I=[192.0.2.25]:45876: SMTP error from remote mail "
+        "server after MAIL FROM:<alice@example.com>: 530 5.7.0 Authentication required QT=1.1s DT=0.314s",
+    )
+
+    assert found.select("detail", "cause").rows() == [("Authentication required", "auth_required")]
