@@ -53,7 +53,7 @@ def _moved(base: pl.DataFrame, town: int, days: int) -> pl.DataFrame:
     ip = pl.col("client_ip")
     for text, form in NETWORKS.items():
         ip = ip.str.replace(text, form.format(town + (100 if text == "203.0.113." else 0)), literal=True)
-    ip = ip.str.replace("2001:db8:", f"2001:db8:{town + 0x7000:x}:", literal=True)
+    ip = ip.str.replace("2001:db8:", f"3fff:{town:x}:", literal=True)  # RFC 9637: networks stay apart
     return base.with_columns(
         pl.col("time").dt.offset_by(f"{days}d"),
         ip.alias("client_ip"),

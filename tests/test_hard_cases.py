@@ -252,6 +252,16 @@ def test_a_repaired_application_is_no_takeover(tmp_path: Path) -> None:
     assert not {"takeover", "brute_force"} & kinds(findings)
 
 
+def test_an_application_that_made_most_logins_and_is_refused_is_no_lost_network(tmp_path: Path) -> None:
+    """Logins fall to a tenth, but the client whose they were is there: it fails."""
+    changed = at(8, 10)
+    app = [(at(0, 0, k), ANN, APP, at(0, 0, k) < changed) for k in range(9 * 1440)]
+    findings = found(log(tmp_path / "mail.log", [*app, *usual(9, (ANN, DESK), *office(6))]))
+
+    assert one(findings, "stale_credential")["client_ip"] == APP
+    assert not {"network_loss", "log_hole", "outage"} & kinds(findings)
+
+
 # -- words that mislead ------------------------------------------------------------------------------------------------
 
 

@@ -43,7 +43,7 @@ def _banning(place: Town) -> None:
     place.brute_force(6, tries=(300, 600))
 
 
-SCENARIOS: Mapping[str, Callable[[Town], None]] = {
+SCENARIOS: Mapping[str, Callable[[Town], object]] = {
     "quiet": lambda _: None,
     "forgotten": Town.application,
     "lockout": _locking,
@@ -57,7 +57,7 @@ SCENARIOS: Mapping[str, Callable[[Town], None]] = {
     "ban": _banning,
     "brute-force": Town.guess,
     "spray": Town.spray_fast,
-    "botnet": lambda place: place.botnet() and None,
+    "botnet": Town.botnet,
     "stuffing": lambda place: place.stuff(min(60, len(place.users) + 15), others=15),
     "takeover": Town.takeover,
 }
