@@ -289,7 +289,7 @@ def test_a_part_of_a_story_points_to_it(tmp_path: Path) -> None:
 
 
 def test_a_part_of_a_story_is_folded_and_the_story_itself_is_not(tmp_path: Path) -> None:
-    page = html(tmp_path, findings=findings(finding(1), finding(2, part_of="f1")))
+    page = html(tmp_path, findings=findings(finding(1), finding(2, severity="info", part_of="id1")))
 
     assert page.count('<details class="part">') == 1
     assert page.index('<details class="part">') > page.index('id="f2"')
