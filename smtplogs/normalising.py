@@ -37,7 +37,16 @@ _STALE_USER = "^(?:Connection lost|Can't connect|Invalid base64|Invalid authenti
 _NO_NAME = r"^[A-Z0-9+/]{12,}={0,2}$"
 """Longer than any mechanism without a hyphen: a secret given in its place (in base64), here already in capitals."""
 
-_ENCRYPTED = {"TLS": "yes", "TSL": "yes", "SSL": "yes", "TLS handshaking": None, "secured": None}
+_ENCRYPTED = {
+    "TLS": "yes",
+    "TSL": "yes",
+    "SSL": "yes",
+    "TLS handshaking": None,
+    "secured": None,
+    "starttls": "yes",
+    "on": "yes",
+    "off": "none",
+}
 
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"

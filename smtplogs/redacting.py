@@ -94,15 +94,17 @@ _RULES = (
     ("password", "(?i)pass", r"(?i)\b([a-z]*passw(?:or)?d=|pass=)(?:\"[^\"]*\"?|'[^']*'?|[^ ,;&<]+)", "$1[redacted]"),
     ("token", "(?i)bearer ", r"(?i)\b(bearer )[a-z0-9._~+/-]{8,}=*", "$1[redacted]"),
     ("password", '"', NAMED_SO, '$1"[redacted]"'),
+    ("token", "authToken>", r"(<authToken>)[^<]*", "$1[redacted]"),
+    ("password hash", ": failed: badauth: ", r"(: failed: badauth: )[^ ]+$", "$1[redacted]"),
     ("password", "://", r"([a-z][a-z0-9+.-]*://[^:/@ ]+:)[^@/ ]+@", "$1[redacted]@"),
 )
 """(kind of secret, where to look, pattern, replacement): the words of Dovecot's auth_verbose_passwords and auth_debug,
-Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, and URLs."""
+Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, Mailu's hashes, Zimbra's tokens, and URLs."""
 
 _TRIGGER = (
     "given password|resp=|AUTH |Auth |auth |AUTH\t|AUTHENTICATE |init_response|non-SMTP|: < |: > "
     "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=|assword=|asswd=|ASSW|://"
-    r"|SASL |CONT\t|CONT |CONT#|coded |error in \"|was \"|\(pass: '|earer |assword\"|asswd\"|ecret\"|oken\"|rization\"|_value\"|_response\"|[Kk]ey\""
+    r"|SASL |CONT\t|CONT |CONT#|coded |error in \"|was \"|\(pass: '|earer |assword\"|asswd\"|ecret\"|oken\"|rization\"|_value\"|_response\"|[Kk]ey\"|badauth: |authToken>"
 )
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 

@@ -12,7 +12,8 @@ import polars as pl
 from smtplogs import overview
 from smtplogs.doubles import without_doubles
 from smtplogs.linking import FORMATS, link
-from smtplogs.overview import LOST_ANSWER, Overview, waiting
+from smtplogs.neighbours import met
+from smtplogs.overview import LOST_ANSWER, NEIGHBOURS, WAITS, Overview, of_saslauthd, waiting
 from smtplogs.pairing import paired, with_columns
 from smtplogs.penalties import penalties
 from smtplogs.schema import EVENTS, as_table, empty
@@ -50,7 +51,7 @@ def settle(
     seen = overview.spans_of(events, loose) + overview.of_loose(loose)
     dovecot = pl.DataFrame()
     if loose.height:
-        waits = pl.col("format").is_in(["dovecot", "pam"])
+        waits = pl.col("format").is_in(list(WAITS))
         events = stacked(events, sessions_of(loose.filter(~waits)))
         dovecot = loose.filter(waits)
     events, dovecot = without_doubles([events, dovecot], (known or seen).spans_table())
@@ -61,7 +62,10 @@ def settle(
         events = stacked(events, finished(context.with_columns(context=pl.lit(value=True))))
     events = with_columns(plain_text(events, known.starttls) if events.height else empty(EVENTS))
     if dovecot.height:
-        events = paired(events, with_columns(dovecot), known)
+        words = with_columns(dovecot)
+        beside = pl.col("format").is_in(list(NEIGHBOURS))
+        events = paired(events, words.filter(~beside), known)
+        events = met(events, words.filter(beside))
     if events.is_empty():
         return empty(EVENTS)
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
@@ -116,7 +120,7 @@ def may_change() -> pl.Expr:
     nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")
     lost = (pl.col("cause") == "unknown") & pl.col("detail").str.starts_with(LOST_ANSWER)
     plain = pl.col("plain") & pl.col("tls").is_null()
-    return pl.any_horizontal(e.fill_null(value=False) for e in (waiting(), nameless, lost, plain))
+    return pl.any_horizontal(e.fill_null(value=False) for e in (waiting(), of_saslauthd(), nameless, lost, plain))
 
 
 def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:

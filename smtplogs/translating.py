@@ -13,8 +13,11 @@ import polars as pl
 DELIVERY = {"=>": "sent", "->": "sent", ">>": "sent", "==": "deferred", "**": "bounced"}
 """How Exim begins the lines about recipients."""
 
-TLS = {"TLS1.3": "TLSv1.3", "TLS1.2": "TLSv1.2", "TLS1.1": "TLSv1.1", "TLS1.0": "TLSv1", "TLS1": "TLSv1"}
-"""How Exim writes versions of TLS, with GnuTLS and with newer OpenSSL."""
+TLS = {
+    "tls1.3": "TLSv1.3", "tls1.2": "TLSv1.2", "tls1.1": "TLSv1.1", "tls1.0": "TLSv1",
+    "TLS1.3": "TLSv1.3", "TLS1.2": "TLSv1.2", "TLS1.1": "TLSv1.1", "TLS1.0": "TLSv1", "TLS1": "TLSv1",
+}  # fmt: skip
+"""How mox and Exim (with GnuTLS, with newer OpenSSL) write versions of TLS."""
 
 _MECHANISMS = (
     ("SCRAM-SHA-256", r"scram[_-]?(?:sha[_-]?)?256"),

@@ -19,12 +19,13 @@ import smtplogs as sl
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
-    "assp/guesser": {},
+    "assp/blocked": {},
     "bans/cut-off": {},
     "cisco-esa/old-password": {},
     "courier/guesser": {"year": 2026},
     "courier/mailbox": {"year": 2026},
     "curl/starttls": {},
+    "cyrus/imap": {"year": 2026},
     "directadmin/panel": {},
     "domino/old-password": {},
     "dovecot/log-path": {"year": 2026},
@@ -48,12 +49,16 @@ READ: dict[str, dict[str, Any]] = {
     "kumomta-acct/guesser": {},
     "kumomta/rejections": {},
     "mailenable/wrong-password": {},
+    "mailu/two-logs": {},
     "mdaemon/wrong-password": {},
     "mimecast/audit": {},
+    "mox/guesser": {"year": 2026},
+    "msmtp-log/lab": {"year": 2026},
     "msmtp/wrong-password": {},
+    "nginx/lab": {},
     "nodemailer/wrong-password": {},
     "opensmtpd/office": {"year": 2026},
-    "oracle-ims/guesser": {},
+    "oracle-ims/u-entries": {},
     "postal/old-key": {},
     "postfix/auth-debug": {"year": 2026},
     "postfix/lockout": {},
@@ -68,6 +73,7 @@ READ: dict[str, dict[str, Any]] = {
     "powermta/throttled": {},
     "rspamd/ratelimit": {},
     "s_client/piped": {},
+    "saslauthd/behind-postfix": {"year": 2026},
     "sendmail/office": {"year": 2026},
     "smtplib/three-failures": {},
     "stalwart-json/webhook": {},
@@ -75,6 +81,7 @@ READ: dict[str, dict[str, Any]] = {
     "swaks/starttls": {},
     "telnet/by-hand": {},
     "vpopmail/guesser": {"year": 2026},
+    "zimbra/one-attempt": {"year": 2026},
 }
 """Folder -> what `read` is told beside the paths: the year in which the newest log ends, where stamps have none."""
 

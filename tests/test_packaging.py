@@ -97,14 +97,18 @@ def loaded(code: str) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])} - set(sys.stdlib_module_names)
 
 
-SMALL = {"backports", "dateutil", "isal", "maxminddb", "six"}
-"""Compression, dates, and the reader of GeoIP files if it is installed: some milliseconds together."""
+def test_a_bare_import_costs_nothing() -> None:
+    assert loaded("import smtplogs") == {"smtplogs"}
 
 
-def test_a_bare_import_costs_polars_only() -> None:
-    ours = loaded("import smtplogs") - loaded("import polars") - {"smtplogs"}
+def test_reading_loads_polars_and_small_things_only() -> None:
+    ours = loaded("import smtplogs; smtplogs.read") - loaded("import polars") - {"smtplogs"}
 
     assert {name for name in ours if not name.startswith("_")} <= SMALL
+
+
+SMALL = {"backports", "dateutil", "isal", "maxminddb", "six"}
+"""Compression, dates, and the reader of GeoIP files if it is installed: some milliseconds together."""
 
 
 def test_the_help_of_the_command_loads_neither_pandas_nor_matplotlib() -> None:

@@ -13,6 +13,7 @@ from smtplogs.logformats.assp import ASSP
 from smtplogs.logformats.bans import CROWDSEC, FAIL2BAN, MAILCOW
 from smtplogs.logformats.cisco_esa import CISCO_ESA
 from smtplogs.logformats.courier import COURIER
+from smtplogs.logformats.cyrus import CYRUS, SASLAUTHD
 from smtplogs.logformats.directadmin import DIRECTADMIN
 from smtplogs.logformats.domino import DOMINO
 from smtplogs.logformats.dovecot import DOVECOT
@@ -21,8 +22,12 @@ from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP
 from smtplogs.logformats.exim import EXIM
 from smtplogs.logformats.haraka import HARAKA
 from smtplogs.logformats.kerio import KERIO
+from smtplogs.logformats.mailu import MAILU
+from smtplogs.logformats.mox import MOX
+from smtplogs.logformats.msmtp import MSMTP
+from smtplogs.logformats.nginx import NGINX
 from smtplogs.logformats.opensmtpd import OPENSMTPD
-from smtplogs.logformats.oracle_ims import ORACLE_IMS
+from smtplogs.logformats.oracle import ORACLE
 from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.rspamd import RSPAMD
@@ -31,20 +36,11 @@ from smtplogs.logformats.stalwart import STALWART, STALWART_JSON
 from smtplogs.logformats.transcripts import TRANSCRIPTS
 from smtplogs.logformats.vpopmail import VPOPMAIL
 from smtplogs.logformats.windows_servers import HMAILSERVER, MAILENABLE, MDAEMON
+from smtplogs.logformats.zimbra import ZIMBRA
 
 ALL: tuple[Lines, ...] = (
-    POSTFIX,
-    DOVECOT,
-    PAM,
-    EXIM,
-    SENDMAIL,
-    OPENSMTPD,
-    FAIL2BAN,
-    CROWDSEC,
-    MAILCOW,
-    COURIER,
-    VPOPMAIL,
-)
+    POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER,
+    NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, ASSP, ORACLE)  # fmt: skip
 """Formats of single lines under an envelope: several may share a file."""
 
 EXAMPLE = "example-relay"
@@ -60,7 +56,7 @@ DIALOGUES: tuple[Dialogue, ...] = (
 )  # fmt: skip
 TABLES: tuple[Table, ...] = (
     ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP, EXCHANGE_EVENT, STALWART, STALWART_JSON, KERIO, DOMINO, CISCO_ESA,
-    ORACLE_IMS, ASSP, RSPAMD, DIRECTADMIN, *(f for f in DECLARED if isinstance(f, Table)),
+    RSPAMD, DIRECTADMIN, *(f for f in DECLARED if isinstance(f, Table)),
 )  # fmt: skip
 """Formats of whole files."""
 

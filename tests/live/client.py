@@ -252,7 +252,7 @@ def smtplib_login(truth: Truth, scenario: str, port: int, user: str, password: s
     client = Smtplib(timeout=30, source_address=(address, 0), local_hostname="client.example.org")
     client.truth, client.scenario = truth, scenario
     client.connect("127.0.0.1", port)
-    client._host = "localhost"  # noqa: SLF001 - starttls asks for the name that the constructor would have set
+    client._host = "localhost"
     try:
         if tls:
             client.starttls(context=context())

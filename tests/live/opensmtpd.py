@@ -33,7 +33,7 @@ match from any for domain "example.com" action "local"
 """
 
 
-def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks: str | None) -> tuple[Truth, Server]:  # noqa: ARG001
+def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks: str | None) -> tuple[Truth, Server]:
     """Start OpenSMTPD, let clients come, stop it; logs are in `out`."""
     Syslog(root, out / "mail.log")
     actions = [

@@ -214,13 +214,13 @@ def many_wrong(t: Truth, s: str, server: Server) -> None:
 
 
 def python_bad(t: Truth, s: str, server: Server) -> None:
-    """smtplib with a wrong password: an attempt for each mechanism."""
+    """Smtplib with a wrong password: an attempt for each mechanism."""
     port, tls = (server.submission, True) if server.plain_in_tls else (server.plain, False)
     smtplib_login(t, s, port, GOOD[0], WRONG, tls=tls)
 
 
 def python_good(t: Truth, s: str, server: Server) -> None:
-    """smtplib with the right password."""
+    """Smtplib with the right password."""
     smtplib_login(t, s, server.submission, *GOOD, tls=True)
 
 
