@@ -19,7 +19,7 @@ import smtplogs as sl
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
-    "assp/guesser": {},
+    "assp/blocked": {},
     "bans/cut-off": {},
     "cisco-esa/old-password": {},
     "courier/guesser": {"year": 2026},
@@ -51,14 +51,14 @@ READ: dict[str, dict[str, Any]] = {
     "mailenable/wrong-password": {},
     "mailu/two-logs": {},
     "mdaemon/wrong-password": {},
+    "mimecast/audit": {},
     "mox/guesser": {"year": 2026},
     "msmtp-log/lab": {"year": 2026},
-    "mimecast/audit": {},
     "msmtp/wrong-password": {},
     "nginx/lab": {},
     "nodemailer/wrong-password": {},
     "opensmtpd/office": {"year": 2026},
-    "oracle-ims/guesser": {},
+    "oracle-ims/u-entries": {},
     "postal/old-key": {},
     "postfix/auth-debug": {"year": 2026},
     "postfix/lockout": {},

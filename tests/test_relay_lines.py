@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CASES = [json.loads(t) for t in (Path(__file__).parent / "cases" / "relay-lines.jsonl").read_text("utf-8").splitlines()]
-OURS = ("nginx", "mailu", "zimbra", "cyrus", "saslauthd", "msmtp-log", "mox")
+OURS = ("nginx", "mailu", "zimbra", "cyrus", "saslauthd", "msmtp-log", "mox", "assp", "oracle-ims")
 BESIDE = {"mailu": ("nginx",), "zimbra": ("saslauthd",)}
 SECRETS = ("7f3a9c", "S3cret!", "0_5f2c", "YWRvYmVhZG9iZQ")
 

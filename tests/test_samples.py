@@ -43,8 +43,8 @@ EXCEPTIONS = {
     "exchange-pop/wrong-password": {"15.0.0.0": "15.0.0.0"},
     "exchange/receive": {"15.0.0.0": "15.0.0.0"},
     "exchange/send": {"15.0.0.0": "15.0.0.0"},
-    "mailu/two-logs": {"0.0.0.0": "`0.0.0.0`"},
     "kumomta-acct/guesser": {"0.0.0.0": "0.0.0.0"},
+    "mailu/two-logs": {"0.0.0.0": "`0.0.0.0`"},
     "mailenable/wrong-password": {
         "25E7EB033CE24B45B7CD8E3EEEE8726F.MAI": ".MAI",
         "FE7A5EF7F5334F7ABB9DD341121BCE8F.MAI": ".MAI",

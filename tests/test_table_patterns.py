@@ -21,8 +21,6 @@ HEADS = {
     "kerio": "[18/May/2026 07:25:15] ",
     "domino": "[0D14:0027-1334] 22-06-2026 09:56:12   ",
     "cisco-esa": "Mon Mar 17 18:24:00 2025 ",
-    "oracle-ims": '<co ts="2026-06-02T16:06:33.99" ',
-    "assp": "Apr-27-26 02:25:09 ",
     "rspamd": "2026-07-01 10:00:00 ",
     "directadmin": "2026:07:02-13:07:40: ",
 }
@@ -130,7 +128,6 @@ NAMES = {
     "kerio": "SMTP: User {} doesn't exist. Attempt from IP address 203.0.113.9.",
     "domino": "smtp: {} [203.0.113.9] authentication failure using internet password",
     "cisco-esa": "Info: SMTP Auth: (ICID 30) failed for user: {} using AUTH mechanism: LOGIN with profile: p",
-    "oracle-ims": 'pi="1.2.3" sc="tcp_local" dr="+" ac="U" tr="TCP|192.0.2.223|25|203.0.113.9|4299" ap="SMTP" mi="Bad password" us="{}" di="535 5.7.8 no"/>',
     "directadmin": "'203.0.113.9' 13 failed login attempts. Account '{}'",
 }  # fmt: skip
 HOSTILE = [

@@ -27,7 +27,7 @@ from smtplogs.logformats.mox import MOX
 from smtplogs.logformats.msmtp import MSMTP
 from smtplogs.logformats.nginx import NGINX
 from smtplogs.logformats.opensmtpd import OPENSMTPD
-from smtplogs.logformats.oracle_ims import ORACLE_IMS
+from smtplogs.logformats.oracle import ORACLE
 from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.rspamd import RSPAMD
@@ -40,8 +40,7 @@ from smtplogs.logformats.zimbra import ZIMBRA
 
 ALL: tuple[Lines, ...] = (
     POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER,
-    NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL,
-)  # fmt: skip
+    NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, ASSP, ORACLE)  # fmt: skip
 """Formats of single lines under an envelope: several may share a file."""
 
 EXAMPLE = "example-relay"
@@ -57,7 +56,7 @@ DIALOGUES: tuple[Dialogue, ...] = (
 )  # fmt: skip
 TABLES: tuple[Table, ...] = (
     ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP, EXCHANGE_EVENT, STALWART, STALWART_JSON, KERIO, DOMINO, CISCO_ESA,
-    ORACLE_IMS, ASSP, RSPAMD, DIRECTADMIN, *(f for f in DECLARED if isinstance(f, Table)),
+    RSPAMD, DIRECTADMIN, *(f for f in DECLARED if isinstance(f, Table)),
 )  # fmt: skip
 """Formats of whole files."""
 

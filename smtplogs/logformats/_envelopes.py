@@ -289,6 +289,20 @@ ENVELOPES = (
         {"stamp": "", "message": 'l=info m="login attempt" pkg=smtpserver'},
     ),
     Envelope(
+        "assp_file",
+        rf"^(?P<stamp>{_DASHED}) (?P<message>.*)$",
+        "assp",
+        "Nov-03-25 09:05:01 Blocking 192.0.2.1 - too much AUTH errors (8);",
+        {"stamp": "Nov-03-25 09:05:01", "message": "Blocking 192.0.2.1 - too much AUTH errors (8);"},
+    ),
+    Envelope(
+        "oracle_xml",
+        r"""^<co ts="(?P<stamp>[0-9-]{10}T[0-9:.]+)" (?P<message>.*)/>$""",
+        "oracle-ims",
+        '<co ts="2025-11-03T09:05:01.94" pi="72a9.3b4.3774" dr="+" ac="U"/>',
+        {"stamp": "2025-11-03T09:05:01.94", "message": 'pi="72a9.3b4.3774" dr="+" ac="U"'},
+    ),
+    Envelope(
         "exim_file",
         rf"^(?P<stamp>{_EXIM_STAMP}) (?:\[(?P<pid>[0-9]+)\] )?(?P<message>.*)$",
         "exim",

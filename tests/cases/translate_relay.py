@@ -34,6 +34,8 @@ LINES = (
     "msmtp-log",
     "courier-",
     "vpopmail",
+    "assp",
+    "oracle-",
 )
 
 OUTCOMES = {
@@ -60,6 +62,8 @@ DIFFERS: dict[str, dict[str, Any]] = {
     "hmail-01": {"tls": None},  # no port and no STARTTLS offered: TLS from the first byte cannot be ruled out
     "nginx-mail-03": {"tls": None},  # as well; and the code that the client saw is not on the line
     "zimbra-audit-03": {"vendor_code": "52e"},  # as logged: the words beside it say whose code it is
+    "assp-01": {"count": 1},  # one ban, after eight errors: rate_value
+    "assp-02": {"outcome": "deferred", "cause": "unknown"},  # Postfix's words: an outage, or a delay after failures
 }
 """Columns in which we differ on purpose."""
 

@@ -3,8 +3,8 @@
     python tests/cases/translate_relay_rest.py SHARED/cases/relay-cases.jsonl
 
 writes `relay-rest.jsonl` (a case as `translate_relay` writes them, and `format`, what `read` is told, where that is not
-auto) and `relay-replies.jsonl`: a reply as a program shows it, its cause and code. nginx, Mailu, Zimbra, Cyrus, msmtp and
-mox are left out: they have cases of their own. Where we mean something else than the report, the case says so (`differs`).
+auto) and `relay-replies.jsonl`: a reply as a program shows it, its cause and code. Formats
+whose cases stand in other files are left out. Where we mean something else than the report, the case says so (`differs`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ import translate_relay
 from translate import Nobody
 
 HERE = Path(__file__).parent
-ELSEWHERE = (*translate_relay.OURS, "nginx-mail", "docker-json", "mailu-", "zimbra-", "cyrus-", "msmtp-", "mox-")
+ELSEWHERE = (
+    *translate_relay.OURS, "nginx-mail", "docker-json", "mailu-", "mailcow-", "zimbra-", "courier-", "cyrus-", "oracle-",
+    "assp", "vpopmail", "msmtp-", "mox-",
+)  # fmt: skip
+"""Formats whose cases stand in `relay-dialogues.jsonl` and `relay-lines.jsonl`."""
 
 OUTCOMES = {
     "throttle": "throttled",
@@ -48,15 +52,6 @@ DIFFERS: dict[str, tuple[dict[str, Any], str]] = {
         {"cause": "bad_credentials", "basis": "assumed", "protocol": "http"},
         "as kerio-01; and the panel's login is no SMTP",
     ),
-    "assp-01": (
-        {"count": 1, "rate_value": 8.0},
-        "one block; the 8 errors before it stand on lines of their own",
-    ),
-    "assp-02": (
-        {"cause": "unknown", "outcome": "deferred", "basis": "assumed"},
-        "`Connection lost` may also be a penalty for one address: the design leaves it unknown until other lines decide",
-    ),
-    "assp-03": ({"outcome": "refused"}, "what the report calls unavailable"),
     "pmta-01": ({"cause": "throttled_connection"}, "said in reply to EHLO, before any mail: a limit on connections"),
     "domino-02": ({"user": "[redacted:user]"}, "8 or more characters of three classes: it may be a password"),
     "esa-01": ({"session": "ICID 30"}, "as the log writes it"),
