@@ -30,7 +30,7 @@ def tag_of(format_: Lines, pattern: Pattern, sample: Sample) -> str:
     if sample.program:
         return sample.program if "[" in sample.program else f"{sample.program}[42]"
     daemon = pattern.program.split("|")[0].replace("(?:", "").replace(")", "")
-    return TAGS[format_.name].format(daemon)
+    return TAGS.get(format_.name, "{}[42]").format(daemon)
 
 
 def line_of(format_: Lines, pattern: Pattern, sample: Sample, message: str | None = None) -> str:
