@@ -196,7 +196,9 @@ EVENTS: Mapping[str, Column] = {
     "source": Column(pl.String, "file as given (`archive.tar!member`)"),
     "line_no": Column(pl.UInt64, "1-based line in the expanded file"),
     "also": Column(pl.List(pl.String), "other lines of the same event, `source:line_no`"),
-    "redacted": Column(pl.String, "kind of secret that stands in this line, or in one of its session, and was cut; else null"),
+    "redacted": Column(
+        pl.String, "kind of secret that stands in this line, or in one of its session, and was cut; else null"
+    ),
     "raw": Column(pl.String, "the line, redacted"),
 }
 
