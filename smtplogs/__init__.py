@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from smtplogs.probing import compare_probe, probe
     from smtplogs.reporting import report
+    from smtplogs.sharing import share
     from smtplogs.verifying import verify
     from smtplogs.watching import watch
 
@@ -101,6 +102,7 @@ __all__ = [
     "sample",
     "samples",
     "sessions",
+    "share",
     "stale_credentials",
     "summary",
     "throttling",
@@ -128,6 +130,7 @@ _ON_FIRST_USE = {
     "plot_timeline": "smtplogs.charts",
     "probe": "smtplogs.probing",
     "report": "smtplogs.reporting",
+    "share": "smtplogs.sharing",
     "verify": "smtplogs.verifying",
     "watch": "smtplogs.watching",
 }

@@ -17,7 +17,7 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible", "_spans", "_durable", "_addresses", "translating"},
+    {"_visible", "_spans", "_durable", "_addresses", "translating", "pseudonyms"},
     {"schema"},
     {"_frames"},
     {"joining", "redacting", "normalising", "sasl", "sources", "stamps", "unwrapping", "replies"},
@@ -32,7 +32,7 @@ FLOORS = (
     {"declaring", "overview"},
     {"pairing", "penalties"},
     {"settling"},
-    {"tally", "rollups", "exporting", "packaged", "pasted", "enriching"},
+    {"tally", "rollups", "exporting", "sharing", "packaged", "pasted", "enriching"},
     {"onefile", "datasets", "following"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
