@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import ipaddress
@@ -19,6 +18,9 @@ _KEPT = tuple(
     )
 )  # fmt: skip
 """Ranges whose addresses stay in them: detectors weigh private and public addresses differently."""
+
+_LETTERS = str.maketrans("0123456789abcdef", "bcdfghjkmnpqrstv")
+"""Without vowels, so that no pseudonym holds a name by chance."""
 
 _ASIS = frozenset({"127.0.0.1", "0.0.0.0", "::1", "::"})  # noqa: S104 - an address in a log
 """They name nobody."""
@@ -71,8 +73,8 @@ class Names:
         self.made: set[str] = set()
 
     def token(self, kind: str, text: str, length: int = 10) -> str:
-        """Return letters and digits that stand for a text of some kind."""
-        return base64.b32encode(self._hash(kind, text)).decode().lower()[:length]
+        """Return letters that stand for a text of some kind: 4 bits each."""
+        return self._hash(kind, text).hex().translate(_LETTERS)[:length]
 
     def address(self, text: str) -> str:
         """Return the address for an address (RFC 6235: prefix-preserving); any other text is a host."""
@@ -120,13 +122,13 @@ class Names:
         if re.fullmatch(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", lower):
             return "-".join((secret[:8], secret[8:12], secret[12:16], secret[16:20], secret[20:32]))
         name, plus, extension = text.partition("+")
-        return self._as(name, "u") + (plus + self.token("extension", extension, 4) if plus else "")
+        return self._as(name, "u") + (plus + self.token("extension", extension.lower(), 4) if plus else "")
 
     def domain(self, text: str) -> str:
         """Return a domain: label by label from the right, so that a common ending stays one."""
         lower = text.lower().rstrip(".")
         labels = lower.split(".")
-        made = [f"d{self.token('domain', '.'.join(labels[i:]), 7)}" for i in range(len(labels))]
+        made = [f"d{self.token('domain', '.'.join(labels[i:]), 8)}" for i in range(len(labels))]
         return self._noted(text, ".".join(made))
 
     def host(self, text: str) -> str:

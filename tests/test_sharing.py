@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -50,7 +51,7 @@ def identifiers(events: pl.DataFrame) -> set[str]:
     found = {text for c in NAMED for text in events[c].drop_nulls()}
     found |= {part for text in found for part in text.replace("\\", "@").split("@")}
     found |= {place.rpartition(":")[0] for place in events["also"].explode().drop_nulls()}
-    ours = {"localhost", "127.0.0.1", "::1"} | sharing.vocabulary()
+    ours = {"localhost", "127.0.0.1", "::1", "scan"} | sharing.vocabulary()  # our own sentences speak of a scan
     return {
         text for text in found
         if len(text) > 3 and text.lower() not in ours and not text.startswith("[redacted") and not sharing._public(text)
@@ -97,10 +98,14 @@ def test_a_report_that_is_safe_to_share(tmp_path: Path, ending: str) -> None:
         cli.main(["report", *paths, "-o", str(tmp_path / f"r.{ending}"), "--share-safe"])
     page = (tmp_path / f"r.{ending}").read_text()
     plain = sl.report(sl.read(paths), tmp_path / f"plain.{ending}").read_text()
+    page = re.sub("(?s)<style.*?</style>", "", page)
     original = identifiers(sl.read(paths))
 
     assert end.value.code == 0
-    assert [text for text in original if text in page] == []
+    # a short name stands inside of words of ours (vera in several): there only whole words count
+    assert [
+        text for text in original if text in page and (len(text) > 5 or re.search(rf"\b{re.escape(text)}\b", page))
+    ] == []
     assert [text for text in original if text in plain]
     with pytest.raises(ValueError, match="findings name the originals"):
         sl.report(sl.read(paths), tmp_path / "x.md", share_safe=True, findings=sl.findings(sl.read(paths)))
@@ -113,7 +118,7 @@ def test_the_command_makes_a_key_and_uses_it_again(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         out = tmp_path / f"{name}.parquet"
         with pytest.raises(SystemExit) as end:
-            cli.main(["share", *paths, "-o", str(out), *(["--key", str(key)] if name != "c" else []), "--shift", "-7d"])
+            cli.main(["share", *paths, "-o", str(out), *(["--key", str(key)] if name != "c" else []), "--shift=-7d"])
         assert end.value.code == 0
         shared.append(pl.read_parquet(out))
     events = sl.read(paths)

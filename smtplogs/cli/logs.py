@@ -84,7 +84,7 @@ def share(
         Path | None,
         Parameter(help="File with the secret of the case, made if it is not there; without it copies do not link."),
     ] = None,
-    shift: Annotated[str | None, Parameter(help="Added to all times, as in -37d.")] = None,
+    shift: Annotated[str | None, Parameter(help="Added to all times, as in --shift=-37d.")] = None,
     how: How = HOW,
 ) -> int:
     """Write or show events that may be handed on: names, addresses and ids are pseudonyms, log lines are left out."""
