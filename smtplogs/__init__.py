@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from smtplogs.reporting import report
     from smtplogs.rollups import sessions, summary
     from smtplogs.schema import columns
+    from smtplogs.sharing import share
     from smtplogs.simulating import simulate
     from smtplogs.verifying import verify
     from smtplogs.watching import watch
@@ -103,6 +104,7 @@ __all__ = [
     "sample",
     "samples",
     "sessions",
+    "share",
     "simulate",
     "stale_credentials",
     "summary",
@@ -133,6 +135,7 @@ _ROOMS = {
     "reporting": "report",
     "rollups": "sessions summary",
     "schema": "columns",
+    "sharing": "share",
     "simulating": "simulate",
     "verifying": "verify",
     "watching": "watch",

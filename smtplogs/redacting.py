@@ -90,6 +90,7 @@ _RULES = (
     ("sasl response", ",cmd: ", r"(,cmd: )[^ @]+$", "$1[redacted]"),
     ("sasl response", "decode64", r'(AUTH decode64 error \[-?[0-9]+ for ").*("\], relay=.*)$', "$1[redacted]$2"),
     ("sasl response", "failed-command", r'(command=")[A-Za-z0-9+/]{8,}={0,2}(" result=)', "$1[redacted]$2"),
+    ("sasl response", 'params="', r'(params=")[^"]*(" retval=)', "$1[redacted]$2"),
     ("password", "[(]pass: '", r"([(]pass: ').*(')", "$1[redacted]$2"),
     ("password", "(?i)pass", r"(?i)\b([a-z]*passw(?:or)?d=|pass=)(?:\"[^\"]*\"?|'[^']*'?|[^ ,;&<]+)", "$1[redacted]"),
     ("token", "(?i)bearer ", r"(?i)\b(bearer )[a-z0-9._~+/-]{8,}=*", "$1[redacted]"),
@@ -104,7 +105,7 @@ Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, Mailu
 _TRIGGER = (
     "given password|resp=|AUTH |Auth |auth |AUTH\t|AUTHENTICATE |init_response|non-SMTP|: < |: > "
     "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=|assword=|asswd=|ASSW|://"
-    r"|SASL |CONT\t|CONT |CONT#|coded |error in \"|was \"|\(pass: '|earer |assword\"|asswd\"|ecret\"|oken\"|rization\"|_value\"|_response\"|[Kk]ey\"|badauth: |authToken>"
+    r"|SASL |params=|CONT\t|CONT |CONT#|coded |error in \"|was \"|\(pass: '|earer |assword\"|asswd\"|ecret\"|oken\"|rization\"|_value\"|_response\"|[Kk]ey\"|badauth: |authToken>"
 )
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 

@@ -184,7 +184,7 @@ def _mdaemon(session: Session) -> str:
 def _mailenable(session: Session) -> str:
     lines, said = [], ("", "")
     user = ""
-    for side, text in session:
+    for side, text in [*session, ("S", "")]:  # what nobody answered as well
         if side == "C":
             word, _, rest = text.partition(" ")
             said = (word, rest) if word in ("EHLO", "AUTH", "QUIT") else ("AUTH", text)

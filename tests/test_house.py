@@ -17,7 +17,7 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible", "_spans", "_durable", "_addresses", "translating", "numeric_dates"},
+    {"_visible", "_spans", "_durable", "_addresses", "translating", "numeric_dates", "pseudonyms"},
     {"schema"},
     {"_frames"},
     {"joining", "redacting", "normalising", "sasl", "sources", "stamps", "unwrapping", "replies"},
@@ -33,7 +33,7 @@ FLOORS = (
     {"pairing", "penalties"},
     {"neighbours"},
     {"settling"},
-    {"tally", "rollups", "exporting", "packaged", "pasted", "enriching", "simulating"},
+    {"tally", "rollups", "exporting", "sharing", "packaged", "pasted", "enriching", "simulating"},
     {"onefile", "datasets", "following"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 import smtplogs as sl
 from smtplogs import tables
+from smtplogs._durable import case_key
 from smtplogs._visible import visible
 from smtplogs.cli.options import (
     HOW,
@@ -76,6 +77,25 @@ def parse(
     if bad.height:
         tables.show(bad, console(), "source", "status", "error")
     return 0
+
+
+@app.command(group=LOGS)
+def share(
+    files: Files,
+    /,
+    *,
+    output: Output = None,
+    key: Annotated[
+        Path | None,
+        Parameter(help="File with the secret of the case, made if it is not there; without it copies do not link."),
+    ] = None,
+    shift: Annotated[str | None, Parameter(help="Added to all times, as in --shift=-37d.")] = None,
+    how: How = HOW,
+) -> int:
+    """Write or show events that may be handed on: names, addresses and ids are pseudonyms, log lines are left out."""
+    ready(output)
+    told = sl.share(tables_of(files, how).events, key=None if key is None else case_key(key), shift=shift)
+    return give(told, output, "time", "stage", "outcome", "cause", "user", "client_ip")
 
 
 @app.command(group=LOGS)

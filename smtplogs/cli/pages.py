@@ -28,6 +28,9 @@ def report(
         "postmortem.html"
     ),
     title: Annotated[str | None, Parameter(help="Headline; without it the weightiest finding.")] = None,
+    share_safe: Annotated[
+        bool, Parameter(show_default=False, help="Pseudonyms for all names and addresses, no log lines: to hand on.")
+    ] = False,
     how: How = HOW,
     check: Check = False,
 ) -> int:
@@ -35,8 +38,8 @@ def report(
     tables.ready(output, ".html", ".htm", ".md")
     given = tables_of(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
-    more = {"coverage": given.coverage, "traffic": given.traffic, "findings": found}
-    path = sl.report(given.events, output, **more, title=title, tz=how.tz)
+    more = {"coverage": given.coverage, "traffic": given.traffic, "findings": None if share_safe else found}
+    path = sl.report(given.events, output, **more, title=title, tz=how.tz, share_safe=share_safe)
     console().print(f"wrote {visible(path)}")
     return verdict(found, check=check)
 
