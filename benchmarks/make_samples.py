@@ -14,6 +14,7 @@ import _story_lockout as lockout
 import _story_others as others
 import _story_outage as outage
 import _story_paths as paths
+import _story_takeover as takeover
 from _consistency import check
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ STORIES: dict[str, tuple[Story, str]] = {
     "postfix/quiet": (tell_quiet, clients.QUIET_ORIGIN),
     "postfix/outage": (tell_outage, outage.ORIGIN),
     "postfix/new-year": (tell_new_year, paths.NEW_YEAR_ORIGIN),
+    "postfix/takeover": (takeover.make, takeover.ORIGIN),
     "postfix/misconfigured": (tell_misconfigured, clients.MISCONFIGURED_ORIGIN),
     "dovecot/log-path": (tell_log_path, paths.LOG_PATH_ORIGIN),
     "exim/panel": (exim.make_panel, exim.PANEL_ORIGIN),

@@ -11,32 +11,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from smtplogs.datasets import load
-from smtplogs.declaring import check_format
-from smtplogs.detect import (
-    attacks,
-    client_hints,
-    compromises,
-    evidence,
-    exposure,
-    findings,
-    incidents,
-    lockouts,
-    misconfigured_clients,
-    relay_refusals,
-    stale_credentials,
-    throttling,
-)
-from smtplogs.enriching import geo
-from smtplogs.explaining import explain
-from smtplogs.exporting import to_ecs
-from smtplogs.logformats import formats
-from smtplogs.packaged import sample, samples, unpack
-from smtplogs.reading import coverage, read
-from smtplogs.replies import causes
-from smtplogs.rollups import sessions, summary
-from smtplogs.schema import columns
-
 if TYPE_CHECKING:
     from smtplogs.archiving import parse
     from smtplogs.charts import (
@@ -54,8 +28,36 @@ if TYPE_CHECKING:
         plot_throttling,
         plot_timeline,
     )
+    from smtplogs.datasets import load
+    from smtplogs.declaring import check_format
+    from smtplogs.detect import (
+        attacks,
+        client_hints,
+        compromises,
+        evidence,
+        exposure,
+        findings,
+        incidents,
+        lockouts,
+        misconfigured_clients,
+        relay_refusals,
+        stale_credentials,
+        throttling,
+    )
+    from smtplogs.enriching import geo
+    from smtplogs.explaining import explain
+    from smtplogs.exporting import to_ecs
+    from smtplogs.filling import notebook
+    from smtplogs.logformats import formats
+    from smtplogs.packaged import sample, samples, unpack
     from smtplogs.probing import compare_probe, probe
+    from smtplogs.reading import coverage, read
+    from smtplogs.replies import causes
     from smtplogs.reporting import report
+    from smtplogs.rollups import sessions, summary
+    from smtplogs.schema import columns
+    from smtplogs.sharing import share
+    from smtplogs.simulating import simulate
     from smtplogs.verifying import verify
     from smtplogs.watching import watch
 
@@ -80,6 +82,7 @@ __all__ = [
     "load",
     "lockouts",
     "misconfigured_clients",
+    "notebook",
     "parse",
     "plot_causes",
     "plot_clients",
@@ -101,6 +104,8 @@ __all__ = [
     "sample",
     "samples",
     "sessions",
+    "share",
+    "simulate",
     "stale_credentials",
     "summary",
     "throttling",
@@ -110,33 +115,39 @@ __all__ = [
     "watch",
 ]
 
-_ON_FIRST_USE = {
-    "compare_probe": "smtplogs.probing",
-    "parse": "smtplogs.archiving",
-    "plot_causes": "smtplogs.charts",
-    "plot_clients": "smtplogs.charts",
-    "plot_exposure": "smtplogs.charts",
-    "plot_heatmap": "smtplogs.charts",
-    "plot_impact": "smtplogs.charts",
-    "plot_intervals": "smtplogs.charts",
-    "plot_lockouts": "smtplogs.charts",
-    "plot_phases": "smtplogs.charts",
-    "plot_rise": "smtplogs.charts",
-    "plot_rotation": "smtplogs.charts",
-    "plot_spray": "smtplogs.charts",
-    "plot_throttling": "smtplogs.charts",
-    "plot_timeline": "smtplogs.charts",
-    "probe": "smtplogs.probing",
-    "report": "smtplogs.reporting",
-    "verify": "smtplogs.verifying",
-    "watch": "smtplogs.watching",
+_ROOMS = {
+    "archiving": "parse",
+    "charts": "plot_causes plot_clients plot_exposure plot_heatmap plot_impact plot_intervals plot_lockouts "
+    "plot_phases plot_rise plot_rotation plot_spray plot_throttling plot_timeline",
+    "datasets": "load",
+    "declaring": "check_format",
+    "detect": "attacks client_hints compromises evidence exposure findings incidents lockouts misconfigured_clients "
+    "relay_refusals stale_credentials throttling",
+    "enriching": "geo",
+    "explaining": "explain",
+    "exporting": "to_ecs",
+    "filling": "notebook",
+    "logformats": "formats",
+    "packaged": "sample samples unpack",
+    "probing": "compare_probe probe",
+    "reading": "coverage read",
+    "replies": "causes",
+    "reporting": "report",
+    "rollups": "sessions summary",
+    "schema": "columns",
+    "sharing": "share",
+    "simulating": "simulate",
+    "verifying": "verify",
+    "watching": "watch",
 }
-"""What needs matplotlib, which takes a second to load, or is for batch and live work: only when it is asked for."""
+"""Room -> its public names. A room is loaded when one of them is asked for: `import smtplogs` costs nothing."""
+
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ON_FIRST_USE:
-        value = getattr(import_module(_ON_FIRST_USE[name]), name)
+    if name in _ROOM_OF:
+        value = getattr(import_module(f"smtplogs.{_ROOM_OF[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'smtplogs' has no attribute {name!r}")

@@ -58,6 +58,11 @@ class Meter:
         with self._lock:
             self._bar.update(n)
 
+    def say(self, words: str) -> None:
+        """Show some words behind the bar."""
+        with self._lock:
+            self._bar.set_postfix_str(words)
+
     def __enter__(self) -> Meter:
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -81,6 +82,27 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as it is stored."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def case_key(path: Path) -> bytes:
+    """Return the secret in a file; a file that is not there is made, for its owner alone.
+
+    Raises
+    ------
+    ValueError
+        If there are less than 16 bytes in it.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        key = path.read_bytes().strip()
+        if len(key) < 16:
+            raise ValueError(f"{path} is no key: it holds less than 16 bytes") from None
+        return key
+    with os.fdopen(handle, "wb") as file:
+        key = secrets.token_hex(32).encode()
+        file.write(key)
+    return key
 
 
 @contextmanager

@@ -230,10 +230,14 @@ class Run:
             t for t in self.tasks if cluster is None and len(t.inputs) == 1 and weight(t.inputs[0].source) > LARGE_BYTES
         ]
         small = [t for t in self.tasks if t not in large]
+        n_files, n_read = sum(len(t.inputs) for t in self.tasks), 0
         with Meter(sum(sizes.values()), "reading", "B", show=show) as meter:
+            meter.say(f"0 of {n_files:,} files")
             for tasks, at_once in ((large, workers or 1), (small, workers or WORKERS)):
                 how = {"key": self.key, "meter": meter, "workers": at_once, "cluster": cluster}
                 for part in each(make_part, tasks, sizes=[sizes[t.name] for t in tasks], **how):
+                    n_read += len(part.inputs)
+                    meter.say(f"{n_read:,} of {n_files:,} files")
                     if part.name not in names:
                         self.parts.append(part)
         self._take_out_doubles()

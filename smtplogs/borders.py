@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import sasl
+from smtplogs import redacting, sasl
 from smtplogs.dialogue import VERB
+from smtplogs.sasl import CUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CUT = "[redacted]"
-"""What stands in place of a secret."""
 
 _COMMAND = re.compile(sasl.COMMAND)
 _ASKS_USER, _ASKS_PASSWORD = ("334 VXNlcm5hbWU6", "334 dXNlcm5hbWU6"), "334 UGFzc3dvcmQ6"
@@ -53,6 +51,9 @@ def guarded(turns: pl.DataFrame) -> pl.DataFrame:
     DataFrame
         The same turns, ordered by session. What a client says that is no command counts as a secret, wherever it stands.
     """
+    held = "redacted" in turns.columns
+    turns = redacting.without_secrets(turns, *(c for c in ("detail", "line") if c in turns.columns))
+    turns = turns if held else turns.drop("redacted", strict=False)
     client, text = pl.col("speaker") == "client", pl.col("text")
     verb = text.str.extract(VERB).str.to_uppercase()
     telling = client & text.is_not_null() & (verb.is_null() | (verb == "AUTH"))
@@ -68,7 +69,8 @@ def guarded(turns: pl.DataFrame) -> pl.DataFrame:
             users[exchange.rows[0]] = given.user
     if not secrets:
         return turns
-    named = pl.Series("_user", [users.get(i) for i in range(turns.height)], dtype=pl.String)
+    # whether the login succeeds another file tells: on the disk a name that may be a password is none
+    named = redacting.pseudonyms(pl.Series("_user", [users.get(i) for i in range(turns.height)], dtype=pl.String))
     turns = turns.with_columns(named).with_columns(user=pl.coalesce("user", "_user")).drop("_user")
     nothing: set[str] = set()
     hidden = [secrets.get(sid, nothing) for sid in turns["sid"]]

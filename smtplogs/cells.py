@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import re
 from dataclasses import dataclass, field
@@ -18,9 +19,24 @@ if TYPE_CHECKING:
 MAX_JOINED = 20
 """Lines over which a quoted CSV field may go; a quote that stands alone ends nothing."""
 
-_ARRAY = re.compile(r'\s*\[|\s*\{(?:[^\[\]{}]|"@[^"]*":)*?"(?:value|data|items|records|events|results|logs)"\s*:\s*\[')
+_NAMED = re.compile(r'"(?:value|data|items|records|events|results|logs)"\s*:\s*')
+"""Keys under which an export holds its records."""
+
 _DEEP = 1 << 12
 _BETWEEN = re.compile(r"[\s,]*")
+_COLON = re.compile(r"\s*:\s*")
+_LIST = re.compile(r"\[(?=\s*[\]{])")
+_DECODER = json.JSONDecoder()
+
+SLICE = 4_096
+"""Objects that are decoded together."""
+
+AT_ONCE = 20_000
+"""Records of a document that are handed on together."""
+
+MOST = 16 << 20
+"""Characters of one record, and of what stands before the records: a broken document is read so far beyond the break."""
+
 BEFORE_STAMP = "@stamp"
 """Path of the stamp in what stands before a record."""
 
@@ -35,9 +51,15 @@ class Head:
     ----------
     names
         Header of a CSV file, tidied; empty: not seen yet.
+    carried
+        A row per session with what its rows said last, where a format carries that on.
+    day_first
+        What the stamps so far prove of dates in numbers.
     """
 
     names: list[str] = field(default_factory=list)
+    carried: pl.DataFrame | None = None
+    day_first: bool | None = None
 
 
 def cells(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, pl.DataFrame, int]:
@@ -63,7 +85,7 @@ def cells(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, 
     if table.layout == "json":
         whole = lines["line"].str.contains(r"^\s*\{.*\}\s*,?\s*$")
         rows = lines.filter(whole)
-        found = rows.select(pl.col("line").str.json_path_match(path).alias(path) for path in _own(table))
+        found = json_cells(rows["line"], _own(table))
         good = found.select(pl.any_horizontal(pl.all().is_not_null())).to_series() if _own(table) else whole
         parsed = rows.hstack(found)
         return parsed.filter(good), pl.concat([lines.filter(~whole), rows.filter(~good)]), 0
@@ -72,6 +94,45 @@ def cells(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, 
     if table.layout == "logfmt":
         return _logfmt(lines, table)
     return _by_regex(lines, table)
+
+
+def json_cells(lines: pl.Series, paths: Sequence[str]) -> pl.DataFrame:
+    """Return what stands at each path of each object, as text; null where it is absent, null or no JSON.
+
+    Objects are decoded once for all plain paths (`$.a.b`), five times as fast as path by path. One object that is built
+    otherwise (a list where text is expected) fails all, so that is done slice by slice, and path by path where it fails.
+    Of two members of one name, which no log should have, the first may count, or the last.
+    """
+    plain = [p for p in paths if _PLAIN_PATH.match(p) and not any(o.startswith(f"{p}.") for o in paths)]
+    form = _struct(plain)
+    parts = []
+    for at in range(0, lines.len(), SLICE):
+        some = lines.slice(at, SLICE).alias("line").to_frame()
+        fast: list[str] = []
+        if len(plain) > 1:
+            try:
+                trimmed = pl.col("line").str.strip_chars(" \t,")
+                some = some.with_columns(trimmed.str.json_decode(form).alias("_object"))
+                fast = plain
+            except pl.exceptions.ComputeError:
+                pass
+        steps = {p: p[2:].split(".") for p in fast}
+        decoded = (
+            functools.reduce(lambda e, key: e.struct.field(key), steps[p], pl.col("_object")).alias(p) for p in fast
+        )
+        single = (pl.col("line").str.json_path_match(p).alias(p) for p in paths if p not in steps)
+        parts.append(some.select(*decoded, *single).select(paths))
+    return pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(paths, pl.String))
+
+
+_PLAIN_PATH = re.compile(r"\$(?:\.[A-Za-z_][A-Za-z0-9_-]*)+$")
+
+
+def _struct(paths: Sequence[str]) -> pl.Struct:
+    """Return the form of objects that hold text at these paths."""
+    keys = dict.fromkeys(p[2:].partition(".")[0] for p in paths)
+    inner = {key: [f"$.{p[2:].partition('.')[2]}" for p in paths if p.startswith(f"$.{key}.")] for key in keys}
+    return pl.Struct({key: _struct(inner[key]) if inner[key] else pl.String for key in keys})
 
 
 def _own(table: Table) -> list[str]:
@@ -199,25 +260,38 @@ def value_of(key: str) -> pl.Expr:
 
 
 def _by_regex(lines: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """Take lines apart by regexes, tried in order."""
-    rest, parts = lines, []
-    for regex in table.patterns:
-        if rest.is_empty():
-            break
-        found = rest["line"].str.extract_groups(f"^(?P<_hit>){regex.removeprefix('^')}").struct.unnest()
+    """Take lines apart by regexes, tried in order; `_shape` names the pattern that took a line."""
+    parts = []
+    left = pl.repeat(value=True, n=lines.height, eager=True)
+    for pattern in table.patterns:
+        regex, words = (pattern, ()) if isinstance(pattern, str) else (pattern.regex, pattern.literals)
+        asked = left
+        if words:
+            asked = left & lines["line"].str.contains("|".join(re.escape(w) for w in words))
+        if not asked.any():
+            continue
+        found = lines["line"].filter(asked).str.extract_groups(f"^(?P<_hit>){regex.removeprefix('^')}").struct.unnest()
         hit = found["_hit"].is_not_null()
-        given = found.filter(hit).drop("_hit")
-        given = given.select(
-            (pl.col(p) if p in given.columns else pl.lit(None, pl.String)).alias(p) for p in _own(table)
-        )
-        parts.append(rest.filter(hit).hstack(given))
-        rest = rest.filter(~hit)
-    rows = pl.concat(parts).sort("line_no") if parts else _without(lines.clear(), table)
-    return rows, rest, 0
+        at = asked.arg_true().filter(hit)
+        left = left.scatter(at, values=False)
+        own = _own(table)
+        missing = (pl.lit(None, pl.String).alias(p) for p in own if p not in found.columns)
+        given = found.filter(hit).with_columns(*missing).select(own)
+        name = None if isinstance(pattern, str) else pattern.name
+        parts.append(lines[at].hstack(given).with_columns(_shape=pl.lit(name, pl.String)))
+    nothing = _without(lines.clear(), table).with_columns(_shape=pl.lit(None, pl.String))
+    return pl.concat([nothing, *parts]).sort("line_no"), lines.filter(left), 0
 
 
 def _without(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     return lines.with_columns(pl.lit(None, pl.String).alias(p) for p in _own(table))
+
+
+def without_colours(lines: pl.DataFrame) -> pl.DataFrame:
+    """Take the colours of a terminal off `line`."""
+    if not lines["line"].str.contains("\x1b[", literal=True).any():
+        return lines
+    return lines.with_columns(pl.col("line").str.replace_all(r"\x1b\[[0-9;]*m", ""))
 
 
 def is_document(head: Sequence[str]) -> bool:
@@ -228,7 +302,7 @@ def is_document(head: Sequence[str]) -> bool:
         return rest[:1] in ("{", "]")
     if not first.startswith("{"):
         return False
-    return not first.rstrip().endswith("}") or _ARRAY.match(first) is not None
+    return not first.rstrip().endswith("}") or _start(first) is not None
 
 
 def elements(text: str) -> tuple[pl.DataFrame, str | None]:
@@ -236,41 +310,95 @@ def elements(text: str) -> tuple[pl.DataFrame, str | None]:
 
     Elements before a break are kept: `line_no` (where one begins) and `line` (the object in one line).
     """
-    text = text.removeprefix("\ufeff")
-    start = _ARRAY.match(text)
-    rows: list[tuple[int, str]] = []
-    error = None
-    if start is None:
-        try:
-            rows = [(1, json.dumps(json.loads(text), ensure_ascii=False))]
-        except ValueError as wrong:
-            error = str(wrong)
-    else:
-        number, last = 1, 0
-        for at, end in _objects(text, start.end()):
-            if end < 0:
-                error = f"JSON array broken at line {text.count(chr(10), 0, at) + 1}"
-                break
-            number += text.count("\n", last, at)
-            last = at
-            rows.append((number, json.dumps(json.loads(text[at:end]), ensure_ascii=False)))
-    return pl.DataFrame(rows, schema=_ROWS, orient="row"), error
+    document = Document(iter([text]))
+    return pl.concat([pl.DataFrame(schema=_ROWS), *document.batches()]), document.error
 
 
-def _objects(text: str, at: int) -> Iterator[tuple[int, int]]:
-    """Yield where each element begins and ends; an end of -1: it cannot be read."""
-    decoder = json.JSONDecoder()
-    while True:
-        at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
-        if at >= len(text):
-            yield at, -1
-            return
-        if text[at] == "]":
-            return
-        try:
-            _, end = decoder.raw_decode(text, at)
-        except ValueError:
-            yield at, -1
-            return
-        yield at, end
-        at = end
+@dataclass
+class Document:
+    """A JSON document read piece by piece: no more of it is held than one piece, one record and one batch.
+
+    A document without a list is one record. Several documents may follow each other.
+
+    Attributes
+    ----------
+    pieces
+        The text.
+    error
+        What broke; known after the last batch.
+    """
+
+    pieces: Iterator[str]
+    error: str | None = None
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """Yield records as `elements` returns them, in order."""
+        rows: list[tuple[int, str]] = []
+        for row in self._records():
+            rows.append(row)
+            if len(rows) == AT_ONCE:
+                yield pl.DataFrame(rows, schema=_ROWS, orient="row")
+                rows = []
+        yield pl.DataFrame(rows, schema=_ROWS, orient="row")
+
+    def _records(self) -> Iterator[tuple[int, str]]:
+        """Yield line and text of each record."""
+        text = next(self.pieces, "").removeprefix("\ufeff")
+        number, at, place = 1, 0, _OUTSIDE
+        wrapped = False
+        while True:
+            blank = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+            number, at, begun = number + text.count("\n", at, blank), blank, blank
+            try:
+                if place == _OUTSIDE and (start := _start(text, at)) is not None:
+                    wrapped = text[at] == "{"
+                    place, at = _INSIDE, start
+                elif place == _INSIDE and text[at : at + 1] == "]":
+                    place, at = (_BEHIND if wrapped else _OUTSIDE), at + 1
+                elif place == _BEHIND and text[at : at + 1] == "}":
+                    place, at = _OUTSIDE, at + 1
+                elif place == _BEHIND:
+                    at = _member(text, at)[1]
+                else:
+                    value, at = _DECODER.raw_decode(text, at)
+                    yield number, json.dumps(value, ensure_ascii=False)
+            except (ValueError, RecursionError):
+                more = next(self.pieces, None) if len(text) - at < MOST else None
+                if more is None:
+                    if place != _OUTSIDE or at < len(text):
+                        self.error = f"JSON broken at line {number}"
+                    return
+                text, at = text[at:] + more, 0
+            else:
+                number += text.count("\n", begun, at)
+
+
+_OUTSIDE, _INSIDE, _BEHIND = range(3)
+"""Before a document, in its list of records, behind that list."""
+
+
+def _member(text: str, at: int) -> tuple[str, int]:
+    """Return the key of a member of an object and where the member ends; ValueError if it does not end here."""
+    key, at = _DECODER.raw_decode(text, at)
+    colon = _COLON.match(text, at)
+    if colon is None or not isinstance(key, str):
+        raise ValueError("no member")
+    return key, _DECODER.raw_decode(text, colon.end())[1]
+
+
+def _start(text: str, at: int = 0) -> int | None:
+    """Return where the records of a document begin: behind the bracket of a list of its own, or of the list in it."""
+    at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+    if opened := _LIST.match(text, at):
+        return opened.end()
+    if text[at : at + 1] != "{":
+        return None
+    at += 1
+    try:
+        while True:
+            at = _BETWEEN.match(text, at).end()  # type: ignore[union-attr]
+            if (named := _NAMED.match(text, at)) and (opened := _LIST.match(text, named.end())):
+                return opened.end()
+            at = _member(text, at)[1]
+    except (ValueError, RecursionError):  # not there, or not in this piece
+        return None

@@ -12,6 +12,7 @@ import polars as pl
 from smtplogs import cells, parsing, stamps, whole_files
 from smtplogs.errors import BadFormat, UnknownName
 from smtplogs.logformats import EVERY, Dialogue, Lines, Table, declared
+from smtplogs.schema import EVENTS, as_table
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -46,7 +47,7 @@ def format_named(name: str) -> Lines | Dialogue | Table:
     more = {f.name: f for f in installed()}
     if name in more:
         return more[name]
-    every = ", ".join((*known, *files, *more))
+    every = ", ".join(dict.fromkeys((*known, *files, *more)))
     raise UnknownName(f"no format named {name!r}; there are auto, {every}, or the path of a .toml file")
 
 
@@ -92,7 +93,8 @@ def events_of(format_: Dialogue | Table, text: str, catalogue: str | None = None
     whole = whole_files.of_lines(iter([lines]), format_, stamps.anchor(year=2000), "-", catalogue=catalogue)
     if not whole.every:
         return pl.DataFrame()
-    return pl.concat(whole.every).filter(pl.col("outcome") != "info").sort("line_no", maintain_order=True)
+    events = pl.concat([as_table(part, EVENTS) for part in whole.every])
+    return events.filter(pl.col("outcome") != "info").sort("line_no", maintain_order=True)
 
 
 def _proved(path: str) -> Dialogue | Table:

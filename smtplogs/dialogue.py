@@ -51,9 +51,9 @@ def records(turns: pl.DataFrame, *, transcript: bool = False) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        Record columns, with `_secrets` (texts that must be cut from `detail` and `raw`) and `_ref` and `_lines` (its
-        line and the other lines of the event, as `file_no * LINES + line_no`). Stage, side, codes and words are set; cause and outcome are mostly left to
-        `replies.classify`.
+        Record columns, with `_secrets` (texts to be cut from `detail` and `raw`), `_leaks` (a secret stands in its
+        lines), `_ref` and `_lines` (its line and the other lines of the event, as `file_no * LINES + line_no`). Stage,
+        side, codes and words are set; cause and outcome are mostly left to `replies.classify`.
     """
     rows = _followed(_joined(_sorted(turns)))
     attempts = _attempts(rows)
@@ -219,6 +219,7 @@ def _given(attempts: pl.DataFrame) -> pl.DataFrame:
     mechanisms = mechanisms.fill_null(prompted)
     users: list[str | None] = []
     secrets: list[list[str]] = []
+    leaks: list[bool] = []
     sent = zip(mechanisms, mechanism, initial, loose, attempts["_responses"], strict=True)
     for name, stated, first, words, rest in sent:
         # MailEnable repeats the command before each response
@@ -227,10 +228,12 @@ def _given(attempts: pl.DataFrame) -> pl.DataFrame:
         told = sasl.given(name, (*opening, *answers))
         users.append(told.user)
         secrets.append(list(told.secrets))
+        leaks.append(told.leaks)
     return attempts.with_columns(
         _mechanism=mechanisms,
         _user=pl.coalesce("_user", pl.Series(users, dtype=pl.String)),
         _secrets=pl.Series(secrets, dtype=pl.List(pl.String)),
+        _leaks=pl.Series(leaks, dtype=pl.Boolean),
     )
 
 
@@ -240,7 +243,16 @@ def _judged(rows: pl.DataFrame, attempts: pl.DataFrame, *, transcript: bool) -> 
     at = pl.coalesce("_final", "_note", pl.when(ended).then("_last"))
     attempts = attempts.with_columns(_row=at).filter(pl.col("_row").is_not_null())
     keyed = attempts.select(
-        "_row", "_final", "_note", "_user", "_vendor_code", "_duration_s", "_mechanism", "_secrets", "_all_lines"
+        "_row",
+        "_final",
+        "_note",
+        "_user",
+        "_vendor_code",
+        "_duration_s",
+        "_mechanism",
+        "_secrets",
+        "_leaks",
+        "_all_lines",
     )
     found = rows.join(keyed, on="_row", how="inner", maintain_order="left")
     final, noted = pl.col("_final").is_not_null(), pl.col("_note").is_not_null()
@@ -366,6 +378,7 @@ def _shown(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
         & (pl.col("_starttls").fill_null(value=False) | pl.col("server_port").is_not_null())
     )
     secrets = pl.col("_secrets") if "_secrets" in rows.columns else pl.lit(None, pl.List(pl.String))
+    leaks = pl.col("_leaks") if "_leaks" in rows.columns else pl.lit(value=False)
     return rows.select(
         "sid", "_row", "_ref", "line_no", "time", "time_quality", *ONCE[:-1], *more,
         "side", "stage", "outcome", "cause", "basis", "user", "mechanism", "vendor_code", "duration_s", "cipher",
@@ -383,5 +396,5 @@ def _shown(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
         .otherwise("tls"),
         auth_offered=pl.col("_offers").str.split(" ").list.eval(pl.element().filter(pl.element() != "")),
         raw="line",
-        _secrets=secrets, _lines="_lines",
+        _secrets=secrets, _leaks=leaks, _lines="_lines",
     )  # fmt: skip

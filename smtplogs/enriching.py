@@ -47,7 +47,9 @@ def geo(
     networks: Sequence[str] = (),
     shared_users: int = 20,
 ) -> pl.DataFrame:
-    """Join to each event what its client address stands for; the databases are your own, nothing is looked up outside.
+    """Join to each event what its address stands for, from databases of your own.
+
+    Nothing is looked up outside.
 
     Parameters
     ----------

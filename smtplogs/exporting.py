@@ -50,7 +50,9 @@ _SAME = {
 
 @door
 def to_ecs(events: pl.DataFrame) -> pl.DataFrame:
-    """Return events under the names and words of the Elastic Common Schema (ECS), a flat column per field.
+    """Return events in the words of the Elastic Common Schema (ECS).
+
+    A flat column per field.
 
     Parameters
     ----------

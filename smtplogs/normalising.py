@@ -34,7 +34,19 @@ _PROTOCOL_OF_SERVICE = {"imap": "imap", "pop3": "pop3", "managesieve": "sieve", 
 _STALE_USER = "^(?:Connection lost|Can't connect|Invalid base64|Invalid authentication mechanism)"
 """Reasons under which Postfix may print the name of an earlier attempt (smtpd_sasl_glue.c keeps the last one)."""
 
-_ENCRYPTED = {"TLS": "yes", "TSL": "yes", "SSL": "yes", "TLS handshaking": None, "secured": None}
+_NO_NAME = r"^[A-Z0-9+/]{12,}={0,2}$"
+"""Longer than any mechanism without a hyphen: a secret given in its place (in base64), here already in capitals."""
+
+_ENCRYPTED = {
+    "TLS": "yes",
+    "TSL": "yes",
+    "SSL": "yes",
+    "TLS handshaking": None,
+    "secured": None,
+    "starttls": "yes",
+    "on": "yes",
+    "off": "none",
+}
 
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -112,7 +124,11 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
     if "queue_id" in has:
         exprs.append(_nothing("queue_id", "NOQUEUE", ""))
     if "mechanism" in has or "authenticator" in has:
-        logged = pl.col("mechanism").str.to_uppercase() if "mechanism" in has else pl.lit(None, pl.String)
+        logged = (
+            pl.col("mechanism").str.to_uppercase().str.replace(_NO_NAME, "[redacted]")
+            if "mechanism" in has
+            else pl.lit(None, pl.String)
+        )
         told = [translating.mechanism_of(pl.col("authenticator"))] if "authenticator" in has else []
         exprs.append(pl.coalesce(logged, *told).alias("mechanism"))
     if "user" in has:

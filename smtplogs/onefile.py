@@ -12,6 +12,7 @@ from smtplogs import (
     accounting,
     declaring,
     linking,
+    mixtures,
     parsing,
     recognising,
     sources,
@@ -231,7 +232,8 @@ def _read_once(
     minute: stamps.Carry | None = None
     with sources.open_source(source, hash=hash, chunk_bytes=settings.chunk_bytes) as reading:
         head = reading.peek()
-        found = _whole_format(head, settings)
+        mixed = mixtures.mixture(head) if settings.only is None and settings.whole is None else None
+        found = recognising.Recognised(None) if mixed is not None else _whole_format(head, settings)
         if found.tie:
             return _torn(reading, found.tie, anchor), clock
         if found.format is not None:
@@ -244,7 +246,7 @@ def _read_once(
             keep_missed=settings.keep_missed,
         )
         chosen = replace(chosen, catalogue=settings.catalogue)
-        for batch in _batches(reading, chosen, told, pool, advance):
+        for batch in _batches(reading, chosen, told, pool, advance, mixed):
             for lines in told.missed:
                 sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
             told.missed.clear()
@@ -262,6 +264,12 @@ def _read_once(
             _hand_on("loose", done.loose, sink)
             if sum(f.height for f in with_ids) < linking.ASKED:
                 with_ids += [f for f in done.loose if f["format"].is_in(list(linking.FORMATS)).any()]
+        for format_, lines in mixed.parts if mixed is not None else ():
+            how = {"host": settings.host, "catalogue": settings.catalogue, "keep_missed": settings.keep_missed}
+            whole = whole_files.of_lines(iter([lines]), format_, anchor, source.name, **how)
+            _hand_on("events", whole.every, sink)
+            _hand_on("missed", whole.missed, sink)
+            told.update(whole.told)
         for lines in told.missed:
             sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
     _hand_on("loose", session.open, sink)
@@ -385,6 +393,7 @@ def _batches(
     told: accounting.Tally,
     pool: Executor,
     advance: Callable[[int], None] | None,
+    mixed: mixtures.Mixture | None = None,
 ) -> Iterator[parsing.Batch]:
     """Parse chunks side by side and hand their records out in order."""
     waiting: deque[Future[tuple[parsing.Batch, accounting.Tally]]] = deque()
@@ -401,7 +410,7 @@ def _batches(
         if advance is not None:
             advance(reading.bytes - read)
             read = reading.bytes
-        held.append(lines)
+        held.append(lines if mixed is None else mixed.others(lines))
         if len(held) == AT_ONCE:
             waiting.append(pool.submit(parsing.parse, pl.concat(held), chosen))
             held = []

@@ -80,6 +80,15 @@ def added(parts: Iterable[Overview]) -> Overview:
 LOST_ANSWER = "Connection lost to authentication server"
 """What Postfix says when Dovecot does not answer in time."""
 
+NEIGHBOURS = ("nginx", "mailu", "zimbra", "saslauthd")
+"""Formats of servers before and behind the mail server, which write of the same attempts."""
+
+WAITS = ("dovecot", "pam", *NEIGHBOURS)
+"""Formats whose lines wait for the rows of other files that they may belong to."""
+
+OF_SASLAUTHD = ("authentication failure", "generic failure", "remote authentication server unavailable")
+"""How Postfix words a refusal by saslauthd (Cyrus SASL), which alone knows why, and often who."""
+
 ASKS_DOVECOT = ("postfix", "exim")
 """Formats of servers that let Dovecot judge: its word belongs to their failures, and is no attempt beside them."""
 
@@ -92,6 +101,16 @@ def waiting() -> pl.Expr:
         & (pl.col("stage") == "auth")
         & (pl.col("basis") == "assumed")
         & pl.col("outcome").is_in(["failure", "deferred"])
+    ).fill_null(value=False)
+
+
+def of_saslauthd() -> pl.Expr:
+    """Failures of Postfix that saslauthd, or Zimbra behind it, may explain: their words are Cyrus SASL's."""
+    return (
+        (pl.col("format") == "postfix")
+        & (pl.col("side") == "server")
+        & (pl.col("stage") == "auth")
+        & pl.col("detail").is_in(list(OF_SASLAUTHD))
     ).fill_null(value=False)
 
 
@@ -112,12 +131,11 @@ def of_events(events: pl.DataFrame) -> Overview:
     """Look at stitched events, for all but the spans."""
     if events.is_empty():
         return Overview()
-    does = (
-        events.select("program", "starttls").filter("starttls")["program"]
-        if "starttls" in events.columns
-        else pl.Series([], dtype=pl.String)
-    )
-    return Overview(starttls=_words(does), asking=_words(events.select(pl.col("host").filter(waiting()))["host"]))
+    asking = events.select(pl.col("host").filter(waiting()).unique()).to_series()
+    if not {"starttls", "program"} <= set(events.columns):
+        return Overview(asking=_words(asking))
+    starttls = events.select(pl.col("program").filter("starttls").unique()).to_series()
+    return Overview(starttls=_words(starttls), asking=_words(asking))
 
 
 def of_loose(loose: pl.DataFrame) -> Overview:

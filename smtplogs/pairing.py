@@ -43,7 +43,7 @@ _WEIGHT = {
 
 _USED = (
     "host", "pid", "user", "client_ip", "mechanism", "vendor_code", "session", "also", "passdb", "peer_pid", "detail",
-    "raw", "cause", "outcome", "basis", "stage", "protocol", "count", "tls",
+    "raw", "cause", "outcome", "basis", "stage", "protocol", "count", "client_port", "tls", "side",
 )  # fmt: skip
 """Columns that the functions below look at."""
 
@@ -75,7 +75,7 @@ def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.D
         events, rest = _matched(
             events, _attempts(without, known.order, "host", "client_ip", "user"), by_host=known.by_host
         )
-        own.append(_without_postfix(rest, events))
+        own.append(without_postfix(rest, events))
     own = [finished(f) for f in own if f.height]
     every = stacked(finished(events), *own)
     events = with_columns(every if every.height else empty(EVENTS))
@@ -173,7 +173,7 @@ def _login_attempts(
     return logins, rest.filter(~denied.fill_null(False)).drop("_good")
 
 
-def _name_key(user: pl.Expr) -> pl.Expr:
+def name_key(user: pl.Expr) -> pl.Expr:
     """Login names to compare: Dovecot cuts names at 64 bytes and ends them in `...`."""
     return user.str.strip_suffix("...").str.head(60)
 
@@ -193,7 +193,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
             row,
             "time",
             ip=pl.concat_str(host, pl.lit(" "), pl.col("client_ip").fill_null("")),
-            name=_name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
+            name=name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
             lost=pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(False),
         ).sort("time")
         for row, frame in names.items()
@@ -210,7 +210,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
         # Postfix prints no name there that could be trusted, and the line of its own attempt may come too late
         (["ip"], LOST_WITHIN, "nearest", pl.col("lost")),
     ):
-        found, left, right = _one_to_one(left, right, by, within, strategy, which, *ago)
+        found, left, right = one_to_one(left, right, by, within, strategy, which, *ago)
         pairs.append(found)
     links = pl.concat(pairs)
     if links.is_empty():
@@ -247,7 +247,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
     return patched(events, links["_event"], values), rest.drop("_attempt")
 
 
-def _one_to_one(
+def one_to_one(
     left: pl.DataFrame,
     right: pl.DataFrame,
     by: list[str],
@@ -285,7 +285,7 @@ def _one_to_one(
     return pl.concat(found), left, right
 
 
-def _without_postfix(attempts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def without_postfix(attempts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Keep the attempts of addresses that no Postfix session of that time explains.
 
     Where Postfix logs the address soon after, the attempt is counted there: as a failure (paired), or as the success
@@ -328,13 +328,13 @@ def _with_pam(events: pl.DataFrame, dovecot: pl.DataFrame, pam: pl.DataFrame) ->
     # Dovecot's own lines as well: several attempts of one session end in one row, under the last name
     tried = pl.concat([f.select("time", "client_ip", "user", "stage") for f in (events, dovecot)])
     failures = tried.filter(pl.col("stage") == "auth").select(
-        "time", "client_ip", user=_name_key(pl.col("user")).fill_null(""), _seen=pl.lit(value=True)
+        "time", "client_ip", user=name_key(pl.col("user")).fill_null(""), _seen=pl.lit(value=True)
     )
-    keyed = pam.with_columns(_name=pl.col("user"), user=_name_key(pl.col("user")).fill_null("")).sort("time")
+    keyed = pam.with_columns(_name=pl.col("user"), user=name_key(pl.col("user")).fill_null("")).sort("time")
     seen = keyed.join_asof(
         failures.sort("time"), on="time", by=["client_ip", "user"], strategy="nearest", tolerance="10s",
         check_sortedness=False,
     )  # fmt: skip
     alone = seen.filter(pl.col("_seen").is_null()).with_columns(user="_name").drop("_name", "_seen")
-    alone = _without_postfix(alone, events)
+    alone = without_postfix(alone, events)
     return pl.concat([events, alone], how="diagonal_relaxed") if alone.height else events

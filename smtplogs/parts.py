@@ -25,7 +25,7 @@ import polars as pl
 
 from smtplogs import overview
 from smtplogs._durable import plain_error, sha256_of, sync_folder, whole
-from smtplogs.overview import Overview
+from smtplogs.overview import WAITS, Overview
 from smtplogs.schema import COVERAGE, EVENTS, RECORDS, TRAFFIC, Column, as_table
 from smtplogs.settling import may_change, plain_text
 from smtplogs.stitching import FINISHED, stacked
@@ -214,7 +214,7 @@ class PartWriter:
     def take(self, kind: str, frame: pl.DataFrame) -> None:
         """Take rows; write when many have gathered."""
         if kind == "loose":
-            waits = frame["format"].is_in(["dovecot", "pam"])
+            waits = frame["format"].is_in(list(WAITS))
             for name, rows in (("waiting", frame.filter(waits)), ("sessions", frame.filter(~waits))):
                 if rows.height:
                     self.take(name, rows)

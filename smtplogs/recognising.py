@@ -50,11 +50,11 @@ def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Rec
     lines = _inner(head)
     if lines.is_empty():
         return Recognised(None)
-    scores = {f: _share_of_dialogue(lines["line"], f) for f in dialogues if not f.last_resort}
-    scores |= {t: share_of_table(lines, t) for t in tables}
+    scores = _shares_of_dialogues(lines, [f for f in dialogues if not f.last_resort])
+    scores |= {t: share_of_table(lines, t) for t in tables if _may_be(t, lines["line"].to_list())}
     best = max(scores.values(), default=0.0)
     if best == 0:
-        scores = {f: _share_of_dialogue(lines["line"], f) for f in dialogues if f.last_resort}
+        scores = _shares_of_dialogues(lines, [f for f in dialogues if f.last_resort])
         best = max(scores.values(), default=0.0)
     if best == 0 or share_of_lines(lines) >= best:
         return Recognised(None)
@@ -73,15 +73,27 @@ def _inner(head: Sequence[str]) -> pl.DataFrame:
         batch, _ = unwrapping.unwrap(batch, wrapper, last=True)
     elif cells.is_document(some):
         batch, _ = cells.elements("\n".join(head))
-    return batch.filter(pl.col("line").str.contains(r"[^\s]"))
+    return cells.without_colours(batch).filter(pl.col("line").str.contains(r"[^\s]"))
 
 
-def _share_of_dialogue(lines: pl.Series, format_: Dialogue) -> float:
-    """Return the share of lines that look like the format, 0 if they are too few."""
-    n = int(lines.str.contains(format_.looks).sum())
-    if format_.least:
-        return n / lines.len() if n / lines.len() >= format_.least else 0.0
-    return n / lines.len() if n >= 2 else 0.0
+def _shares_of_dialogues(lines: pl.DataFrame, formats: Sequence[Dialogue]) -> dict[Dialogue | Table, float]:
+    """Return the shares of lines that look like the formats, 0 where they are too few."""
+    text = pl.col("line").str
+    hits = lines.select(text.contains(f.looks).sum().alias(str(i)) for i, f in enumerate(formats)).row(0)
+    return {
+        f: n / lines.height if (n / lines.height >= f.least if f.least else n >= 2) else 0.0
+        for f, n in zip(formats, hits, strict=True)
+    }
+
+
+def _may_be(table: Table, lines: Sequence[str]) -> bool:
+    """Tell at a glance whether lines could be a CSV file of the table: as wide, or with the names it needs."""
+    if table.layout != "csv":
+        return True
+    if table.header:
+        return any(line.count(table.separator) >= len(table.header) - 2 for line in lines)
+    text = cells.tidy(" ".join(lines))
+    return all(cells.tidy(need.partition("=")[0]) in text for need in table.needs)
 
 
 def share_of_table(lines: pl.DataFrame, table: Table) -> float:
@@ -89,6 +101,8 @@ def share_of_table(lines: pl.DataFrame, table: Table) -> float:
     if not table.needs and table.layout != "regex":  # nothing proves it: only where the caller names it
         return 0.0
     if table.layout == "json" and not lines["line"].str.contains(r"^\s*\{").any():
+        return 0.0
+    if table.layout == "regex" and table.before and not lines["line"].str.contains(table.before).any():
         return 0.0
     needs = {path: regex for path, _, regex in (need.partition("=") for need in table.needs)}
     head = cells.Head()
@@ -112,7 +126,7 @@ def _with_needs(rows: pl.DataFrame, needs: dict[str, str], table: Table) -> pl.D
     """Add the paths that prove a JSON or key=value format and are no field of it."""
     extra = [p for p in needs if p not in rows.columns]
     if table.layout == "json":
-        return rows.with_columns(pl.col("line").str.json_path_match(p).alias(p) for p in extra)
+        return rows.hstack(cells.json_cells(rows["line"], extra))
     return rows.with_columns(cells.value_of(p).alias(p) for p in extra)
 
 

@@ -47,6 +47,15 @@ def keyed(key: bytes) -> Iterator[None]:
 
 _MECHANISMS = "PLAIN|LOGIN|XOAUTH2|OAUTHBEARER|CRAM-MD5|DIGEST-MD5|NTLM|GSSAPI|EXTERNAL|SCRAM-[A-Z0-9-]+"
 
+_BLOB = r"[A-Za-z0-9+/]*[a-z][A-Z0-9+/][A-Za-z0-9+/]{6,}={0,2}"
+"""Base64 where a mechanism or command belongs: a small letter before a capital or digit is in no name of those."""
+
+NAMED_SO = (
+    r'(?i)("[a-z_-]*(?:passw(?:or)?d|passwd|secret|bearer|authorization|api_?key|access_?token|refresh_?token|'
+    r'sasl_response|credentials?_value)"\s*:\s*)"(?:[^"\\]|\\.)*"'
+)
+"""Keys of JSON under which a secret stands."""
+
 _RULES = (
     ("password", "given password", r"\((given password): (?:.*\)|.*$)", "($1: [redacted])"),
     (
@@ -58,10 +67,15 @@ _RULES = (
     ("sasl response", "resp=", r"\bresp=([^<\t#][^\t#]*)", "resp=[redacted]"),
     (
         "sasl response",
-        "(?i)auth[ \t]",
-        rf"(?i)\b(AUTH[ \t]+(?:{_MECHANISMS}))[ \t]+\**[A-Za-z0-9+/=][A-Za-z0-9+/=*]*",
+        "(?i)auth(?:enticate)?[ \t]",
+        rf"(?i)\b(AUTH(?:ENTICATE)?[ \t]+(?:{_MECHANISMS}))[ \t]+\**[A-Za-z0-9+/=][A-Za-z0-9+/=*]*",
         "$1 [redacted]",
     ),
+    ("sasl response", "AUTH[ \t]", rf"\b(AUTH[ \t]+){_BLOB}($|[^A-Za-z0-9+/=-])", "$1[redacted]$2"),
+    ("sasl response", "SASL ", rf"\b(SASL ){_BLOB}( authentication)", "$1[redacted]$2"),
+    ("sasl response", "CONT", r"\b(CONT(?:[ \t]|#011)+[0-9]+(?:[ \t]|#011)+)[A-Za-z0-9+/=]+", "$1[redacted]"),
+    ("sasl response", "coded ", r"\b((?:un|de)coded (?:initial )?(?:client )?(?:response|reply):? ).+", "$1[redacted]"),
+    ("sasl response", "error in|was", rf'((?:error in|last (?:command )?was) "){_BLOB}(")', "$1[redacted]$2"),
     ("sasl response", "init_response", r"(sasl_method [^,]+, init_response) .*", "$1 [redacted]"),
     ("sasl response", "after AUTH", r"(after AUTH from [^ ]+\]:?[0-9]*:) .+", "$1 [redacted]"),
     ("sasl response", "non-SMTP", r"(non-SMTP command from [^ ]+: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),
@@ -76,15 +90,22 @@ _RULES = (
     ("sasl response", ",cmd: ", r"(,cmd: )[^ @]+$", "$1[redacted]"),
     ("sasl response", "decode64", r'(AUTH decode64 error \[-?[0-9]+ for ").*("\], relay=.*)$', "$1[redacted]$2"),
     ("sasl response", "failed-command", r'(command=")[A-Za-z0-9+/]{8,}={0,2}(" result=)', "$1[redacted]$2"),
-    ("password", "(?i)passw", r"(?i)\b(passw(?:or)?d=)[^ ,;&]+", "$1[redacted]"),
+    ("sasl response", 'params="', r'(params=")[^"]*(" retval=)', "$1[redacted]$2"),
+    ("password", "[(]pass: '", r"([(]pass: ').*(')", "$1[redacted]$2"),
+    ("password", "(?i)pass", r"(?i)\b([a-z]*passw(?:or)?d=|pass=)(?:\"[^\"]*\"?|'[^']*'?|[^ ,;&<]+)", "$1[redacted]"),
+    ("token", "(?i)bearer ", r"(?i)\b(bearer )[a-z0-9._~+/-]{8,}=*", "$1[redacted]"),
+    ("password", '"', NAMED_SO, '$1"[redacted]"'),
+    ("token", "authToken>", r"(<authToken>)[^<]*", "$1[redacted]"),
+    ("password hash", ": failed: badauth: ", r"(: failed: badauth: )[^ ]+$", "$1[redacted]"),
     ("password", "://", r"([a-z][a-z0-9+.-]*://[^:/@ ]+:)[^@/ ]+@", "$1[redacted]@"),
 )
 """(kind of secret, where to look, pattern, replacement): the words of Dovecot's auth_verbose_passwords and auth_debug,
-Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, and URLs."""
+Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, Mailu's hashes, Zimbra's tokens, and URLs."""
 
 _TRIGGER = (
-    "given password|resp=|AUTH |Auth |auth |AUTH\t|init_response|non-SMTP|: < |: > "
-    "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=`|assword=|asswd=|ASSW|://"
+    "given password|resp=|AUTH |Auth |auth |AUTH\t|AUTHENTICATE |init_response|non-SMTP|: < |: > "
+    "|All-whitespace|,cmd: |decode64|failed-command|pass `|password `|passwd `|pass=|assword=|asswd=|ASSW|://"
+    r"|SASL |params=|CONT\t|CONT |CONT#|coded |error in \"|was \"|\(pass: '|earer |assword\"|asswd\"|ecret\"|oken\"|rization\"|_value\"|_response\"|[Kk]ey\"|badauth: |authToken>"
 )
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 
@@ -153,8 +174,25 @@ _NAMED = re.compile(
 """Where a line that no pattern knows may name an account: `user=...`, `passdb(...,`."""
 
 
+_LONE = re.compile(
+    r"(^|[\": ]C: |[-~]+> |^> |^send: ')([A-Za-z0-9+/]{8,}={0,2})(?=(?:\\r\\n')?(?:\"\})?(?: state=[0-9]+)?$)",
+    re.MULTILINE,
+)
+"""All that a client said in a line of a session: one word."""
+
+
+def _lone(found: re.Match[str]) -> str:
+    word = found[2]
+    classes = sum(bool(re.search(c, word)) for c in ("[a-z]", "[A-Z]", "[0-9+/=]"))
+    return f"{found[1]}[redacted]" if classes == 3 or word.endswith("=") else found[0]
+
+
 def without_suspects(text: str) -> str:
-    """Return a line that no pattern took, with pseudonyms for names that look like passwords (one line: for examples)."""
+    """Return a line that no pattern took, with pseudonyms for names that look like passwords (one line: for examples).
+
+    A lone word of a client that may be base64, or a password, is cut: out of its session nobody can tell.
+    """
+    text = _LONE.sub(_lone, text)
     names = list(dict.fromkeys(_NAMED.findall(text)))
     for name, shown in zip(names, pseudonyms(pl.Series(names, dtype=pl.String)), strict=True):
         text = text.replace(name, shown)

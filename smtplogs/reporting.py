@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from smtplogs._report.triage import triage_text
 from smtplogs._spans import zone
 from smtplogs._visible import visible
 from smtplogs.schema import COVERAGE, TRAFFIC
+from smtplogs.sharing import share
 
 if TYPE_CHECKING:
     import os
@@ -43,6 +45,7 @@ def report(
     title: str | None = None,
     tz: str | None = None,
     written_at: datetime | None = None,
+    share_safe: bool = False,
 ) -> Path:
     """Write the postmortem: what happened, whom it hit, how it is known, what to do.
 
@@ -65,6 +68,9 @@ def report(
         Zone in which times are shown; None is UTC.
     written_at
         Date of the report, shown if given. No clock is read, so the same events give the same bytes.
+    share_safe
+        To be handed on: all names and addresses are pseudonyms of this report alone, log lines are left out (`share`).
+        `findings` cannot be given then, since they name the originals; a `title` is shown as it is.
 
     Returns
     -------
@@ -75,6 +81,12 @@ def report(
     if path.suffix.lower() not in (".html", ".htm", ".md"):
         raise ValueError(f"cannot tell the kind of report from {path.name!r}; let the name end in .html or .md")
     tz = zone(tz or "UTC").key
+    if share_safe:
+        if findings is not None:
+            raise ValueError("findings name the originals: leave them out of a report that is safe to share")
+        key = secrets.token_bytes(32)
+        events = share(events, key=key)
+        coverage, traffic = (None if t is None else share(t, key=key) for t in (coverage, traffic))
     given = findings is not None
     ranked, not_assessable = found(
         detect.findings(events, coverage=coverage, traffic=traffic) if findings is None else findings

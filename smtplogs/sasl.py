@@ -23,14 +23,22 @@ COMMAND = rf"(?i)^AUTH[ \t=]+({_ONE})(?:[ \t]+(.*))?$"
 """Regex of an AUTH command: mechanism, initial response."""
 
 _DIGEST_USER = re.compile(r'(?:^|,) *username="((?:[^"\\]|\\.)*)"')
-_MASKED = frozenset({"***", "*", "=", "", "<authentication response>", "[redacted]"})
+CUT = "[redacted]"
+"""What stands in place of a secret that was cut."""
+
+_MASKED = frozenset({"***", "*", "=", "", "<authentication response>", "<Binary Data>", CUT})
+
+
+_PLACEHOLDERS = _MASKED | {"/* secret */"}
+"""What clients put in place of the password itself: ours, nodemailer."""
 
 
 class Given(NamedTuple):
-    """What a client gave: the user it named, and every text that must not be kept."""
+    """What a client gave: the user it named, every text that must not be kept, whether a secret could be read in them."""
 
     user: str | None
     secrets: tuple[str, ...]
+    leaks: bool = False
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -83,7 +91,13 @@ def given(mechanism: str | None, responses: tuple[str, ...]) -> Given:
     else:
         hidden = [c for c in clear if c]
     secrets = (*texts, *hidden)
-    return Given(user or None, tuple(dict.fromkeys(s for s in secrets if s not in _MASKED and len(s) > 2)))
+    proofs = () if mechanism == "EXTERNAL" else texts[1:] if mechanism == "LOGIN" else texts
+    leaks = (
+        any(h not in _PLACEHOLDERS for h in hidden)
+        or CUT in proofs
+        or any(t not in _MASKED and _decoded(t.partition(" ")[0]) is None for t in proofs)
+    )
+    return Given(user or None, tuple(dict.fromkeys(s for s in secrets if s not in _MASKED and len(s) > 2)), leaks)
 
 
 def _of_token(text: str) -> tuple[str | None, list[str]]:

@@ -196,7 +196,9 @@ EVENTS: Mapping[str, Column] = {
     "source": Column(pl.String, "file as given (`archive.tar!member`)"),
     "line_no": Column(pl.UInt64, "1-based line in the expanded file"),
     "also": Column(pl.List(pl.String), "other lines of the same event, `source:line_no`"),
-    "redacted": Column(pl.String, "kind of secret cut from this line, else null"),
+    "redacted": Column(
+        pl.String, "kind of secret that stands in this line, or in one of its session, and was cut; else null"
+    ),
     "raw": Column(pl.String, "the line, redacted"),
 }
 
@@ -331,8 +333,9 @@ def conform(frame: F, table: Mapping[str, Column] = EVENTS) -> F:
 
 def as_table(frame: F, table: Mapping[str, Column]) -> F:
     """Return exactly the table's columns, in order and dtype; missing ones are null."""
-    missing = [pl.lit(None, c.dtype).alias(n) for n, c in table.items() if n not in frame.collect_schema()]
-    return conform(frame.with_columns(missing), table).select(list(table))
+    present = frame.collect_schema().names()
+    missing = [pl.lit(None, c.dtype).alias(n) for n, c in table.items() if n not in present]
+    return conform(frame.select(n for n in table if n in present), table).with_columns(missing).select(list(table))
 
 
 def to_polars(frame: Frame) -> pl.DataFrame:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import overview
+from smtplogs.doubles import without_doubles
 from smtplogs.linking import FORMATS, link
-from smtplogs.overview import LOST_ANSWER, Overview, waiting
+from smtplogs.neighbours import met
+from smtplogs.overview import LOST_ANSWER, NEIGHBOURS, WAITS, Overview, of_saslauthd, waiting
 from smtplogs.pairing import paired, with_columns
 from smtplogs.penalties import penalties
 from smtplogs.schema import EVENTS, as_table, empty
@@ -49,9 +51,10 @@ def settle(
     seen = overview.spans_of(events, loose) + overview.of_loose(loose)
     dovecot = pl.DataFrame()
     if loose.height:
-        waits = pl.col("format").is_in(["dovecot", "pam"])
+        waits = pl.col("format").is_in(list(WAITS))
         events = stacked(events, sessions_of(loose.filter(~waits)))
         dovecot = loose.filter(waits)
+    events, dovecot = without_doubles([events, dovecot], (known or seen).spans_table())
     if events.is_empty() and dovecot.is_empty():
         return empty(EVENTS)
     known = known or seen + overview.of_events(events)
@@ -59,10 +62,12 @@ def settle(
         events = stacked(events, finished(context.with_columns(context=pl.lit(value=True))))
     events = with_columns(plain_text(events, known.starttls) if events.height else empty(EVENTS))
     if dovecot.height:
-        events = paired(events, with_columns(dovecot), known)
+        words = with_columns(dovecot)
+        beside = pl.col("format").is_in(list(NEIGHBOURS))
+        events = paired(events, words.filter(~beside), known)
+        events = met(events, words.filter(beside))
     if events.is_empty():
         return empty(EVENTS)
-    events = _without_doubles(events, known.spans_table())
     order = ("time", "line_no") if events["source"].n_unique() == 1 else ("time", "source", "line_no")
     table = {**EVENTS, "context": FINISHED["context"]} if context is not None else EVENTS
     events = events.select([c for c in events.columns if c in table])
@@ -70,9 +75,15 @@ def settle(
     return events if context is None else events.filter(pl.col("context").is_null()).drop("context")
 
 
+FEW = 100_000
+"""Rows of which a second copy costs less than the care not to make one."""
+
+
 def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """Sort one column after the other, taking it out of the frame: there is never a second copy of the whole table."""
     order = events.select(pl.arg_sort_by(by, nulls_last=True, maintain_order=True)).to_series()
+    if events.height < FEW:
+        return events[order]
     names = [c for c in events.columns if events[c].null_count() < events.height]
     return pl.DataFrame([events.drop_in_place(name).rechunk().gather(order) for name in names])
 
@@ -109,7 +120,7 @@ def may_change() -> pl.Expr:
     nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")
     lost = (pl.col("cause") == "unknown") & pl.col("detail").str.starts_with(LOST_ANSWER)
     plain = pl.col("plain") & pl.col("tls").is_null()
-    return pl.any_horizontal(e.fill_null(value=False) for e in (waiting(), nameless, lost, plain))
+    return pl.any_horizontal(e.fill_null(value=False) for e in (waiting(), of_saslauthd(), nameless, lost, plain))
 
 
 def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:
@@ -124,28 +135,3 @@ def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:
     does = pl.Series(sorted(starttls), dtype=pl.String)
     proven = (proven & pl.col("program").is_in(does.implode())).fill_null(value=False)
     return events.with_columns(tls=pl.when(proven).then(pl.lit("none")).otherwise("tls"))
-
-
-def _without_doubles(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """The same lines in two files of one host whose times overlap (mail.log and mail.err): the maximum, not the sum."""
-    if events["source"].n_unique() < 2:
-        return events
-    events = events.join(spans, on="source", how="left", maintain_order="left")
-    line = ["host", "raw", "stage", "cause"]
-    per = (
-        events.filter(pl.col("raw").is_not_null() & ~pl.col("format").is_in(list(FORMATS)))
-        .group_by(*line, "source")
-        .agg(pl.len().alias("_n"), pl.col("_from").first(), pl.col("_to").first(), pl.col("_size").first())
-    )
-    twice = per.filter(pl.len().over(line) > 1).filter(
-        pl.col("_from").max().over(line) < pl.col("_to").min().over(line)
-    )
-    if twice.is_empty():
-        return events.drop("_from", "_to", "_size")
-    best = twice.sort("_n", "_size", "source", descending=[True, True, False]).unique(
-        line, keep="first", maintain_order=True
-    )
-    losing = twice.join(best.select(*line, "source"), on=[*line, "source"], how="anti", nulls_equal=True)
-    return events.join(losing, on=[*line, "source"], how="anti", nulls_equal=True, maintain_order="left").drop(
-        "_from", "_to", "_size"
-    )

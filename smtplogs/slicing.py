@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs import overview
+from smtplogs.doubles import LINE
 from smtplogs.overview import LOST_ANSWER
 from smtplogs.parts import BY, NO_TIME, ROWS, TURNS, Part, Piece, host_of, partitioned, piece, taken
 from smtplogs.schema import EVENTS, RECORDS, as_table
@@ -191,10 +192,6 @@ def _tied(
             yield events
 
 
-LINE = ["host", "raw", "stage"]
-"""What two files have in common that hold the same line."""
-
-
 def with_doubles_open(
     dataset: Path, parts: Sequence[Part], tied: list[Where], new: set[str], slices: list[Slice], about: dict[str, str]
 ) -> None:
@@ -277,7 +274,6 @@ def _opened(dataset: Path, part: Part, doubled: dict[str, pl.DataFrame], about: 
             pieces.append(p)
             continue
         frame = taken(Where(dataset, part.name, p).path, EVENTS)
-        keys = keys.with_columns(pl.col("stage").cast(EVENTS["stage"].dtype))
         moved = frame.join(keys, on=LINE, how="semi", nulls_equal=True, maintain_order="left")
         kept = frame.join(keys, on=LINE, how="anti", nulls_equal=True, maintain_order="left")
         stem = p.path.rpartition("/")[2].removesuffix(".parquet")

@@ -52,20 +52,12 @@ class Facts:
     """All records as if their frames stood on top of each other: a record's place is its row there."""
 
     parts: Sequence[pl.DataFrame]
-    part: pl.Series
-    idx: pl.Series
 
     def at(self, name: str, places: pl.Series) -> pl.Series:
         """Return the values of a column at some places; null where there is no place or no such column."""
-        of = self.part.gather(places)
-        offsets: list[int | None] = [None] * len(self.parts)
-        values, n = [pl.Series([], dtype=RECORDS[name].dtype)], 0
-        for i in of.unique().drop_nulls():
-            if name in self.parts[i].columns:
-                values.append(self.parts[i][name])
-                offsets[i], n = n, n + self.parts[i].height
-        where = pl.Series(offsets, dtype=pl.UInt32).gather(of) + self.idx.gather(places)
-        return pl.concat(values).gather(where).alias(name)
+        nothing = pl.Series(name, [None], RECORDS[name].dtype)
+        values = [part[name] if name in part.columns else nothing.new_from_index(0, part.height) for part in self.parts]
+        return pl.concat(values).gather(places)
 
 
 def column(frame: pl.DataFrame, name: str) -> pl.Expr:
@@ -103,7 +95,7 @@ def _marks(frame: pl.DataFrame, part: int) -> pl.DataFrame:
 def cut(parts: Sequence[pl.DataFrame]) -> Cut:
     """Cut records of any number of frames into sessions, one process after the other in order of lines."""
     marks = pl.concat([_marks(frame, i) for i, frame in enumerate(parts)], how="vertical_relaxed")
-    facts = Facts(parts, marks["part"], marks["idx"])
+    facts = Facts(parts)
     code = marks["key"].cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64).alias("code")
     place = (code * _LINES + marks["order"]).arg_sort().alias("place")
     spine = marks.select(pl.exclude("key", "time", "order")).hstack([code])[place].hstack([place])

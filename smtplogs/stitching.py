@@ -18,6 +18,7 @@ from smtplogs import linking, replies
 from smtplogs.linking import reference
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
+from smtplogs.overview import WAITS
 from smtplogs.schema import EVENTS, RECORDS, TIME, Column, conform
 from smtplogs.spine import ATTEMPTS, Cut, column, cut
 
@@ -81,7 +82,7 @@ def stitch(batch: Sequence[pl.DataFrame], carry: Carry, *, final: bool = False) 
     """
     done = Stitched()
     parts = list(carry.open)
-    waits = pl.col("format").is_in(["dovecot", "pam"])
+    waits = pl.col("format").is_in(list(WAITS))
     by_id = pl.col("format").is_in(list(linking.FORMATS))
     for part in batch:
         mine = part.select(

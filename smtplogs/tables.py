@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ _WIDE = {"title": 5, "advice": 4, "meaning": 3, "first_check": 3, "fix": 3, "sam
 
 _FORMULA = r"^[ ]*[=+\-@\t\r\n]"
 """First characters that make a spreadsheet read a cell as a formula (OWASP, CSV injection)."""
+
+_NOT_ASCII = re.compile(r"[^ -~]+")
 
 _HIDDEN = r"[\p{C}\p{Z}--\x20]"
 """Characters that `visible` may have to escape."""
@@ -89,6 +92,12 @@ def _parquet(frame: pl.DataFrame, file: Any) -> None:
 
 def _ndjson(frame: pl.DataFrame, file: Any) -> None:
     _texts(frame).write_ndjson(file)
+
+
+def json_of(frame: pl.DataFrame) -> str:
+    """Return a frame as one JSON array, a row an object; ASCII only, so that it may be printed on any terminal."""
+    text = _texts(frame).write_json()
+    return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _csv(frame: pl.DataFrame, file: Any) -> None:

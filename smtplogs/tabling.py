@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from smtplogs import sasl
+from smtplogs import numeric_dates, sasl
+from smtplogs.logformats import Field, Pattern, Shape
+from smtplogs.redacting import NAMED_SO
 from smtplogs.turns import endpoint
 
 if TYPE_CHECKING:
-    from smtplogs.logformats import Field, Table
+    from collections.abc import Mapping, Sequence
+
+    from smtplogs.cells import Head
+    from smtplogs.logformats import Table
 
 _CODE = r"(?:^|: |\()([2-5][0-9]{2})(?:[- ]|$)"
 _ENHANCED = r"(?:^|[ -])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)"
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 _ISO_FORM = "%Y-%m-%dT%H:%M:%S%.6f"
-_NAMED_SO = (
-    r'(?i)("(?:[a-z_-]*(?:passw(?:or)?d|passwd|secret|bearer|authorization|api_?key|access_?token|refresh_?token|'
-    r'sasl_response|credentials?_value))"\s*:\s*)"(?:[^"\\]|\\.)*"'
-)
+NUMERIC = "numeric"
+"""Form of dates in numbers, day or month first as the stamps themselves tell: see `numeric_dates`."""
 
 
-def records(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, int]:
+CARRIED = 100_000
+"""Sessions whose rows are remembered beyond a batch."""
+
+
+class Made(NamedTuple):
+    """What became of rows: records, rows of no kind that the format knows, and how many were dismissed or context."""
+
+    records: pl.DataFrame
+    missed: pl.DataFrame
+    n_dismissed: int
+    n_context: int
+
+
+def records(rows: pl.DataFrame, table: Table, head: Head) -> Made:
     """Make records of cells.
 
     Parameters
@@ -33,36 +49,100 @@ def records(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, int]:
         From `cells.cells`: `line_no`, `line`, a column per path.
     table
         The format.
+    head
+        What the batch before left of its sessions; it is brought up to date.
 
     Returns
     -------
-    records, n_dismissed
-        Record columns as text, `stamp`, `raw` and `_secrets`; how many rows are none of ours by `keep`.
+    Made
+        `records`: record columns as text, `pattern`, `stamp`, `raw`, `_secrets`, and where day and month may be exchanged
+        `_ambiguous`.
     """
-    mine = [_filled(path).is_in(list(words)).fill_null(value=False) for path, words in table.keep.items()]
-    kept = rows.filter(mine) if mine else rows
+    kept = rows.filter(_holds(table.keep)).with_row_index("_at")
     dismissed = rows.height - kept.height
-    outer = {"outer": pl.col("outer")} if "outer" in kept.columns else {}
-    found = kept.select(
+    shapes = _shapes(table)
+    parts = []
+    kind = kept.select(_kind(shapes, table)).to_series()
+    for i, shape in enumerate(shapes):
+        mine = kept.filter(kind == i)
+        if shape.role == "dismiss":
+            dismissed += mine.height
+        elif mine.height:
+            labels = {"pattern": pl.lit(shape.name), "_role": pl.lit(shape.role)}
+            parts.append(_columns(mine, table, shape).with_columns(**labels))
+    missed = kept.filter(kind.is_null()).drop("_at")
+    if not parts:
+        return Made(pl.DataFrame(), missed, dismissed, 0)
+    found = _carried(pl.concat(parts, how="diagonal").sort("_at").drop("_at"), table, head)
+    context = int((found["_role"] == "context").sum())
+    found = found.filter(pl.col("_role") != "context").drop("_role")
+    return Made(_stamped(_cleaned(found, table), table, head), missed, dismissed, context)
+
+
+def _shapes(table: Table) -> list[Shape]:
+    """Return the kinds of records that a format knows; a pattern is one, and so is a table without kinds."""
+    patterns = [
+        Shape(p.name, keep={}, fields={group: Field((group,)) for group in p.groups}, sets=p.sets, role=p.role)
+        for p in table.patterns
+        if isinstance(p, Pattern)
+    ]
+    return [*table.shapes, *patterns] or [Shape("row", keep={})]
+
+
+def _kind(shapes: Sequence[Shape], table: Table) -> pl.Expr:
+    """Number of the shape that a row has; the regexes of patterns have named theirs already."""
+    if any(isinstance(p, Pattern) for p in table.patterns):
+        names = [s.name for s in shapes]
+        return pl.col("_shape").replace_strict(names, list(range(len(names))), default=None, return_dtype=pl.Int32)
+    return pl.coalesce(pl.when(_holds(s.keep)).then(pl.lit(i, pl.Int32)) for i, s in enumerate(shapes))
+
+
+def _holds(keep: Mapping[str, tuple[str, ...]]) -> pl.Expr:
+    """True where each path holds one of its words."""
+    tests = [pl.lit(value=True)]
+    for path, words in keep.items():
+        exact = [w for w in words if not w.startswith("~")]
+        regexes = [w[1:] for w in words if w.startswith("~")]
+        test = _filled(path).is_in(exact) if exact else pl.lit(value=False)
+        tests.append(pl.any_horizontal(test, *(_filled(path).str.contains(r) for r in regexes)).fill_null(value=False))
+    return pl.all_horizontal(tests)
+
+
+def _columns(rows: pl.DataFrame, table: Table, shape: Shape) -> pl.DataFrame:
+    """Name the fields of records of one kind, translate their words, take replies and AUTH commands apart."""
+    outer = {"outer": pl.col("outer")} if "outer" in rows.columns else {}
+    found = rows.select(
+        "_at",
         "line_no",
-        _line=pl.coalesce("written", "line") if "written" in kept.columns else pl.col("line"),
+        _line=pl.coalesce("written", "line") if "written" in rows.columns else pl.col("line"),
         _dropped=pl.concat_list(_filled(p) for p in table.drop) if table.drop else pl.lit(None, pl.List(pl.String)),
         **outer,
-        **{name: _field(spec) for name, spec in table.fields.items()},
+        **{name: _field(spec) for name, spec in {**table.fields, **shape.fields}.items()},
     )
-    found = found.with_columns(_translated(c, dict(words)) for c, words in table.words.items())
-    found = _opened(found)
-    found = found.with_columns(
+    words = {c: dict(w) for c, w in {**table.words, **shape.words}.items() if c in found.columns}
+    found = _opened(found.with_columns(_translated(c, w) for c, w in words.items()))
+    sets = {"stage": "auth", "side": "server", **table.sets, **shape.sets}
+    return found.with_columns(
         (pl.coalesce(name, pl.lit(str(value))) if name in found.columns else pl.lit(str(value))).alias(name)
-        for name, value in ({"stage": "auth", "side": "server"} | dict(table.sets)).items()
+        for name, value in sets.items()
     )
-    for column in table.carry:
-        if "session" in found.columns and column in found.columns:
-            found = found.with_columns(
-                pl.when(pl.col("session").is_not_null()).then(pl.col(column).forward_fill().over("session"))
-                .otherwise(column).alias(column)
-            )  # fmt: skip
-    return _stamped(_cleaned(found, table), table), dismissed
+
+
+def _carried(found: pl.DataFrame, table: Table, head: Head) -> pl.DataFrame:
+    """Give each row what earlier rows of its session said, also those of the batches before."""
+    if not table.carry or "session" not in found.columns:
+        return found
+    who = ["host", "session"]
+    found = found.with_columns(pl.lit(None, pl.String).alias(c) for c in (*who, *table.carry) if c not in found.columns)
+    before = [head.carried] if head.carried is not None else []
+    every = pl.concat([*before, found], how="diagonal")
+    known = pl.col("session").is_not_null()
+    every = every.with_columns(
+        pl.when(known).then(pl.col(c).forward_fill().over(who)).otherwise(c).alias(c) for c in table.carry
+    )
+    last = every.filter(known).unique(who, keep="last", maintain_order=True).tail(CARRIED)
+    head.carried = last.select(*who, *table.carry)
+    return every.tail(found.height)
 
 
 def _filled(path: str) -> pl.Expr:
@@ -74,6 +154,8 @@ def _filled(path: str) -> pl.Expr:
 def _field(spec: Field) -> pl.Expr:
     """Return the first filled cell, or the part of it that counts."""
     values = [_filled(p) for p in spec.paths]
+    if spec.join:
+        values = [pl.concat_str(values, separator=spec.join)]
     if spec.regex:
         groups = max(1, re.compile(spec.regex).groups)
         values = [v.str.extract(spec.regex, g) for v in values for g in range(1, groups + 1)]
@@ -109,29 +191,31 @@ def _opened(found: pl.DataFrame) -> pl.DataFrame:
         if end in found.columns:
             ip, port = endpoint(found[end])
             found = found.with_columns(beside(f"{end}_ip", ip), beside(f"{end}_port", port)).drop(end)
-    secrets: list[list[str]] = [[] for _ in range(found.height)]
+    secrets: list[list[str]] = []
     if "sasl" in found.columns:
         users: list[str | None] = []
         names: list[str | None] = []
         stated = found["mechanism"].to_list() if "mechanism" in found.columns else [None] * found.height
-        for i, (text, mechanism) in enumerate(zip(found["sasl"].to_list(), stated, strict=True)):
+        for text, mechanism in zip(found["sasl"].to_list(), stated, strict=True):
             match = re.match(sasl.COMMAND, text or "")
             name = match[1].upper() if match else (mechanism or "").upper() or None
             blob = (match[2] if match else re.sub(r"(?i)^AUTH[ \t]*", "", text or "")) or ""
             told = sasl.given(name, (blob,) if blob else ())
             users.append(told.user)
             names.append(name)
-            secrets[i] = list(told.secrets)
+            secrets.append(list(told.secrets))
         found = found.with_columns(
             beside("user", pl.Series(users, dtype=pl.String)), beside("mechanism", pl.Series(names, dtype=pl.String))
         ).drop("sasl")
-    cut = pl.concat_list(pl.lit(pl.Series(secrets, dtype=pl.List(pl.String))), pl.col("_dropped").fill_null([]))
+    cut = pl.col("_dropped")
+    if secrets:
+        cut = pl.concat_list(pl.lit(pl.Series(secrets, dtype=pl.List(pl.String))), cut.fill_null([]))
     return found.with_columns(_secrets=cut.list.drop_nulls()).drop("_dropped")
 
 
 def _cleaned(found: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Cut what the format calls secret out of the line."""
-    raw = pl.col("_line").str.replace_all(_NAMED_SO, '$1"[redacted]"')
+    raw = pl.col("_line").str.replace_all(NAMED_SO, '$1"[redacted]"')
     for regex in table.strip:
         raw = raw.str.replace_all(regex, "[redacted]")
     texts = [c for c in ("detail", "user") if c in found.columns and table.strip]
@@ -140,7 +224,7 @@ def _cleaned(found: pl.DataFrame, table: Table) -> pl.DataFrame:
     return found.with_columns(raw=raw).drop("_line")
 
 
-def _stamped(found: pl.DataFrame, table: Table) -> pl.DataFrame:
+def _stamped(found: pl.DataFrame, table: Table, head: Head) -> pl.DataFrame:
     """Write stamps of stated forms and zones as ISO 8601; one in none of the forms is marked, so that nobody guesses."""
     if "stamp" not in found.columns:
         found = found.with_columns(stamp=pl.col("outer") if "outer" in found.columns else pl.lit(None, pl.String))
@@ -150,12 +234,18 @@ def _stamped(found: pl.DataFrame, table: Table) -> pl.DataFrame:
         if form in _EPOCHS:
             number = text.str.extract(r"^([0-9]+(?:\.[0-9]+)?)$").cast(pl.Float64) * _EPOCHS[form]
             forms.append(number.round().cast(pl.Int64).cast(pl.Datetime("us")).dt.to_string(_ISO_FORM) + "Z")
-        elif form != "iso8601":
+        elif form not in ("iso8601", NUMERIC):
             aware = "%z" in form or "%#z" in form
             moment = text.str.strptime(pl.Datetime("us", "UTC") if aware else pl.Datetime("us"), form, strict=False)
             forms.append(moment.dt.to_string(_ISO_FORM) + pl.lit("Z" if aware else ""))
     if table.forms:
         iso = pl.when(text.str.contains(_ISO)).then(text) if "iso8601" in table.forms else pl.lit(None, pl.String)
+        numeric, head.day_first = (
+            numeric_dates.read(found["stamp"], head.day_first) if NUMERIC in table.forms else (None, None)
+        )
+        if numeric is not None:
+            forms.append(pl.lit(numeric["moment"].dt.to_string(_ISO_FORM)))
+            found = found.with_columns(_ambiguous=numeric["ambiguous"])
         found = found.with_columns(stamp=pl.coalesce(*forms, iso, pl.format("?{}", text)))
     if table.zone:
         bare = pl.col("stamp").str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)$")

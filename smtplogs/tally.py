@@ -59,7 +59,7 @@ def coverage_of(
         row = programs.setdefault(program, dict.fromkeys(ROLES, 0) | {"program": program, "format": None})
         row[role] += n
         row["format"] = format_ or row["format"]
-    formats = sorted({str(r["format"]) for r in programs.values() if r["format"]})
+    formats = sorted({format_ for _, format_, _ in tally.counts if format_})
     known = {f.name: f.cannot_show for f in EVERY}
     whole = {
         "program": None,

@@ -13,8 +13,11 @@ import polars as pl
 DELIVERY = {"=>": "sent", "->": "sent", ">>": "sent", "==": "deferred", "**": "bounced"}
 """How Exim begins the lines about recipients."""
 
-TLS = {"TLS1.3": "TLSv1.3", "TLS1.2": "TLSv1.2", "TLS1.1": "TLSv1.1", "TLS1.0": "TLSv1", "TLS1": "TLSv1"}
-"""How Exim writes versions of TLS, with GnuTLS and with newer OpenSSL."""
+TLS = {
+    "tls1.3": "TLSv1.3", "tls1.2": "TLSv1.2", "tls1.1": "TLSv1.1", "tls1.0": "TLSv1",
+    "TLS1.3": "TLSv1.3", "TLS1.2": "TLSv1.2", "TLS1.1": "TLSv1.1", "TLS1.0": "TLSv1", "TLS1": "TLSv1",
+}  # fmt: skip
+"""How mox and Exim (with GnuTLS, with newer OpenSSL) write versions of TLS."""
 
 _MECHANISMS = (
     ("SCRAM-SHA-256", r"scram[_-]?(?:sha[_-]?)?256"),
@@ -31,7 +34,7 @@ _MECHANISMS = (
 )
 """Mechanism -> how administrators name its authenticator (`dovecot_login`, `plain_server`, `cram_md5_server`)."""
 
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0, "y": 31_536_000.0}
 
 ESCAPED = ("opensmtpd", "sendmail")
 """Formats whose escapes in logins can be read back."""
@@ -50,10 +53,16 @@ def mechanism_of(authenticator: pl.Expr) -> pl.Expr:
 
 
 def seconds(period: pl.Expr) -> pl.Expr:
-    """Read a period such as `60`, `30s`, `1h`, `60 m`; null for anything else."""
-    parts = period.str.extract_groups(r"^(?P<n>[0-9]+(?:\.[0-9]+)?) ?(?P<unit>[smhdw]?)$")
-    unit = parts.struct.field("unit").replace_strict(_UNITS, default=None, return_dtype=pl.Float64)
-    return parts.struct.field("n").cast(pl.Float64, strict=False) * unit
+    """Read a period such as `60`, `30s`, `1h`, `60 m`, `2d 7h 15m`; null for anything else."""
+    part = r"[0-9]+(?:\.[0-9]+)?) ?(?P<unit{0}>[smhdwy]?)"
+    more = "".join(rf"(?: (?P<n{i}>{part.format(i)})?" for i in (1, 2))
+    parts = period.str.extract_groups(rf"^(?P<n0>{part.format(0)}{more}$")
+    units = [
+        parts.struct.field(f"unit{i}").replace_strict(_UNITS, default=None, return_dtype=pl.Float64) for i in range(3)
+    ]
+    numbers = [parts.struct.field(f"n{i}").cast(pl.Float64, strict=False) for i in range(3)]
+    first, *others = (n * unit for n, unit in zip(numbers, units, strict=True))
+    return first + pl.sum_horizontal(other.fill_null(0.0) for other in others)
 
 
 def with_plain_logins(records: pl.DataFrame) -> pl.DataFrame:

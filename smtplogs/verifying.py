@@ -173,8 +173,7 @@ def _lines(reading: sources.Reading) -> Iterator[pl.DataFrame]:
     """Yield all lines of a log, or the elements of a JSON document: what events show."""
     head = reading.peek()
     if cells.is_document(head):
-        text = b"".join(chunk.data for chunk in reading).decode("utf-8", "replace")
-        yield cells.elements(text)[0]
+        yield from cells.Document(chunk.data.decode("utf-8", "replace") for chunk in reading).batches()
         return
     for chunk in parsing.chunks(reading, parsing.plan(head, traffic=True)):
         yield chunk.collect()

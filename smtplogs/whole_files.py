@@ -100,10 +100,9 @@ def read(
     """
     how = {"host": host, "catalogue": catalogue, "keep_missed": keep_missed, "take": take}
     if isinstance(format_, Table) and format_.layout == "json" and cells.is_document(head):
-        text = b"".join(chunk.data for chunk in reading).decode("utf-8", "replace")
-        lines, error = cells.elements(text)
-        whole = of_lines(iter([lines]), format_, anchor, reading.source.name, **how)
-        whole.error = error
+        document = cells.Document(chunk.data.decode("utf-8", "replace") for chunk in reading)
+        whole = of_lines(document.batches(), format_, anchor, reading.source.name, **how)
+        whole.error = document.error
         return whole
     chosen = parsing.Plan("", None, unwrapping.detect(head), traffic=True)
     return of_lines(_batches(reading, chosen, advance), format_, anchor, reading.source.name, **how)
@@ -202,7 +201,7 @@ def _of_dialogue(
         end = end | ((pl.col("speaker") == "server") & pl.col("text").str.starts_with("221"))
     for lines in batches:
         batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
-        spoken, missed, noise = turns.spoken(_plain(batch), format_, cut)
+        spoken, missed, noise = turns.spoken(cells.without_colours(batch), format_, cut)
         _count(whole, format_.name, missed, noise, spoken["line_no"].n_unique())
         if spoken.is_empty():
             continue
@@ -233,20 +232,21 @@ def _of_table(
     head = cells.Head()
     for lines in batches:
         batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
-        rows, missed, noise = cells.cells(batch, format_, head)
-        found, dismissed = tabling.records(rows, format_)
-        _count(whole, format_.name, missed, noise + dismissed, found.height)
+        rows, missed, noise = cells.cells(cells.without_colours(batch), format_, head)
+        made = tabling.records(rows, format_, head)
+        found = made.records
+        missed = pl.concat([missed, made.missed.select(missed.columns)])
+        _count(whole, format_.name, missed, noise + made.n_dismissed, found.height + made.n_context)
         if found.height:
             timed, whole.clock = stamps.resolve(found, anchor, whole.clock)
+            if "_ambiguous" in timed.columns:
+                doubtful = pl.col("_ambiguous") & pl.col("time").is_not_null()
+                worst = pl.when(doubtful).then(pl.lit("ambiguous")).otherwise(pl.col("time_quality").cast(pl.String))
+                timed = timed.with_columns(worst.cast(timed.schema["time_quality"]).alias("time_quality")).drop(
+                    "_ambiguous"
+                )
             whole.traffic.append(_traffic(timed, source, "n_lines"))
-            yield timed.with_columns(pattern=pl.lit("row")), None
-
-
-def _plain(lines: pl.DataFrame) -> pl.DataFrame:
-    """Take the colours of a terminal off."""
-    if not lines["line"].str.contains("\x1b[", literal=True).any():
-        return lines
-    return lines.with_columns(pl.col("line").str.replace_all(r"\x1b\[[0-9;]*m", ""))
+            yield timed, None
 
 
 def _count(whole: Whole, name: str, missed: pl.DataFrame, noise: int, taken: int) -> None:
@@ -291,6 +291,8 @@ def _as_events(
     found = _without(found)
     kind = "sasl response" if "sid" in found.columns else "secret"
     cut = pl.when(pl.col("raw").str.contains(borders.CUT, literal=True)).then(pl.lit(kind))
+    if "_leaks" in found.columns:  # the secret stands in another line of the session
+        cut = pl.coalesce(cut, pl.when("_leaks").then(pl.lit(kind)))
     found = found.with_columns(redacted=pl.coalesce("redacted", cut))
     failing = ~pl.col("outcome").cast(pl.String).is_in(["success", "info"])
     found = redacting.without_typed_passwords(found, failing.fill_null(value=True))

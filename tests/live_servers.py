@@ -55,10 +55,10 @@ def context(pem: Path, *, old: bool = False) -> ssl.SSLContext:
 
 
 @contextmanager
-def serving(talk: Callable[[socket.socket], None], address: str = "127.0.0.1") -> Iterator[int]:
+def serving(talk: Callable[[socket.socket], None], address: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """Serve every connection by a function, in threads; give the port."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = socket.create_server((address, 0), family=family)
+    listener = socket.create_server((address, port), family=family)
 
     def one(sock: socket.socket) -> None:
         sock.settimeout(10)
@@ -89,7 +89,7 @@ def smtp(
     after: tuple[str, ...] = ("AUTH PLAIN LOGIN",), answer: str = "235 2.7.0 ok", slow: float = 0, seen: list[str] | None = None,
     banner: str = "220 mx.example.com ESMTP", wants: int = 0,
 ) -> Callable[[socket.socket], None]:  # fmt: skip
-    """Return a small server: capabilities before and after TLS, one answer to AUTH (after `wants` prompts)."""
+    """Return a small server: capabilities before and after TLS, one answer to AUTH (after `wants` prompts; %LINE% is what it heard)."""
 
     def reply(sock: socket.socket, *lines: str) -> None:
         time.sleep(slow)
@@ -117,14 +117,17 @@ def smtp(
                 sock = tls.wrap_socket(sock, server_side=True)
                 file, secure = sock.makefile("rb"), True
             elif word == "AUTH":
+                heard = [line]
                 for _ in range(wants):
                     reply(sock, "334 VXNlcm5hbWU6")
-                    got = file.readline().decode().strip()
-                    if seen is not None:
-                        seen.append(got)
-                reply(sock, answer.replace("%LINE%", line))
+                    heard.append(file.readline().decode().strip())
+                if seen is not None:
+                    seen.extend(heard[1:])
+                reply(sock, answer.replace("%LINE%", " ".join(heard)))
             elif word == "QUIT":
                 reply(sock, "221 bye")
+                if isinstance(sock, ssl.SSLSocket):
+                    sock.unwrap()
                 return
             else:
                 reply(sock, "500 what")

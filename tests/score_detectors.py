@@ -124,7 +124,9 @@ def takeover_of(seed: int, folder: Path, *, users: int = 60) -> Tally:
         place.takeover(failures=failures)
     repaired = place.random.choice(place.users)
     for k in range(30):
-        place._try(place.at(day=4) + 60 * k, repaired, "203.0.113.78", "right" if k > 12 else "old", who="application")
+        place.attempt(
+            place.at(day=4) + 60 * k, repaired, "203.0.113.78", "right" if k > 12 else "old", who="application"
+        )
     events, _ = place.read(folder)
     return held_against(sl.compromises(events), place.truth)
 

@@ -600,7 +600,9 @@ def test_progress_is_quiet_without_a_terminal(tmp_path: Path, capfd: pytest.Capt
     sl.parse(LOGS["postfix/new-year"], tmp_path / "a")
     assert capfd.readouterr() == ("", "")
     sl.parse(LOGS["postfix/new-year"], tmp_path / "b", progress=True)
-    assert "reading" in capfd.readouterr().err
+    shown = capfd.readouterr().err
+    assert "reading" in shown
+    assert f"{len(LOGS['postfix/new-year'])} of {len(LOGS['postfix/new-year'])} files" in shown
 
 
 def test_the_session_of_two_files_and_its_events(tmp_path: Path) -> None:

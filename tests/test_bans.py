@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -116,7 +117,7 @@ def test_the_length_of_a_ban_is_told_by_the_unban_of_the_same_jail() -> None:
     bans = found.filter(pl.col("kind") == "ip_ban")
 
     assert dict(bans.select("client_ip", "ban_s").rows()) == {
-        "203.0.113.9": pytest.approx(600.0),
+        "203.0.113.9": 900.0,  # the median of ten and twenty minutes
         "203.0.113.20": 14_400.0,
         "198.51.100.42": 3_600.0,
     }
@@ -131,3 +132,72 @@ def test_a_ban_that_another_jail_ends_or_nobody_has_no_length(tmp_path: Path) ->
 
     assert events["outcome"].to_list() == ["throttled", "info"]
     assert sl.lockouts(events).filter(pl.col("kind") == "ip_ban").is_empty()
+
+
+LINE = "2026-11-03 {}:00,000 fail2ban.{} [42]: NOTICE  [{}] {}\n"
+
+
+def of_fail2ban(path: Path, *lines: tuple[str, str], jail: str = "postfix-sasl") -> list[dict[str, Any]]:
+    """Return the bans that are told of lines of one jail, by minute; the observer writes those on growing bans."""
+    who = ("observer", "actions")
+    path.write_text("".join(LINE.format(at, who["Increase" not in text], jail, text) for at, text in lines))
+    return sl.lockouts(sl.read(path)).filter(pl.col("kind") == "ip_ban").to_dicts()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_ban_that_grew_lasts_as_long_as_the_observer_says(tmp_path: Path, order: int) -> None:
+    """The two lines are written by two threads: either may come first."""
+    lines = [("09:00", f"Ban {IP}"), ("09:00", f"Increase Ban {IP} (3 # 2h 30m -> 2026-11-03 11:30:00)")]
+    (ban,) = of_fail2ban(tmp_path / "fail2ban.log", *lines[::order])
+
+    assert (ban["n_bans"], ban["ban_s"]) == (1, 9000.0)
+    assert ban["end"] - ban["start"] == timedelta(hours=2, minutes=30)
+
+
+def test_an_unban_proves_more_than_the_observer_says(tmp_path: Path) -> None:
+    (ban,) = of_fail2ban(
+        tmp_path / "fail2ban.log",
+        ("09:00", f"Ban {IP}"),
+        ("09:00", f"Increase Ban {IP} (2 # 20m -> 2026-11-03 09:20:00)"),
+        ("09:12", f"Unban {IP}"),
+    )
+    assert ban["ban_s"] == 720.0
+
+
+def test_each_ban_grows_by_itself_and_for_ever_is_no_length(tmp_path: Path) -> None:
+    (ban,) = of_fail2ban(
+        tmp_path / "fail2ban.log",
+        ("09:00", f"Ban {IP}"),
+        ("09:10", f"Unban {IP}"),
+        ("10:00", f"Ban {IP}"),
+        ("10:00", f"Increase Ban {IP} (2 # 20m -> 2026-11-03 10:20:00)"),
+        ("10:20", f"Unban {IP}"),
+        ("11:00", f"Ban {IP}"),
+        ("11:00", f"Increase Ban {IP} (3 # permanent -> infinite)"),
+    )
+    assert (ban["n_bans"], ban["ban_s"]) == (2, 900.0)
+
+
+@pytest.mark.parametrize("stopped", [[("09:20", f"Unban {IP}")], []], ids=["lifted at the stop", "not lifted"])
+def test_a_ban_that_is_restored_after_a_restart_goes_on(tmp_path: Path, stopped: list[tuple[str, str]]) -> None:
+    (ban,) = of_fail2ban(
+        tmp_path / "fail2ban.log",
+        ("09:00", f"Ban {IP}"),
+        *stopped,
+        ("09:21", f"Restore Ban {IP}"),
+        ("09:40", f"Restore Ban {IP}"),
+        ("10:00", f"Unban {IP}"),
+    )
+    assert (ban["n_bans"], ban["ban_s"]) == (1, 3600.0)
+
+
+def test_a_ban_whose_beginning_is_in_an_older_log_begins_where_it_is_restored(tmp_path: Path) -> None:
+    (ban,) = of_fail2ban(tmp_path / "fail2ban.log", ("09:00", f"Restore Ban {IP}"), ("09:30", f"Unban {IP}"))
+
+    assert (ban["n_bans"], ban["ban_s"], ban["n_events"]) == (1, 1800.0, 1)
+    assert ban["evidence"][0].endswith("fail2ban.log:1")
+
+
+def test_growing_and_restored_bans_of_other_jails_are_none_of_ours(tmp_path: Path) -> None:
+    lines = [("09:00", f"Restore Ban {IP}"), ("09:01", f"Increase Ban {IP} (2 # 20m -> 2026-11-03 09:21:00)")]
+    assert of_fail2ban(tmp_path / "fail2ban.log", *lines, jail="sshd") == []

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
+import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import types
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from rich.cells import cell_len
 
 import smtplogs as sl
 from smtplogs import cli, tables
@@ -90,7 +95,7 @@ def test_every_reading_command_has_the_options_of_read_with_their_defaults() -> 
 
 
 def test_coverage_has_the_options_of_the_function() -> None:
-    assert {**keywords(sl.coverage), "output": None} == options(cli.answers.coverage)
+    assert {**keywords(sl.coverage), "output": None, "json": False} == options(cli.answers.coverage)
 
 
 def test_parse_has_the_options_of_the_function() -> None:
@@ -111,7 +116,7 @@ def test_watch_has_the_options_of_the_function() -> None:
 def test_a_frame_function_gives_its_own_parameters_to_the_command(function: Any) -> None:
     given = options(commands()[function.__name__.replace("_", "-")])
 
-    own = {n: d for n, d in given.items() if n not in HOW | {"output", "check"}}
+    own = {n: d for n, d in given.items() if n not in HOW | {"output", "check", "json"}}
     assert own == {n: d for n, d in keywords(function).items() if n not in cli.functions.TABLES}
 
 
@@ -151,6 +156,114 @@ def test_help_names_every_command(
     # a narrow terminal breaks a long name
     assert all(name[:12] in out for name in commands())
     assert all(len(line) <= width for line in out.splitlines())
+
+
+def test_help_fits_one_screen_with_a_line_for_each_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = run(capsys, "--help")[1].splitlines()
+
+    assert 24 <= len(lines) <= 50
+    starts = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert len(starts) == len(set(starts))
+    assert set(starts) <= set(commands())
+
+
+def test_completion_is_offered_for_three_shells_and_knows_every_command(tmp_path: Path) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        script = cli.app.generate_completion(shell=shell)
+        assert all(name in script for name in commands())
+        if shutil.which(shell):
+            (tmp_path / shell).write_text(script, "utf-8")
+            subprocess.run([shell, "-n", tmp_path / shell], check=True)
+
+
+def test_completion_is_installed_where_the_shell_looks(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path), "SHELL": "/bin/bash", "PATH": os.environ["PATH"], **_path()}
+    done = subprocess.run([*SMTPLOGS, "--install-completion"], env=home, capture_output=True, text=True, check=True)
+
+    assert "bash" in done.stdout
+    assert any("smtplogs" in p.read_text("utf-8") for p in tmp_path.rglob("*") if p.is_file())
+
+
+def _path() -> dict[str, str]:
+    return {"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}
+
+
+def on_a_terminal(columns: int, *arguments: str, **environment: str) -> str:
+    """Run a command on a terminal of its own; return what it wrote there."""
+    master, slave = pty.openpty()
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "50", **environment}
+    child = subprocess.Popen([*SMTPLOGS, *arguments], stdout=slave, stderr=subprocess.DEVNULL, env=env)
+    os.close(slave)
+    parts = []
+    with suppress(OSError):  # Linux reports the end of a terminal so
+        while part := os.read(master, 65_536):
+            parts.append(part)
+    os.close(master)
+    assert child.wait() == 0
+    return b"".join(parts).decode().replace("\r\n", "\n")
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[0-9;]*m")
+
+
+def test_no_color_is_honoured_on_a_terminal() -> None:
+    assert COLOUR.search(on_a_terminal(100, "--help", NO_COLOR=""))
+    assert not COLOUR.search(on_a_terminal(100, "--help", NO_COLOR="1"))
+
+
+@pytest.mark.parametrize("columns", [60, 110])
+@pytest.mark.parametrize("command", [["causes"], ["triage", *NEW_YEAR], ["summary", *NEW_YEAR]])
+def test_what_is_shown_keeps_the_width_of_the_terminal(columns: int, command: list[str]) -> None:
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(columns, *command))
+
+    assert shown.strip()
+    told = [line for line in shown.splitlines() if "smtplogs report " not in line]  # a command stays whole
+    assert max(map(cell_len, told)) <= columns
+
+
+@pytest.mark.parametrize("name", sorted(n for n, c in commands().items() if "json" in options(c) and n != "probe"))
+def test_json_is_one_document_of_plain_characters(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = [] if not inspect.signature(commands()[name]).parameters.keys() & FILES else LOCKOUT[:1]
+    given = ["535 5.7.8 no"] if name == "explain" else given
+    if name == "compare-probe":
+        (tmp_path / "probe.json").write_text(
+            json.dumps({"ports": [{"port": 587, "offered_before": [], "offered_after": ["PLAIN"]}]}), "utf-8"
+        )
+        given += ["--probe", str(tmp_path / "probe.json")]
+    code, out, err = run(capsys, name, *given, "--json")
+
+    assert (code, err) == (0, "")
+    assert out.isascii()
+    assert json.loads(out) is not None
+
+
+def test_json_of_triage_holds_what_the_functions_return(capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads(run(capsys, "triage", *LOCKOUT, "--json")[1])
+    events, coverage, traffic = sl.read(LOCKOUT, full=True)
+    found = sl.findings(events, coverage=coverage, traffic=traffic)
+
+    assert told["events"] == events.height
+    assert [row["finding_id"] for row in told["findings"]] == found["finding_id"].to_list()
+    assert [row["source"] for row in told["coverage"]] == coverage["source"].to_list()
+
+
+def test_json_is_printed_or_a_file_is_written_not_both(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(capsys, "causes", "--json", "-o", tmp_path / "x.csv")[0] == 2
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_json_shows_no_character_that_a_terminal_would_obey() -> None:
+    hostile = "\x1b[2J\x9b31m\u202e\U0001f600\r\n"
+    text = tables.json_of(pl.DataFrame({"a": [hostile, None], "b": [["x", "\x7f"], []]}))
+
+    assert text.isascii()
+    assert not re.search(r"[\x00-\x1f\x7f]", text)
+    assert json.loads(text) == [{"a": hostile, "b": ["x", "\x7f"]}, {"a": None, "b": []}]
 
 
 @pytest.mark.parametrize("name", sorted(commands()))

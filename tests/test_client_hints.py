@@ -138,9 +138,9 @@ def test_titles_take_only_sure_hints():
         *session("CRAM-MD5", "PLAIN", "LOGIN", helo="www.example.com"),
         *session("PLAIN", client_ip=HOME, helo="localhost"),
     )
-    assert likely_software(frame, [APP, HOME]) == {APP: "a Python script (smtplib)"}
-    assert likely_software(frame, []) == {}
-    assert known_bots(events(*session("LOGIN", helo="ylmf-pc")), [APP]) == {APP}
+    assert likely_software(frame.lazy(), [APP, HOME]) == {APP: "a Python script (smtplib)"}
+    assert likely_software(frame.lazy(), []) == {}
+    assert known_bots(events(*session("LOGIN", helo="ylmf-pc")).lazy(), [APP]) == {APP}
 
 
 def test_the_title_of_a_forgotten_application_names_the_software():

@@ -342,3 +342,55 @@ def test_words_of_the_log_become_words_of_the_column() -> None:
     events = sl.read(sl.sample("example-relay/export"), format="example-relay")
 
     assert events["outcome"].cast(pl.String).to_list() == ["failure", "failure", "success", "throttled"]
+
+
+SHAPES = (
+    HEAD.format("json")
+    + '[detect]\npaths = ["$.kind"]\n[time]\nfrom = { from = ["$.d", "$.t"], join = " " }\nformats = ["numeric"]\nzone = "UTC"\n'
+    '[fields]\nsession = "$.s"\nuser = "$.u"\n[session]\ncarry = ["client_ip"]\n'
+    '[[shape]]\nname = "open"\nkeep = {"$.kind" = ["open"]}\nfields = {client_ip = "$.ip"}\nrole = "context"\n'
+    '[[shape]]\nname = "login"\nkeep = {"$.kind" = ["~^log"]}\n[shape.map.outcome]\nfrom = "$.ok"\nvalues = {true = "success"}\ndefault = "failure"\n'
+    '[[shape]]\nname = "rest"\nkeep = {"$.kind" = ["~."]}\nrole = "dismiss"\n'
+    "[[sample]]\nrecord = '''\n"
+    '{"kind":"open","s":"1","ip":"203.0.113.9","d":"22/06/2026","t":"09:30:00"}\n'
+    '{"kind":"login","s":"1","u":"ann","ok":false,"d":"22/06/2026","t":"09:30:01"}\'\'\'\n'
+    'expect = {user = "ann", client_ip = "203.0.113.9", outcome = "failure", time = "2026-06-22T09:30:01Z"}\n'
+)
+
+
+def test_records_of_several_kinds_can_be_declared(tmp_path: Path) -> None:
+    path = write(tmp_path, SHAPES)
+    log = tmp_path / "log.jsonl"
+    lines = (
+        '{"kind":"open","s":"7","ip":"203.0.113.7","d":"05/06/2026","t":"10:00:00"}',
+        '{"kind":"logon","s":"7","u":"bob","ok":true,"d":"05/06/2026","t":"10:00:01"}',
+        '{"kind":"closed","s":"7","d":"05/06/2026","t":"10:00:02"}',
+        '{"s":"7"}',
+    )
+    log.write_text("\n".join(lines) + "\n")
+    events, coverage, _ = sl.read(log, format=str(path), full=True)
+
+    assert sl.check_format(path)["problem"].to_list() == [None]
+    assert events.select("user", "client_ip", "outcome", "time_quality").rows() == [
+        ("bob", "203.0.113.7", "success", "ambiguous")
+    ]
+    assert coverage.select("kept", "records", "context", "dismissed", "not_understood").rows() == [(4, 1, 1, 1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('keep = {"$.kind" = ["open"]}\n', "", r"shape open: keep \(what tells this kind of record\) is missing"),
+        ('role = "context"', 'role = "contexts"', r"shape open: no role 'contexts'"),
+        ('"~^log"', '"~^(?=log)"', r"shape login: \$.kind"),
+        ('["open"]', '"open"', r"shape open: \$.kind: write a list of words"),
+        ("fields = {client_ip", "fields = {src_ip", r"\[fields\]: 'src_ip' is no column"),
+        ('join = " "', 'glue = " "', r"unknown key 'glue'; there are from, join, regex"),
+        ('carry = ["client_ip"]', 'carry = ["tls"]', r"\[session\]: carry names 'tls'"),
+        ("[shape.map.outcome]", "[shape.map.colour]", r"shape login: map.colour\]: 'colour' is no column"),
+    ],
+)
+def test_what_is_wrong_with_a_kind_is_told_with_its_place(old: str, new: str, complaint: str, tmp_path: Path) -> None:
+    assert old in SHAPES
+    with pytest.raises(BadFormat, match=complaint):
+        declaring.format_named(str(write(tmp_path, SHAPES.replace(old, new, 1))))

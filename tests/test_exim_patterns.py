@@ -147,7 +147,19 @@ def test_a_mechanism_is_told_from_a_name_only_where_it_tells(name: str, mechanis
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("60", 60.0), ("30s", 30.0), ("1.5h", 5400.0), ("2d", 172_800.0), ("x", None), ("1y", None)]
+    ("text", "seconds"),
+    [
+        ("60", 60.0),
+        ("30s", 30.0),
+        ("1.5h", 5400.0),
+        ("2d", 172_800.0),
+        ("x", None),
+        ("1y", 31_536_000.0),
+        ("2d 7h 15m", 198_900.0),
+        ("59m 50s", 3590.0),
+        ("2d7h", None),
+        ("2d  7h", None),
+    ],
 )
 def test_periods_become_seconds(text: str, seconds: float | None) -> None:
     assert pl.select(translating.seconds(pl.lit(text))).item() == seconds

@@ -19,7 +19,9 @@ TRANSIENT = {"_stamp", "key", "_role", "side"}
 TAGS = {
     "postfix": "postfix/submission/{}[42]", "dovecot": "dovecot", "pam": "auth", "exim": "exim[42]", "sendmail": "sm-mta[42]",
     "opensmtpd": "smtpd[42]", "fail2ban": "fail2ban.actions[42]", "crowdsec": "crowdsec[42]",
-    "mailcow_netfilter": "netfilter[42]", "courier": "courieresmtpd[42]",
+    "mailcow_netfilter": "netfilter[42]", "courier": "courieresmtpd[42]", "nginx": "nginx[42]", "mailu": "mailu[42]",
+    "zimbra": "zimbra[42]", "cyrus": "cyrus/imap[42]", "saslauthd": "saslauthd[42]", "msmtp-log": "msmtp[42]", "mox": "mox[42]",
+    "vpopmail": "vpopmail[42]", "assp": "assp[42]", "oracle-ims": "oracle-ims[42]",
 }  # fmt: skip
 
 
@@ -28,7 +30,7 @@ def tag_of(format_: Lines, pattern: Pattern, sample: Sample) -> str:
     if sample.program:
         return sample.program if "[" in sample.program else f"{sample.program}[42]"
     daemon = pattern.program.split("|")[0].replace("(?:", "").replace(")", "")
-    return TAGS[format_.name].format(daemon)
+    return TAGS.get(format_.name, "{}[42]").format(daemon)
 
 
 def line_of(format_: Lines, pattern: Pattern, sample: Sample, message: str | None = None) -> str:

@@ -109,6 +109,7 @@ def test_the_promised_notebooks_are_there() -> None:
         "05_forgotten_application_or_outage",
         "06_attack_and_takeover",
         "07_archives",
+        "triage",
     } <= set(NAMES)
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import shlex
+import shutil
 import socket
+import subprocess
 import time
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -14,7 +20,8 @@ from aiosmtpd.smtp import AuthResult
 
 import smtplogs as sl
 from live_servers import certificate, context, serving, smtp
-from smtplogs import cli
+from smtplogs import cli, errors
+from smtplogs.probing import PORTS_IN_TURN, certificates, sessions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +63,7 @@ def test_a_good_server_offers_auth_only_after_tls_and_that_is_normal(pem: Path) 
     assert "auth_not_offered" in causes(told, problem=False)
     assert any("That is normal" in text for text in told.verdicts["told"])
     assert told.commands == [
-        f"openssl s_client -connect 127.0.0.1:{port} -starttls smtp -CAfile {pem} -crlf",
+        f"openssl s_client -connect 127.0.0.1:{port} -starttls smtp -CAfile {pem} -crlf -ign_eof",
         f"swaks --server 127.0.0.1 --port {port} --tls-optional --quit-after EHLO",
     ]
 
@@ -201,7 +208,14 @@ def test_one_auth_only_and_the_secret_is_nowhere(
 
     assert len(tries) == 1
     assert "counts towards lockouts" in out.err
-    blobs = {SECRET, *(word for line in seen for word in line.split()[2:] if line.startswith("AUTH"))}
+    named = base64.b64encode(b"ann@example.com").decode()
+    answers = [line for before, line in pairwise(seen) if before.startswith("AUTH") or before == named]
+    blobs = {SECRET, base64.b64encode(SECRET.encode()).decode()}
+    blobs |= {word for line in seen for word in line.split()[2:] if line.startswith("AUTH")}
+    blobs |= set(answers) - {named, "QUIT"}
+    assert len(blobs) >= 3 - (mechanism == "LOGIN")
+    if mechanism == "CRAM-MD5":
+        blobs.add(base64.b64decode(answers[0]).decode().split()[1])
     assert not [s for s in blobs for text in shown if s in text]
     good = answer.startswith("235")
     assert [told.exit_code, *codes] == ([0] * 3 if good else [1] * 3)
@@ -214,17 +228,81 @@ def test_one_auth_only_and_the_secret_is_nowhere(
     )
 
 
-def test_the_transcript_is_read_back_to_the_same_events(pem: Path, tmp_path: Path) -> None:
-    with serving(smtp(tls=context(pem), answer="535 5.7.8 Authentication failed")) as port:
-        told = ask(port, cafile=pem, user="ann@example.com", password=SECRET)
-    path = tmp_path / "probe"
+def garbage(sock: socket.socket) -> None:
+    sock.sendall(b"\x00\xffHTTP/1.1 400 \x1b[31mBad\r\n\r\n")
+
+
+def at_once(sock: socket.socket) -> None:
+    sock.sendall(b"421 4.7.0 too many connections from your IP\r\n")
+
+
+def login(mechanism: str, answer: str, wants: int = 0) -> tuple[Any, dict[str, Any]]:
+    kind = "token" if mechanism.endswith(("2", "BEARER")) else "password"
+    server = {"after": (f"AUTH {mechanism}",), "answer": answer, "wants": wants}
+    return server, {"user": "ann@example.com", kind: SECRET}
+
+
+SERVERS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "good": ({}, {}),
+    "slow": ({"slow": 0.1}, {}),
+    "wrapper": ({"wrapper": True}, {"mode": "wrapper"}),
+    "wrapper asked in the clear": ({"wrapper": True}, {"mode": "starttls", "timeout": 0.5}),
+    "asked for TLS at once": ({}, {"mode": "wrapper", "timeout": 0.5}),
+    "TLS 1.0 only": ({"old": True}, {}),
+    "expired": ({"days": -3}, {}),
+    "expired, with a login": ({"days": -3}, {"user": "ann@example.com", "password": SECRET}),
+    "no TLS": ({"plain": True, "before": ("AUTH PLAIN",)}, {}),
+    "no AUTH": ({"after": ()}, {}),
+    "no AUTH, with a login": ({"after": ()}, {"user": "ann@example.com", "password": SECRET}),
+    "silent": (lambda sock: time.sleep(2), {"timeout": 0.3}),
+    "garbage": (garbage, {}),
+    "421 at once": (at_once, {}),
+    "closes": (lambda sock: None, {}),
+    "endless reply": (lambda sock: sock.sendall(b"220-x\r\n" * 500), {}),
+    "long line": (lambda sock: sock.sendall(b"220-" + b"x" * 9000 + b"\r\n"), {}),
+    "PLAIN": login("PLAIN", "235 2.7.0 ok"),
+    "PLAIN refused": login("PLAIN", "535 5.7.8 Authentication failed"),
+    "LOGIN": login("LOGIN", "235 2.7.0 ok", 2),
+    "LOGIN refused": login("LOGIN", "535 5.7.8 Error: authentication failed: %LINE%", 2),
+    "CRAM-MD5 refused": login("CRAM-MD5", "535 5.7.8 Authentication failed", 1),
+    "CRAM-MD5": login("CRAM-MD5", "235 2.7.0 ok", 1),
+    "XOAUTH2": login("XOAUTH2", "235 2.7.0 ok"),
+    "XOAUTH2 refused": login("XOAUTH2", "535 5.7.8 Username and Password not accepted"),
+    "OAUTHBEARER": login("OAUTHBEARER", "235 2.7.0 ok"),
+    "OAUTHBEARER refused": login("OAUTHBEARER", "535 5.7.8 invalid token"),
+    "backend down": login("PLAIN", "454 4.7.0 Temporary authentication failure"),
+    "basic off": login("LOGIN", "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.", 2),
+}  # fmt: skip
+"""Every kind of server: how it is made (or what talks), and how it is asked."""
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_transcript_is_read_back_to_the_same_events(pem: Path, tmp_path: Path, kind: str) -> None:
+    how, asked = SERVERS[kind]
+    if isinstance(how, dict):
+        how = dict(how)
+        own = certificate(tmp_path, days=how.pop("days")) if "days" in how else pem
+        tls = None if how.pop("plain", False) else context(own, old=how.pop("old", False))
+        talk, asked = smtp(tls=tls, **how), {"cafile": own} | asked
+    else:
+        talk = how
+    with serving(talk) as port:
+        told = ask(port, **asked)
+    path = tmp_path / "probe.txt"
     path.write_text(told.transcript)
     again = sl.read(path)
     own = ("time", "time_quality", "source", "session", "also")
 
-    assert told.events.drop(own).equals(again.drop(own))
+    assert told.events.drop(own).to_dicts() == again.drop(own).to_dicts()
     assert told.events["time"].null_count() == 0
-    assert (told.verdicts.filter("problem")["cause"].to_list(), told.exit_code) == (["bad_credentials"], 1)
+    assert set(told.events["source"]) <= {"probe"}
+    assert told.events.schema == again.schema
+    if kind not in QUIET:
+        assert told.events.height >= 1
+
+
+QUIET = ("good", "slow", "wrapper", "wrapper asked in the clear", "expired", "no TLS", "garbage", "long line")
+"""Where there is nothing to blame a client or server for, so no event."""
 
 
 def test_no_secret_goes_in_the_clear_unless_told(pem: Path) -> None:
@@ -243,7 +321,7 @@ def test_a_password_refused_where_only_oauth_works(pem: Path) -> None:
     with serving(smtp(tls=context(pem), after=("AUTH LOGIN XOAUTH2",), answer=answer, wants=2)) as port:
         told = ask(port, cafile=pem, user="ann@example.com", password=SECRET)
 
-    assert causes(told) & {"oauth_required", "auth_disabled_by_policy"}
+    assert told.verdicts.filter("problem").select("cause", "reply").rows() == [("oauth_required", answer)]
     assert told.exit_code == 1
 
 
@@ -287,6 +365,174 @@ def test_clients_that_can_never_succeed(pem: Path) -> None:
     }
     assert found.equals(sl.compare_probe(events, told))
     assert json.loads(told.to_json())["exit_code"] == 0
+
+
+def test_without_a_port_25_465_and_587_are_asked_in_turn(pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+    seen: dict[int, list[str]] = {25: [], 465: [], 587: []}
+    servers = {
+        25: smtp(after=(), seen=seen[25]),
+        465: smtp(tls=context(pem), wrapper=True, seen=seen[465]),
+        587: smtp(tls=context(pem), seen=seen[587]),
+    }
+    real = sessions.connected
+    with ExitStack() as stack:
+        places = {port: stack.enter_context(serving(server)) for port, server in servers.items()}
+
+        def redirected(family: int, address: str, port: int, timeout: float) -> socket.socket:
+            tries.append(port)
+            return real(family, address, places[port], timeout)
+
+        monkeypatch.setattr(sessions, "connected", redirected)
+        told = sl.probe("127.0.0.1", timeout=2, cafile=pem, versions=False)
+        once = sl.probe("127.0.0.1", timeout=2, cafile=pem, versions=False, user="ann", password=SECRET)
+
+    assert tuple(dict.fromkeys(tries)) == PORTS_IN_TURN == (25, 465, 587)
+    assert told.ports.select("port", "mode", "tls").rows() == [
+        (25, "starttls", None), (465, "wrapper", "TLSv1.3"), (587, "starttls", "TLSv1.3"),
+    ]  # fmt: skip
+    assert (told.exit_code, once.exit_code) == (0, 0)
+    assert {port: sum(line.startswith("AUTH") for line in lines) for port, lines in seen.items()} == {
+        25: 0,
+        465: 0,
+        587: 1,
+    }
+
+
+@pytest.mark.parametrize(("ip", "asked"), [(None, ["::1", "127.0.0.1"]), (4, ["127.0.0.1"]), (6, ["::1"])])
+def test_both_families_of_addresses_are_asked_unless_told(
+    pem: Path, ip: int | None, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+    real = sessions.connected
+
+    def noted(family: int, address: str, port: int, timeout: float) -> socket.socket:
+        tries.append(address)
+        return real(family, address, port, timeout)
+
+    both = [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
+    monkeypatch.setattr(sessions, "connected", noted)
+    monkeypatch.setattr("smtplogs.probing.resolved", lambda host, port, timeout: both)
+    server = smtp(tls=context(pem))
+    with serving(server) as port, serving(server, "::1", port):
+        told = sl.probe(f"localhost:{port}", ip=ip, timeout=2, cafile=pem, versions=False)
+
+    assert (tries, told.ports["address"].to_list(), told.exit_code) == (asked, asked[:1], 0)
+
+
+def test_an_address_that_does_not_answer_is_named_and_the_other_asked(
+    pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
+    monkeypatch.setattr("smtplogs.probing.resolved", lambda host, port, timeout: both)
+    with serving(smtp(tls=context(pem))) as port:
+        told = sl.probe(f"localhost:{port}", timeout=2, cafile=pem, versions=False)
+        none = sl.probe(f"localhost:{port}", ip=6, timeout=2, cafile=pem, versions=False)
+
+    assert told.ports["address"].to_list() == ["127.0.0.1"]
+    assert any("the address ::1 does not answer" in text for text in told.verdicts["told"])
+    assert (told.exit_code, none.exit_code) == (0, 2)
+
+
+def test_a_name_without_an_address_of_that_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smtplogs.probing.resolved", lambda host, port, timeout: [(socket.AF_INET, "192.0.2.1")])
+    told = sl.probe("mail.example.com:587", ip=6)
+
+    assert told.verdicts["told"].to_list() == ["the name has no IPv6 address"]
+    assert told.exit_code == 2
+
+
+def test_the_secret_is_asked_for_on_the_terminal(
+    pem: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts: list[str] = []
+
+    def typed(prompt: str) -> str:
+        prompts.append(prompt)
+        return SECRET
+
+    monkeypatch.setattr("getpass.getpass", typed)
+    seen: list[str] = []
+    with serving(smtp(tls=context(pem), after=("AUTH PLAIN XOAUTH2",), seen=seen)) as port:
+        options = [f"127.0.0.1:{port}", "--cafile", str(pem), "--quick", "--user", "ann", "--ip", "4"]
+        for more in ([], ["--mechanism", "xoauth2"]):
+            with pytest.raises(SystemExit) as end:
+                cli.main(["probe", *options, *more])
+            assert end.value.code == 0
+    sent = [base64.b64decode(line.split()[2]) for line in seen if line.startswith("AUTH")]
+
+    assert prompts == ["password: ", "token: "]
+    assert sent == [b"\0ann\0" + SECRET.encode(), b"user=ann\1auth=Bearer " + SECRET.encode() + b"\1\1"]
+    assert SECRET not in "".join(capsys.readouterr())
+
+
+def test_compare_probe_on_the_command_line(pem: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log, seen = tmp_path / "mail.log", tmp_path / "probe.json"
+    failed = "SASL {} authentication failed: (reason unavailable), sasl_username={}"
+    log.write_text(
+        "".join(
+            f"2026-11-03T10:00:0{n}Z mx postfix/submission/smtpd[7]: warning: unknown[192.0.2.{n}]: {failed.format(m, u)}\n"
+            for n, (m, u) in enumerate([("NTLM", "ann"), ("PLAIN", "bob"), ("CRAM-MD5", "eve")])
+        )
+    )
+    with serving(smtp(tls=context(pem))) as port:
+        with pytest.raises(SystemExit):
+            cli.main(["probe", f"127.0.0.1:{port}", "--cafile", str(pem), "--quick", "--json"])
+        seen.write_text(capsys.readouterr().out)
+    out = tmp_path / "never.csv"
+    with pytest.raises(SystemExit) as end:
+        cli.main(["compare-probe", str(log), "--probe", str(seen), "-o", str(out)])
+    found = pl.read_csv(out)
+
+    assert end.value.code == 0
+    assert found.select("client_ip", "user", "cause", "tries", "offered", "n_events").rows() == [
+        ("192.0.2.0", "ann", "mechanism_unsupported", "NTLM", "LOGIN; PLAIN", 1),
+        ("192.0.2.2", "eve", "mechanism_unsupported", "CRAM-MD5", "LOGIN; PLAIN", 1),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"ports": 3}', '{"ports": [{"port": "x"}]}'])
+def test_what_no_probe_wrote_is_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.json").write_text(text)
+    (tmp_path / "mail.log").write_text("2026-11-03T10:00:00Z mx postfix/smtpd[7]: connect from unknown[192.0.2.1]\n")
+    with pytest.raises(SystemExit) as end:
+        cli.main(["compare-probe", str(tmp_path / "mail.log"), "--probe", str(tmp_path / "p.json")])
+
+    assert end.value.code == 2
+    assert "not what `smtplogs probe --json` prints" in capsys.readouterr().err
+
+
+def test_without_the_extra_nothing_is_asked_and_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "x509", None)
+    seen: list[str] = []
+    with (
+        serving(smtp(seen=seen)) as port,
+        pytest.raises(errors.SmtplogsError, match=r'pip install "smtplogs\[probe\]"'),
+    ):
+        ask(port)
+
+    assert seen == []
+
+
+@pytest.mark.parametrize("wrapper", [False, True])
+@pytest.mark.parametrize("program", ["openssl", "swaks"])
+def test_the_printed_command_does_the_same(pem: Path, program: str, wrapper: bool) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    seen: list[str] = []
+    with serving(smtp(tls=context(pem), wrapper=wrapper, seen=seen)) as port:
+        told = ask(port, cafile=pem, mode="wrapper" if wrapper else "starttls")
+        asked = len(seen)
+        command = next(c for c in told.commands if c.startswith(program))
+        done = subprocess.run(
+            shlex.split(command), input="EHLO pc\nQUIT\n", capture_output=True, text=True, timeout=20, check=False
+        )
+
+    assert done.returncode == 0, done.stderr
+    assert "AUTH PLAIN LOGIN" in done.stdout
+    assert any(line.startswith("EHLO") for line in seen[asked:])
+    if program == "openssl":
+        assert "Verification: OK" in done.stdout
 
 
 @pytest.mark.parametrize("host", ["a b", "x:99999", "user@host", "", "x:0", "http://x"])

@@ -288,6 +288,19 @@ def test_a_part_of_a_story_points_to_it(tmp_path: Path) -> None:
     assert 'part of finding <a class="no" href="#f1">1</a>' in page
 
 
+def test_a_part_of_a_story_is_folded_and_the_story_itself_is_not(tmp_path: Path) -> None:
+    page = html(tmp_path, findings=findings(finding(1), finding(2, severity="info", part_of="id1")))
+
+    assert page.count('<details class="part">') == 1
+    assert page.index('<details class="part">') > page.index('id="f2"')
+
+
+@pytest.mark.parametrize("write", [html, markdown])
+def test_a_login_that_was_accepted_has_no_cause_to_tell(tmp_path: Path, write: Any) -> None:
+    """A takeover is told by logins that went well."""
+    assert "The server accepted the login" not in write(tmp_path, findings=findings(finding(1, cause="success")))
+
+
 def test_no_findings_are_told_calmly(tmp_path: Path) -> None:
     text = Page(html(tmp_path, findings=empty(FINDINGS))).text
 

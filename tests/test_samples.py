@@ -33,13 +33,18 @@ DOMAIN = re.compile(r"(?<![\w.-])(?<!(?<!/)/)(?:[A-Za-z0-9_-]+\.)+[A-Za-z]+(?![\
 RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org))?|test|invalid|localhost|localdomain)$", re.IGNORECASE)
 
 EXCEPTIONS = {
-    "bans/cut-off": {word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.server")},
+    "bans/cut-off": {
+        word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.observer", "fail2ban.server")
+    },
     "courier/guesser": {"::ffff:203.0.113.9": "::ffff:203.0.113.9"},
+    "courier/mailbox": {f"::ffff:{ip}": f"::ffff:{ip}" for ip in ("203.0.113.9", "198.51.100.20")},
     "entra/graph": {"odata.context": "@odata.context"},
     "exchange-imap/wrong-password": {"15.0.0.0": "15.0.0.0"},
     "exchange-pop/wrong-password": {"15.0.0.0": "15.0.0.0"},
     "exchange/receive": {"15.0.0.0": "15.0.0.0"},
     "exchange/send": {"15.0.0.0": "15.0.0.0"},
+    "kumomta-acct/guesser": {"0.0.0.0": "0.0.0.0"},
+    "mailu/two-logs": {"0.0.0.0": "`0.0.0.0`"},
     "mailenable/wrong-password": {
         "25E7EB033CE24B45B7CD8E3EEEE8726F.MAI": ".MAI",
         "FE7A5EF7F5334F7ABB9DD341121BCE8F.MAI": ".MAI",
@@ -49,6 +54,9 @@ EXCEPTIONS = {
     "postfix/postfix3.7-dovecot2.3": {"1.2.3.4": "[1.2.3.4]:", "b.c": "a@b.c"},
     "postfix/outbound-relay": {"support.google.com": "support.google.com"},
     "postfix/outage": {"2.3.19.1": "2.3.19.1"},
+    "rspamd/ratelimit": {"ratelimit.lua": "ratelimit.lua"},
+    "stalwart-json/webhook": {word: word for word in ("auth.success", "auth.failed", "smtp.ehlo")},
+    "stalwart/old-password": {word: word for word in ("auth.success", "auth.failed", "smtp.ehlo")},
 }
 """Sample -> address or domain that is none of the reserved ones -> how its ORIGIN.md names it."""
 
@@ -416,3 +424,35 @@ def test_what_the_lab_did_to_exim_is_what_is_read():
         ("failure", None, "PLAIN"),
         *(("failure", f"u{k}", "PLAIN") for k in range(11)),
     ]
+
+
+# postfix/takeover
+
+
+def test_the_accounts_taken_over_are_found_and_no_others():
+    known = truth("postfix/takeover")
+    found = sl.compromises(events("postfix/takeover")).filter(pl.col("status") == "found")
+
+    told = {(r["user"], r["client_ip"], r["n_failures_before"]) for r in found.iter_rows(named=True)}
+    assert told == {(t["user"], t["client_ip"], t["failures_before"]) for t in known["takeovers"]}
+    assert sum(found["n_messages"]) == sum(t["mails"] for t in known["takeovers"])
+    assert not {t["user"] for t in known["no_takeovers"]} & set(found["user"])
+
+
+def test_the_stranger_is_refused_after_the_change_of_password():
+    nina = next(t for t in truth("postfix/takeover")["takeovers"] if t["refused_after"])
+    change = pl.lit(truth("postfix/takeover")["password_changes"][0]["time"]).str.to_datetime(
+        time_unit="us", time_zone="UTC"
+    )
+    later = attempts("postfix/takeover").filter(pl.col("client_ip") == nina["client_ip"], pl.col("time") > change)
+
+    assert counted(later) == {"failure": nina["refused_after"]}
+
+
+def test_each_exposed_login_is_told_with_its_kind_and_nobody_else():
+    found = sl.exposure(events("postfix/takeover")).filter(pl.col("status") == "found")
+
+    told = set(found.select("user", "client_ip", pl.col("kind").cast(pl.String)).iter_rows())
+    assert told == {
+        (e["user"], e["client_ip"], kind) for e in truth("postfix/takeover")["exposed"] for kind in e["kinds"]
+    }

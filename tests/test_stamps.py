@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smtplogs import stamps
 from smtplogs.schema import EVENTS
 from smtplogs.stamps import Anchor, Carry, anchor, resolve
 
@@ -79,6 +78,8 @@ KINDS = [
     ("2025-11-03 09:05:01", "2025-11-03 08:05:01"),
     ("2025-11-03 09:05:01.123", "2025-11-03 08:05:01.123000"),
     ("2025-11-03 09:05:01,123", "2025-11-03 08:05:01.123000"),
+    ("Nov-03-25 09:05:01", "2025-11-03 08:05:01"),
+    ("2025/11/03 09:05:01", "2025-11-03 08:05:01"),
     ("2025-11-03T09:05:01", "2025-11-03 08:05:01"),
     ("@400000004c91b044077a9e94", "2010-09-16 05:50:50.125476"),
     ("1762157101.123456", "2025-11-03 08:05:01.123456"),
@@ -145,7 +146,7 @@ def test_a_row_without_a_stamp_has_no_time_and_is_no_bad_stamp():
 
 
 def test_only_so_many_distinct_odd_stamps_are_asked_about(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(stamps, "MAX_ODD", 2)
+    monkeypatch.setattr("smtplogs.stamps._kinds.MAX_ODD", 2)
     odd = [f"Mon, {day:02} Nov 2025 09:05:01 +0100" for day in (3, 3, 4, 5)]
     found, carry = resolve(frame(odd), GIVEN)
     assert found["time"].is_null().to_list() == [False, False, False, True]

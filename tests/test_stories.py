@@ -55,6 +55,22 @@ def test_a_client_that_locked_its_account_is_one_story(cause: str):
     assert len(leader["because"]) == 5
 
 
+@pytest.mark.parametrize(
+    ("n_parts", "last"), [(1, "Part of this"), (2, "Part of this"), (3, "Part of this"), (4, "And 1 more finding.")]
+)
+def test_few_parts_are_told_one_by_one_and_the_rest_is_counted(n_parts: int, last: str):
+    parts = [
+        ("failure_streak", {"severity": "info"}),
+        ("lockout", {}),
+        ("ip_ban", {"user": None}),
+        ("throttling", {"user": None}),
+    ]
+    leader = merged(made(("stale_credential", {}), *parts[:n_parts])).row(0, named=True)
+
+    assert leader["because"][-1].startswith(last)
+    assert len(leader["because"]) == 1 + n_parts
+
+
 def test_an_attack_leads_the_lock_and_the_rise_it_caused_and_a_takeover_leads_the_attack():
     rows = [("spray", {"user": None}), ("lockout", {}), ("spray_rise", {"user": None})]
     assert tree(merged(made(*rows))) == {"spray": None, "lockout": "spray", "spray_rise": "spray"}

@@ -150,7 +150,7 @@ def limiter(kind: str, n: int, window: float, *, seed: int, episodes: int = 8) -
     return accepted, pl.DataFrame([("k", a, b) for a, b in spans], schema=["key", "first", "last"], orient="row")
 
 
-@pytest.mark.parametrize(("n", "window"), [(30, 60.0), (100, 60.0), (50, 3600.0), (300, 86_400.0)])
+@pytest.mark.parametrize(("n", "window"), [(30, 60.0), (30, 30.0), (100, 60.0), (50, 3600.0), (300, 86_400.0)])
 @pytest.mark.parametrize("kind", ["sliding", "fixed"])
 @pytest.mark.parametrize("seed", [31, 32, 33])
 def test_limit_and_window_are_inferred(kind: str, n: int, window: float, seed: int):

@@ -231,7 +231,7 @@ def test_a_line_that_never_ends_comes_out_at_the_end_of_the_file(size: int):
 
 
 def test_a_line_that_never_ends_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(unwrapping, "MAX_JOINED", 50)
+    monkeypatch.setattr(unwrapping._wrappers, "MAX_JOINED", 50)
     carry, found = None, []
     for n in range(100):
         part, carry = unwrap(frame([f"{OUTER} stdout P 0123456789"], n + 1), BY_NAME["cri"], carry)
@@ -400,7 +400,7 @@ def test_an_entry_without_clock_or_program_is_its_message():
 
 
 def test_an_endless_field_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(unwrapping, "MAX_JOINED", 20)
+    monkeypatch.setattr(unwrapping._journal, "MAX_JOINED", 20)
     data = b"MESSAGE=" + b"x" * 1000 + b"\n\n" + binary("MESSAGE", b"y" * 1000) + b"\nMESSAGE=end\n"
     found = exported(data, 16)
     assert [line for _, line, _, _ in found] == ["x" * 12, "y" * 20, "end"]

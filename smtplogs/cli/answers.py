@@ -21,6 +21,7 @@ from smtplogs.cli.options import (
     Files,
     Format,
     How,
+    Json,
     Output,
     Tz,
     Year,
@@ -35,44 +36,58 @@ from smtplogs.cli.options import (
 
 
 @app.command(group=ANSWERS)
-def triage(files: Files, /, *, how: How = HOW, check: Check = False) -> int:
+def triage(files: Files, /, *, json: Json = False, how: How = HOW, check: Check = False) -> int:
     """Say in plain words what is wrong; needs no option, writes nothing.
 
     First what was read and understood, and what had to be assumed; then at most ten findings, the weightiest first.
     """
     given = tables_of(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
-    console().print(triage_text(given.events, given.coverage, found, tz=how.tz), crop=False)
+    if json:
+        told = {"coverage": given.coverage, "findings": found}
+        parts = [f'"{name}": {"null" if t is None else tables.json_of(t)}' for name, t in told.items()]
+        print("{" + f'"events": {given.events.height}, ' + ", ".join(parts) + "}")
+    else:
+        console().print(triage_text(given.events, given.coverage, found, tz=how.tz), crop=False)
     return verdict(found, check=check)
 
 
 @app.command(group=ANSWERS)
-def findings(files: Files, /, *, output: Output = None, how: How = HOW, check: Check = False) -> int:
+def findings(
+    files: Files, /, *, output: Output = None, json: Json = False, how: How = HOW, check: Check = False
+) -> int:
     """Run every detector; write or show what they found."""
-    ready(output)
+    ready(output, json=json)
     given = tables_of(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
-    give(found, output, *TOLD)
+    give(found, output, *TOLD, json=json)
     return verdict(found, check=check)
 
 
 @app.command(group=ANSWERS)
-def evidence(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
+def evidence(files: Files, /, *, output: Output = None, json: Json = False, how: How = HOW) -> int:
     """Show the log lines behind the findings."""
-    ready(output)
+    ready(output, json=json)
     given = tables_of(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
-    return give(sl.evidence(found, given.events), output, "finding_id", "source", "line_no", "raw")
+    return give(sl.evidence(found, given.events), output, "finding_id", "source", "line_no", "raw", json=json)
 
 
 @app.command(group=ANSWERS)
 def coverage(
-    files: Files, /, *, output: Output = None, format: Format = "auto", tz: Tz = None, year: Year = None  # noqa: A002
-) -> int:  # fmt: skip
+    files: Files,
+    /,
+    *,
+    output: Output = None,
+    json: Json = False,
+    format: Format = "auto",  # noqa: A002
+    tz: Tz = None,
+    year: Year = None,
+) -> int:
     """Show what was read and understood, by file and program."""
-    ready(output)
+    ready(output, json=json)
     seen = sl.coverage(named(files), format=format, tz=tz, year=year)
-    return give(seen, output, *tables.COVERAGE_SHOWN)
+    return give(seen, output, *tables.COVERAGE_SHOWN, json=json)
 
 
 @app.command(group=ANSWERS)
@@ -86,12 +101,15 @@ def explain(
     stage: Annotated[str | None, Parameter(help="SMTP step of a reply: connect, tls, helo, auth, mail, rcpt, data, session.")] = None,
     side: Annotated[str | None, Parameter(help="Who speaks in a reason: server or client.")] = None,
     catalogue: Catalogue = None,
+    json: Json = False,
 ) -> int:  # fmt: skip
-    """Explain a log line, a reply or a traceback: what it means, how sure, what to do."""
+    """Explain a log line, a reply or a traceback: meaning, how sure, what to do."""
     given = _piped() if text in (None, PIPE) else os.fsencode(text or "").decode("utf-8", "replace")
     table = sl.explain(given, stage=stage, side=side, catalogue=catalogue)
     if table.is_empty():
         raise ValueError("nothing to explain: the text is empty")
+    if json:
+        return give(table, None, json=True)
     out = console()
     for block in tables.explained(table):
         out.print(block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from smtplogs.cli.options import (
     Check,
     Files,
     How,
+    Json,
     Output,
     app,
     give,
@@ -44,11 +46,13 @@ DETECTORS: tuple[Callable[..., pl.DataFrame], ...] = (
 def _table_command(function: Callable[[], pl.DataFrame], *shown: str) -> None:
     """Make a command of a function without arguments that answers with a frame."""
 
-    def command(*, output: Output = None) -> int:
-        ready(output)
-        return give(function(), output, *shown)
+    def command(*, output: Output = None, json: Json = False) -> int:
+        ready(output, json=json)
+        return give(function(), output, *shown, json=json)
 
-    command.__doc__ = _documented(function)[0].partition(":")[0].rstrip(".").replace("Return ", "Show ", 1) + "."
+    command.__doc__ = (
+        _documented(function)[0].partition("\n")[0].partition(":")[0].rstrip(".").replace("Return ", "Show ", 1) + "."
+    )
     app.command(command, name=function.__name__, group=LEARNING)
 
 
@@ -58,13 +62,13 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
     wanted = [name for name in TABLES if name in inspect.signature(function).parameters]
 
     def command(
-        files: Files, /, *, output: Output = None, how: How = HOW, check: Check = False, **given: Any
+        files: Files, /, *, output: Output = None, json: Json = False, how: How = HOW, check: Check = False, **given: Any
     ) -> int:  # fmt: skip
-        ready(output)
+        ready(output, json=json)
         read_from = tables_of(files, how)
         tables_wanted = {name: getattr(read_from, name) for name in wanted}
         frame = function(read_from.events, **tables_wanted, **given)
-        give(frame, output, *shown)
+        give(frame, output, *shown, json=json)
         return verdict(frame, check=check) if judges else 0
 
     about, told = _documented(function)
@@ -74,7 +78,7 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
         if p.kind is p.KEYWORD_ONLY and p.name not in TABLES
     ]
     common = [
-        p.replace(annotation={"files": Files, "output": Output, "how": How, "check": Check}[name])
+        p.replace(annotation={"files": Files, "output": Output, "json": Json, "how": How, "check": Check}[name])
         for name, p in inspect.signature(command).parameters.items()
         if name != "given" and (judges or name != "check")
     ]
@@ -95,9 +99,10 @@ TABLES = ("coverage", "traffic")
 
 
 def _documented(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
-    """Return the first paragraph of a numpydoc text, and what it says about each parameter."""
+    """Return what a numpydoc text says first, in a line and a paragraph, and what it says about each parameter."""
     text = inspect.getdoc(function) or ""
-    about = text.partition("\n\n")[0].replace("\n", " ")
+    before = re.split(r"\n\n(?:Parameters|Returns)\n-", text)[0].replace("`", "").split("\n\n")[:2]
+    about = "\n\n".join(paragraph.replace("\n", " ") for paragraph in before)
     body = text.partition("\nParameters\n----------\n")[2].partition("\n\n")[0]
     told: dict[str, str] = {}
     names: list[str] = []

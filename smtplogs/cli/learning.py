@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 import smtplogs as sl
 from smtplogs._visible import visible
-from smtplogs.cli.options import LEARNING, Output, app, console, give, ready
+from smtplogs.cli.options import LEARNING, PAGES, Json, Output, app, console, give, ready
 
 
 @app.command(group=LEARNING)
@@ -32,6 +32,24 @@ def unpack(folder: Annotated[Path, Parameter(help="Folder for the copies; made i
 
 
 @app.command(group=LEARNING)
+def simulate(
+    folder: Annotated[Path, Parameter(help="Folder for the logs and truth.csv; nothing there is overwritten.")],
+    /,
+    *,
+    scenarios: Annotated[
+        tuple[str, ...], Parameter(consume_multiple=True, help="What goes wrong, as in: lockout spray outage-535.")
+    ] = ("lockout",),
+    seed: Annotated[int, Parameter(help="The same seed gives the same logs.")] = 1,
+    days: Annotated[int, Parameter(help="Length of the logs, 5 to 60 days.")] = 7,
+    users: Annotated[int, Parameter(help="People with an account, 40 to 250.")] = 60,
+) -> int:
+    """Write logs of a made-up mail site in which something goes wrong, and the truth about it."""
+    truth = sl.simulate(folder, scenarios=scenarios, seed=seed, days=days, users=users)
+    console().print(f"Postfix and Exim logs, and {truth.height:,} rows of truth, are in {visible(folder)}")
+    return 0
+
+
+@app.command(group=PAGES)
 def lab(
     folder: Annotated[Path, Parameter(help="Folder for the copies; made if needed.")] = Path("smtplogs-lab"), /
 ) -> int:
@@ -48,10 +66,10 @@ app.command(formats)
 
 
 @formats.default
-def _formats(*, output: Output = None) -> int:
+def _formats(*, output: Output = None, json: Json = False) -> int:
     """Show every pattern of every format that can be read."""
-    ready(output)
-    return give(sl.formats(), output, "format", "pattern", "role", "sample")
+    ready(output, json=json)
+    return give(sl.formats(), output, "format", "pattern", "role", "sample", json=json)
 
 
 @formats.command(name="check")

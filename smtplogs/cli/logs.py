@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 import smtplogs as sl
 from smtplogs import tables
+from smtplogs._durable import case_key
 from smtplogs._visible import visible
 from smtplogs.cli.options import (
     HOW,
@@ -19,6 +20,7 @@ from smtplogs.cli.options import (
     Files,
     Format,
     How,
+    Json,
     Output,
     Tz,
     Year,
@@ -33,10 +35,11 @@ from smtplogs.cli.options import (
 
 
 @app.command(group=LOGS)
-def read(files: Files, /, *, output: Output = None, how: How = HOW) -> int:
+def read(files: Files, /, *, output: Output = None, json: Json = False, how: How = HOW) -> int:
     """Read logs into the event table; write or show it."""
-    ready(output)
-    return give(tables_of(files, how).events, output, "time", "stage", "outcome", "cause", "user", "client_ip")
+    ready(output, json=json)
+    events = tables_of(files, how).events
+    return give(events, output, "time", "stage", "outcome", "cause", "user", "client_ip", json=json)
 
 
 @app.command(group=LOGS)
@@ -58,7 +61,10 @@ def parse(
     no_hash: Annotated[bool, Parameter(show_default=False, help="Take no SHA-256 of the logs.")] = False,
     strict: Annotated[bool, Parameter(show_default=False, help="Exit with 2 if a log was damaged.")] = False,
 ) -> int:
-    """Read archives of logs into a dataset: resumable, and the same however often and in whatever order."""
+    """Read archives of logs into a dataset.
+
+    Resumable, and the same however often and in whatever order the logs come.
+    """
     more: dict[str, Any] = {"by": by, "workers": workers, "cluster": cluster, "hash": not no_hash, "strict": strict}
     try:
         told = sl.parse(named(files), output, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more)
@@ -74,10 +80,32 @@ def parse(
 
 
 @app.command(group=LOGS)
+def share(
+    files: Files,
+    /,
+    *,
+    output: Output = None,
+    key: Annotated[
+        Path | None,
+        Parameter(help="File with the secret of the case, made if it is not there; without it copies do not link."),
+    ] = None,
+    shift: Annotated[str | None, Parameter(help="Added to all times, as in --shift=-37d.")] = None,
+    how: How = HOW,
+) -> int:
+    """Write or show events that may be handed on: names, addresses and ids are pseudonyms, log lines are left out."""
+    ready(output)
+    told = sl.share(tables_of(files, how).events, key=None if key is None else case_key(key), shift=shift)
+    return give(told, output, "time", "stage", "outcome", "cause", "user", "client_ip")
+
+
+@app.command(group=LOGS)
 def verify(
     dataset: Annotated[Path, Parameter(help="Folder that `parse` wrote.")], /, *, output: Output = None
 ) -> int:  # fmt: skip
-    """Check a dataset against its manifest and its logs; exit with 1 if anything is not as it was."""
+    """Check a dataset against its manifest and its logs.
+
+    Exit with 1 if anything is not as it was.
+    """
     ready(output)
     seen = sl.verify(dataset)
     bad = seen.filter(~pl.col("status").is_in(["ok", "grown", "not checked"]))

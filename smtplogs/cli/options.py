@@ -14,6 +14,7 @@ from rich.console import Console
 import smtplogs as sl
 from smtplogs import tables
 from smtplogs._visible import visible
+from smtplogs.cli.helping import a_line_each, in_one_line
 from smtplogs.datasets import is_dataset
 
 Files = Annotated[
@@ -25,6 +26,7 @@ Files = Annotated[
 Output = Annotated[
     Path | None, Parameter(name=["--output", "-o"], help="File to write (.parquet, .csv, .ndjson) instead of showing.")
 ]
+Json = Annotated[bool, Parameter(show_default=False, help="Print one JSON document, for machines.")]
 Format = Annotated[str, Parameter(help="Name of the one format to read, or auto: all of them.")]
 Tz = Annotated[str | None, Parameter(help="Zone of stamps that name none, and of times shown, as in Europe/Warsaw.")]
 Year = Annotated[int | None, Parameter(help="Year in which the newest log ends, for stamps without one.")]
@@ -56,13 +58,14 @@ PIPE = "\0"
 TOLD = ("severity", "title", "advice", "confidence")
 """Columns of findings shown on a terminal."""
 
-ANSWERS = Group("What is wrong", sort_key=1)
-LOGS = Group("Read logs", sort_key=2)
-SEEKING = Group("Look for one thing", sort_key=3)
-EVENTS = Group("Look at the events", sort_key=4)
-PAGES = Group("Draw and tell", sort_key=5)
-SERVERS = Group("Ask a server", sort_key=6)
-LEARNING = Group("Learn", sort_key=7)
+ANSWERS = Group("What is wrong", sort_key=1, help_formatter=a_line_each)
+LOGS = Group("Read logs", sort_key=2, help_formatter=a_line_each)
+SEEKING = Group("Look for one thing", sort_key=3, help_formatter=a_line_each)
+EVENTS = Group("Look at the events", sort_key=4, help_formatter=a_line_each)
+PAGES = Group("Draw and tell", sort_key=5, help_formatter=a_line_each)
+SERVERS = Group("Ask a server", sort_key=6, help_formatter=a_line_each)
+LEARNING = Group("Look up", sort_key=7, help_formatter=in_one_line)
+ABOUT = Group("Also", sort_key=8, help_formatter=in_one_line)
 
 app = App(
     name="smtplogs",
@@ -74,6 +77,9 @@ app = App(
     default_parameter=Parameter(negative=(), show_default=lambda value: tables.words(value) or None),
     suppress_keyboard_interrupt=False,
 )
+app.register_install_completion_command(group=ABOUT, help="Install completion for bash, zsh or fish.")
+for _flag in ("--help", "--version"):
+    app[_flag].group = ABOUT
 
 
 class Tables(NamedTuple):
@@ -102,15 +108,19 @@ def named(files: list[str]) -> list[str]:
     return ["-" if name == PIPE else name for name in files]
 
 
-def ready(output: Path | None) -> None:
+def ready(output: Path | None, *, json: bool = False) -> None:
     """Complain of an output that cannot be written before the logs are read."""
     if output is not None:
+        if json:
+            raise ValueError("--json prints and --output writes: give one of them")
         tables.ready(output, *tables.ENDINGS)
 
 
-def give(frame: pl.DataFrame, output: Path | None, *shown: str) -> int:
-    """Write a frame to a file, or show it on the terminal (as CSV where that is no terminal)."""
-    if output is None:
+def give(frame: pl.DataFrame, output: Path | None, *shown: str, json: bool = False) -> int:
+    """Write a frame to a file, or show it on the terminal (as CSV where that is no terminal, as JSON if asked)."""
+    if json:
+        print(tables.json_of(frame))
+    elif output is None:
         tables.show(frame, console(), *shown)
     else:
         tables.write(frame, output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from cyclopts import Parameter
 import smtplogs as sl
 from smtplogs import tables
 from smtplogs._visible import visible
-from smtplogs.cli.options import HOW, PAGES, Check, Files, How, app, console, tables_of, verdict
+from smtplogs.cli.options import HOW, PAGES, Check, Files, How, app, console, named, tables_of, verdict
 from smtplogs.datasets import moment
 
 
@@ -27,6 +28,9 @@ def report(
         "postmortem.html"
     ),
     title: Annotated[str | None, Parameter(help="Headline; without it the weightiest finding.")] = None,
+    share_safe: Annotated[
+        bool, Parameter(show_default=False, help="Pseudonyms for all names and addresses, no log lines: to hand on.")
+    ] = False,
     how: How = HOW,
     check: Check = False,
 ) -> int:
@@ -34,10 +38,26 @@ def report(
     tables.ready(output, ".html", ".htm", ".md")
     given = tables_of(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
-    more = {"coverage": given.coverage, "traffic": given.traffic, "findings": found}
-    path = sl.report(given.events, output, **more, title=title, tz=how.tz)
+    more = {"coverage": given.coverage, "traffic": given.traffic, "findings": None if share_safe else found}
+    path = sl.report(given.events, output, **more, title=title, tz=how.tz, share_safe=share_safe)
     console().print(f"wrote {visible(path)}")
     return verdict(found, check=check)
+
+
+@app.command(group=PAGES)
+def notebook(
+    files: Files,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Notebook to write, .ipynb.")] = Path("case.ipynb"),
+    how: How = HOW,
+    run: Annotated[bool, Parameter(show_default=False, help="Run it too; needs smtplogs[notebook].")] = False,
+) -> int:
+    """Write a triage notebook for these logs, ready to run."""
+    tables.ready(output, ".ipynb")
+    path = sl.notebook(named(files), output, **asdict(how), run=run)
+    console().print(f"wrote {visible(path)}; open it with: jupyter lab {visible(path)}", soft_wrap=True)
+    return 0
 
 
 OF_A_FINDING: dict[str, Callable[..., pl.DataFrame]] = {

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 import smtplogs as sl
 from smtplogs import tables
-from smtplogs.cli.options import HOW, SERVERS, Files, How, Output, app, console, give, ready, tables_of
+from smtplogs.cli.options import HOW, SERVERS, Files, How, Json, Output, app, console, give, ready, tables_of
 from smtplogs.probing import ports_of
 
 
@@ -35,9 +35,10 @@ def probe(
     json: Annotated[bool, Parameter(show_default=False, help="Print everything as JSON.")] = False,
     transcript: Annotated[Path | None, Parameter(help="File for the transcript, which `read` takes (.txt, .log).")] = None,
 ) -> int:  # fmt: skip
-    """Ask a live server what it offers; exit with 0 (offered and fine), 1 (a problem), 2 (no connection).
+    """Ask a live server what it offers; sends no mail.
 
-    The one command that opens a network connection, to that server alone. Sends no mail.
+    The one command that opens a network connection, to that server alone. Exit with 0 (offered and fine), 1 (a
+    problem), 2 (no connection).
     """
     if transcript is not None:
         tables.ready(transcript, ".txt", ".log")
@@ -78,10 +79,11 @@ def compare_probe(
     *,
     probe: Annotated[Path, Parameter(help="What `smtplogs probe --json` printed.")],
     output: Output = None,
+    json: Json = False,
     how: How = HOW,
 ) -> int:
-    """Show the clients in a log that can never succeed with what a server offers."""
-    ready(output)
+    """Show clients that can never succeed with what a server offers."""
+    ready(output, json=json)
     ports = ports_of(probe.read_text("utf-8"))
     found = sl.compare_probe(tables_of(files, how).events, ports)
-    return give(found, output, "client_ip", "user", "cause", "tries", "offered", "n_events", "fix")
+    return give(found, output, "client_ip", "user", "cause", "tries", "offered", "n_events", "fix", json=json)

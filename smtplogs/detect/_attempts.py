@@ -40,7 +40,7 @@ def account(user: pl.Expr) -> pl.Expr:
 
 
 def login_attempts(
-    events: pl.DataFrame, *, protocols: Sequence[str] = ("smtp",), client: Sequence[str] = ("client_ip",)
+    events: pl.LazyFrame, *, protocols: Sequence[str] = ("smtp",), client: Sequence[str] = ("client_ip",)
 ) -> pl.DataFrame:
     """Return the attempts that our server judged, or could not judge, in order of account and time.
 
@@ -54,10 +54,9 @@ def login_attempts(
         of the texts: ``account_id, ip_id, client_id, source_id``.
     """
     need(events, *NEEDED, *client)
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in ALSO_USED if c not in events.columns]
+    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in ALSO_USED if c not in events.collect_schema()]
     tries = (
-        events.lazy()
-        .with_columns(missing)
+        events.with_columns(missing)
         .filter(
             pl.col("stage") == "auth",
             pl.col("side").fill_null("server") == "server",

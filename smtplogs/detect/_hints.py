@@ -53,15 +53,14 @@ def hint_table() -> tuple[dict[str, Any], ...]:
     return tuple(sorted(hints, key=lambda hint: CONFIDENCES.index(hint["confidence"])))
 
 
-def habits(events: pl.DataFrame, whose: pl.Expr) -> pl.DataFrame:
+def habits(events: pl.LazyFrame, whose: pl.Expr) -> pl.DataFrame:
     """Return what each address does for which the condition `whose` holds.
 
     Names, orders of mechanisms, TLS, rhythm of its sessions, how it leaves.
     """
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in _USED if c not in events.columns]
+    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in _USED if c not in events.collect_schema()]
     rows = (
-        events.lazy()
-        .with_columns(missing)
+        events.with_columns(missing)
         .filter(
             pl.col("client_ip").is_not_null(),
             pl.col("side").fill_null("server") == "server",
@@ -154,7 +153,7 @@ def matched(known: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(found).rename({"why": "source"}).sort("client_ip", "place")
 
 
-def likely_software(events: pl.DataFrame, clients: Sequence[str]) -> dict[str, str]:
+def likely_software(events: pl.LazyFrame, clients: Sequence[str]) -> dict[str, str]:
     """Return address -> what software it likely is, for titles: hints of high or medium confidence, timing apart."""
     if not clients:
         return {}
@@ -165,7 +164,7 @@ def likely_software(events: pl.DataFrame, clients: Sequence[str]) -> dict[str, s
     return dict(first.select("client_ip", "likely").iter_rows())
 
 
-def known_bots(events: pl.DataFrame, clients: Sequence[str]) -> set[str]:
+def known_bots(events: pl.LazyFrame, clients: Sequence[str]) -> set[str]:
     """Return the addresses whose own name is one of a known bot or survey."""
     if not clients:
         return set()

@@ -175,6 +175,7 @@ def excess(now: pl.DataFrame, before: pl.DataFrame, n_days: int, dimension: str,
         .join(usual, on=dimension, how="full", coalesce=True, nulls_equal=True)
         .with_columns(pl.col("now", measure).fill_null(0.0))
         .select(pl.col(dimension).cast(pl.String).alias("value"), (pl.col("now") - pl.col(measure)).alias("excess"))
+        .sort("value")  # sums of floats depend on the order
     )
 
 
@@ -236,6 +237,14 @@ def decomposition(now: pl.DataFrame, before: pl.DataFrame, n_days: int, measure:
         if best is None or rank < best[0]:
             best = (rank, found)
     return best[1] if best else []
+
+
+def still_heard(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> bool:
+    """Tell whether most of the missing logins are of clients that are there, and refused: their network is not lost."""
+    missing = excess(now, before, n_days, "client_ip", "ok").filter(pl.col("excess") < 0)
+    heard = now.filter(pl.col("bad") > 0)["client_ip"].unique().cast(pl.String)
+    of_heard = float(missing.filter(pl.col("value").is_in(heard.implode()))["excess"].sum())
+    return of_heard <= MOST * float(missing["excess"].sum()) < 0
 
 
 def verdict(facts: Facts, *, up: bool) -> str:

@@ -21,6 +21,8 @@ ADVICE = {
     "log_hole": "Find out whether logging stopped (rsyslog, disk, rotation) or the server did; do not read it as quiet.",
     "one_client_rise": "{repair} the client at {ip}: it alone explains the rise, and no other client is hit.",
     "spray_rise": "Block {ip} if it is none of yours; nothing is broken on the server.",
+    "spray_gateway": "Do not block {ip}: accounts of yours log in from there. Look in that gateway's own log for who "
+    "tried; nothing is broken on the server.",
     "botnet_rise": "Leave it to bans per address and to strong passwords; nothing is broken on the server.",
     "unclear_rise": "Look at the lines below: no single client, rule or fault explains the rise.",
 }
@@ -47,6 +49,7 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
         "repair": "Repair or stop" if facts.top_ip_good_before else "Find and set up anew, or block,",
     }
     one = kind == "one_client_rise"
+    advice = "spray_gateway" if kind == "spray_rise" and facts.top_ip_good_before else kind
     subject_kind, subject = _subject(facts, kind)
     drop = kind in {"network_loss", "log_hole"}
     return {
@@ -61,7 +64,7 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
         "n_events": facts.n_bad,
         "title": f"{_what(facts, kind)} {stretch(facts.start, facts.end)}{_who(facts, kind)}.",
         "cause": None if drop else facts.cause,
-        "advice": ADVICE[kind].format_map(words),
+        "advice": ADVICE[advice].format_map(words),
         "confidence": _confidence(facts, kind),
         "because": _reasons(facts, kind, explained),
         "refuted_by": REFUTED[kind].format_map(words),

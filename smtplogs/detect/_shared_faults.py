@@ -60,7 +60,7 @@ def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[p
     return told, mine
 
 
-def find_passwords_switched_off(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def find_passwords_switched_off(events: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the domains whose password logins fail from one moment on while tokens work, and the lines (`story`)."""
     domain = pl.col("account").str.extract(r"@([^@]+)$", 1)
     rows = (

@@ -40,8 +40,8 @@ _BREAK = r"^[\s'\"`\x{200b}\x{feff}]|[\s'\"`?\x{200b}\x{feff}]$|#0[01][0-9]|\\[r
 
 _NO_PASSWORDS = ("oauth_required", "auth_disabled_by_policy", "app_password_required")
 
-PART = 1_000_000
-"""Events that are brought together by address in one go."""
+PART = 4_000_000
+"""Events that are brought together by address in one go; a table on disk is read once for each."""
 
 USED = (
     "user", "cause", "count", "side", "protocol", "service", "program", "server_port", "mechanism", "tls", "session",
@@ -49,12 +49,11 @@ USED = (
 )  # fmt: skip
 
 
-def narrow(events: pl.DataFrame, *columns: str) -> pl.LazyFrame:
+def narrow(events: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
     """Return rows of our SMTP server about a known address, at a known time; columns that are missing are null."""
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in USED if c not in events.columns]
+    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in USED if c not in events.collect_schema()]
     return (
-        events.lazy()
-        .with_columns(missing)
+        events.with_columns(missing)
         .filter(
             pl.col("side").fill_null("server") == "server",
             pl.col("protocol").fill_null("smtp") == "smtp",
@@ -67,9 +66,9 @@ def narrow(events: pl.DataFrame, *columns: str) -> pl.LazyFrame:
     )
 
 
-def in_parts(events: pl.DataFrame) -> list[pl.Expr]:
-    """Return conditions that part the addresses so that each part has a million events or so, to be held in memory."""
-    n = 1 + events.height // PART
+def in_parts(events: pl.LazyFrame) -> list[pl.Expr]:
+    """Return conditions that part the addresses so that each part has some millions of events, to be held in memory."""
+    n = 1 + events.select(pl.len()).collect(engine="streaming").item() // PART
     return [pl.col("client_ip").hash(0) % n == k for k in range(n)]
 
 
@@ -142,7 +141,7 @@ def _worth_a_look() -> pl.Expr:
     return ~(wrong_password | logged_in).fill_null(False)
 
 
-def find_signs(events: pl.DataFrame) -> pl.DataFrame:
+def find_signs(events: pl.LazyFrame) -> pl.DataFrame:
     """Return the rows that speak of a mistake, a narrow frame in order of time.
 
     ``kind, time, client_ip, user, account, session, n, service, mechanism, helo, cause, detail, host, weak, source,
@@ -165,15 +164,15 @@ def find_signs(events: pl.DataFrame) -> pl.DataFrame:
     return rows.sort("time", "source", "line_no", "kind", nulls_last=True)
 
 
-def acquaintances(events: pl.DataFrame, signs: pl.DataFrame, networks: Sequence[str]) -> pl.DataFrame:
+def acquaintances(events: pl.LazyFrame, signs: pl.DataFrame, networks: Sequence[str]) -> pl.DataFrame:
     """Return what ties each address with a sign to us.
 
     ``client_ip, n_ok`` (logins from there), ``first_ok, last_ok, near`` (a neighbour logs in), ``own`` (private, or in
     `networks`), ``n_names`` (accounts that failed there).
     """
     here = signs.select("client_ip").unique()
-    attempts = events.lazy()
-    if "side" in events.columns:
+    attempts = events
+    if "side" in events.collect_schema():
         attempts = attempts.filter(pl.col("side").fill_null("server") == "server")
     attempts = attempts.filter(pl.col("client_ip").is_not_null(), pl.col("stage").is_in(["auth", "mail"]))
     book = (
@@ -198,10 +197,10 @@ def acquaintances(events: pl.DataFrame, signs: pl.DataFrame, networks: Sequence[
     ).drop("net")
 
 
-def logins_of(events: pl.DataFrame) -> pl.DataFrame:
+def logins_of(events: pl.LazyFrame) -> pl.DataFrame:
     """Return ``account, client_ip, user`` (as logged), ``last_ok`` of every login and accepted mail, on any protocol."""
-    rows = events.lazy()
-    if "side" in events.columns:
+    rows = events
+    if "side" in events.collect_schema():
         rows = rows.filter(pl.col("side").fill_null("server") == "server")
     return (
         rows.filter(pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]))

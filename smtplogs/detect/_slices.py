@@ -27,7 +27,8 @@ NUMBERED = ("account", "client_ip", "user", "source", "helo", "host", "mechanism
 """Texts that repeat: held as categories, 4 bytes a row, equal over the pieces."""
 
 SCRAMBLE = 2_654_435_761
-"""Knuth's multiplier: spreads line numbers, so that the lowest of the products are a fair choice of lines."""
+"""Knuth's multiplier: spreads times, so that the lowest of the products are a fair choice of lines, which does not
+depend on how a log was cut into files."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def picked(rows: pl.DataFrame, by: str) -> pl.DataFrame:
         .with_columns(
             pl.int_range(pl.len()).over(by).alias("place"),
             pl.int_range(pl.len()).reverse().over(by).alias("left"),
-            (pl.col("line_no") * SCRAMBLE % 2**32).alias("drawn"),
+            (pl.col("time").dt.timestamp("us") % 2**31 * SCRAMBLE % 2**32).alias("drawn"),
         )
         .with_columns(pl.when((pl.col("place") == 0) | (pl.col("left") == 0)).then(None).otherwise("drawn").alias("d"))
         .with_columns(pl.struct("d", "place").rank("ordinal").over(by).alias("rank"))
@@ -166,10 +167,20 @@ def proof(
 
 def sliced_door(function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame]) -> Callable[Concatenate[Any, P], Any]:
     """Let a detector that reads in pieces take any frame: a LazyFrame stays lazy, pandas is answered in kind."""
+    return _door(function, lambda frame: frame)
 
+
+def lazy_door(function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame]) -> Callable[Concatenate[Any, P], Any]:
+    """Let a detector that asks for some columns and rows of a lazy table, in documented dtypes, take any frame."""
+    return _door(function, conform)
+
+
+def _door(
+    function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame], prepared: Callable[[pl.LazyFrame], pl.LazyFrame]
+) -> Callable[Concatenate[Any, P], Any]:
     @functools.wraps(function)
     def at_the_door(frame: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        lazy = frame if isinstance(frame, pl.LazyFrame) else to_polars(frame).lazy()
+        lazy = prepared(frame) if isinstance(frame, pl.LazyFrame) else to_polars(frame).lazy()
         answer = function(lazy, *args, **kwargs)
         return answer.to_pandas() if hasattr(frame, "iloc") else answer
 

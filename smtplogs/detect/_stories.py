@@ -167,10 +167,14 @@ def _consequences(found: pl.DataFrame) -> pl.DataFrame:
         .rename({"root": "finding_id"})
     )
     told = pl.col("titles").list.eval(pl.lit("Part of this: ") + pl.element())
-    more = pl.col("n_parts") - MOST_TOLD
+    more = pl.col("n_parts").cast(pl.Int64) - MOST_TOLD  # a count has no sign: fewer parts would be very many
     rest = (
         pl.when(more > 0)
-        .then(pl.concat_list(pl.format("And {} more findings.", more)))
+        .then(
+            pl.concat_list(
+                pl.format("And {} more finding{}.", more, pl.when(more > 1).then(pl.lit("s")).otherwise(pl.lit("")))
+            )
+        )
         .otherwise(pl.lit([], pl.List(pl.String)))
     )
     own = pl.col("severity").cast(pl.String).replace_strict(weight, return_dtype=pl.Int8)

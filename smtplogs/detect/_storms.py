@@ -36,7 +36,7 @@ PERMANENT = tuple(causes().filter(pl.col("waiting_helps") == False)["cause"].cas
 
 
 def find_storms(
-    events: pl.DataFrame, logins: pl.DataFrame, networks: Sequence[str], *, per_hour: int, per_day: int
+    events: pl.LazyFrame, logins: pl.DataFrame, networks: Sequence[str], *, per_hour: int, per_day: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the clients of ours that repeat refused attempts, a row each, and those attempts (`story`)."""
     refused = narrow(
@@ -94,7 +94,7 @@ def _storm_rows(rows: pl.DataFrame, fast: pl.Series) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def find_hourly_logins(events: pl.DataFrame, *, per_hour: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def find_hourly_logins(events: pl.LazyFrame, *, per_hour: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the clients that log in once for every mail, often, a row each, and the limits that they met (`story`)."""
     rows = narrow(events, "time", "client_ip", "account", "user", "n", "stage", "outcome", "cause", "source", "line_no")
     ok = (pl.col("outcome") == "success") & pl.col("account").is_not_null()

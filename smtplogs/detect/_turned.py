@@ -67,7 +67,7 @@ class Turned:
 
 
 def find_turned(
-    events: pl.DataFrame,
+    events: pl.LazyFrame,
     *,
     successes: int,
     failures: int,
@@ -82,10 +82,10 @@ def find_turned(
     names = worth["account"].unique()
     # a name with a blank at its end is a mistake in the name, whatever the password
     clean = pl.col("user") == pl.col("user").str.strip_chars()
-    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in events.columns]
-    mine = events.lazy().filter(clean, account(pl.col("user")).is_in(names.implode()))
+    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in events.collect_schema()]
+    mine = events.filter(clean, account(pl.col("user")).is_in(names.implode()))
     mine = mine.select(used).collect(engine="streaming")
-    tries = login_attempts(mine, protocols=protocols, client=client)
+    tries = login_attempts(mine.lazy(), protocols=protocols, client=client)
     judged = tries.filter(
         pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES).fill_null(False)
     )
@@ -100,12 +100,11 @@ def find_turned(
     return Turned(found, _story_rows(found, rows), _changes(found), n_failures, n_unnamed)
 
 
-def _narrow(events: pl.DataFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.LazyFrame:
+def _narrow(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.LazyFrame:
     """Return accepted and rejected logins of any account: a few columns of them, unsorted."""
-    missing = [c for c in ("count", "side", "protocol") if c not in events.columns]
+    missing = [c for c in ("count", "side", "protocol") if c not in events.collect_schema()]
     return (
-        events.lazy()
-        .with_columns(pl.lit(None, EVENTS[c].dtype).alias(c) for c in missing)
+        events.with_columns(pl.lit(None, EVENTS[c].dtype).alias(c) for c in missing)
         .filter(
             pl.col("stage") == "auth",
             pl.col("side").fill_null("server") == "server",
@@ -123,7 +122,7 @@ def _narrow(events: pl.DataFrame, client: Sequence[str], protocols: Sequence[str
 
 
 def _worth_a_look(
-    events: pl.DataFrame,
+    events: pl.LazyFrame,
     *,
     successes: int,
     failures: int,

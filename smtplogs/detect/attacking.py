@@ -71,12 +71,13 @@ def attacks(
     unknown_names: int = 20,
     protocols: Sequence[str] = ("smtp",),
 ) -> pl.DataFrame:
-    """Find who guesses passwords: brute force, spray, enumeration, stuffing, and slow campaigns of many addresses.
+    """Find who guesses passwords: brute force, spray, stuffing, slow campaigns.
 
-    Only *hostile* addresses count: with three failures or more and no login in the whole log, or failing on three
-    accounts or more and getting into less than a fifth of them. An office or web mail behind one address is none, nor
-    is a person who gets in at last. With `preset` the question is another: would that published rule have fired, on
-    whom, and which of our own users would it have hit?
+    Enumeration of names too, and campaigns of many addresses in step. Only *hostile* addresses count: with three
+    failures or more and no login in the whole log, or failing on three accounts or more and getting into less than a
+    fifth of them. An office or web mail behind one address is none, nor is a person who gets in at last. With
+    `preset` the question is another: would that published rule have fired, on whom, and which of our own users would
+    it have hit?
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs.detect._slices import lazy_door
 from smtplogs.detect._stories import merged
 from smtplogs.detect.attacking import attacks
 from smtplogs.detect.exposing import exposure
@@ -17,7 +18,7 @@ from smtplogs.detect.outages import incidents
 from smtplogs.detect.relaying import relay_refusals
 from smtplogs.detect.takeovers import compromises
 from smtplogs.detect.throttles import throttling
-from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, Column, as_table, door, dtypes
+from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, Column, as_table, dtypes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,8 +39,8 @@ DETECTORS: tuple[Callable[..., Any], ...] = (
 """The registry: every detector, ``(events, *, ...) -> findings + own columns``. A new one adds its word here."""
 
 
-@door
-def findings(events: pl.DataFrame, *, coverage: Frame | None = None, traffic: Frame | None = None) -> pl.DataFrame:
+@lazy_door
+def findings(events: pl.LazyFrame, *, coverage: Frame | None = None, traffic: Frame | None = None) -> pl.DataFrame:
     """Run every detector with its defaults and return what they found as one table, merged into stories.
 
     Findings that tell the same story carry the identifier of the leading one in `part_of`: a forgotten application

@@ -10,7 +10,8 @@ from smtplogs._addresses import is_private
 from smtplogs.detect._exposure_stories import TRENDS, others_row, passwords_row, secret_row, weak_row
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._signs import narrow, plain_port
-from smtplogs.schema import TIME, Column, door, need
+from smtplogs.detect._slices import lazy_door
+from smtplogs.schema import TIME, Column, need
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,13 +41,13 @@ TYPED = r"^(?:PLAIN|LOGIN|CRAM-MD5|DIGEST-MD5|NTLM|SCRAM-.*)$"
 MOST_NAMES = 10
 
 
-@door
-def exposure(events: pl.DataFrame, *, users: int = 50) -> pl.DataFrame:
-    """Take stock of weak logins that succeed, and of secrets that stand in the log: an inventory, not an alarm.
+@lazy_door
+def exposure(events: pl.LazyFrame, *, users: int = 50) -> pl.DataFrame:
+    """Take stock of weak logins that succeed, and of secrets in the log.
 
-    Kinds: ``plain_text_login`` (no TLS, proven), ``old_tls_login`` (before TLS 1.2), ``weak_mechanism`` (CRAM-MD5,
-    DIGEST-MD5, NTLM), ``port_25_login``, ``password_login`` (a domain that knows OAuth tokens still takes passwords),
-    ``secret_in_log``.
+    An inventory, not an alarm. Kinds: ``plain_text_login`` (no TLS, proven), ``old_tls_login`` (before TLS 1.2),
+    ``weak_mechanism`` (CRAM-MD5, DIGEST-MD5, NTLM), ``port_25_login``, ``password_login`` (a domain that knows OAuth
+    tokens still takes passwords), ``secret_in_log``.
 
     Parameters
     ----------
@@ -79,12 +80,12 @@ def exposure(events: pl.DataFrame, *, users: int = 50) -> pl.DataFrame:
     return as_findings([*own, *_passwords(events), *_secrets(events, end)], "exposure", COLUMNS)
 
 
-def _logins(events: pl.DataFrame, *columns: str) -> pl.LazyFrame:
+def _logins(events: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
     rows = narrow(events, "stage", "outcome", *columns)
     return rows.filter(pl.col("stage") == "auth", pl.col("outcome") == "success").drop("stage", "outcome")
 
 
-def _logins_by_user(events: pl.DataFrame) -> pl.DataFrame:
+def _logins_by_user(events: pl.LazyFrame) -> pl.DataFrame:
     return (
         _logins(events, "account", "n")
         .group_by("account")
@@ -93,7 +94,7 @@ def _logins_by_user(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _weak_logins(events: pl.DataFrame) -> pl.DataFrame:
+def _weak_logins(events: pl.LazyFrame) -> pl.DataFrame:
     """Return the weak logins: a row for each of the kinds that one belongs to."""
     columns = ("account", "user", "client_ip", "n", "time", "source", "line_no")
     rows = _logins(events, *columns, "mechanism", "tls", "service", "program", "server_port")
@@ -110,9 +111,10 @@ def _weak_logins(events: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(pl.collect_all(parts, engine="streaming"))
 
 
-def _halves(events: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
+def _halves(events: pl.LazyFrame) -> tuple[datetime | None, datetime | None]:
     """Return the middle and the end of the log."""
-    start, end = events.select(pl.col("time").min(), pl.col("time").max().alias("end")).row(0)
+    span = events.select(pl.col("time").min(), pl.col("time").max().alias("end"))
+    start, end = span.collect(engine="streaming").row(0)
     return (start + (end - start) / 2, end) if start else (None, None)
 
 
@@ -168,7 +170,7 @@ def _own_rows(rows: pl.DataFrame, totals: pl.DataFrame, middle: datetime | None,
     return own
 
 
-def _passwords(events: pl.DataFrame) -> list[dict[str, Any]]:
+def _passwords(events: pl.LazyFrame) -> list[dict[str, Any]]:
     """Return a row for each domain in which tokens and passwords both log in."""
     mechanism = pl.col("mechanism")
     rows = _logins(events, "account", "user", "n", "time", "mechanism", "source", "line_no").with_columns(
@@ -204,11 +206,11 @@ def _passwords(events: pl.DataFrame) -> list[dict[str, Any]]:
     return [passwords_row(story) | {"evidence": evidence.get(story["story"], [])} for story in told]
 
 
-def _secrets(events: pl.DataFrame, end: datetime | None) -> list[dict[str, Any]]:
+def _secrets(events: pl.LazyFrame, end: datetime | None) -> list[dict[str, Any]]:
     """Return a row for each file and kind of secret that was cut out of its lines."""
-    if not {"redacted", "source", "line_no"} <= set(events.columns):
+    if not {"redacted", "source", "line_no"} <= set(events.collect_schema()):
         return []
-    rows = events.lazy().filter(pl.col("redacted").is_not_null()).select("source", "redacted", "time", "line_no")
+    rows = events.filter(pl.col("redacted").is_not_null()).select("source", "redacted", "time", "line_no")
     mine = rows.unique().collect(engine="streaming").sort("source", "redacted", "line_no")
     found = (
         mine.group_by("source", "redacted", maintain_order=True)

@@ -11,8 +11,9 @@ from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._forgotten_stories import STATES, never_row, not_assessable_row, rotation_row, stale_row
 from smtplogs.detect._hints import likely_software
 from smtplogs.detect._rhythm import SCHEDULES
+from smtplogs.detect._slices import lazy_door
 from smtplogs.detect._turned import find_turned, hasty
-from smtplogs.schema import TIME, Column, door, need
+from smtplogs.schema import TIME, Column, need
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +49,9 @@ LIMIT_FAILURES = 5
 LIMIT_WITHIN = timedelta(minutes=15)
 
 
-@door
+@lazy_door
 def stale_credentials(
-    events: pl.DataFrame,
+    events: pl.LazyFrame,
     *,
     successes: int = 3,
     failures: int = 6,
@@ -58,7 +59,7 @@ def stale_credentials(
     networks: Sequence[str] = (),
     protocols: Sequence[str] = ("smtp",),
 ) -> pl.DataFrame:
-    """Find clients that keep an old password after a change, since when, how often they try, and what to fix first.
+    """Find clients that keep an old password, since when, and what to fix first.
 
     A *forgotten application* is a client (an account at an address) that had logged in, and then is only refused, in
     a rhythm, while the account works from elsewhere. Failures of one program between the logins of another behind the
@@ -108,8 +109,8 @@ def stale_credentials(
     turned = find_turned(
         events, successes=successes, failures=failures, client=client, protocols=protocols, networks=networks
     )
-    log_end = events.select(pl.col("time").max()).item()
-    log_start = events.select(pl.col("time").min()).item()
+    span = events.select(pl.col("time").min(), pl.col("time").max().alias("end"))
+    log_start, log_end = span.collect(engine="streaming").row(0)
     share = turned.n_unnamed / turned.n_failures if turned.n_failures else 0.0
     stories = _stories(turned, log_start, log_end, share)
     software = likely_software(events, stories["client_ip"].unique().drop_nulls().to_list())

@@ -9,7 +9,8 @@ import polars as pl
 from smtplogs._addresses import KINDS
 from smtplogs.detect._hints import HINTS, habits, matched
 from smtplogs.detect._signs import in_parts
-from smtplogs.schema import TIME, Column, door, need
+from smtplogs.detect._slices import lazy_door
+from smtplogs.schema import TIME, Column, need
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +33,9 @@ COLUMNS: dict[str, Column] = {
 """What ``client_hints`` returns."""
 
 
-@door
-def client_hints(events: pl.DataFrame, *, clients: Sequence[str] = ()) -> pl.DataFrame:
-    """Tell which software a client likely is, from its habits: hints, never proof.
+@lazy_door
+def client_hints(events: pl.LazyFrame, *, clients: Sequence[str] = ()) -> pl.DataFrame:
+    """Tell which software a client likely is, by its habits: hints, no proof.
 
     Looked at are the names it gives itself and the server believes, the order in which it tries mechanisms within one
     session, TLS version, rhythm, how it leaves, and the kind of its address. The table of hints with their sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,14 +13,14 @@ from smtplogs.detect._disabled import disabled_accounts
 from smtplogs.detect._findings import as_findings, finding_id, lines
 from smtplogs.detect._lock_stories import lock_row, not_assessable_row
 from smtplogs.detect._locks import Rules, find_locks
+from smtplogs.detect._slices import lazy_door
 from smtplogs.detect._streak_stories import campaign_row, outage_row, streak_row
 from smtplogs.detect._streaks import MOST_NAMES, address_book, find_streaks, most
 from smtplogs.detect._triggers import TRIGGER_KINDS, judged_triggers
-from smtplogs.schema import TIME, Column, door
+from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
 
     from smtplogs.detect._locks import Locks
     from smtplogs.detect._streaks import Streaks
@@ -70,10 +71,15 @@ COLUMNS: dict[str, Column] = {
 }
 """What ``lockouts`` tells beside the common columns."""
 
+BANNED = ("stage", "outcome", "client_ip", "duration_s", "source", "line_no")
 
-@door
+BESIDE = timedelta(seconds=10)
+"""fail2ban's observer states the grown length of a ban within this of the ban itself."""
+
+
+@lazy_door
 def lockouts(
-    events: pl.DataFrame,
+    events: pl.LazyFrame,
     *,
     failures: int = 5,
     within: str = "15m",
@@ -86,7 +92,7 @@ def lockouts(
     client: Sequence[str] = ("client_ip",),
     protocols: Sequence[str] = ("smtp",),
 ) -> pl.DataFrame:
-    """Find accounts whose right password was refused because of failures before it, and who caused that.
+    """Find right passwords that were refused after failures, and who caused that.
 
     A lock shows only if somebody with the right secret meets it: an *established* client, which had logged in before,
     is refused after failures of others, and gets in again with the same secret; or the server says so (cause
@@ -168,10 +174,13 @@ def lockouts(
     return as_findings([row | {"unnamed_share": share} for row in rows], "lockouts", COLUMNS)
 
 
-def _stated_bans(events: pl.DataFrame) -> pl.DataFrame:
+def _stated_bans(table: pl.LazyFrame) -> pl.DataFrame:
     """Return the bans that the log itself states: limits that name an address and a length, or whose end is written."""
-    if not {"duration_s", "source", "line_no"} <= set(events.columns):
+    present = set(table.collect_schema())
+    if not {"duration_s", "source", "line_no"} <= present:
         return pl.DataFrame()
+    used = [c for c in ("time", *BANNED, "format", "detail") if c in present]
+    events = table.filter(pl.col("stage") == "session").select(used).collect(engine="streaming")
     if {"format", "detail"} <= set(events.columns):
         events = _ended(events)
     stated = (pl.col("outcome") == "throttled") & (pl.col("duration_s") > 0) & pl.col("time").is_not_null()
@@ -179,19 +188,41 @@ def _stated_bans(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ended(events: pl.DataFrame) -> pl.DataFrame:
-    """Give fail2ban's bans the length that its next line on the same address and jail proves, if that is an Unban."""
+    """Give fail2ban's bans their length, by the lines of the same address and jail that follow.
+
+    An Unban proves it; without one, Increase Ban states it. A restart of fail2ban may lift bans and restores them: such
+    a ban goes on. One whose beginning stands in an older log begins with its Restore Ban.
+    """
     bans = (pl.col("format") == "fail2ban") & pl.col("time").is_not_null()
     known = events.filter(bans).sort("time", "source", "line_no")
     if known.is_empty():
         return events
-    jail = pl.col("detail").str.extract(r"^\[([^\]]*)\]")
-    known = known.with_columns(jail.alias("_jail"))
+    known = known.with_columns(
+        pl.col("detail").str.extract(r"^\[([^\]]*)\]").alias("_jail"),
+        pl.col("detail").str.extract(r"^\[[^\]]*\] (Ban|Unban|Increase|Restore) ").alias("_word"),
+    )
     of = ("client_ip", "_jail")
+    word, before, after = pl.col("_word"), pl.col("_word").shift(1).over(of), pl.col("_word").shift(-1).over(of)
+    grown = known.filter(word == "Increase").select(*of, "time", pl.col("duration_s").alias("_grown"))
+    known = known.filter(word != "Increase")
+    known = known.filter(~((word == "Unban") & (after == "Restore")).fill_null(value=False))
+    known = known.filter(~((word == "Restore") & before.is_in(["Ban", "Restore"])).fill_null(value=False))
+    # the observer writes a moment after the ban, now and then a moment before
+    known = known.sort("time", maintain_order=True).join_asof(
+        grown.sort("time"), on="time", by=of, strategy="nearest", tolerance=BESIDE, check_sortedness=False
+    )
+    known = known.sort("time", "source", "line_no")
     lasted = (pl.col("time").shift(-1) - pl.col("time")).over(of).dt.total_microseconds() / 1e6
-    ends = (pl.col("outcome").shift(-1) == "info").over(of)
-    told = pl.when((pl.col("outcome") == "throttled") & ends).then(lasted)
-    known = known.with_columns(duration_s=pl.coalesce("duration_s", told)).drop("_jail")
-    return pl.concat([events.filter(~bans.fill_null(value=False)), known])
+    told = pl.when(word.is_in(["Ban", "Restore"]) & (after == "Unban")).then(lasted)
+    known = known.with_columns(
+        pl.coalesce("duration_s", told, pl.when(word == "Ban").then("_grown")).alias("duration_s"),
+        pl.when(word == "Restore")
+        .then(pl.lit("throttled"))
+        .otherwise("outcome")
+        .cast(events.schema["outcome"])
+        .alias("outcome"),
+    )
+    return pl.concat([events.filter(~bans.fill_null(value=False)), known.select(events.columns)])
 
 
 def _refused(tries: pl.DataFrame) -> tuple[Any, ...]:

@@ -13,8 +13,9 @@ from smtplogs.detect._hints import known_bots, likely_software
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._shared_faults import find_certificate_faults, find_passwords_switched_off
 from smtplogs.detect._signs import NAME_KINDS, acquaintances, find_signs, logins_of, meant, shape_of
+from smtplogs.detect._slices import lazy_door
 from smtplogs.detect._storms import find_hourly_logins, find_storms
-from smtplogs.schema import TIME, Column, door, need
+from smtplogs.schema import TIME, Column, need
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,9 +58,9 @@ RHYTHM_NAMES = 2
 """The rhythm alone ties a client to us only if it is slower than this [s], lasts so long [s], with so few names."""
 
 
-@door
+@lazy_door
 def misconfigured_clients(
-    events: pl.DataFrame,
+    events: pl.LazyFrame,
     *,
     sessions: int = 3,
     span: str = "10m",
@@ -68,7 +69,7 @@ def misconfigured_clients(
     logins_per_hour: int = 30,
     networks: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """Find clients whose settings are wrong, say what is wrong and what repairs it.
+    """Find clients with wrong settings, and what repairs them.
 
     Fifteen mistakes are told apart (the `kind`): ``port_25``, ``no_tls``, ``tls_mode`` (wrapper against STARTTLS),
     ``old_tls``, ``cert_not_trusted``, ``mechanism``, ``local_part_only``, ``blank_or_break``, ``bad_base64``,
@@ -148,13 +149,12 @@ def _told(found: pl.DataFrame, rows: pl.DataFrame, row: Any) -> list[dict[str, A
     return [row(story) | {"evidence": evidence.get(story["story"], [])} for story in found.iter_rows(named=True)]
 
 
-def _without_later_logins(signs: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def _without_later_logins(signs: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     """Leave out signs of sessions in which a login succeeded."""
-    if "session" not in events.columns:
+    if "session" not in events.collect_schema():
         return signs
     worked = (
-        events.lazy()
-        .filter(
+        events.filter(
             pl.col("outcome") == "success",
             pl.col("stage").is_in(["auth", "mail"]),
             pl.col("session").is_in(signs["session"].drop_nulls().unique().implode()),
@@ -170,7 +170,7 @@ def _clients(
     signs: pl.DataFrame,
     known: pl.DataFrame,
     logins: pl.DataFrame,
-    events: pl.DataFrame,
+    events: pl.LazyFrame,
     sessions: int,
     least: timedelta,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -231,7 +231,7 @@ def _with_beat(rows: pl.DataFrame, beat: pl.DataFrame, by: list[str]) -> pl.Data
     return rows.join(beat, on=by, how="left", nulls_equal=True, maintain_order="left")
 
 
-def _summed(mine: pl.DataFrame, logins: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def _summed(mine: pl.DataFrame, logins: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     """Return a row a client and mistake."""
     ips = mine["client_ip"].unique().to_list()
     software = likely_software(events, ips)
@@ -291,12 +291,13 @@ def _works(found: pl.DataFrame, logins: pl.DataFrame) -> pl.DataFrame:
     return sums.with_columns(one.alias("known_user"))
 
 
-def _fixed(found: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def _fixed(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     """Return when each client logged in after its last sign, if it did not between the first and the last."""
     ips = found["client_ip"].unique().implode()
     ok = (
-        events.lazy()
-        .filter(pl.col("client_ip").is_in(ips), pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]))
+        events.filter(
+            pl.col("client_ip").is_in(ips), pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"])
+        )
         .select("client_ip", pl.col("time").alias("ok_at"))
         .collect(engine="streaming")
     )

@@ -10,7 +10,17 @@ import polars as pl
 from smtplogs._frames import table
 from smtplogs.detect._bins import BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, holes, rises
 from smtplogs.detect._findings import as_findings
-from smtplogs.detect._incident_facts import Facts, Rows, decomposition, described, facts_of, proved, sharpened, verdict
+from smtplogs.detect._incident_facts import (
+    Facts,
+    Rows,
+    decomposition,
+    described,
+    facts_of,
+    proved,
+    sharpened,
+    still_heard,
+    verdict,
+)
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import TIME, TRAFFIC, Column, as_table
@@ -71,7 +81,7 @@ def incidents(
     z: float = 6.0,
     protocols: Sequence[str] = ("smtp",),
 ) -> pl.DataFrame:
-    """Find rises of failures and drops of successes, say which kind fits, and rank what explains them.
+    """Find rises of failures and drops of logins, and what explains them.
 
     Counts per five minutes are held against the median of the same time of day on up to five earlier comparable days
     (working days or weekends), else of the trailing day. What stands out is told apart by who was hit: if logins go on
@@ -208,6 +218,8 @@ def _judged(
         if kind in {"network_loss", "log_hole"}:
             at = marked.filter(pl.col("time") >= start, pl.col("time") < end)
             facts.explained_by = decomposition(at, described(rows.before), rows.n_days, "ok")
+            if kind == "network_loss" and still_heard(at, described(rows.before), rows.n_days):
+                continue
         facts.start, facts.end = sharpened(facts, kind, marked)
         kind = proved(facts, kind, marked)
         if kind in SERIOUS:

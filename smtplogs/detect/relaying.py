@@ -9,8 +9,9 @@ import polars as pl
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._relay_stories import STATES, not_assessable_row, refusal_row
 from smtplogs.detect._rhythm import rhythm
+from smtplogs.detect._slices import lazy_door
 from smtplogs.replies import causes
-from smtplogs.schema import EVENTS, TIME, TRAFFIC, Column, as_table, door, need
+from smtplogs.schema import EVENTS, TIME, TRAFFIC, Column, as_table, need
 
 if TYPE_CHECKING:
     from smtplogs.schema import Frame
@@ -43,13 +44,13 @@ COLUMNS: dict[str, Column] = {
 BY = ["host", "relay_host", "cause"]
 
 
-@door
-def relay_refusals(events: pl.DataFrame, *, traffic: Frame | None = None) -> pl.DataFrame:
-    """Find upstream relays that refuse our own server: since when, for what, how many mails wait or came back.
+@lazy_door
+def relay_refusals(events: pl.LazyFrame, *, traffic: Frame | None = None) -> pl.DataFrame:
+    """Find upstream relays that refuse our server: since when, why, what waits.
 
-    A wrong secret for a relay is easily overlooked: Postfix turns the 535 into a temporary failure
-    (``smtp_sasl_auth_soft_bounce``, on by default) and Exim defers too, so that mail waits for days before anybody
-    hears of it. One finding per server, relay and cause.
+    How many mails were put off or came back is told too. A wrong secret for a relay is easily overlooked: Postfix
+    turns the 535 into a temporary failure (``smtp_sasl_auth_soft_bounce``, on by default) and Exim defers too, so
+    that mail waits for days before anybody hears of it. One finding per server, relay and cause.
 
     Parameters
     ----------
@@ -99,15 +100,14 @@ def _traffic(traffic: Frame) -> pl.DataFrame:
     return as_table(frame, TRAFFIC)
 
 
-def _refusals(events: pl.DataFrame) -> pl.DataFrame:
+def _refusals(events: pl.LazyFrame) -> pl.DataFrame:
     used = (
         "stage", "count", "host", "relay_host", "server_ip", "queue_id", "delivery", "user", "detail", "reply_code",
         "enhanced_code", "source", "line_no",
     )  # fmt: skip
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in used if c not in events.columns]
+    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in used if c not in events.collect_schema()]
     return (
-        events.lazy()
-        .with_columns(missing)
+        events.with_columns(missing)
         .filter(
             pl.col("side") == "client",
             ~pl.col("outcome").cast(pl.String).is_in(["success", "info"]),
@@ -154,7 +154,7 @@ def _summed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_deliveries(found: pl.DataFrame, traffic: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def _with_deliveries(found: pl.DataFrame, traffic: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     """Add what each relay took before, between and after, and what the queue manager put off by itself."""
     client = traffic.filter(pl.col("side") == "client")
     sent = client.filter(pl.col("n_sent") > 0).select("host", "relay_host", "time", "n_sent")
@@ -181,15 +181,13 @@ def _with_deliveries(found: pl.DataFrame, traffic: pl.DataFrame, events: pl.Data
     )
 
 
-def _logged_sent(events: pl.DataFrame) -> pl.DataFrame:
+def _logged_sent(events: pl.LazyFrame) -> pl.DataFrame:
     """Return the deliveries that stand in the event table itself, as other formats than Postfix write them."""
     wanted = {"host": pl.String, "relay_host": pl.String, "time": TIME, "n_sent": pl.UInt32}
-    if not {"host", "relay_host", "delivery"} <= set(events.columns):
+    if not {"host", "relay_host", "delivery"} <= set(events.collect_schema()):
         return pl.DataFrame(schema=wanted)
-    rows = events.lazy().filter(
-        pl.col("side") == "client", (pl.col("delivery") == "sent") | (pl.col("outcome") == "success")
-    )
-    return rows.select("host", "relay_host", "time", pl.lit(1, pl.UInt32).alias("n_sent")).collect()
+    rows = events.filter(pl.col("side") == "client", (pl.col("delivery") == "sent") | (pl.col("outcome") == "success"))
+    return rows.select("host", "relay_host", "time", pl.lit(1, pl.UInt32).alias("n_sent")).collect(engine="streaming")
 
 
 def _meanings() -> pl.DataFrame:

@@ -48,12 +48,13 @@ def compromises(
     within: str = "1h",
     protocols: Sequence[str] = ("smtp",),
 ) -> pl.DataFrame:
-    """Find accounts that a stranger seems to use: a new source gets in and sends a burst. Never a proof.
+    """Find accounts that a stranger seems to use; never a proof.
 
-    The source (address and its /24 or /48) never logged in to the account before, the account is established, and
-    within an hour of its first login that source sends many more mails, or to many more recipients, than the account
-    does in all but its busiest hours. Failures before the login only add weight: in the lab a rule of failures and then
-    a success met two of five takeovers and seven repaired applications.
+    A new source gets in and sends a burst. The source (address and its /24 or /48) never logged in to the account
+    before, the account is established, and within an hour of its first login that source sends many more mails, or to
+    many more recipients, than the account does in all but its busiest hours. Failures before the login only add
+    weight: in the lab a rule of failures and then a success met two of five takeovers and seven repaired
+    applications.
 
     Parameters
     ----------

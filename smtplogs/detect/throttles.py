@@ -69,7 +69,7 @@ DETAIL = (
 def throttling(
     events: pl.LazyFrame, *, refused: int = 3, pause: str = "5m", protocols: Sequence[str] = ("smtp",)
 ) -> pl.DataFrame:
-    """Find episodes in which a limit refused attempts: ours against a client, or an upstream relay's against us.
+    """Find episodes in which a limit refused attempts: ours or a relay's.
 
     Refusals of one key and cause without a longer pause are an episode. The key is the address, for sending limits
     that name it the account, at a relay the relay. The limit itself is told only if the log prints it, or if five

@@ -3,30 +3,61 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import polars as pl
 
 from smtplogs.logformats._declared import declared
-from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Table, Turn
+from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Shape, Table, Turn
+from smtplogs.logformats.assp import ASSP
 from smtplogs.logformats.bans import CROWDSEC, FAIL2BAN, MAILCOW
+from smtplogs.logformats.cisco_esa import CISCO_ESA
 from smtplogs.logformats.courier import COURIER
+from smtplogs.logformats.cyrus import CYRUS, SASLAUTHD
+from smtplogs.logformats.directadmin import DIRECTADMIN
+from smtplogs.logformats.domino import DOMINO
 from smtplogs.logformats.dovecot import DOVECOT
 from smtplogs.logformats.entra import ENTRA, ENTRA_CSV
 from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP, EXCHANGE_POP
 from smtplogs.logformats.exim import EXIM
 from smtplogs.logformats.haraka import HARAKA
+from smtplogs.logformats.kerio import KERIO
+from smtplogs.logformats.mailu import MAILU
+from smtplogs.logformats.mox import MOX
+from smtplogs.logformats.msmtp import MSMTP
+from smtplogs.logformats.nginx import NGINX
 from smtplogs.logformats.opensmtpd import OPENSMTPD
+from smtplogs.logformats.oracle import ORACLE
 from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
+from smtplogs.logformats.rspamd import RSPAMD
 from smtplogs.logformats.sendmail import SENDMAIL
+from smtplogs.logformats.stalwart import STALWART, STALWART_JSON
 from smtplogs.logformats.transcripts import TRANSCRIPTS
+from smtplogs.logformats.vpopmail import VPOPMAIL
 from smtplogs.logformats.windows_servers import HMAILSERVER, MAILENABLE, MDAEMON
+from smtplogs.logformats.zimbra import ZIMBRA
 
-ALL: tuple[Lines, ...] = (POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER)
+ALL: tuple[Lines, ...] = (
+    POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER,
+    NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, ASSP, ORACLE)  # fmt: skip
 """Formats of single lines under an envelope: several may share a file."""
 
-DIALOGUES: tuple[Dialogue, ...] = (EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS)
-TABLES: tuple[Table, ...] = (ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP, EXCHANGE_EVENT)
+EXAMPLE = "example-relay"
+"""Shipped definition whose layout is invented: read only where the caller names it."""
+
+DECLARED = tuple(
+    declared(path) for path in sorted((Path(__file__).parent / "definitions").glob("*.toml")) if path.stem != EXAMPLE
+)
+"""Formats that are declared in TOML. That their samples pass is held by the tests."""
+
+DIALOGUES: tuple[Dialogue, ...] = (
+    EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS, *(f for f in DECLARED if isinstance(f, Dialogue)),
+)  # fmt: skip
+TABLES: tuple[Table, ...] = (
+    ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP, EXCHANGE_EVENT, STALWART, STALWART_JSON, KERIO, DOMINO, CISCO_ESA,
+    RSPAMD, DIRECTADMIN, *(f for f in DECLARED if isinstance(f, Table)),
+)  # fmt: skip
 """Formats of whole files."""
 
 EVERY: tuple[Lines | Dialogue | Table, ...] = (*ALL, *DIALOGUES, *TABLES)
@@ -47,6 +78,7 @@ __all__ = [
     "Lines",
     "Pattern",
     "Sample",
+    "Shape",
     "Table",
     "Turn",
     "declared",

@@ -11,7 +11,7 @@ import polars as pl
 
 from smtplogs.errors import BadFormat
 from smtplogs.logformats._envelopes import STAMP
-from smtplogs.logformats._format import PARTS, SPEECH, Dialogue, Excerpt, Field, Table, Turn
+from smtplogs.logformats._format import PARTS, SPEECH, Dialogue, Excerpt, Field, Shape, Table, Turn
 from smtplogs.schema import RECORDS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _SYSLOG = STAMP + r" [^ ]+ [^ ]+: ?"
 _KEYS: Mapping[str, frozenset[str]] = {
     "": frozenset(
         {"format", "detect", "read", "time", "fields", "map", "keep", "constants", "secrets", "session", "dialogue",
-         "pattern", "turn", "sample"}
+         "pattern", "turn", "sample", "shape"}
     ),
     "format": frozenset({"name", "title", "kind", "unwrap", "written_by", "cannot_show"}),
     "detect": frozenset({"paths", "headers", "keys", "looks", "least"}),
@@ -36,6 +36,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
     "session": frozenset({"key", "carry"}),
     "dialogue": frozenset({"side", "blocks", "line_break", "key"}),
     "pattern": frozenset({"regex"}),
+    "shape": frozenset({"name", "keep", "fields", "map", "constants", "role"}),
     "turn": frozenset({"name", "regex", "speaker", "arrows", "sets", "verdict", "begins", "ends"}),
     "sample": frozenset({"record", "expect", "nothing"}),
 }  # fmt: skip
@@ -71,7 +72,7 @@ def _format(given: dict[str, Any]) -> Dialogue | Table:
     _keys(given, "", "")
     for section in ("format", "detect", "read", "time", "secrets", "session", "dialogue"):
         _keys(_table(given, section), section, section)
-    for section in ("pattern", "turn", "sample"):
+    for section in ("pattern", "turn", "sample", "shape"):
         entries = given.get(section, [])
         if not isinstance(entries, list):
             raise BadFormat(f"[{section}]: write [[{section}]], it is a list")
@@ -121,26 +122,13 @@ def _columns(given: dict[str, Any], common: dict[str, Any]) -> Table:
     """Build a table."""
     kind = given["format"]["kind"]
     read, time, secrets = (_table(given, s) for s in ("read", "time", "secrets"))
-    fields = {column: _field(value, f"fields.{column}") for column, value in _table(given, "fields").items()}
-    words: dict[str, dict[str, str]] = {}
-    for column, entry in _table(given, "map").items():
-        _keys(entry, "map", f"map.{column}")
-        if column not in RECORDS:
-            raise BadFormat(f"[map.{column}]: {column!r} is no column")
-        if "from" in entry:
-            fields[column] = _field(
-                {"from": entry["from"], "regex": entry.get("regex", "")}, f"map.{column}"
-            )  # fmt: skip
-        if column not in fields:
-            raise BadFormat(f"[map.{column}]: from is missing")
-        words[column] = {str(k): str(v) for k, v in entry.get("values", {}).items()}
-        if "default" in entry:
-            words[column]["*"] = entry["default"]
+    fields, words = _fields(given, "")
     if "from" in time:
         fields["stamp"] = _field(time["from"], "time.from")
     if "sasl" in secrets:
         fields["sasl"] = _field(secrets["sasl"], "secrets.sasl")
-    for column in fields:
+    shapes = tuple(_shape(entry, i) for i, entry in enumerate(given.get("shape", []), 1))
+    for column in (*fields, *(c for shape in shapes for c in shape.fields)):
         if column not in RECORDS and column not in PARTS:
             raise BadFormat(f"[fields]: {column!r} is no column (`smtplogs columns`), nor one of {_listed(PARTS)}")
     patterns = tuple(_regex(entry.get("regex"), f"pattern {i}") for i, entry in enumerate(given.get("pattern", []), 1))
@@ -154,9 +142,10 @@ def _columns(given: dict[str, Any], common: dict[str, Any]) -> Table:
             if group in RECORDS or group in PARTS:
                 fields.setdefault(group, Field((group,)))
     session = _table(given, "session")
-    if session and "session" not in fields:
+    every = {*fields, *(c for shape in shapes for c in shape.fields)}
+    if session and "session" not in every:
         raise BadFormat("[session]: no field `session` to carry columns by")
-    if strange := [c for c in session.get("carry", []) if c not in fields]:
+    if strange := [c for c in session.get("carry", []) if c not in every]:
         raise BadFormat(f"[session]: carry names {strange[0]!r}, which is no field")
     detect = _table(given, "detect")
     needs = tuple(str(n) for key in ("paths", "headers", "keys") for n in detect.get(key, ()))
@@ -167,7 +156,8 @@ def _columns(given: dict[str, Any], common: dict[str, Any]) -> Table:
         layout=kind,
         needs=needs,
         fields=fields,
-        keep={path: tuple(map(str, words_)) for path, words_ in _table(given, "keep").items()},
+        keep=_keep(given, "keep"),
+        shapes=shapes,
         words=words,
         sets=_table(given, "constants"),
         header=tuple(read.get("header", ())),
@@ -182,6 +172,49 @@ def _columns(given: dict[str, Any], common: dict[str, Any]) -> Table:
         carry=tuple(session.get("carry", ())),
         **common,
     )
+
+
+def _fields(given: dict[str, Any], place: str) -> tuple[dict[str, Field], dict[str, dict[str, str]]]:
+    """Read the fields of a format or of one of its shapes, and the words that are translated."""
+    fields = {column: _field(value, f"{place}fields.{column}") for column, value in _table(given, "fields").items()}
+    words: dict[str, dict[str, str]] = {}
+    for column, entry in _table(given, "map").items():
+        _keys(entry, "map", f"{place}map.{column}")
+        if column not in RECORDS:
+            raise BadFormat(f"[{place}map.{column}]: {column!r} is no column")
+        if "from" in entry:
+            fields[column] = _field({"from": entry["from"], "regex": entry.get("regex", "")}, f"{place}map.{column}")
+        if column not in fields:
+            raise BadFormat(f"[{place}map.{column}]: from is missing")
+        words[column] = {str(k): str(v) for k, v in entry.get("values", {}).items()}
+        if "default" in entry:
+            words[column]["*"] = entry["default"]
+    return fields, words
+
+
+def _shape(entry: dict[str, Any], i: int) -> Shape:
+    """Read one kind of record."""
+    where = f"shape {entry.get('name', i)}"
+    if not entry.get("keep"):
+        raise BadFormat(f"{where}: keep (what tells this kind of record) is missing")
+    if (role := entry.get("role", "event")) not in ("event", "context", "dismiss"):
+        raise BadFormat(f"{where}: no role {role!r}; there are event, context, dismiss")
+    fields, words = _fields(entry, f"{where}: ")
+    name = str(entry.get("name", f"shape{i}"))
+    return Shape(name, keep=_keep(entry, where), fields=fields, words=words, sets=_table(entry, "constants"), role=role)
+
+
+def _keep(given: dict[str, Any], where: str) -> dict[str, tuple[str, ...]]:
+    """Read path -> words; those with `~` before them are regexes."""
+    keep = {}
+    for path, words in _table(given, "keep").items():
+        if not isinstance(words, list):
+            raise BadFormat(f"{where}: {path}: write a list of words")
+        keep[path] = tuple(map(str, words))
+        for word in keep[path]:
+            if word.startswith("~"):
+                _regex(word[1:], f"{where}: {path}")
+    return keep
 
 
 def _dialogue(given: dict[str, Any], common: dict[str, Any]) -> Dialogue:
@@ -212,12 +245,12 @@ def _dialogue(given: dict[str, Any], common: dict[str, Any]) -> Dialogue:
 
 
 def _field(value: Any, where: str) -> Field:
-    """Read `"path"`, `["path", "other"]` or `{from = ..., regex = ...}`."""
+    """Read `"path"`, `["path", "other"]` or `{from = ..., regex = ..., join = ...}`."""
     if isinstance(value, dict):
-        if strange := set(value) - {"from", "regex"}:
-            raise BadFormat(f"{where}: unknown key {sorted(strange)[0]!r}; there are from, regex")
+        if strange := set(value) - {"from", "regex", "join"}:
+            raise BadFormat(f"{where}: unknown key {sorted(strange)[0]!r}; there are from, join, regex")
         regex = _regex(value["regex"], f"{where}.regex", anchored=False) if value.get("regex") else ""
-        return Field(_field(value.get("from"), where).paths, regex)
+        return Field(_field(value.get("from"), where).paths, regex, str(value.get("join", "")))
     paths = value if isinstance(value, list) else [value]
     if not paths or not all(isinstance(p, str) and p for p in paths):
         raise BadFormat(f"{where}: must be a path, a list of paths, or from and regex")

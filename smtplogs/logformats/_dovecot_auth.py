@@ -176,8 +176,9 @@ TROUBLE = (
     Pattern(
         "auth_queue",
         program=PROGRAM,
-        literal="Auth request was queued",
-        regex=r"^auth(?:-worker)?(?:\([0-9]+\))?: (?P<level>Warning): (?:[^:]*: )*(?P<detail>Auth request was queued for .*)$",
+        literal=("Auth request was queued", "pending requests"),
+        regex=r"^auth(?:-worker)?(?:\([0-9]+\))?: (?P<level>Warning): (?:[^:]*: )*"
+        r"(?P<detail>Auth request was queued for .*|auth client [0-9]+ disconnected with [0-9]+ pending requests.*)$",
         sets=auth(),
         written_by="dovecot src/auth/auth-worker-server.c, since 2.0 (a warning until 2.2 and since 2.4, an error in 2.3)",
         samples=(
@@ -189,6 +190,10 @@ TROUBLE = (
                     "level": "Warning",
                     "detail": "Auth request was queued for 9 seconds, 3 left in queue (see auth_worker_max_count)",
                 },
+            ),
+            Sample(
+                "auth: Warning: auth client 0 disconnected with 1 pending requests: EOF",
+                broken | {"level": "Warning", "detail": "auth client 0 disconnected with 1 pending requests: EOF"},
             ),
         ),
     ),

@@ -18,6 +18,21 @@ _USER = rf"(?:{_TAB}user=(?P<user>.*?))?"
 
 DEBUG = (
     Pattern(
+        "debug_lookup",
+        program=PROGRAM,
+        regex=r"^auth(?:-worker)?\(.*\)(?:<[^>]*>)*: (?:request \[[0-9]+\]: )?Debug: [a-z0-9-]+: lookup: user=.* file=[^ ]+$",
+        role="dismiss",
+        written_by="dovecot src/auth/db-passwd-file.c with auth_debug, since 2.4; before all others, since it repeats the "
+        "name where the end of a prefix could stand",
+        samples=(
+            Sample(
+                "auth(x,192.0.2.66): unknown user,203.0.113.9,sasl:plain): Debug: passwd-file: lookup: "
+                "user=x,192.0.2.66): unknown user file=/etc/dovecot/users"
+            ),
+        ),
+        not_these=("auth(x): Debug: passwd-file: lookup: user=y file=/z,203.0.113.9,sasl:plain): sql: unknown user",),
+    ),
+    Pattern(
         "debug_in",
         program=PROGRAM,
         literal="client in: AUTH",

@@ -13,9 +13,9 @@ _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _ISO = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(?:[.,][0-9]{{1,9}})?(?:Z| ?[+-][0-9]{{2}}:?[0-9]{{2}})?"
 _BSD = rf"{_MONTH} {{1,2}}[0-9]{{1,2}}(?: [0-9]{{4}})? {_CLOCK}(?:\.[0-9]{{1,9}})?(?: [0-9]{{4}})?"
-STAMP = (
-    rf"^\x00*(?:<[0-9]{{1,3}}>)?(?:1 )?(?:dovecot: )?(?P<stamp>{_ISO}|{_BSD}|[0-9]{{9,11}}\.[0-9]{{6}}|@[0-9a-f]{{24}})"
-)
+_SLASHED = rf"[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_CLOCK}"
+_DASHED = rf"{_MONTH}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}"
+STAMP = rf"^\x00*(?:<[0-9]{{1,3}}>)?(?:1 )?(?:dovecot: |\[)?(?P<stamp>{_ISO}|{_SLASHED}|{_DASHED}|{_BSD}|[0-9]{{9,11}}\.[0-9]{{6}}|@[0-9a-f]{{24}})"
 """The stamp of a line, whatever follows it."""
 
 _HOST = r"[0-9A-Za-z_.:%-]*[0-9A-Za-z_.%-]"
@@ -240,6 +240,67 @@ ENVELOPES = (
         "netfilter",
         "2026-05-09 13:50:00 CRIT: Banning 192.0.2.1/32 for 60 minutes",
         {"stamp": "2026-05-09 13:50:00", "message": "CRIT: Banning 192.0.2.1/32 for 60 minutes"},
+    ),
+    Envelope(
+        "nginx_file",
+        rf"^(?P<stamp>{_SLASHED}) (?P<message>\[[a-z]+\] [0-9]+#[0-9]+: .*)$",
+        "nginx",
+        "2025/11/03 09:05:01 [info] 42#42: *4 client 192.0.2.1:40001 connected to 192.0.2.25:587",
+        {
+            "stamp": "2025/11/03 09:05:01",
+            "message": "[info] 42#42: *4 client 192.0.2.1:40001 connected to 192.0.2.25:587",
+        },
+    ),
+    Envelope(
+        "mailu_file",
+        rf"^\[(?P<stamp>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK},[0-9]{{3}})\] (?P<message>[A-Z]+ in [a-z_.]+: .*)$",
+        "mailu",
+        "[2025-11-03 09:05:01,123] WARNING in limiter: Authentication attempt from 192.0.2.1 has been rate-limited.",
+        {
+            "stamp": "2025-11-03 09:05:01,123",
+            "message": "WARNING in limiter: Authentication attempt from 192.0.2.1 has been rate-limited.",
+        },
+    ),
+    Envelope(
+        "zimbra_file",
+        rf"^(?P<stamp>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK},[0-9]{{3}}) (?P<message>(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL) +\[.*)$",
+        "zimbra",
+        "2025-11-03 09:05:01,123 INFO  [Pop3Server-1] [ip=192.0.2.1;] security - cmd=Auth; account=ann; protocol=pop3;",
+        {
+            "stamp": "2025-11-03 09:05:01,123",
+            "message": "INFO  [Pop3Server-1] [ip=192.0.2.1;] security - cmd=Auth; account=ann; protocol=pop3;",
+        },
+    ),
+    Envelope(
+        "msmtp_file",
+        rf"^(?P<stamp>{_BSD}|{_ISO}) (?P<message>host=[^ ]+ tls=(?:on|off) auth=(?:on|off) .*)$",
+        "msmtp",
+        "Nov 03 09:05:01 host=smtp.example.net tls=on auth=off from=ann@example.com recipients=bob@example.org exitcode=EX_OK",
+        {
+            "stamp": "Nov 03 09:05:01",
+            "message": "host=smtp.example.net tls=on auth=off from=ann@example.com recipients=bob@example.org exitcode=EX_OK",
+        },
+    ),
+    Envelope(
+        "mox_bare",
+        r"^(?P<stamp>)(?P<message>l=[a-z]+ m=.*)$",  # its time is that of the wrapper, if there is one
+        "mox",
+        'l=info m="login attempt" pkg=smtpserver',
+        {"stamp": "", "message": 'l=info m="login attempt" pkg=smtpserver'},
+    ),
+    Envelope(
+        "assp_file",
+        rf"^(?P<stamp>{_DASHED}) (?P<message>.*)$",
+        "assp",
+        "Nov-03-25 09:05:01 Blocking 192.0.2.1 - too much AUTH errors (8);",
+        {"stamp": "Nov-03-25 09:05:01", "message": "Blocking 192.0.2.1 - too much AUTH errors (8);"},
+    ),
+    Envelope(
+        "oracle_xml",
+        r"""^<co ts="(?P<stamp>[0-9-]{10}T[0-9:.]+)" (?P<message>.*)/>$""",
+        "oracle-ims",
+        '<co ts="2025-11-03T09:05:01.94" pi="72a9.3b4.3774" dr="+" ac="U"/>',
+        {"stamp": "2025-11-03T09:05:01.94", "message": 'pi="72a9.3b4.3774" dr="+" ac="U"'},
     ),
     Envelope(
         "exim_file",

@@ -13,7 +13,7 @@ _STEP = r"(?:after )?(?P<step>RCPT|MAIL|DATA|EHLO|HELO|STARTTLS|VRFY|EXPN|ETRN|p
 _FROM = r"(?: F=(?:<(?P<sender>.*?)>|[^ ]+))?"
 _ARG = r'(?: (?:<[^>]*>|[^ :"]*))?(?: in "connect" ACL)?'
 _BEFORE = rf"{HEAD}(?:DS )?{PEER}{TLS}{_FROM}"
-_AFTER = rf"(?: SPF=[^ ]+)?(?: DMARC=[^ ]+)? (?P<level>(?:temporarily )?rejected) {_STEP}{_ARG}"
+_AFTER = rf"(?: F=<[^>]*>)?(?: SPF=[^ ]+)?(?: DMARC=[^ ]+)? (?P<level>(?:temporarily )?rejected) {_STEP}{_ARG}"
 _WANTS_LOGIN = (
     r"[Rr]elay(?:ing)? (?:not permitted|denied|access denied|not allowed)|[Aa]uthentication (?:is )?required"
     r"|SMTP AUTH is required|must (?:first )?authenticate|[Nn]ot authenticated|authenticate first"
@@ -173,6 +173,21 @@ REJECTS = (
                     level="rejected",
                     step="RCPT",
                     stage="rcpt",
+                    detail="Sender verify failed",
+                    cause="unknown",
+                ),
+            ),
+            Sample(
+                "H=(pc-7) [203.0.113.9] A=plain_server:alice F=<boss@example.com> rejected after DATA: Sender verify failed",
+                refused(
+                    helo="pc-7",
+                    client_ip="203.0.113.9",
+                    authenticator="plain_server",
+                    mechanism="PLAIN",
+                    user="alice",
+                    level="rejected",
+                    step="DATA",
+                    stage="data",
                     detail="Sender verify failed",
                     cause="unknown",
                 ),

@@ -93,7 +93,8 @@ class Pattern:
     name
         Unique in its format.
     program
-        Regex for the last segment of the tag (`smtpd`, `smtp|relay|lmtp`); must fit the whole segment.
+        Regex for the last segment of the tag (`smtpd`, `smtp|relay|lmtp`); must fit the whole segment. Empty for patterns
+        of a table, whose lines have no tag.
     literal
         Text that stands in every hit (one of them, if several); feeds the prefilter. A literal of a context or
         dismissed pattern that need not be kept for its own sake is written in `regex` only and left empty here.
@@ -118,7 +119,7 @@ class Pattern:
 
     name: str
     _: KW_ONLY
-    program: str
+    program: str = ""
     literal: str | tuple[str, ...] = ()
     regex: str = ""
     parts: tuple[Part, ...] = ()
@@ -342,10 +343,39 @@ class Field:
         JSON paths (`$.client.addr`), headers, keys or groups: the first that is filled counts.
     regex
         What of the value counts: the first group.
+    join
+        Where given, the paths are parts of one value (date and time, class and subject of a code), joined by this text;
+        null unless all are filled.
     """
 
     paths: tuple[str, ...]
     regex: str = ""
+    join: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """One kind of record among several that a log of named fields holds.
+
+    Attributes
+    ----------
+    name
+        Unique in its format.
+    keep
+        Path -> words that tell this kind; `~` before a word makes a regex of it. All must hold.
+    fields, words, sets
+        As for the table, whose own they come before.
+    role
+        `event`; `context`: only carried on to later rows of the session; `dismiss`: none of ours.
+    """
+
+    name: str
+    _: KW_ONLY
+    keep: Mapping[str, tuple[str, ...]]
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sets: Mapping[str, Any] = field(default_factory=dict)
+    role: Role = "event"
 
 
 @dataclass(frozen=True, eq=False)
@@ -363,7 +393,9 @@ class Table:
     fields
         Column (or one of PARTS) -> where it comes from.
     keep
-        Path -> words: only rows with one of them are ours.
+        Path -> words: only rows with one of them are ours. `~` before a word makes a regex of it.
+    shapes
+        Kinds of records, tried in order, where there are several; a record of none of them is not understood.
     words
         Column -> {word in the log: our word}; `*` stands for any other.
     sets
@@ -375,7 +407,8 @@ class Table:
     before
         Regex of what stands before each record (syslog); its group `stamp` is the path `@stamp`.
     patterns
-        Regexes of the layout `regex`, tried in order: named groups are the paths.
+        Regexes of the layout `regex`, tried in order: named groups are the paths. A `Pattern` brings columns of its own,
+        a role and samples (the text behind what `before` takes off).
     forms
         How stamps are written: strptime forms, `epoch_s`, `epoch_ms`, `epoch_us`; empty: told by themselves.
     zone
@@ -383,7 +416,7 @@ class Table:
     drop, strip
         Secrets: paths whose values are cut from the line; regexes whose matches are.
     carry
-        Columns that a row takes from earlier rows of its `session`.
+        Columns that a row takes from earlier rows of its `session`, as far as it has none.
     written_by, samples, cannot_show
         As for a dialogue.
     """
@@ -400,8 +433,9 @@ class Table:
     header: tuple[str, ...] = ()
     separator: str = ","
     comment: str = ""
+    shapes: tuple[Shape, ...] = ()
     before: str = ""
-    patterns: tuple[str, ...] = ()
+    patterns: tuple[str | Pattern, ...] = ()
     forms: tuple[str, ...] = ()
     zone: str | None = None
     drop: tuple[str, ...] = ()
@@ -416,17 +450,25 @@ class Table:
         where = f"format {self.name!r}"
         if not self.samples:
             raise ValueError(f"{where} has no sample")
-        _known(where, (*self.fields, *self.words, *self.sets), PARTS)
-        _words(where, self.sets)
-        for column, words in self.words.items():
-            for word in words.values():
-                _words(where, {column: word})
+        for kind in (self, *self.shapes):
+            _known(where, (*kind.fields, *kind.words, *kind.sets), PARTS)
+            _words(where, kind.sets)
+            for column, words in kind.words.items():
+                for word in words.values():
+                    _words(where, {column: word})
+        if len({type(p) for p in self.patterns}) > 1:
+            raise ValueError(f"{where}: its patterns are all bare regexes, or none is")
+        names = [s.name for s in (*self.shapes, *(p for p in self.patterns if isinstance(p, Pattern)))]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{where} holds two shapes or patterns of one name")
 
     @property
     def paths(self) -> tuple[str, ...]:
         """Every path that is read, once."""
-        fields = (path for f in self.fields.values() for path in f.paths)
-        return tuple(dict.fromkeys((*fields, *self.keep, *self.drop)))
+        kinds = (self, *self.shapes)
+        fields = (path for kind in kinds for f in kind.fields.values() for path in f.paths)
+        groups = (group for p in self.patterns if isinstance(p, Pattern) for group in p.groups)
+        return tuple(dict.fromkeys((*fields, *groups, *(path for kind in kinds for path in kind.keep), *self.drop)))
 
 
 def _known(where: str, names: tuple[str, ...], others: frozenset[str]) -> None:

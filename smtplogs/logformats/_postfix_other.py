@@ -109,7 +109,7 @@ OTHER = (
         written_by="postfix src/global/smtp_stream.c with -v or debug_peer_list; repeats what the normal lines say, "
         "and holds credentials",
         samples=(
-            Sample("< unknown[203.0.113.9]: AUTH PLAIN AGFsaWNlAHNlY3JldA=="),
+            Sample("< unknown[203.0.113.9]: AGFsaWNlAHNlY3JldA=="),
             Sample("> unknown[203.0.113.9]: 535 5.7.8 Error: authentication failed: (reason unavailable)"),
         ),
     ),

@@ -11,6 +11,9 @@ auth = always(side="server", stage="auth")
 context = always(side="server", stage="auth", outcome="info")
 mail = always(side="server", stage="mail", outcome="success", cause="success", basis="line")
 
+_NAME = "(?:[A-Z]?[a-z0-9_-]{0,20}|[A-Z0-9_-]{0,20})"
+"""Name of a mechanism; base64, which a client may send in its place, mixes its letters."""
+
 SASL = (
     Pattern(
         "sasl_failure",
@@ -18,7 +21,7 @@ SASL = (
         literal="authentication failed",
         parts=(
             Part("warning: ", PEER),
-            Part(": SASL ", r"(?P<mechanism>[^ ]*) authentication failed(?::(?: (?P<detail>[^,]*))?)?"),
+            Part(": SASL ", rf"(?P<mechanism>{_NAME}) authentication failed(?::(?: (?P<detail>[^,]*))?)?"),
             Part(", sasl_username=", r"(?P<user>.*)", optional=True, own=True),
         ),
         sets=auth(),
@@ -149,6 +152,30 @@ SASL = (
                 ),
             ),
         ),
+    ),
+    Pattern(
+        "verbose_auth",
+        program="smtpd",
+        literal=": AUTH ",
+        regex=rf"^< {PEER}: (?P<detail>AUTH .*)$",
+        sets=context(),
+        written_by="postfix src/smtpd/smtpd_chat.c with -v or debug_peer_list: the command as it came, secret and all",
+        samples=(
+            Sample(
+                "< pc.example.net[203.0.113.9]: AUTH PLAIN AGFubgBzM2NyZXQ=",
+                context(
+                    client_ip="203.0.113.9",
+                    client_name="pc.example.net",
+                    detail="AUTH PLAIN [redacted]",
+                    redacted="sasl response",
+                ),
+            ),
+            Sample(
+                "< unknown[2001:db8::7]:40001: AUTH LOGIN",
+                context(client_ip="2001:db8::7", client_port=40001, detail="AUTH LOGIN"),
+            ),
+        ),
+        not_these=("> pc.example.net[203.0.113.9]: 250-AUTH PLAIN LOGIN",),
     ),
     Pattern(
         "sasl_aborted",

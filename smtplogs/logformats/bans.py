@@ -28,7 +28,7 @@ FAIL2BAN = Lines(
             literal="] Ban ",
             regex=rf"{_LEVEL}(?P<detail>\[{_JAIL}\] Ban {_IP})$",
             sets=_ban(),
-            written_by="fail2ban server/actions.py; the length is told by the Unban that follows",
+            written_by="fail2ban server/actions.py; the length is told by the Unban that follows, or by Increase Ban",
             samples=(
                 Sample(
                     "NOTICE  [postfix-sasl] Ban 203.0.113.9",
@@ -42,6 +42,51 @@ FAIL2BAN = Lines(
                 ),
             ),
             not_these=("NOTICE  [sshd] Ban 203.0.113.9", "NOTICE  [postfix-sasl] Restore Ban 203.0.113.9"),
+        ),
+        Pattern(
+            "increase_ban",
+            program=_FAIL2BAN,
+            literal="] Increase Ban ",
+            regex=rf"{_LEVEL}(?P<detail>\[{_JAIL}\] Increase Ban {_IP} "
+            r"\([0-9]+ # (?:(?P<duration_s>[0-9]+[smhdwy](?: [0-9]+[smhdwy])*)|permanent) -> [^)]*\))$",
+            sets=_end(),
+            written_by="fail2ban server/observer.py since 0.11 (bantime.increment): the Ban beside it lasts that long",
+            samples=(
+                Sample(
+                    "NOTICE  [postfix-sasl] Increase Ban 203.0.113.9 (3 # 2d 7h 15m -> 2026-11-05 16:20:01)",
+                    _end(
+                        client_ip="203.0.113.9",
+                        duration_s=198_900.0,
+                        detail="[postfix-sasl] Increase Ban 203.0.113.9 (3 # 2d 7h 15m -> 2026-11-05 16:20:01)",
+                    ),
+                    program="fail2ban.observer",
+                ),
+                Sample(
+                    "NOTICE  [dovecot] Increase Ban 2001:db8::7 (9 # permanent -> infinite)",
+                    _end(
+                        client_ip="2001:db8::7",
+                        detail="[dovecot] Increase Ban 2001:db8::7 (9 # permanent -> infinite)",
+                    ),
+                    program="fail2ban.observer",
+                ),
+            ),
+            not_these=("NOTICE  [sshd] Increase Ban 203.0.113.9 (2 # 20m -> 2026-11-03 09:25:01)",),
+        ),
+        Pattern(
+            "restore_ban",
+            program=_FAIL2BAN,
+            literal="] Restore Ban ",
+            regex=rf"{_LEVEL}(?P<detail>\[{_JAIL}\] Restore Ban {_IP})$",
+            sets=_end(),
+            written_by="fail2ban server/actions.py since 0.10: a ban of before the restart goes on; it is no new one",
+            samples=(
+                Sample(
+                    "NOTICE  [postfix-sasl] Restore Ban 203.0.113.9",
+                    _end(client_ip="203.0.113.9", detail="[postfix-sasl] Restore Ban 203.0.113.9"),
+                    program="fail2ban.actions",
+                ),
+            ),
+            not_these=("NOTICE  [sshd] Restore Ban 203.0.113.9", "NOTICE  [postfix-sasl] Ban 203.0.113.9"),
         ),
         Pattern(
             "unban",
@@ -74,7 +119,7 @@ FAIL2BAN = Lines(
     cannot_show=(
         "logins, refused or accepted: it repeats what the mail log says",
         "users",
-        "how long a ban lasts, until it has ended",
+        "how long a ban lasts, until it has ended (but where bans grow)",
     ),
 )
 

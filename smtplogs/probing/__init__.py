@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._visible import visible
-from smtplogs.probing.certificates import VERSIONS, looking, trusting
+from smtplogs.probing.certificates import VERSIONS, can_read, looking, trusting
 from smtplogs.probing.comparing import compare_probe
 from smtplogs.probing.logins import MECHANISMS, WITH_TOKEN, Login
 from smtplogs.probing.sessions import Seen, Target, look, mechanisms, other_mode, talk
@@ -52,7 +52,25 @@ PORTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Probe:
-    """What a server showed: `events` (event schema), `ports`, `verdicts`, the `transcript`, `commands` to repeat it."""
+    """What a server showed.
+
+    Attributes
+    ----------
+    host
+        The server as it was asked for.
+    events
+        Event table (source `probe`, side client): for every function that takes events.
+    ports
+        A row a port, columns `PORTS`; `compare_probe` takes it, or the Probe itself.
+    verdicts
+        `port, problem, cause, told, meaning, check, fix, reply`: a row for each thing worth saying.
+    transcript
+        What was said, in the form of swaks, without secrets. `read` gives the same events for it, less the times.
+    commands
+        `openssl s_client` and `swaks` commands that repeat what was asked.
+    exit_code
+        0: AUTH is offered and nothing is wrong; 1: a problem; 2: no connection.
+    """
 
     host: str
     events: pl.DataFrame = field(repr=False)
@@ -61,7 +79,6 @@ class Probe:
     transcript: str = field(repr=False)
     commands: list[str] = field(repr=False)
     exit_code: int = 0
-    """0: AUTH is offered and nothing is wrong; 1: a problem; 2: no connection."""
 
     def to_json(self) -> str:
         """Return everything as one JSON object, times in UTC (ISO 8601)."""
@@ -89,7 +106,7 @@ class Probe:
             lines += [f"    {n}: {visible(row[n])}" for n in ("reply", "meaning", "check", "fix") if row[n]]
         if not self.verdicts["problem"].any():
             lines.append("  AUTH is offered, and nothing is wrong")
-        return "\n".join([*lines, "\nthe same by hand (both ask for the secret)", *(f"  {c}" for c in self.commands)])
+        return "\n".join([*lines, "\nthe same by hand", *(f"  {c}" for c in self.commands)])
 
 
 def ports_of(text: str) -> pl.DataFrame:
@@ -154,14 +171,16 @@ def probe(
     Returns
     -------
     Probe
-        `events` (event schema, source `probe`), `ports` (columns `PORTS`: one row a port), `verdicts` (port, problem,
-        cause, told, meaning, check, fix, reply), `transcript` (form of swaks, without secrets; `read` reads it back to
-        the same events, less the times), `commands`, `exit_code`.
+        `events` (a frame in the event schema, source `probe`), `ports` (columns `PORTS`: one row a port), `verdicts`
+        (port, problem, cause, told, meaning, check, fix, reply), `transcript` (form of swaks, without secrets; `read`
+        reads it back to the same events, less the times), `commands`, `exit_code`. `compare_probe` takes it as it is.
 
     Raises
     ------
     ValueError
         If an argument makes no sense. A server that does not answer is no exception.
+    SmtplogsError
+        If the extra `probe` (`cryptography`, for certificates) is not installed.
     """
     name, port = _place(host)
     login = _login(user, password, token, mechanism)
@@ -174,6 +193,7 @@ def probe(
     chosen = [port] if port is not None else list(PORTS_IN_TURN) if ports is None else list(dict.fromkeys(ports))
     if not chosen or not all(0 < p < 65536 for p in chosen):
         raise ValueError("a port is a number from 1 to 65535")
+    can_read()
     script = Script(login.forms() if login else ())
     asked = port is not None or ports is not None
     rows: list[dict[str, Any]] = []

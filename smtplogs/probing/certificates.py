@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ssl
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-
+from smtplogs.errors import SmtplogsError
 from smtplogs.probing.wire import Broken
+
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+except ImportError:  # the extra `probe` is not installed
+    x509 = hashes = cast("Any", None)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -32,6 +36,18 @@ _WORDS = {
     "PACKET_LENGTH_TOO_LONG": "plain",
     "HTTP_REQUEST": "plain",
 }
+
+
+def can_read() -> None:
+    """Complain where certificates cannot be read: `ssl` alone tells nothing of one that it does not trust.
+
+    Raises
+    ------
+    SmtplogsError
+        If the extra `probe` is not installed.
+    """
+    if x509 is None:
+        raise SmtplogsError('probe needs the extra "probe"; install it with: pip install "smtplogs[probe]"')
 
 
 def trusting(cafile: str | PathLike[str] | None) -> ssl.SSLContext:
@@ -98,7 +114,7 @@ def certificate(sock: ssl.SSLSocket, now: dt.datetime) -> dict[str, Any]:
         return {"cert_subject": f"not readable: {type(error).__name__}"}
 
 
-def _names(leaf: x509.Certificate) -> list[str]:
+def _names(leaf: Any) -> list[str]:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

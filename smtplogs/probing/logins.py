@@ -91,7 +91,9 @@ def attempt(wire: Wire, login: Login, mechanism: str) -> Said:
             wire.ask("*")
             raise Broken("garbage", "the challenge is no base64") from None
         digest = hmac.new(login.secret.encode(), challenge, hashlib.md5).hexdigest()
-        return wire.ask(encoded(f"{login.user} {digest}"), encoded(f"{mask.user} {HIDDEN}"))
+        sent = encoded(f"{login.user} {digest}")
+        wire.script.hidden += (digest, sent)  # what proves the secret can be used to guess it
+        return wire.ask(sent, encoded(f"{mask.user} {HIDDEN}"))
     for text, covered in zip(login.responses("LOGIN", login.secret), mask.responses("LOGIN", HIDDEN), strict=True):
         if said.code != 334:
             return said

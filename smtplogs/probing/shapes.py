@@ -40,13 +40,16 @@ def misshapen(host: str, user: str) -> str | None:
 
 
 def commands(seen: Seen, user: str | None = None, mechanism: str | None = None) -> list[str]:
-    """Return the `openssl s_client` and `swaks` commands that repeat what was asked; they ask for the secret."""
+    """Return the `openssl s_client` and `swaks` commands that repeat what was asked; swaks asks for the secret.
+
+    `-ign_eof` lets openssl send lines that begin with Q or R, which it would take for orders to itself.
+    """
     target = seen.target
     place = f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
     name = "" if re.fullmatch(r"[0-9.]+|.*:.*", target.host) else f" -servername {shlex.quote(target.host)}"
     tls = "" if target.mode == "wrapper" else " -starttls smtp"
     ca = f" -CAfile {shlex.quote(str(target.cafile))}" if target.cafile else ""
-    openssl = f"openssl s_client -connect {shlex.quote(place)}{tls}{name}{ca} -crlf"
+    openssl = f"openssl s_client -connect {shlex.quote(place)}{tls}{name}{ca} -crlf -ign_eof"
     mode = "--tls-on-connect" if target.mode == "wrapper" else "--tls-optional"
     swaks = f"swaks --server {shlex.quote(target.host)} --port {target.port} {mode}"
     if user is None:

@@ -1,0 +1,212 @@
+"""Servers beside the mail server that write of the same attempt: nginx and Mailu before it, Zimbra and saslauthd behind.
+
+One attempt, one row: a line of theirs that belongs to a row of the mail server goes into its `also`, and tells what
+that one could not. What belongs to none is an attempt of its own.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from smtplogs.linking import reference
+from smtplogs.overview import NEIGHBOURS, of_saslauthd, waiting
+from smtplogs.pairing import name_key, one_to_one, with_columns, without_postfix
+from smtplogs.redacting import pseudonyms
+from smtplogs.schema import RECORDS
+from smtplogs.stitching import finished, patched, stacked
+
+NEAR_S = 3
+AT_ONCE = f"{NEAR_S}s"
+"""They all write in the same moment, to the second or to the millisecond."""
+
+SESSION = "10m"
+"""A login that a neighbour tells is proved by Postfix later: by the mail, or by the end of the session."""
+
+_MAIL_SERVERS = ("postfix", "exim", "sendmail")
+_BASIS = RECORDS["basis"].dtype
+_NAMED, _NAMELESS = pl.col("name") != "", pl.col("name") == ""
+_EVERY = pl.lit(value=True)
+
+
+def met(events: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Fold what the neighbours wrote into the rows it belongs to, and add the rest.
+
+    Parameters
+    ----------
+    events
+        Events of the mail servers, with the columns of `pairing.with_columns`.
+    lines
+        Records of the formats NEIGHBOURS, with the same columns and `pattern`.
+
+    Returns
+    -------
+    DataFrame
+        Events: with cause, user, port and TLS where a neighbour knew them (basis context), and further rows.
+    """
+    lines = lines.filter((pl.col("_role") == "event") & pl.col("format").is_in(list(NEIGHBOURS)))
+    by_format = {name: lines.filter(pl.col("format") == name) for name in NEIGHBOURS}
+    events, zimbra = _with_zimbra(events, by_format["zimbra"])
+    events, saslauthd = _with_saslauthd(events, by_format["saslauthd"])
+    events, fronts = _with_fronts(events, by_format["nginx"], by_format["mailu"])
+    return with_columns(stacked(*(finished(f) for f in (events, zimbra, saslauthd, fronts) if f.height)))
+
+
+def _with_zimbra(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Zimbra's audit log has what its mailbox log and Postfix write of one attempt as well."""
+    if lines.is_empty():
+        return events, lines
+    mailbox = pl.col("pattern") == "refused_mailbox"
+    audit, rest = _folded(
+        lines.filter(~mailbox), lines.filter(mailbox), (["ip", "port"], AT_ONCE, "nearest", _EVERY), may=_failed()
+    )
+    lines = stacked(audit, rest)
+    smtp = pl.col("protocol") == "smtp"
+    words, others = lines.filter(smtp), lines.filter(~smtp)
+    good = pl.col("outcome") == "success"
+    events, failures = _folded(
+        events, words.filter(~good),
+        (["ip", "name"], AT_ONCE, "nearest", _NAMED), (["ip"], AT_ONCE, "nearest", _NAMELESS),
+        may=of_saslauthd() | waiting(), tells=True,
+    )  # fmt: skip
+    events, logins = _folded(events, words.filter(good), *_PROVED, may=_login())
+    alone = without_postfix(stacked(failures, logins), events) if failures.height or logins.height else failures
+    return events, stacked(alone, others)
+
+
+def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What saslauthd refuses is a mail server's failure: only where there is no mail server's log it stands alone.
+
+    It knows no address. Where the mail server has no name, both must be the only ones of their host in that moment: in a
+    burst nobody can tell whose name it was.
+    """
+    if lines.is_empty():
+        return events, lines
+    events, rest = _folded(
+        events, lines,
+        (["host", "local"], AT_ONCE, "nearest", pl.col("local") != ""), (["host", "alone"], AT_ONCE, "nearest", _NAMELESS & pl.col("alone")),
+        may=of_saslauthd() | waiting(), tells=True,
+    )  # fmt: skip
+    server = pl.col("format").is_in(list(_MAIL_SERVERS)) & (pl.col("side") == "server")
+    hosts = events.filter(server)["host"].unique()
+    heard = pl.col("host").is_in(hosts.implode()).fill_null(value=True) | pl.lit(hosts.null_count() > 0)
+    return events, rest.filter(~heard) if hosts.len() else rest
+
+
+def _with_fronts(events: pl.DataFrame, nginx: pl.DataFrame, mailu: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Mailu's admin says why, its nginx on which connection; a login that both let in goes on to Postfix (XCLIENT)."""
+    if nginx.is_empty() and mailu.is_empty():
+        return events, nginx
+    nginx, rest = _folded(
+        nginx, mailu,
+        (["ip", "name"], AT_ONCE, "nearest", _NAMED), (["ip"], AT_ONCE, "nearest", pl.col("limited")),
+        may=pl.col("stage") == "auth", tells=True,
+    )  # fmt: skip
+    lines = stacked(nginx, rest)
+    good = (pl.col("outcome") == "success") & (pl.col("protocol") == "smtp")
+    events, logins = _folded(events, lines.filter(good), *_PROVED, may=_login())
+    return events, stacked(lines.filter(~good), logins)
+
+
+def _failed() -> pl.Expr:
+    return pl.col("outcome").is_in(["failure", "deferred"])
+
+
+def _login() -> pl.Expr:
+    """Logins at Postfix."""
+    return (
+        (pl.col("format") == "postfix")
+        & (pl.col("side") == "server")
+        & (pl.col("stage") == "auth")
+        & (pl.col("outcome") == "success")
+    ).fill_null(value=False)
+
+
+_PROVED = ((["ip", "name"], SESSION, "backward", _NAMED), (["ip"], SESSION, "backward", _NAMELESS))
+
+
+def _folded(
+    rows: pl.DataFrame,
+    words: pl.DataFrame,
+    *rules: tuple[list[str], str, str, pl.Expr],
+    may: pl.Expr,
+    tells: bool = False,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Fold words into rows, one to one.
+
+    Parameters
+    ----------
+    rows, words
+        Events, and what neighbours wrote.
+    *rules
+        Tried in turn: columns that must agree (`ip`, `port`, `host`, `name`, its part before the `@`: `local`; `alone`:
+        no other of that host in the same moment), how near in time, where the word is to be looked for (`backward`: before the row), which rows take part.
+    may
+        Rows that may take a word.
+    tells
+        A word may change cause and outcome, and name who the row does not.
+
+    Returns
+    -------
+    rows, words
+        All rows; the words that belong to none.
+    """
+    if rows.is_empty() or words.is_empty():
+        return rows, words
+    rows, words = with_columns(rows), with_columns(words)
+    left, right = _keys(rows, "_event", may), _keys(words, "_attempt", pl.lit(value=True))
+    pairs = []
+    for by, within, strategy, which in rules:
+        found, left, right = one_to_one(left, right, by, within, strategy, which)
+        pairs.append(found)
+    links = pl.concat(pairs)
+    if links.is_empty():
+        return rows, words
+    said = words.select(
+        _attempt=pl.int_range(pl.len(), dtype=pl.UInt32), _refs=pl.concat_list(reference(), pl.col("also").fill_null([])),
+        **{f"_{c}": pl.col(c) for c in (*_LENT, "cause", "outcome", "basis")},
+    )  # fmt: skip
+    links = links.join(said, on="_attempt").sort("_event")
+    mine = rows.select(_mine="also", _own_basis="basis", _own_cause="cause")[links["_event"]]
+    links = links.hstack(mine)
+    # a word that only repeats the refusal changes nothing
+    more = pl.lit(tells) & (pl.col("_basis") != "assumed") & (pl.col("_cause") != "unknown")
+    more = (more & ((pl.col("_cause") != pl.col("_own_cause")) | (pl.col("_own_basis") == "assumed"))).fill_null(
+        value=False
+    )
+    values = links.select(
+        *(pl.col(f"_{c}").alias(c) for c in _LENT),
+        cause=pl.when(more).then("_cause"),
+        outcome=pl.when(more).then("_outcome"),
+        basis=pl.when(more).then(pl.lit("context", _BASIS)),
+        also=pl.concat_list(pl.col("_mine").fill_null([]), "_refs"),
+    )
+    lent = rows.select(*_LENT)[links["_event"]]
+    values = values.with_columns(pl.coalesce(pl.lit(lent[c]), c).alias(c) for c in _LENT)
+    rest = words.with_row_index("_attempt").join(
+        links.select("_attempt"), on="_attempt", how="anti", maintain_order="left"
+    )
+    return patched(rows, links["_event"], values), rest.drop("_attempt")
+
+
+_LENT = ("user", "client_port", "mechanism", "vendor_code", "tls")
+"""What a row without them takes from a neighbour."""
+
+
+def _keys(frame: pl.DataFrame, row: str, may: pl.Expr) -> pl.DataFrame:
+    """Return what rows are compared by, in order of time: by the second, since many stamps have no fraction of it."""
+    name = name_key(pl.lit(pseudonyms(frame["user"]))).fill_null("")
+    keys = frame.select(
+        pl.col("time").dt.truncate("1s"),
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias(row),
+        ip=pl.col("client_ip"),
+        port=pl.col("client_port"),
+        host=pl.col("host"),
+        name=name,
+        local=name.str.replace(r"@.*$", ""),
+        limited=pl.col("outcome") == "throttled",
+        may=may.fill_null(value=False),
+    )
+    keys = keys.filter("may").drop("may").sort("time")
+    since, until = pl.col("time").diff().over("host"), pl.col("time").diff(-1).over("host").abs()
+    far = [(gap > pl.duration(seconds=2 * NEAR_S)).fill_null(value=True) for gap in (since, until)]
+    return keys.with_columns(alone=pl.all_horizontal(far))

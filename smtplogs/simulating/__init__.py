@@ -1,0 +1,165 @@
+"""Logs of a mail site that never was, with the truth about it beside them: to try, to teach, and to test detectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs._durable import whole
+from smtplogs.errors import UnknownName
+from smtplogs.schema import TIME
+from smtplogs.simulating.people import Policy
+from smtplogs.simulating.server import play
+from smtplogs.simulating.stories import Town, Truth
+from smtplogs.simulating.writing import exim, postfix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+__all__ = ["SCENARIOS", "simulate"]
+
+FILES = ("postfix/mail.log", "exim/mainlog", "exim/rejectlog", "truth.csv")
+
+SCHEMA = {
+    "scenario": pl.String, "kind": pl.String, "subject": pl.String, "start": TIME, "end": TIME,
+    "observable": pl.Boolean, "n_refused": pl.UInt32,
+}  # fmt: skip
+
+
+def _locking(place: Town) -> None:
+    place.policy = Policy(failures=10, window=900.0, lock=1800.0)
+    place.application(every=60.0)
+
+
+def _limiting(place: Town) -> None:
+    place.limit = (30, 60.0)
+    place.forget(every=1.2, length=1200.0)
+
+
+def _banning(place: Town) -> None:
+    place.ban = (5, 600.0, 600.0)
+    place.brute_force(6, tries=(300, 600))
+
+
+SCENARIOS: Mapping[str, Callable[[Town], object]] = {
+    "quiet": lambda _: None,
+    "forgotten": Town.application,
+    "lockout": _locking,
+    "outage": lambda place: place.down("454"),
+    "outage-535": lambda place: place.down("535"),
+    "partial-fault": lambda place: place.down("454", share=0.35),
+    "policy-change": lambda place: place.down("LOGIN", length=3600.0),
+    "network-loss": Town.unplug,
+    "log-hole": Town.stop_logging,
+    "throttling": _limiting,
+    "ban": _banning,
+    "brute-force": Town.guess,
+    "spray": Town.spray_fast,
+    "botnet": Town.botnet,
+    "stuffing": lambda place: place.stuff(min(60, len(place.users) + 15), others=15),
+    "takeover": Town.takeover,
+}
+"""What can go wrong, beside people who mistype and bots that pass by."""
+
+
+def simulate(
+    out: str | Path, *, scenarios: Sequence[str] = ("lockout",), seed: int = 1, days: int = 7, users: int = 60
+) -> pl.DataFrame:
+    """Write logs of a made-up mail site in which something goes wrong, and the truth about it beside them.
+
+    People log in at work and from their phones and mistype now and then, bots pass by. The server has secrets, locks,
+    limits and faults that its log does not show; it writes what Postfix with Dovecot would write, and, as another
+    server that saw the same, Exim. Addresses and domains are those reserved for documentation.
+
+    Parameters
+    ----------
+    out
+        Folder; made if needed. Gets ``postfix/mail.log``, ``exim/mainlog``, ``exim/rejectlog`` and ``truth.csv``.
+        The two servers tell the same attempts: read one of them.
+    scenarios
+        What goes wrong, in one log: ``quiet, forgotten, lockout, outage, outage-535, partial-fault, policy-change,
+        network-loss, log-hole, throttling, ban, brute-force, spray, botnet, stuffing, takeover``.
+    seed
+        The same seed gives the same bytes.
+    days
+        Length of the log, from Monday 2 February 2026 on; 5 to 60 [days].
+    users
+        People with an account; 40 to 250 [accounts].
+
+    Returns
+    -------
+    DataFrame
+        What is in ``truth.csv``, a row a thing that really happened: ``scenario``, ``kind`` (in the words of findings),
+        ``subject`` (account, address, or both), ``start``, ``end`` (UTC), ``observable`` (false: no log can show it,
+        such as a lock that nobody else met, a ban of an address that never came back) and ``n_refused`` [attempts], where that is counted.
+
+    Raises
+    ------
+    UnknownName
+        for a scenario that does not exist.
+    ValueError
+        for a number out of bounds.
+    FileExistsError
+        if the folder holds such files already; nothing is overwritten.
+
+    Notes
+    -----
+    People have fixed addresses and get in at last: on strangers the detectors look better here than they are.
+    """
+    for parameter, value, least, most in (("days", days, 5, 60), ("users", users, 40, 250)):
+        if not least <= value <= most:
+            raise ValueError(f"{parameter}={value!r} must be from {least} to {most}")
+    unknown = [name for name in scenarios if name not in SCENARIOS]
+    if unknown:
+        raise UnknownName(f"no scenario named {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
+    folder = Path(out)
+    there = [name for name in FILES if (folder / name).exists()]
+    if there:
+        raise FileExistsError(f"{folder / there[0]} exists; name a new folder")
+
+    place = Town(seed=seed, n_users=users, n_days=days)
+    place.people()
+    place.typists(max(users // 15, 1))
+    place.bots(10)
+    whose: list[str] = []
+    for name in dict.fromkeys(scenarios):
+        SCENARIOS[name](place)
+        whose += [name] * (len(place.truth) - len(whose))
+    sessions = list(play(place))
+    last_seen = {s.ip: s.at for s in sessions}
+    truth = _table(place, whose, scenarios, last_seen)
+
+    main, reject = exim(sessions)
+    for name, lines in zip(FILES, (postfix(sessions, dovecot=True), main, reject), strict=False):
+        _write(folder / name, lines)
+    with whole(folder / FILES[-1]) as file:
+        truth.write_csv(file, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
+    return truth
+
+
+def _table(place: Town, whose: list[str], scenarios: Sequence[str], last_seen: Mapping[str, float]) -> pl.DataFrame:
+    """Return what happened: what was planned, and what the server did to whom.
+
+    A lock shows if somebody else with the right secret met it, a ban if the address came back.
+    """
+    locks = [
+        (Truth("lockout", k.start, k.end, k.user), k.met_by_others(), len(k.refused)) for k in place.locks
+    ]  # fmt: skip
+    bans = [(Truth("ip_ban", start, end, ip), last_seen.get(ip, 0.0) >= end, None) for ip, start, end in place.bans]
+    limits = [(Truth("throttling", min(t), max(t), ip), True, len(t)) for ip, t in sorted(place.refusals.items())]
+    rows = [
+        *((name, truth, True, None) for name, truth in zip(whose, place.truth, strict=True)),
+        *(("lockout", *row) for row in locks),
+        *(("ban", *row) for row in bans),
+        *(("throttling", *row) for row in limits),
+    ]
+    told = [(s, t.kind, t.subject, *t.span, seen, n) for s, t, seen, n in rows if s in scenarios]
+    return pl.DataFrame(told, schema=SCHEMA, orient="row").sort("start", "kind", "subject")
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())

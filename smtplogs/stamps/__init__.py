@@ -1,0 +1,66 @@
+"""Written stamps -> UTC: offsets, zones, the missing year, doubtful hours.
+
+A file is read in batches, in its own order; what one batch must tell the next is a `Carry`. Every step works on a
+frame of marks, one row per stamp (`_marks`).
+
+No syslog line tells its year. The first one takes the latest year that the anchor allows, each later one follows the
+line before it, and `Carry.years_too_late` tells when the end of the file has proved that first guess wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import polars as pl
+
+from smtplogs.schema import TIME_QUALITIES
+from smtplogs.stamps._anchors import Anchor, Carry, anchor
+from smtplogs.stamps._kinds import read
+from smtplogs.stamps._marks import NONE
+from smtplogs.stamps._moments import find_moments
+from smtplogs.stamps._years import STATED, find_years, heed_outer
+
+__all__ = ["STATED", "Anchor", "Carry", "anchor", "resolve"]
+
+_QUALITIES = pl.Series(TIME_QUALITIES, dtype=pl.Enum(TIME_QUALITIES))
+
+
+def resolve(batch: pl.DataFrame, anchor: Anchor, carry: Carry | None = None) -> tuple[pl.DataFrame, Carry]:
+    """Turn the written stamps of a batch into `time` and `time_quality`.
+
+    Parameters
+    ----------
+    batch
+        Rows in file order with `stamp` (text) and, where a wrapper put its own before the line, `outer`.
+    anchor
+        Evidence for year and zone.
+    carry
+        What the batch before this one, of the same file, returned.
+
+    Returns
+    -------
+    tuple
+        The batch in the same order, `stamp` and `outer` replaced by `time` and `time_quality`, and the next carry.
+        A stamp that cannot be read has a null time and counts in `Carry.bad_stamps`; it is never an error.
+    """
+    carry = carry or Carry()
+    marks = read(batch["stamp"], anchor.tz)
+    if "outer" in batch.columns and batch["outer"].null_count() < batch.height:
+        marks = heed_outer(marks, read(batch["outer"], anchor.tz))
+    marks, carry = find_years(marks, anchor, carry)
+    marks, carry = find_moments(marks, anchor, carry)
+    doubt = pl.when(pl.col("utc").is_null()).then(NONE).otherwise("doubt")
+    found = marks.select(
+        pl.col("utc").dt.replace_time_zone("UTC").alias("time"),
+        pl.lit(_QUALITIES).gather(doubt).alias("time_quality"),
+    )
+    known = [carry.first_time, carry.last_time, found["time"].min(), found["time"].max()]
+    moments = [moment for moment in known if isinstance(moment, datetime)]
+    carry = replace(
+        carry,
+        bad_stamps=carry.bad_stamps + int((found["time"].is_null() & batch["stamp"].is_not_null()).sum()),
+        first_time=min(moments, default=None),
+        last_time=max(moments, default=None),
+    )
+    return batch.drop("stamp", "outer", strict=False).hstack(found), carry

@@ -1,0 +1,187 @@
+r"""What stands around the lines of a container or the journal comes off; continued lines are joined.
+
+A wrapped file is unwrapped to lines as the program wrote them. What the wrapper knew stays: its stamp in `outer`, the
+line as it stands in the file in `written`. journald knows everything, so its entries are rebuilt as lines under an ISO
+stamp. Text of a field can never make a new line or forge a tag: line breaks become the two characters ``\n``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from smtplogs.unwrapping._journal import peel_journal_json
+from smtplogs.unwrapping._texts import CLOCK, ISO_DATE, MAX_JOINED, PRI, RFC3339, STAMP, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+_LINE = pl.col("line")
+_ENVELOPE = (
+    rf"(?:{PRI}(?:1 )?(?:dovecot: )?(?:[A-Z][a-z]{{2}} )?{STAMP}|@[0-9a-f]{{24}}|[0-9]{{9,11}}\.[0-9]{{6}}|\{{\")"
+)
+_COLOUR = r"(?:\x1b\[[0-9;]*m)*"
+
+
+@dataclass(frozen=True, eq=False)
+class Wrapper:
+    """What a container runtime or the journal puts around a line.
+
+    Attributes
+    ----------
+    name, title
+        Word for the coverage table; what it is, for people.
+    looks
+        Regex that fits its lines.
+    peel
+        Takes the column `line`; gives `inner` (null: not of this wrapper), `outer`, and where lines are cut in pieces
+        `stream` and `open` (more follows). None: read by `export_lines`, from bytes.
+    literals
+        What the prefilter must keep besides the formats' own literals.
+    keep_all
+        The text is escaped or cut, so no prefilter can be trusted before it is unwrapped.
+    """
+
+    name: str
+    title: str
+    looks: str
+    peel: Callable[[pl.DataFrame], pl.DataFrame] | None
+    literals: tuple[str, ...] = ()
+    keep_all: bool = False
+
+
+def detect(head: Sequence[str]) -> Wrapper | None:
+    """Return the wrapper that most of the first non-empty lines are in, None if there is none."""
+    lines = pl.DataFrame({"line": [line for line in head if line.strip()]}, schema={"line": pl.String})
+    looks = [pl.col("line").str.contains(wrapper.looks).sum().alias(wrapper.name) for wrapper in WRAPPERS]
+    hits = lines.select(looks).row(0)
+    n = max(hits)
+    return WRAPPERS[hits.index(n)] if 2 * n > lines.height else None
+
+
+def unwrap(
+    batch: pl.DataFrame, wrapper: Wrapper | None, carry: pl.DataFrame | None = None, *, last: bool = False
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Take the wrapper off the lines of a batch.
+
+    Parameters
+    ----------
+    batch
+        `line_no`, `line` and whatever else, in file order.
+    wrapper
+        From `detect`; None only adds the two columns.
+    carry
+        What the batch before this one, of the same file, returned: lines of which more must follow.
+    last
+        The file ends with this batch; such lines come out as they are.
+
+    Returns
+    -------
+    tuple
+        The rows with the inner `line`, `outer` (the wrapper's stamp or null) and `written` (the line in the file;
+        pieces of one line joined by a line break, under the number of the first), and the next carry. A line that is
+        not in the wrapper passes unchanged.
+    """
+    columns = [*batch.columns, "outer", "written"]
+    if wrapper is None:
+        return batch.with_columns(pl.lit(None, pl.String).alias("outer"), written=_LINE), None
+    if wrapper.peel is None:
+        raise ValueError(f"{wrapper.title} is read from bytes, by export_lines()")
+    rows = batch.rename({"line": "written"}).hstack(wrapper.peel(batch.select("line")))
+    rows = rows.with_columns(line=pl.coalesce(one_line(pl.col("inner")), "written")).drop("inner")
+    if "open" not in rows.columns:
+        return rows.select(columns), None
+    rows, carry = _join(rows, carry, last=last)
+    return rows.select(columns), carry
+
+
+def _join(rows: pl.DataFrame, carry: pl.DataFrame | None, *, last: bool) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Join the pieces of a line, stream by stream; what is still open at the end of the batch is the carry."""
+    if carry is not None:
+        rows = pl.concat([carry.select(rows.columns), rows])
+    if not rows["open"].any():
+        return rows, None
+    rows = rows.with_columns(follows=pl.col("open").shift(1).over("stream").fill_null(False))
+    piece = (pl.col("open") | pl.col("follows")) & pl.col("stream").is_not_null()
+    part = (~pl.col("follows")).cast(pl.UInt32).cum_sum().over("stream")
+    joined = (
+        rows.filter(piece)
+        .with_columns(part=part)
+        .group_by("stream", "part", maintain_order=True)
+        .agg(
+            pl.col("line").str.join(),
+            pl.col("written").str.join("\n"),
+            pl.col("open").last(),
+            pl.exclude("line", "written", "open", "stream", "part").first(),
+        )
+        .select(rows.columns)
+    )
+    waiting = pl.col("open") & (_LINE.str.len_chars() < MAX_JOINED) & (not last)
+    rows = pl.concat([rows.filter(~piece), joined.filter(~waiting)]).sort("line_no", maintain_order=True)
+    left = joined.filter(waiting).drop("follows")
+    return rows, left if left.height else None
+
+
+def _groups(regex: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    def peel(lines: pl.DataFrame) -> pl.DataFrame:
+        return lines.select(_LINE.str.extract_groups(regex)).unnest("line")
+
+    return peel
+
+
+_STAMPED = rf"^(?P<outer>{RFC3339}) (?P<inner>{_ENVELOPE}.*)$"
+_CRI = rf"^(?P<outer>{RFC3339}) (?P<stream>stdout|stderr) (?P<tag>[FP])(?::[^ ]*)?(?: (?P<inner>.*))?$"
+
+
+def _peel_compose(lines: pl.DataFrame) -> pl.DataFrame:
+    named = lines.select(_LINE.str.extract(rf"^{_COLOUR}[0-9A-Za-z][0-9A-Za-z_.-]* +\| {_COLOUR}(.*)$"))
+    stamped = _groups(_STAMPED)(named)
+    return stamped.with_columns(inner=pl.coalesce("inner", named["line"]))
+
+
+def _peel_cri(lines: pl.DataFrame) -> pl.DataFrame:
+    parts = _groups(_CRI)(lines)
+    return parts.select(
+        pl.when(pl.col("tag").is_not_null()).then(pl.col("inner").fill_null("")).alias("inner"),
+        "outer",
+        "stream",
+        open=(pl.col("tag") == "P").fill_null(False),
+    )
+
+
+def _peel_docker_json(lines: pl.DataFrame) -> pl.DataFrame:
+    fields = lines.select(_LINE.str.json_path_match(f"$.{key}").alias(key) for key in ("log", "stream", "time"))
+    whole = pl.all_horizontal(pl.all().is_not_null()) & pl.col("stream").is_in(("stdout", "stderr"))
+    whole = whole.fill_null(False)
+    return fields.select(
+        pl.when(whole).then(pl.col("log").str.strip_suffix("\n").str.strip_suffix("\r")).alias("inner"),
+        pl.when(whole).then("time").alias("outer"),
+        pl.when(whole).then("stream").alias("stream"),
+        open=whole & ~pl.col("log").str.ends_with("\n"),
+    )
+
+
+WRAPPERS = (
+    Wrapper(
+        "journal_json",
+        "journalctl -o json",
+        r'^\{.*"__REALTIME_TIMESTAMP" ?: ?"?[0-9]',
+        peel_journal_json,
+        literals=('"MESSAGE":[', '"MESSAGE": [', '"MESSAGE" : ['),
+    ),
+    Wrapper("journal_export", "journalctl -o export", r"^[A-Z_][A-Z0-9_]*=", None, keep_all=True),
+    Wrapper(
+        "docker_json",
+        "Docker's json-file",
+        r'^\{.*"stream" ?: ?"std(?:out|err)"',
+        _peel_docker_json,
+        keep_all=True,
+    ),
+    Wrapper("cri", "Kubernetes CRI", _CRI, _peel_cri, keep_all=True),
+    Wrapper("docker_logs", "docker logs -t", rf"{_STAMPED}|^{ISO_DATE}T{CLOCK}\.[0-9]{{9}}Z ", _groups(_STAMPED)),
+    Wrapper("compose", "docker compose logs", rf"^{_COLOUR}[0-9A-Za-z][0-9A-Za-z_.-]* +\| ", _peel_compose),
+)
+"""In this order where two fit equally many lines."""

@@ -1,0 +1,216 @@
+"""No secret in any byte of any output: every command, every kind of file, on logs of every format that hold them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import polars as pl
+import pytest
+
+import planted
+import smtplogs as sl
+from planted import b64
+from smtplogs import cli
+
+NO_LOG = {"causes", "columns", "samples", "sample", "formats", "unpack", "lab", "probe", "compare-probe"}
+"""Commands that read no log (`probe` is searched for secrets in its own tests; its JSON comes from there)."""
+
+OF_LOGS = {
+    "triage",
+    "read",
+    "findings",
+    "evidence",
+    "coverage",
+    "summary",
+    "sessions",
+    "report",
+    "plot",
+    "parse",
+    "watch",
+}
+"""Commands that read the logs here; the others read the events of these."""
+
+LINES_ALONE = ("mail.log", "swaks.log", "smtplib.log", "nodemailer.log", "haraka-json.log", "postfix-v.log")
+"""Files whose lines are explained one by one."""
+
+OTHERS = {"explain", "verify"}
+
+
+@pytest.fixture(scope="module")
+def planted_in(tmp_path_factory: pytest.TempPathFactory) -> tuple[planted.Planted, list[str]]:
+    folder = tmp_path_factory.mktemp("planted")
+    told = planted.plant(folder)
+    return told, [str(p) for p in sorted(folder.iterdir())]
+
+
+@pytest.fixture(scope="module")
+def dataset(planted_in: tuple[planted.Planted, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("data") / "set"
+    sl.parse(planted_in[1], out, workers=1)
+    return out
+
+
+@pytest.fixture(scope="module")
+def events(planted_in: tuple[planted.Planted, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("events") / "events.parquet"
+    run("read", *planted_in[1], "-o", out)
+    return out
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        cli.main([str(a) for a in arguments])
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+def texts(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every file below a folder; Parquet, which is compressed, also as JSON."""
+    found = {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    frames = {f"{p} as JSON": pl.read_parquet(p).write_json().encode() for p in folder.rglob("*.parquet")}
+    return found | frames
+
+
+def test_every_file_holds_its_secrets_and_is_understood(planted_in: tuple[planted.Planted, list[str]]) -> None:
+    told, files = planted_in
+    found = {name: told.leaks(Path(name).read_bytes()) for name in files}
+
+    assert sorted(place for places in found.values() for place in places) == sorted(told.secrets)
+    assert len(told.secrets) > 200
+    events = sl.read(files)
+    shapes = set(planted.DIALOGUES) - {"haraka-json", "haraka-info", "postfix-client-v"}  # no verdict, no event
+    assert {name.rpartition("/")[2] for name in events["source"]} >= {f"{s}.log" for s in (*shapes, "kumomta", "mail")}
+
+
+@pytest.mark.parametrize("secret", ["Zq001wXkP+4vHt9abcd", "x"])
+def test_forms_finds_a_secret_wherever_base64_holds_it(secret: str) -> None:
+    texts = [b64(f"{'u' * n}\0{secret}{tail}") for n in range(6) for tail in ("", "\1\1", "xyz")]
+
+    assert [t for t in texts if not any(f in t for f in planted.forms(secret))] == [] or len(secret) < 4
+
+
+def test_every_command_is_searched() -> None:
+    names = {name for name in cli.app if not name.startswith("-")}
+
+    assert names >= NO_LOG | OTHERS | OF_LOGS
+
+
+@pytest.mark.parametrize("command", sorted({n for n in cli.app if not n.startswith("-")} - NO_LOG - OTHERS - OF_LOGS))
+def test_commands_on_events(
+    planted_in: tuple[planted.Planted, list[str]], events: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    told, _ = planted_in
+    run(command, events)
+    run(command, events, "-o", tmp_path / f"out.{('csv', 'ndjson', 'parquet')[len(command) % 3]}")
+    said = capsys.readouterr()
+
+    assert said.out
+    assert told.leaks(said.out + said.err) == []
+    assert {name: told.leaks(data) for name, data in texts(tmp_path).items() if told.leaks(data)} == {}
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("command", ["triage", "coverage"])
+def test_commands_on_logs(
+    planted_in: tuple[planted.Planted, list[str]], tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    told, files = planted_in
+    run(command, *files, *([] if command == "triage" else ["-o", tmp_path / "out.csv"]))
+    said = capsys.readouterr()
+
+    assert said.out
+    assert told.leaks(said.out + said.err) == []
+    assert {name: told.leaks(data) for name, data in texts(tmp_path).items() if told.leaks(data)} == {}
+
+
+def test_a_dataset_with_the_lines_not_understood(planted_in: tuple[planted.Planted, list[str]], dataset: Path) -> None:
+    told, _ = planted_in
+    found = texts(dataset)
+
+    assert {name: told.leaks(data) for name, data in found.items() if told.leaks(data)} == {}
+    assert any("authentication failed" in data.decode("latin-1") for data in found.values())
+    assert any("manifest" in name for name in found)
+
+
+def test_verify_and_watch(
+    planted_in: tuple[planted.Planted, list[str]], dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    told, files = planted_in
+    run("verify", dataset)
+    run("watch", *files, "--once", "--old", "--state", tmp_path / "state")
+    said = capsys.readouterr()
+
+    assert told.leaks(said.out + said.err) == []
+    assert {name: told.leaks(data) for name, data in texts(tmp_path).items() if told.leaks(data)} == {}
+
+
+@pytest.mark.parametrize("ending", ["html", "md"])
+def test_reports(planted_in: tuple[planted.Planted, list[str]], tmp_path: Path, ending: str) -> None:
+    told, files = planted_in
+    run("report", *files, "-o", tmp_path / f"r.{ending}")
+
+    assert told.leaks((tmp_path / f"r.{ending}").read_bytes()) == []
+
+
+@pytest.mark.parametrize("chart", sorted(n.removeprefix("plot_") for n in sl.__all__ if n.startswith("plot_")))
+def test_charts(planted_in: tuple[planted.Planted, list[str]], events: Path, tmp_path: Path, chart: str) -> None:
+    told, _ = planted_in
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        run("plot", chart, events, "-o", tmp_path / "c.svg")
+    drawn = tmp_path / "c.svg"
+
+    assert told.leaks(drawn.read_bytes() if drawn.exists() else b"") == []
+
+
+def test_explain(
+    planted_in: tuple[planted.Planted, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    """A line alone, and whole sessions as they are pasted."""
+    told, files = planted_in
+    alone = [name for name in files if name.endswith(LINES_ALONE)]
+    lines = list(
+        dict.fromkeys(line for name in alone for line in Path(name).read_text().split("\n") if told.leaks(line))
+    )
+    lines = [line for line in lines if not line.startswith("2026-03-02T09:01")]  # those of mail.log stand there twice
+    assert len(lines) > 90
+    answers = [sl.explain(line).write_json() for line in lines]
+    for name in files:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(name).read_bytes()[:3000])))
+        run("explain", "-")
+    said = capsys.readouterr()
+
+    assert [line for line, answer in zip(lines, answers, strict=True) if told.leaks(answer)] == []
+    assert told.leaks(said.out + said.err) == []
+
+
+def test_reprs_of_frames(planted_in: tuple[planted.Planted, list[str]]) -> None:
+    told, files = planted_in
+    tables = sl.read(files, full=True)
+    with pl.Config(tbl_rows=1000, tbl_cols=100, fmt_str_lengths=10_000, fmt_table_cell_list_len=100):
+        shown = [text for t in tables for text in (repr(t), t._repr_html_())]
+
+    assert told.leaks("\n".join(shown)) == []
+
+
+@pytest.mark.parametrize("format_", ["telnet"])
+def test_errors_and_the_wrong_format(
+    planted_in: tuple[planted.Planted, list[str]], format_: str, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    told, files = planted_in
+    for name in files:
+        run("coverage", name, "--format", format_)
+    said = capsys.readouterr()
+
+    assert told.leaks(said.out + said.err) == []
+
+
+def test_each_leak_is_a_finding_with_its_line(planted_in: tuple[planted.Planted, list[str]], events: Path) -> None:
+    _, files = planted_in
+    silent = ("haraka-info.log", "haraka-json.log", "postfix-client-v.log")  # sessions without a verdict make no event
+    found = sl.exposure(pl.read_parquet(events)).filter(kind="secret_in_log")
+    places = found["evidence"].explode().str.extract(r"^(.*):[0-9]+$")
+
+    assert set(places) == {name for name in files if not name.endswith(silent)}
