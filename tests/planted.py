@@ -145,10 +145,10 @@ def _smtplib(session: Session) -> str:
 
 def _nodemailer(session: Session) -> str:
     head = (
-        "[2026-11-23 19:07:22] DEBUG Creating transport: nodemailer (10.6.0; +https://nodemailer.com/; SMTP/10.6.0)\n"
-        "[2026-11-23 19:07:22] INFO  [IK4AJXt1ALY] Connection established to 192.0.2.25:587\n"
+        "[2026-10-19 09:07:22] DEBUG Creating transport: nodemailer (10.6.0; +https://nodemailer.com/; SMTP/10.6.0)\n"
+        "[2026-10-19 09:07:22] INFO  [IK4AJXt1ALY] Connection established to 192.0.2.25:587\n"
     )
-    return head + "".join(f"[2026-11-23 19:07:23] DEBUG [IK4AJXt1ALY] {side}: {text}\n" for side, text in session)
+    return head + "".join(f"[2026-10-19 09:07:23] DEBUG [IK4AJXt1ALY] {side}: {text}\n" for side, text in session)
 
 
 def _msmtp(session: Session) -> str:
@@ -170,12 +170,12 @@ def _hmailserver(session: Session) -> str:
     lines = []
     for n, (side, text) in enumerate(session):
         word = "SENT" if side == "S" else "RECEIVED"
-        lines.append(f'"SMTPD"\t5196\t26\t"2026-09-01 14:11:{n:02d}.000"\t"203.0.113.50"\t"{word}: {text}"\n')
+        lines.append(f'"SMTPD"\t5196\t26\t"2026-10-19 09:11:{n:02d}.000"\t"203.0.113.50"\t"{word}: {text}"\n')
     return "".join(lines)
 
 
 def _mdaemon(session: Session) -> str:
-    stamp = "Tue 2026-08-18 12:10:37.100"
+    stamp = "Mon 2026-10-19 09:10:37.100"
     head = f"{stamp}: 05: Session 00012345; child 0001\n{stamp}: 05: Accepting SMTP connection from 203.0.113.20:51544 to 192.0.2.5:587\n"
     lines = [f"{stamp}: {'03: -->' if side == 'S' else '02: <--'} {text}\n" for side, text in session]
     return head + "".join(lines) + f"{stamp}: 05: SMTP session terminated (Bytes in/out: 80/310)\n"
@@ -190,7 +190,7 @@ def _mailenable(session: Session) -> str:
             said = (word, rest) if word in ("EHLO", "AUTH", "QUIT") else ("AUTH", text)
         elif text[3:4] != "-":
             lines.append(
-                f"10/19/26 00:00:35\tSMTP-IN\t25E7EB033CE24B45B7CD8E3EEEE8726F.MAI\t908\t203.0.113.24\t{said[0]}\t{said[1]}\t{text}\t34\t14\t{user}\t\n"
+                f"10/19/26 09:00:35\tSMTP-IN\t25E7EB033CE24B45B7CD8E3EEEE8726F.MAI\t908\t203.0.113.24\t{said[0]}\t{said[1]}\t{text}\t34\t14\t{user}\t\n"
             )
             said = ("", "")
     return "".join(lines)
@@ -200,7 +200,7 @@ HARAKA = "EFF29396-02AF-49CC-B2D3-CA96BA32376F"
 
 
 def _haraka(session: Session) -> str:
-    stamp = "2026-09-01T08:05:42.300Z"
+    stamp = "2026-10-19T09:05:42.300Z"
     head = f"{stamp} [NOTICE] [{HARAKA}] [core] connect ip=203.0.113.20 port=39506 local_ip=192.0.2.5 local_port=587\n"
     lines = []
     for side, text in session:
@@ -224,7 +224,7 @@ def _hook(stamp: str, text: str) -> str:
 
 def _haraka_info(session: Session) -> str:
     """Without the protocol: what the shipped level shows."""
-    stamp = "2026-09-01T08:05:42.300Z"
+    stamp = "2026-10-19T09:05:42.300Z"
     lines = [_hook(stamp, text) for side, text in session if side == "C"]
     return (
         f"{stamp} [NOTICE] [{HARAKA}] [core] connect ip=203.0.113.20 port=39506 local_ip=192.0.2.5 local_port=587\n"
@@ -236,18 +236,18 @@ def _haraka_json(session: Session) -> str:
     lines = []
     for side, text in session:
         told = {"level": "PROTOCOL", "uuid": HARAKA, "origin": "core", "message": f"{side}: {text}"}
-        lines.append(f"2026-09-01T08:05:57.860Z {json.dumps(told)}\n")
+        lines.append(f"2026-10-19T09:05:57.860Z {json.dumps(told)}\n")
     return "".join(lines)
 
 
 def _exchange(session: Session) -> str:
     head = (
         "#Software: Microsoft Exchange Server\n#Version: 15.0.0.0\n#Log-type: SMTP Receive Protocol Log\n"
-        "#Date: 2026-09-01T08:00:04.113Z\n"
+        "#Date: 2026-10-19T09:00:04.113Z\n"
         "#Fields: date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,context\n"
     )
     return head + "".join(
-        f"2026-09-01T08:00:{n:02d}.000Z,EX1\\Default,08DC0000A1000001,{n},192.0.2.5:587,203.0.113.20:56026,"
+        f"2026-10-19T09:00:{n:02d}.000Z,EX1\\Default,08DC0000A1000001,{n},192.0.2.5:587,203.0.113.20:56026,"
         f"{'>' if side == 'S' else '<'},{text},\n"
         for n, (side, text) in enumerate(session)
     )
@@ -256,12 +256,12 @@ def _exchange(session: Session) -> str:
 def _postfix_v(session: Session) -> str:
     """`smtpd -v` or `debug_peer_list`."""
     lines = [f"{'>' if side == 'S' else '<'} pc.example.net[203.0.113.9]: {text}" for side, text in session]
-    return "".join(f"2026-03-02T09:00:{n:02d}Z mx postfix/smtpd[7]: {text}\n" for n, text in enumerate(lines))
+    return "".join(f"2026-10-19T09:00:{n:02d}Z mx postfix/smtpd[7]: {text}\n" for n, text in enumerate(lines))
 
 
 def _postfix_client_v(session: Session) -> str:
     lines = [f"{'<' if side == 'S' else '>'} smtp.example.net[192.0.2.25]:587: {text}" for side, text in session]
-    return "".join(f"2026-03-02T09:00:{n:02d}Z mx postfix/smtp[8]: {text}\n" for n, text in enumerate(lines))
+    return "".join(f"2026-10-19T09:00:{n:02d}Z mx postfix/smtp[8]: {text}\n" for n, text in enumerate(lines))
 
 
 DIALOGUES: dict[str, Callable[[Session], str]] = {
@@ -329,7 +329,7 @@ def syslog(planted: Planted) -> str:
     for n, (kind, shape) in enumerate(SYSLOG.items()):
         p = planted.new(f"syslog: {kind}")
         told = shape.format(p=p, b=b64(p), plain=b64(f"\0{USER}\0{p}"), h=hashlib.sha1(p.encode()).hexdigest())
-        lines += [f"2026-03-02T09:{minute:02d}:{n:02d}.000000+00:00 mx {told}" for minute in (0, 1)]
+        lines += [f"2026-10-19T09:{minute:02d}:{n:02d}.000000+00:00 mx {told}" for minute in (0, 1)]
     return "\n".join(lines) + "\n"
 
 
