@@ -83,6 +83,12 @@ def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.Dat
     )
 
 
+def _spread(hit: pl.Series, width: int) -> pl.Series:
+    """Tell the bins that are in some window of that width that was hit; a window stands at its last bin."""
+    hits = hit.fill_null(value=False).cast(pl.UInt8).reverse()
+    return hits.rolling_max(width, min_samples=1).reverse().cast(pl.Boolean)
+
+
 def rises(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
     """Tell the bins in which the column rises above what is usual, alone or with the two before it."""
     fired = pl.lit(value=False)
@@ -95,27 +101,34 @@ def rises(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
             & ((seen - usual) / usual.clip(lower_bound=1).sqrt() >= limits.z)
         )
         # of several bins those that rise themselves
-        spread = pl.any_horizontal(hit.shift(-k).fill_null(value=False) for k in range(width))
-        fired = fired | (spread & (pl.col(column) > limits.ratio * pl.col("usual")) & (pl.col(column) > 0))
+        spread = _spread(bins.select(hit.alias("hit")).to_series(), width)
+        fired = fired | (pl.lit(spread) & (pl.col(column) > limits.ratio * pl.col("usual")) & (pl.col(column) > 0))
     return bins.select(fired.alias("up")).to_series()
+
+
+def _compared(bins: pl.DataFrame, column: str, width: int) -> pl.DataFrame:
+    """Return for windows of that width what was ``seen``, and of the comparable days before ``n, usual, lowest``."""
+    windows = bins.select("bin", pl.col(column).rolling_sum(width).alias("seen"))
+    days = pl.col("days").list
+    return windows.with_columns(_earlier(pl.col("seen")).alias("days")).select(
+        "seen", n=days.len(), usual=days.median(), lowest=days.min()
+    )
 
 
 def drops(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
     """Tell the bins in which the column falls well below all of the comparable days before."""
     fired = pl.lit(value=False)
     for width in DOWN_WINDOWS:
-        seen = pl.col(column).rolling_sum(width)
-        days = _earlier(seen)
-        usual = days.list.median()
+        seen, usual, lowest = pl.col("seen"), pl.col("usual"), pl.col("lowest")
         hit = (
-            (days.list.len() >= LEAST_DAYS)
+            (pl.col("n") >= LEAST_DAYS)
             & (usual >= limits.count)
             & (seen <= DROP * usual)
-            & (seen <= LOWEST * days.list.min())
+            & (seen <= LOWEST * lowest)
             & ((usual - seen) / usual.sqrt() >= limits.z)
         )
-        spread = pl.any_horizontal(hit.shift(-k).fill_null(value=False) for k in range(width))
-        fired = fired | (spread & (pl.col(column) <= DROP * pl.col("usual")))
+        spread = _spread(_compared(bins, column, width).select(hit.alias("hit")).to_series(), width)
+        fired = fired | (pl.lit(spread) & (pl.col(column) <= DROP * pl.col("usual")))
     return bins.select(fired.fill_null(value=False).alias("down")).to_series()
 
 
@@ -123,10 +136,8 @@ def holes(bins: pl.DataFrame, column: str) -> pl.Series:
     """Tell the bins in which nothing was written at all although lines are always written then."""
     fired = pl.lit(value=False)
     for width in DOWN_WINDOWS:
-        seen = pl.col(column).rolling_sum(width)
-        days = _earlier(seen)
-        hit = (days.list.len() >= LEAST_DAYS) & (days.list.min() >= HOLE_LINES) & (seen == 0)
-        fired = fired | pl.any_horizontal(hit.shift(-k).fill_null(value=False) for k in range(width))
+        hit = (pl.col("n") >= LEAST_DAYS) & (pl.col("lowest") >= HOLE_LINES) & (pl.col("seen") == 0)
+        fired = fired | pl.lit(_spread(_compared(bins, column, width).select(hit.alias("hit")).to_series(), width))
     return bins.select(fired.fill_null(value=False).alias("hole")).to_series()
 
 
