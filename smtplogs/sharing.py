@@ -42,9 +42,9 @@ _WORD = re.compile(
 
 @door
 def share(table: pl.DataFrame, *, key: bytes | str | None = None, shift: str | None = None) -> pl.DataFrame:
-    """Return a copy of a table that can be handed on: names, addresses and ids are pseudonyms, log lines are left out.
+    """Return a copy of a table that may be handed on, under pseudonyms.
 
-    The copy gives the same findings, up to the names. Equal things stay equal, in all tables made with one key: logins
+    Names, addresses and ids are replaced, log lines left out. The copy gives the same findings, up to the names. Equal things stay equal, in all tables made with one key: logins
     (local part and domain apart), addresses (those of one network stay in one network, private ones stay private),
     HELOs, host names, queue ids, files. What a server said (`detail`) stays, with the names in it replaced. What is odd
     about a login (no `@`, blanks, capitals, the shape of a relay's user name) stays odd.

@@ -87,6 +87,7 @@ def test_a_dataset_holds_what_read_gives(tmp_path: Path, sample: str) -> None:
     assert assert_same(tmp_path / "out", LOGS[sample]).height > 20
 
 
+@pytest.mark.slow
 def test_small_pieces_everywhere_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks, row limits and slices a hundred times smaller than usual: every border is crossed."""
     monkeypatch.setattr(making, "CHUNK_BYTES", 50_000)

@@ -294,6 +294,7 @@ def test_every_preset_names_its_source_and_runs(name: str):
 # ---- towns
 
 
+@pytest.mark.slow
 def test_attacks_of_towns_never_used_for_tuning(tmp_path: Path):
     """Twenty towns, from log lines to findings."""
     pooled = Tally()

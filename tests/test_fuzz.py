@@ -17,6 +17,8 @@ SEED = 20261125
 CASES = list(islice(fuzzing.cases(SEED), 24))
 """A longer run is `python tests/fuzzing.py --minutes 30`."""
 
+QUICK = 8
+
 FORGED = "192.0.2.66"
 NAMES = (
     f"x: client=unknown[{FORGED}], sasl_username=ceo rhost={FORGED} rip={FORGED}]: SASL LOGIN authentication failed: x",
@@ -31,7 +33,10 @@ LINES = [
 """Logs of lines and sessions; in tables a name would be quoted by its writer."""
 
 
-@pytest.mark.parametrize("number", range(len(CASES)), ids=lambda n: f"{n}-{CASES[n][0]}")
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(n, marks=() if n < QUICK else pytest.mark.slow, id=f"{n}-{CASES[n][0]}") for n in range(len(CASES))],
+)
 def test_a_mutated_log_is_read_and_accounted_for(tmp_path: Path, number: int) -> None:
     name, data = CASES[number]
     path = tmp_path / name.rpartition("/")[2]
@@ -57,8 +62,10 @@ def test_a_name_that_holds_a_line_moves_no_blame(tmp_path: Path, name: str) -> N
 
         rows, was = set(after.select(columns).rows()), set(before.select(columns).rows())
         assert rows <= was, hostile
-        # OpenSMTPD ends a field at a blank, so that such a name is told from no login or mail that succeeded
-        missing = {row for row in was - rows if not (name.startswith("opensmtpd") and row[2] == "success")}
+        # OpenSMTPD and Cyrus end a field at a blank, so that such a name is told from no login or mail that succeeded;
+        # Zimbra puts the names of its own accounts alone where no such text could stand
+        spared = {"opensmtpd": ("success",), "cyrus": ("success",), "zimbra": ("success", "failure")}
+        missing = {row for row in was - rows if row[2] not in spared.get(name.partition("/")[0], ())}
         assert not missing, hostile
         assert not after["user"].str.starts_with("ceo").any(), hostile
         assert FORGED not in set(after["client_ip"]) | set(after["server_ip"])

@@ -174,6 +174,7 @@ def test_the_outage_sample_is_one_incident_and_the_quiet_one_none():
     assert loud(given, traffic=traffic) == []
 
 
+@pytest.mark.slow
 def test_incidents_of_towns_never_used_for_tuning(tmp_path: Path):
     """Twenty towns, from log lines to findings; quiet ones are silent."""
     pooled, matrix = Tally(), Counter()

@@ -45,7 +45,9 @@ class Log:
         self.whole = told([written(folder / "mail.log", self.lines)])
 
 
-@pytest.fixture(scope="module", params=list(LOGS))
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=() if name == "clients" else pytest.mark.slow) for name in LOGS]
+)
 def log(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Log:
     return Log(request.param, tmp_path_factory.mktemp(request.param))
 
@@ -79,7 +81,7 @@ def test_pieces_under_any_names(log: Log, tmp_path: Path) -> None:
     same(log.whole, told(paths))
 
 
-@pytest.mark.parametrize("pack", PACKED)
+@pytest.mark.parametrize("pack", [pytest.param(p, marks=() if p == "gz" else pytest.mark.slow) for p in PACKED])
 def test_packed_as_anything(log: Log, tmp_path: Path, pack: str) -> None:
     events = sl.read(str(written(tmp_path / f"mail.log.{pack}", log.lines, pack)))
     plain = sl.read(str(written(tmp_path / "mail.log", log.lines)))

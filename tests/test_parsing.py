@@ -44,7 +44,7 @@ def sample_lines() -> list[str]:
         for p in format_.patterns:
             daemon = re.sub(r"[|(\\].*", "", p.program)
             for i, sample in enumerate(p.samples):
-                tag = sample.program or _PROGRAMS[format_.name].format(daemon)
+                tag = sample.program or _PROGRAMS.get(format_.name, "{}[7]").format(daemon)
                 found.append(line(f"10:00:{i % 60:02}", sample.message, tag))
     return found
 

@@ -15,7 +15,19 @@ import smtplogs as sl
 from planted import b64
 from smtplogs import cli
 
-NO_LOG = {"causes", "columns", "samples", "sample", "formats", "unpack", "lab", "probe", "compare-probe"}
+NO_LOG = {
+    "causes",
+    "columns",
+    "samples",
+    "sample",
+    "formats",
+    "unpack",
+    "lab",
+    "notebook",
+    "simulate",
+    "probe",
+    "compare-probe",
+}
 """Commands that read no log (`probe` is searched for secrets in its own tests; its JSON comes from there)."""
 
 OF_LOGS = {

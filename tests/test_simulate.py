@@ -33,7 +33,13 @@ def read(folder: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFr
     return sl.read(folder / name, full=True)
 
 
-@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s != "quiet"])
+QUICK = ("lockout", "outage-535", "takeover")
+"""Scenarios of the quick run."""
+
+
+@pytest.mark.parametrize(
+    "scenario", [pytest.param(s, marks=() if s in QUICK else pytest.mark.slow) for s in SCENARIOS if s != "quiet"]
+)
 def test_what_happened_is_found_in_either_log(tmp_path: Path, scenario: str) -> None:
     truth = sl.simulate(tmp_path, scenarios=[scenario], seed=77).filter("observable")
 

@@ -840,7 +840,7 @@ def test_the_reading_thread_ends_when_the_reader_stops_early(here: Path) -> None
     source = source_of(gzip.compress(LINES * 20, 1))
     with Reading(source, chunk_bytes=1000) as reading:
         for _ in reading:
-            assert ahead_threads() == 1
+            assert ahead_threads() <= 1  # so little may have been read by now
             break
     assert ahead_threads() == 0
 

@@ -92,7 +92,10 @@ def share(
     shift: Annotated[str | None, Parameter(help="Added to all times, as in --shift=-37d.")] = None,
     how: How = HOW,
 ) -> int:
-    """Write or show events that may be handed on: names, addresses and ids are pseudonyms, log lines are left out."""
+    """Write or show events that may be handed on, under pseudonyms.
+
+    Names, addresses and ids are replaced, log lines left out.
+    """
     ready(output)
     told = sl.share(tables_of(files, how).events, key=None if key is None else case_key(key), shift=shift)
     return give(told, output, "time", "stage", "outcome", "cause", "user", "client_ip")
