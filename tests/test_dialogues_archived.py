@@ -40,6 +40,7 @@ def test_a_dataset_holds_what_read_gives(name: str, tmp_path: Path) -> None:
     assert set(sl.verify(tmp_path / "data")["status"]) == {"ok"}
 
 
+@pytest.mark.slow
 def test_all_samples_at_once_or_one_by_one(tmp_path: Path) -> None:
     paths = [p for name in WHOLE if not READ[name] for p in sl.sample(name)]
     sl.parse(paths, tmp_path / "once")
