@@ -478,9 +478,12 @@ def _known(where: str, names: tuple[str, ...], others: frozenset[str]) -> None:
             raise ValueError(f"{where}: {name!r} is no column of the record schema")
 
 
+_VOCABULARIES = {n: tuple(c.dtype.categories) for n, c in RECORDS.items() if isinstance(c.dtype, pl.Enum)}
+
+
 def _words(where: str, sets: Mapping[str, Any]) -> None:
     """Refuse words outside the vocabulary of their column."""
     for name, value in sets.items():
-        dtype = RECORDS[name].dtype if name in RECORDS else None
-        if isinstance(dtype, pl.Enum) and value not in dtype.categories:
-            raise ValueError(f"{where}: {value!r} is no word of {name}; there are {', '.join(dtype.categories)}")
+        words = _VOCABULARIES.get(name)
+        if words is not None and value not in words:
+            raise ValueError(f"{where}: {value!r} is no word of {name}; there are {', '.join(words)}")
