@@ -22,9 +22,7 @@ _IP = (
 _SMTP = rf"^(?:INFO|WARN) +\[.*?\] {_IP}oproto=smtp;.*?\] "
 _ELSE = rf"^(?:INFO|WARN) +\[.*?\] {_IP}.*?\] "
 _WHO = r"security - cmd=Auth; account=(?P<user>[^;]*); "
-_WHY = (
-    r" error=authentication failed for \[[^\]]*\], (?P<detail>[^;]*?(?:, data (?P<vendor_code>[0-9a-f]{3}),[^;]*?)?) ?;$"
-)
+_WHY = r" error=authentication failed for \[[^\]]*\], (?P<detail>[^;]*?(?:, data (?P<vendor_code>[0-9a-f]{3}),[^;]*?)?) ?;$"
 _WEB, _STORE = r"protocol=[a-z_]+;", r"protocol=(?P<protocol>imap|pop3);"
 _BY = "Zimbra: ZimbraLog.security of Auth.java, written to audit.log"
 

@@ -1,0 +1,90 @@
+"""Speed of `smtplogs.read` on every format, against Postfix: its samples, repeated to some megabytes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from _measure import ROOT, Usage, middle, python, run, table
+
+sys.path.insert(0, str(ROOT))
+
+import smtplogs as sl
+
+READ = "import smtplogs as sl; sl.read(sys.argv[1], year=2026)"
+POSTFIX = "postfix"
+SKIPPED = ("example-relay",)
+"""Read only where the caller names it."""
+
+LEAST = {"exim": 0.5}
+"""Share of Postfix's MB/s that a format must reach; all others a tenth."""
+
+
+def repeated(sample: str, size: int, folder: Path) -> Path:
+    """Repeat the largest log of a sample to so many bytes; a header, and a document, stand once."""
+    source = max(sl.sample(sample), key=lambda path: path.stat().st_size)
+    data = source.read_bytes()
+    data += b"" if data.endswith(b"\n") else b"\n"
+    head = 0
+    if source.suffix.lower() == ".csv" or data.startswith(b"#") or b"\n#" in data[:400]:
+        lines = data.splitlines(keepends=True)
+        first = next((i for i, line in enumerate(lines) if not line.startswith(b"#")), 0)
+        head = sum(map(len, lines[: first + (source.suffix.lower() == ".csv")]))
+    body = data[head:]
+    out = folder / f"{sample.replace('/', '-')}{source.suffix}"
+    out.write_bytes(data[:head] + body * max(1, (size - head) // len(body)))
+    return out
+
+
+def samples() -> dict[str, str]:
+    """Return for each folder of samples the name of its largest one."""
+    listed = sl.samples().sort("bytes", descending=True)
+    found: dict[str, str] = {}
+    for name in listed["name"]:
+        folder = name.partition("/")[0]
+        if folder not in SKIPPED:
+            found.setdefault(folder, name)
+    return dict(sorted(found.items()))
+
+
+def measured(paths: dict[str, Path], rounds: int) -> dict[str, Usage]:
+    """Time every file, rounds interleaved; medians."""
+    usages: dict[str, list[Usage]] = {name: [] for name in paths}
+    for _ in range(rounds):
+        for name, path in paths.items():
+            usages[name].append(run(python(READ, str(path))))
+    return {name: middle(runs) for name, runs in usages.items()}
+
+
+def main() -> None:
+    """Measure, print a table, exit with 1 if a format is slower than it may be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--table", action="store_true", help="Markdown rows")
+    parser.add_argument("--only", nargs="+", default=[], metavar="FORMAT")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        chosen = {n: s for n, s in samples().items() if not args.only or n in (*args.only, POSTFIX)}
+        paths = {name: repeated(sample, args.megabytes * 1_000_000, folder) for name, sample in chosen.items()}
+        empty = folder / "empty.log"
+        empty.write_bytes(b"")
+        usages = measured({"": empty, **paths}, args.rounds)
+        start = usages.pop("").cpu_s
+        rates = {n: paths[n].stat().st_size / 1e6 / max(usages[n].cpu_s - start, 1e-6) for n in paths}
+    rows = [
+        [name, f"{rates[name]:.1f}", f"{rates[name] / rates[POSTFIX]:.2f}", f"{usages[name].rss_mb:.0f}"]
+        for name in rates
+    ]
+    print(table(["format", "MB per cpu-s", "share of Postfix", "RSS MB"], rows, markdown=args.table))
+    slow = [name for name, rate in rates.items() if rate < LEAST.get(name, 0.1) * rates[POSTFIX]]
+    if slow:
+        print(f"too slow: {', '.join(slow)}")
+    raise SystemExit(1 if slow else 0)
+
+
+if __name__ == "__main__":
+    main()
