@@ -43,11 +43,15 @@ class Meter:
         As tqdm has them.
     show
         Draw it; else only count.
+    delay
+        Seconds before it is drawn.
     """
 
-    def __init__(self, total: int, what: str, unit: str, *, show: bool) -> None:
+    def __init__(self, total: int, what: str, unit: str, *, show: bool, delay: float = 0.0) -> None:
         scale = unit == "B"
-        self._bar = tqdm(total=total, desc=what, unit=unit, unit_scale=scale, disable=not show, leave=False)
+        self._bar = tqdm(
+            total=total, desc=what, unit=unit, unit_scale=scale, disable=not show, leave=False, delay=delay
+        )
         self._lock = Lock()
         self._stopped = Event()
 

@@ -86,7 +86,7 @@ def make_part(task: Task, advance: Callable[[int], None] | None = None) -> Part:
         entries = []
         with ThreadPoolExecutor(WORKERS) as pool:
             for given in task.inputs:
-                packed = _packed(given.source)
+                packed = given.source.packed
                 told = advance if not packed or advance is None else _silent(advance)
                 writer.begin()
                 passed = read_file(given.source, settings, given.anchor, pool, writer, hash=task.hashed, advance=told)
@@ -101,11 +101,6 @@ def make_part(task: Task, advance: Callable[[int], None] | None = None) -> Part:
         discard(folder)
         raise
     return opened(place)
-
-
-def _packed(source: sources.Source) -> bool:
-    """Tell whether the bytes read are others than those stored."""
-    return bool(source.compression or source.place)
 
 
 def _silent(advance: Callable[[int], None]) -> Callable[[int], None]:

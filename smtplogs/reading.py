@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import polars as pl
 
 from smtplogs import replies, sources, stitching, tally, whole_files
+from smtplogs._crew import Meter, shown
 from smtplogs.datasets import is_dataset, load, moment
 from smtplogs.declaring import format_named
 from smtplogs.errors import NothingToRead, UnknownName
@@ -21,6 +22,10 @@ from smtplogs.settling import settle
 
 if TYPE_CHECKING:
     from smtplogs.datasets import Moment, Paths
+
+
+AT_ONCE = 1.0
+"""Seconds within which an answer needs no progress bar."""
 
 
 @dataclass
@@ -48,6 +53,7 @@ def read(
     until: Moment | None = ...,
     catalogue: str | PathLike[str] | None = ...,
     full: Literal[False] = ...,
+    progress: bool | None = ...,
 ) -> pl.DataFrame: ...
 @overload
 def read(
@@ -61,6 +67,7 @@ def read(
     until: Moment | None = ...,
     catalogue: str | PathLike[str] | None = ...,
     full: Literal[True],
+    progress: bool | None = ...,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]: ...
 def read(
     paths: Paths,
@@ -73,6 +80,7 @@ def read(
     until: Moment | None = None,
     catalogue: str | PathLike[str] | None = None,
     full: bool = False,
+    progress: bool | None = None,
 ) -> pl.DataFrame | tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Read mail logs into the event table: one row per attempt, whatever number of lines told of it.
 
@@ -99,6 +107,8 @@ def read(
         (docs/replies.md shows the form).
     full
         Also return the coverage and traffic tables.
+    progress
+        Show how far it is. None: where somebody looks on, a terminal or a notebook, and it takes a while.
 
     Returns
     -------
@@ -131,7 +141,7 @@ def read(
         catalogue=None if catalogue is None else replies.checked(catalogue),
     )
     begin, end = moment(since, tz=tz), moment(until, tz=tz)
-    results, coverage = read_files(paths, settings)
+    results, coverage = read_files(paths, settings, progress=progress)
     across = whole_files.over_borders(_out_of(results, "turns"), settings.catalogue)
     events = settle(stitching.stacked(_out_of(results, "events"), *across), _out_of(results, "loose"))
     if begin is not None:
@@ -180,15 +190,22 @@ def checked(format: str) -> str | None:  # noqa: A002
     return None if format == "auto" else format
 
 
-def read_files(paths: Paths, settings: Settings) -> tuple[list[FileResult], pl.DataFrame]:
+def read_files(
+    paths: Paths, settings: Settings, *, progress: bool | None = False
+) -> tuple[list[FileResult], pl.DataFrame]:
     """Read every file once; return what each gave, and the coverage table with what could not be read."""
     found, problems = sources.find(paths)
     results: list[FileResult] = []
     unread = [(p.name, "note" if p.on_purpose else "error", p.message) for p in problems]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for source, anchor in zip(found, anchors(found, settings), strict=True):
+    size = sum(s.stored_bytes or 0 for s in found)
+    bar = Meter(size, "reading", "B", show=shown(progress), delay=AT_ONCE if progress is None else 0)
+    with ThreadPoolExecutor(WORKERS) as pool, bar as meter:
+        for n, (source, anchor) in enumerate(zip(found, anchors(found, settings), strict=True)):
+            meter.say(f"{n:,} of {len(found):,} files")
             sink = Gathered()
-            passed = read_file(source, settings, anchor, pool, sink)
+            passed = read_file(source, settings, anchor, pool, sink, advance=None if source.packed else meter)
+            if source.packed:
+                meter(source.stored_bytes or 0)
             result = FileResult(
                 source,
                 sink.stacked("events"),

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +19,8 @@ from smtplogs._visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from rich.console import Console, RenderableType
 
 ENDINGS = (".parquet", ".csv", ".ndjson", ".jsonl")
 
@@ -224,14 +224,3 @@ def _answer(row: dict[str, Any]) -> Table:
             told = _asked(value)
         grid.add_row(_LABELS.get(name, name.replace("_", " ")), Text(visible(told, limit=2_000)))
     return grid
-
-
-@contextmanager
-def progress(files: list[str]) -> Iterator[None]:
-    """Show that work goes on, on a terminal only."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(Text(f"reading {visible(' '.join(files), limit=60)} ...")):
-        yield

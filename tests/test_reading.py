@@ -445,3 +445,14 @@ def test_a_copied_folder_of_rotated_logs_is_read_as_one(tmp_path: Path) -> None:
 
     assert events["time"].is_sorted()
     assert events["source"].n_unique() == 2
+
+
+def test_progress_is_shown_where_it_is_asked_for(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    logs = [write(tmp_path / f"{n}.log", line("10:00:05", FAILED)) for n in range(3)]
+    packed = tmp_path / "3.log.gz"
+    packed.write_bytes(gzip.compress(logs[0].read_bytes().replace(b"10:00:05", b"10:00:06")))
+
+    events = reading.read([*logs, packed])
+    assert capfd.readouterr() == ("", "")
+    assert_frame_equal(reading.read([*logs, packed], progress=True), events)
+    assert "reading" in capfd.readouterr().err

@@ -93,14 +93,13 @@ class Tables(NamedTuple):
 def tables_of(files: list[str], how: How) -> Tables:
     """Return the three tables of logs, or the events that `read -o` wrote."""
     files = named(files)
-    with tables.progress(files):
-        when: dict[str, Any] = {"since": how.since, "until": how.until, "tz": how.tz}
-        if all(Path(f).suffix == ".parquet" for f in files):
-            return Tables(sl.load(files, **when).collect(), None, None)
-        if all(map(is_dataset, files)):
-            events = sl.load(files, **when).collect().sort("time", "source", "line_no", nulls_last=True)
-            return Tables(events, sl.coverage(files), sl.load(files, **when, table="traffic").collect())
-        return Tables(*sl.read(files, **asdict(how), full=True))
+    when: dict[str, Any] = {"since": how.since, "until": how.until, "tz": how.tz}
+    if all(Path(f).suffix == ".parquet" for f in files):
+        return Tables(sl.load(files, **when).collect(), None, None)
+    if all(map(is_dataset, files)):
+        events = sl.load(files, **when).collect().sort("time", "source", "line_no", nulls_last=True)
+        return Tables(events, sl.coverage(files), sl.load(files, **when, table="traffic").collect())
+    return Tables(*sl.read(files, **asdict(how), full=True))
 
 
 def named(files: list[str]) -> list[str]:

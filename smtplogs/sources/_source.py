@@ -111,6 +111,11 @@ class Source:
     rotation_date: date | datetime | None = None
     place: Place | None = None
 
+    @property
+    def packed(self) -> bool:
+        """Whether the bytes read are others than those stored."""
+        return bool(self.compression or self.place)
+
 
 @dataclass(frozen=True)
 class Problem:

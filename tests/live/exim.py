@@ -6,6 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from live.asking import asked
 from live.client import Talk, Truth
 from live.machine import Syslog, listening, start, stop
 from live.scenarios import GOOD, LOCKED, OTHER, Server, common, pause, together
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 VARIANTS = {
     "bare": ("", "/var/log/exim4/%slog"),
     "all": ("+all", "/var/log/exim4/%slog"),
+    "asked": ("", "/var/log/exim4/%slog"),
     "syslog": ("+smtp_protocol_error +smtp_syntax_error +tls_certificate_verified +tls_peerdn", "syslog"),
 }
 """`log_selector` and `log_file_path`: Exim's own default; all there is; Debian's choice, by syslog."""
@@ -131,9 +133,12 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         truth = Truth()
         serve(truth)
         server = Server("exim", **PORTS, cram=True, versions=versions)
-        together([*own(truth), *common(truth, server, swaks)])
-        changing(truth, root)
-        pause(2)
+        if variant == "asked":
+            asked(out, server)
+        else:
+            together([*own(truth), *common(truth, server, swaks)])
+            changing(truth, root)
+            pause(2)
         stop(exim)
     for name in ("mainlog", "rejectlog"):
         if (root / "var/log/exim4" / name).exists():

@@ -22,6 +22,9 @@ SETUPS = (
 )
 """Release of Debian, server, variant. OpenSMTPD 6.8.0p2 of bookworm cannot do TLS with the OpenSSL there."""
 
+ASKED = (("trixie", "postfix", "asked"), ("trixie", "exim", "asked"))
+"""Set-ups at which nothing happens but `smtplogs probe`."""
+
 AT_ONCE = 5
 LIMIT = 150
 """Seconds that one recording may take; the slowest waits for Dovecot's penalties, some 45."""
@@ -68,7 +71,7 @@ def recorded(cache: Path, out: Path, setup: tuple[str, str, str]) -> str | None:
 def main() -> int:
     """`python -m live.play CACHE OUT [SETUP ...]`: a setup is named release-server-variant."""
     cache, out = Path(sys.argv[1]), Path(sys.argv[2])
-    setups = tuple(s for s in SETUPS if len(sys.argv) == 3 or "-".join(s) in sys.argv[3:])
+    setups = tuple(s for s in (*SETUPS, *ASKED) if len(sys.argv) == 3 or "-".join(s) in sys.argv[3:])
     if reason := missing():
         print(f"not run: {reason}")
         return 3

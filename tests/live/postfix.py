@@ -6,6 +6,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+from live.asking import asked
 from live.client import PASSWORD, WRONG, Talk, Truth, mailbox
 from live.machine import Syslog, listening, run, start, stop
 from live.scenarios import GOOD, LOCKED, OTHER, Server, common, pause, together
@@ -19,6 +20,7 @@ VARIANTS = {
     "quiet": {"verbose": "no", "debug": "no", "own_files": False},
     "verbose": {"verbose": "yes", "debug": "no", "own_files": True},
     "debug": {"verbose": "yes", "debug": "yes", "own_files": False},
+    "asked": {"verbose": "yes", "debug": "no", "own_files": False},
 }
 """Dovecot's wordiness; all by syslog into one file, or Postfix's `maillog_file` and Dovecot's `log_path`."""
 
@@ -214,10 +216,14 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         truth = Truth()
         serve(truth)
         server = Server("postfix", **PORTS, cram=True, versions=versions)
-        together([*own(truth), *common(truth, server, swaks)])
-        locking(truth, root)
-        stop(dovecot)
-        without_backend(truth)
+        if variant == "asked":
+            asked(out, server)
+            stop(dovecot)
+        else:
+            together([*own(truth), *common(truth, server, swaks)])
+            locking(truth, root)
+            stop(dovecot)
+            without_backend(truth)
         run(root, "postfix", "stop", check=False)
     for name in ("mail.log", "dovecot.log"):
         written = root / "var/log" / name

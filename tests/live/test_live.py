@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 import smtplogs as sl
 from live import judging
-from live.play import SETUPS
+from live.play import ASKED, SETUPS
 
 pytestmark = pytest.mark.live
 
@@ -65,3 +66,29 @@ def test_a_dataset_of_the_logs_holds_the_same(setup: tuple[str, str, str], tmp_p
     again = sl.load(tmp_path / "data").select(columns).collect().sort(columns)
 
     assert again.rows() == known.events.select(columns).sort(columns).rows()
+
+
+@pytest.mark.parametrize("setup", ASKED, ids="-".join)
+def test_probe_sees_what_the_server_offers_and_judges_one_login(setup: tuple[str, str, str]) -> None:
+    folder = Path(FOLDER or "") / "-".join(setup)
+    if not FOLDER or not (folder / "good.json").exists():
+        pytest.skip(f"{folder.name} was not recorded: run tests/live/run.sh")
+    told = {
+        name: json.loads((folder / f"{name}.json").read_text())
+        for name in ("submission", "wrapper", "mismatch", "good", "bad")
+    }
+    causes = {name: {row["cause"] for row in answer["verdicts"] if row["cause"]} for name, answer in told.items()}
+    logins = {
+        name: [(e["outcome"], e["cause"]) for e in told[name]["events"] if e["stage"] == "auth"]
+        for name in ("good", "bad")
+    }
+
+    for name in ("submission", "wrapper"):
+        port = told[name]["ports"][0]
+        assert {"PLAIN", "LOGIN"} <= set(port["auth_after"])
+        assert port["tls"].startswith("TLSv1.")
+    assert told["submission"]["exit_code"] in (0, 1)
+    assert "wrong_host_or_port" in causes["mismatch"]
+    assert logins["good"] == [("success", "success")]
+    assert [outcome for outcome, _ in logins["bad"]] == ["failure"]
+    assert [word for word in judging.SECRETS if word in json.dumps(told)] == []
