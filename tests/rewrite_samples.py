@@ -61,6 +61,7 @@ READ: dict[str, dict[str, Any]] = {
     "oracle-ims/u-entries": {},
     "postal/old-key": {},
     "postfix/auth-debug": {"year": 2026},
+    "postfix/forgotten-application": {},
     "postfix/lockout": {},
     "postfix/misconfigured": {"year": 2026},
     "postfix/new-year": {"year": 2026},

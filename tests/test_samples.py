@@ -456,3 +456,15 @@ def test_each_exposed_login_is_told_with_its_kind_and_nobody_else():
     assert told == {
         (e["user"], e["client_ip"], kind) for e in truth("postfix/takeover")["exposed"] for kind in e["kinds"]
     }
+
+
+def test_the_forgotten_application_is_found_with_its_rhythm_and_the_moment_of_the_change():
+    wanted = truth("postfix/forgotten-application")
+    found = sl.stale_credentials(events("postfix/forgotten-application").drop("file"))
+    stale = found.filter(pl.col("kind") == "stale_credential").row(0, named=True)
+    turned = found.filter(pl.col("kind") == "rotation").row(0, named=True)
+
+    assert found.filter(pl.col("kind") == "stale_credential").height == 1
+    assert (stale["user"], stale["client_ip"]) == (wanted["user"], wanted["client_ip"])
+    assert stale["period_s"] == pytest.approx(wanted["period_s"], rel=0.02)
+    assert turned["start"] <= datetime.fromisoformat(wanted["changed_at"]) <= turned["end"]
