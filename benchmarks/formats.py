@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,8 @@ READ = "import smtplogs as sl; sl.read(sys.argv[1], year=2026)"
 POSTFIX = "postfix"
 SKIPPED = ("example-relay",)
 """Read only where the caller names it."""
+
+UUID = re.compile(rb"[0-9A-F]{8}-((?:[0-9A-F]{4}-){3}[0-9A-F]{12})")
 
 LEAST = {"exim": 0.5}
 """Share of Postfix's MB/s that a format must reach; all others a tenth."""
@@ -34,7 +37,10 @@ def repeated(sample: str, size: int, folder: Path) -> Path:
         head = sum(map(len, lines[: first + (source.suffix.lower() == ".csv")]))
     body = data[head:]
     out = folder / f"{sample.replace('/', '-')}{source.suffix}"
-    out.write_bytes(data[:head] + body * max(1, (size - head) // len(body)))
+    with out.open("wb") as file:
+        file.write(data[:head])
+        for n in range(max(1, (size - head) // len(body))):
+            file.write(UUID.sub(b"%08X-" % n + rb"\1", body))  # a session is no other one's
     return out
 
 
