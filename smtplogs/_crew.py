@@ -15,11 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from smtplogs.errors import NotWhole
 from smtplogs.redacting import keyed
 
-with warnings.catch_warnings():
-    # in a notebook without ipywidgets tqdm complains when it is imported, and then shows its bar as text
-    warnings.simplefilter("ignore")
-    from tqdm.auto import tqdm
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -48,10 +43,8 @@ class Meter:
     """
 
     def __init__(self, total: int, what: str, unit: str, *, show: bool, delay: float = 0.0) -> None:
-        scale = unit == "B"
-        self._bar = tqdm(
-            total=total, desc=what, unit=unit, unit_scale=scale, disable=not show, leave=False, delay=delay
-        )
+        how = {"total": total, "desc": what, "unit": unit, "unit_scale": unit == "B", "delay": delay}
+        self._bar = _tqdm()(**how, leave=False) if show else None
         self._lock = Lock()
         self._stopped = Event()
 
@@ -60,23 +53,34 @@ class Meter:
         if self._stopped.is_set():
             raise Stopped
         with self._lock:
-            self._bar.update(n)
+            if self._bar is not None:
+                self._bar.update(n)
 
     def say(self, words: str) -> None:
         """Show some words behind the bar."""
         with self._lock:
-            self._bar.set_postfix_str(words)
+            if self._bar is not None:
+                self._bar.set_postfix_str(words)
 
     def __enter__(self) -> Meter:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def stop(self) -> None:
         """Let every thread end where it next advances."""
         self._stopped.set()
+
+
+def _tqdm() -> Any:
+    """Return tqdm for where we are; loaded only where a bar is drawn, since it takes a tenth of a second."""
+    with warnings.catch_warnings():
+        # in a notebook without ipywidgets tqdm complains when it is imported, and then shows its bar as text
+        warnings.simplefilter("ignore")
+        return import_module("tqdm.auto").tqdm
 
 
 def shown(progress: bool | None) -> bool:
