@@ -13,7 +13,7 @@ from dateutil import parser as dateparser
 
 from smtplogs._spans import zone
 from smtplogs.errors import NothingToRead
-from smtplogs.schema import COVERAGE, EVENTS, TRAFFIC, Column, as_table, empty
+from smtplogs.schema import COVERAGE, EVENTS, INPUTS, TRAFFIC, Column, as_table, dtypes, empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,7 +86,7 @@ def load(
     since: Moment | None = None,
     until: Moment | None = None,
     tz: str | None = None,
-    table: Literal["events", "coverage", "traffic"] = "events",
+    table: Literal["events", "coverage", "traffic", "inputs"] = "events",
 ) -> pl.LazyFrame:
     """Open a dataset that `parse` wrote, or event tables that were written before.
 
@@ -97,7 +97,7 @@ def load(
     since, until, tz
         As in `read`; files of other months are not even opened. Not for coverage.
     table
-        Which of the three tables of a dataset.
+        Which table of a dataset; inputs: what the manifest says of each log (path, sizes, SHA-256, when it was read).
 
     Returns
     -------
@@ -111,6 +111,8 @@ def load(
         If there is no such file, or one that holds other things.
     """
     given = [dataset] if isinstance(dataset, str | PathLike) else list(dataset)
+    if table == "inputs":
+        return _inputs(given)
     begin, end = (moment(m, tz=tz) if table != "coverage" else None for m in (since, until))
     named = ", ".join(map(str, given))
     columns = _TABLES[table]
@@ -143,6 +145,18 @@ def load(
     if end is not None:
         frame = frame.filter(pl.col("time") < end)
     return pl.concat([frame, *notes]) if notes else frame
+
+
+def _inputs(given: list[str | PathLike[str]]) -> pl.LazyFrame:
+    """Return what the manifests say of the logs."""
+    rows = [
+        {name: entry.get(name) for name in INPUTS}
+        for one in given
+        for entry in manifest_of(Path(one)).get("inputs", [])
+    ]
+    for row in rows:
+        row["read_at"] = dt.datetime.fromisoformat(row["read_at"])
+    return pl.DataFrame(rows, schema=dtypes(INPUTS)).lazy()
 
 
 def _within(piece: dict[str, Any], begin: dt.datetime | None, end: dt.datetime | None) -> bool:

@@ -21,7 +21,7 @@ from smtplogs._report.stories import LONGEST_LINE, evidence_lines, found
 from smtplogs._report.triage import triage_text
 from smtplogs._spans import zone
 from smtplogs._visible import visible
-from smtplogs.schema import COVERAGE, TRAFFIC
+from smtplogs.schema import COVERAGE, INPUTS, TRAFFIC
 from smtplogs.sharing import share
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def report(
     coverage: Frame | None = None,
     traffic: Frame | None = None,
     findings: Frame | None = None,
+    inputs: Frame | None = None,
     title: str | None = None,
     tz: str | None = None,
     written_at: datetime | None = None,
@@ -62,6 +63,8 @@ def report(
         The other two tables of ``read(..., full=True)``: what was read and understood, and where log lines were seen.
     findings
         What to report; None takes ``smtplogs.findings`` with its default parameters.
+    inputs
+        Chain of custody of a dataset's logs, ``load(dataset, table="inputs")``: sizes, SHA-256, when they were read.
     title
         Headline; None names the weightiest finding.
     tz
@@ -84,6 +87,8 @@ def report(
     if share_safe:
         if findings is not None:
             raise ValueError("findings name the originals: leave them out of a report that is safe to share")
+        if inputs is not None:
+            raise ValueError("the chain of custody names the logs: leave it out of a report that is safe to share")
         key = secrets.token_bytes(32)
         events = share(events, key=key)
         coverage, traffic = (None if t is None else share(t, key=key) for t in (coverage, traffic))
@@ -99,6 +104,7 @@ def report(
         not_assessable,
         evidence_lines(events, ranked),
         coverage=seen,
+        inputs=None if inputs is None else table(inputs, INPUTS),
         title=title,
         tz=tz,
         given=given,

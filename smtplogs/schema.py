@@ -235,6 +235,20 @@ TRAFFIC: Mapping[str, Column] = {
     "n_deferred": Column(pl.UInt32, "deliveries deferred", "deliveries"),
 }
 
+INPUTS: Mapping[str, Column] = {
+    "source": Column(pl.String, "file as given"),
+    "path": Column(pl.String, "where it lay when it was read; null: standard input"),
+    "member": Column(pl.String, "name in the archive, if it is one of its members"),
+    "compression": Column(pl.String, "gzip, bzip2, xz, zstd or null"),
+    "stored_bytes": Column(pl.UInt64, "size as it lay there", "bytes"),
+    "stored_sha256": Column(pl.String, "SHA-256 as it lay there; null: not taken"),
+    "bytes": Column(pl.UInt64, "size of the expanded file", "bytes"),
+    "sha256": Column(pl.String, "SHA-256 of the expanded file; null: not taken"),
+    "lines": Column(pl.UInt64, "lines in the file", "lines"),
+    "read_at": Column(TIME, "when it was read"),
+}
+"""What the manifest of a dataset says of each log: the chain of custody."""
+
 COVERAGE: Mapping[str, Column] = {
     "source": Column(pl.String, "file as given"),
     "program": Column(pl.String, "program of the lines; null on the row of the whole file"),
@@ -367,7 +381,7 @@ def door(function: Callable[Concatenate[pl.DataFrame, P], pl.DataFrame]) -> Call
 
 def columns() -> pl.DataFrame:
     """Return every column of every table: table, column, dtype, unit, meaning, vocabulary."""
-    tables = {"events": EVENTS, "traffic": TRAFFIC, "coverage": COVERAGE, "findings": FINDINGS}
+    tables = {"events": EVENTS, "traffic": TRAFFIC, "coverage": COVERAGE, "inputs": INPUTS, "findings": FINDINGS}
     return pl.DataFrame(
         [
             {

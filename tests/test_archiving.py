@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import lzma
 import os
@@ -23,7 +24,7 @@ from polars.testing import assert_frame_equal
 
 import smtplogs as sl
 from small_logs import FAILED, PEER, SAMPLES, SUBMISSION, line, write
-from smtplogs import archiving, making, parts, redacting, slicing
+from smtplogs import archiving, cli, making, parts, redacting, slicing
 from smtplogs.errors import InUse, NothingToRead, NotWhole
 
 if TYPE_CHECKING:
@@ -624,3 +625,19 @@ def test_the_session_of_two_files_and_its_events(tmp_path: Path) -> None:
         "mx1/postfix/submission/smtpd/10@2026-11-03T10:00:00Z"
     ]
     assert_same(out, [old, new])
+
+
+def test_a_report_of_a_dataset_tells_the_chain_of_custody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sl.parse(LOGS["postfix/new-year"], tmp_path / "out")
+    inputs = sl.load(tmp_path / "out", table="inputs").collect()
+
+    assert inputs["sha256"].to_list() == [
+        hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in inputs["path"]
+    ]
+    for ending in ("html", "md"):
+        with pytest.raises(SystemExit):
+            cli.main(["report", str(tmp_path / "out"), "-o", str(tmp_path / f"page.{ending}")])
+        page = (tmp_path / f"page.{ending}").read_text("utf-8")
+        assert all(value in page for value in inputs["stored_sha256"])
+    with pytest.raises(ValueError, match="chain of custody"):
+        sl.report(sl.load(tmp_path / "out"), tmp_path / "x.md", inputs=inputs, share_safe=True)

@@ -122,7 +122,7 @@ def test_a_frame_function_gives_its_own_parameters_to_the_command(function: Any)
 
 
 def test_report_has_the_options_of_the_function_that_are_no_frames() -> None:
-    frames = {"coverage", "traffic", "findings", "written_at"}
+    frames = {"coverage", "traffic", "findings", "inputs", "written_at"}
     own = {n: d for n, d in options(cli.pages.report).items() if n not in HOW - {"tz"} | {"output", "check"}}
 
     assert own == {n: d for n, d in keywords(sl.report).items() if n not in frames}

@@ -42,6 +42,7 @@ def contents(
     lines: Mapping[str, str],
     *,
     coverage: pl.DataFrame | None,
+    inputs: pl.DataFrame | None,
     title: str | None,
     tz: str,
     given: bool,
@@ -60,6 +61,8 @@ def contents(
         Redacted log line of each place that the findings name.
     coverage
         Coverage table, if there is one.
+    inputs
+        What the manifest of a dataset says of each log, if it is one.
     title, tz, written_at
         As for ``report``; the zone is resolved.
     given
@@ -89,6 +92,7 @@ def contents(
         "limits": prose.limits(known, read, cost),
         "files": [_file(row, tz) for row in read.files.head(MOST_FILES).iter_rows(named=True)],
         "more_files": max(read.files.height - MOST_FILES, 0),
+        "custody": [] if inputs is None else [_custody(row, tz) for row in inputs.iter_rows(named=True)],
         "read_sentence": prose.read_sentence(read),
         "year_evidence": read.year_evidence,
         "zone_evidence": read.zone_evidence,
@@ -182,6 +186,15 @@ def _clients(clients: pl.DataFrame, tz: str) -> list[dict[str, str]]:
 def _moment(moment: Moment, tz: str) -> dict[str, Any]:
     when = words.moment(moment.when, tz, offset=True)
     return {"when": when, "what": moment.what, "number": moment.number, "about": moment.about}
+
+
+def _custody(row: dict[str, Any], tz: str) -> dict[str, Any]:
+    return {
+        "source": row["source"],
+        "size": words.size(row["stored_bytes"]),
+        "sha256": row["stored_sha256"] or "not taken",
+        "read_at": words.moment(row["read_at"], tz),
+    }
 
 
 def _file(row: dict[str, Any], tz: str) -> dict[str, Any]:

@@ -83,11 +83,12 @@ for _flag in ("--help", "--version"):
 
 
 class Tables(NamedTuple):
-    """What a log gave; coverage and traffic are None for an event table."""
+    """What a log gave; coverage and traffic are None for an event table, inputs are what a dataset's manifest says."""
 
     events: pl.DataFrame
     coverage: pl.DataFrame | None
     traffic: pl.DataFrame | None
+    inputs: pl.DataFrame | None = None
 
 
 def tables_of(files: list[str], how: How) -> Tables:
@@ -98,7 +99,8 @@ def tables_of(files: list[str], how: How) -> Tables:
         return Tables(sl.load(files, **when).collect(), None, None)
     if all(map(is_dataset, files)):
         events = sl.load(files, **when).collect().sort("time", "source", "line_no", nulls_last=True)
-        return Tables(events, sl.coverage(files), sl.load(files, **when, table="traffic").collect())
+        traffic = sl.load(files, **when, table="traffic").collect()
+        return Tables(events, sl.coverage(files), traffic, sl.load(files, table="inputs").collect())
     return Tables(*sl.read(files, **asdict(how), full=True))
 
 

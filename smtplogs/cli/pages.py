@@ -39,6 +39,7 @@ def report(
     given = tables_of(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
     more = {"coverage": given.coverage, "traffic": given.traffic, "findings": None if share_safe else found}
+    more["inputs"] = None if share_safe else given.inputs
     path = sl.report(given.events, output, **more, title=title, tz=how.tz, share_safe=share_safe)
     console().print(f"wrote {visible(path)}")
     return verdict(found, check=check)
