@@ -45,6 +45,7 @@ class Meter:
     def __init__(self, total: int, what: str, unit: str, *, show: bool, delay: float = 0.0) -> None:
         how = {"total": total, "desc": what, "unit": unit, "unit_scale": unit == "B", "delay": delay}
         self._bar = _tqdm()(**how, leave=False) if show else None
+        self._at_once = delay == 0
         self._lock = Lock()
         self._stopped = Event()
 
@@ -60,7 +61,7 @@ class Meter:
         """Show some words behind the bar."""
         with self._lock:
             if self._bar is not None:
-                self._bar.set_postfix_str(words)
+                self._bar.set_postfix_str(words, refresh=self._at_once)  # a refresh knows no delay
 
     def __enter__(self) -> Meter:
         return self
