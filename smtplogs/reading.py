@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from smtplogs.datasets import Moment, Paths
 
 
-AT_ONCE = 1.0
+AT_ONCE = 2.0
 """Seconds within which an answer needs no progress bar."""
 
 
