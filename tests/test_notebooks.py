@@ -83,9 +83,8 @@ def executed(path: Path) -> Any:
 
 def complaints(notebook: Any) -> list[str]:
     said = [o.text for cell in code(notebook) for o in cell.outputs if o.output_type == "stream" and o.name == "stderr"]
-    return [
-        text for text in said if not text.startswith("\rreading")
-    ]  # a busy machine may take so long that a bar is drawn
+    # a busy machine may take so long that a progress bar is drawn
+    return [text for text in said if not text.startswith("\rreading")]
 
 
 def without_picture(notebook: Any) -> list[str]:
