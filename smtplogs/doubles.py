@@ -55,13 +55,16 @@ def without_doubles(frames: Sequence[pl.DataFrame], spans: pl.DataFrame) -> list
 
 def _overlapping(spans: pl.DataFrame) -> pl.DataFrame:
     """Return for each source that shares time with another the stretch in which it does: `source`, `_begin`, `_end`."""
-    pairs = spans.join(spans, how="cross", suffix="_of_other").filter(
-        pl.col("source") != pl.col("source_of_other"),
-        pl.col("_from") < pl.col("_to_of_other"),
-        pl.col("_to") > pl.col("_from_of_other"),
+    # one look along the time axis: pairs would be millions where thousands of files are read
+    ordered = spans.sort("_from", "source").with_columns(
+        _before=pl.col("_to").cum_max().shift(), _after=pl.col("_from").shift(-1)
     )
-    return pairs.group_by("source").agg(
-        _begin=pl.max_horizontal("_from", "_from_of_other").min(), _end=pl.min_horizontal("_to", "_to_of_other").max()
+    before = (pl.col("_before") > pl.col("_from")).fill_null(value=False)
+    after = (pl.col("_after") < pl.col("_to")).fill_null(value=False)
+    return ordered.filter(before | after).select(
+        "source",
+        _begin=pl.when(before).then("_from").otherwise("_after"),
+        _end=pl.when(after).then("_to").otherwise(pl.min_horizontal("_to", "_before")),
     )
 
 
