@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from smtplogs import redacting
+from smtplogs.sources import FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_EXAMPLES = 5
 """How many lines not understood are kept as examples per program."""
@@ -47,17 +52,17 @@ class Tally:
     def miss(self, program: str | None, format_: str | None, lines: pl.DataFrame) -> None:
         """Count lines that nothing took and keep a few, redacted."""
         self.add(program, format_, "not_understood", lines.height)
+        self._keep_missed(program, lines)
+        kept = self.examples.setdefault(program or "", [])
+        if len(kept) < MAX_EXAMPLES:
+            some = redacting.without_secrets(lines.head(MAX_EXAMPLES - len(kept)).select("line_no", "line"), "line")
+            kept += [_example(n, text) for n, text in some.select("line_no", "line").iter_rows()]
+
+    def _keep_missed(self, program: str | None, lines: pl.DataFrame) -> None:
         if self.keep_missed and lines.height:
             shown = redacting.without_secrets(lines.select("line_no", "line"), "line")
             shown = shown.with_columns(redacting.lines_without_suspects(shown["line"]).alias("line"))
             self.missed.append(shown.select(pl.lit(program, pl.String).alias("program"), "line_no", "line"))
-        kept = self.examples.setdefault(program or "", [])
-        if len(kept) < MAX_EXAMPLES:
-            some = redacting.without_secrets(lines.head(MAX_EXAMPLES - len(kept)).select("line_no", "line"), "line")
-            kept += [
-                f"{n}: {redacting.without_suspects(text)[:500]}"
-                for n, text in some.select("line_no", "line").iter_rows()
-            ]
 
     def update(self, other: Tally) -> None:
         """Add the sums of another tally."""
@@ -66,3 +71,46 @@ class Tally:
         for program, lines in other.examples.items():
             kept = self.examples.setdefault(program, [])
             kept += lines[: MAX_EXAMPLES - len(kept)]
+
+
+def _example(line_no: int, text: str) -> str:
+    return f"{line_no}: {redacting.without_suspects(text)[:500]}"
+
+
+class Tallies(Tally):
+    """The tallies of several files whose lines share a batch: `of` has one for each.
+
+    Parameters
+    ----------
+    before
+        How many lines stand before each file in the numbers of the batch; lines carry the number of their file in FILE.
+    keep_missed
+        As in `Tally`; the lines of all files are in `missed` of this one, under the numbers of the batch.
+    """
+
+    def __init__(self, before: Sequence[int], *, keep_missed: bool = False) -> None:
+        super().__init__(keep_missed=keep_missed)
+        self.of = [Tally() for _ in before]
+        self._before = before
+
+    def add(self, program: str | None, format_: str | None, role: str, n: int, file: int | None = None) -> None:
+        """Count lines of a program under a role, those of one file."""
+        if file is not None:
+            self.of[file].add(program, format_, role, n)
+
+    def add_all(self, lines: pl.DataFrame, format_: str | None, role: str) -> None:
+        """Count lines of several programs and files under a role."""
+        for program, file, n in lines.group_by("program", FILE).len().iter_rows():
+            self.add(program, format_, role, n, file)
+
+    def miss(self, program: str | None, format_: str | None, lines: pl.DataFrame) -> None:
+        """Count lines that nothing took, file by file, and keep a few of each, redacted."""
+        self._keep_missed(program, lines)
+        few = lines.select(FILE, "line_no", "line").group_by(FILE, maintain_order=True).head(MAX_EXAMPLES)
+        few = redacting.without_secrets(few, "line")
+        for file, n in lines.group_by(FILE).len().iter_rows():
+            self.add(program, format_, "not_understood", n, file)
+        for file, line_no, text in few.select(FILE, "line_no", "line").iter_rows():
+            kept = self.of[file].examples.setdefault(program or "", [])
+            if len(kept) < MAX_EXAMPLES:
+                kept.append(_example(line_no - self._before[file], text))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -18,6 +18,7 @@ from smtplogs import replies
 from smtplogs.logformats._envelopes import HOT_ENVELOPES, HOT_KEY, STAMPS_ITSELF
 from smtplogs.normalising import canonical, service_of, without_stale_users
 from smtplogs.schema import RECORDS
+from smtplogs.sources import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,7 +59,7 @@ class Heads:
     lines
         The lines with `message`, `_stamp` (row of `stamps`) and `_who` (row of `who`).
     stamps
-        `line_no`, `stamp` (and `outer`): the first line of each run of one stamp.
+        `line_no`, `stamp` (and `outer`, FILE): the first line of each run of one stamp in one file.
     who
         Distinct keys: `key`, `host`, `program`, `pid`, `service`.
     rest
@@ -77,7 +78,7 @@ def heads(lines: pl.DataFrame, envelope: str) -> Heads:
     Parameters
     ----------
     lines
-        `line_no`, `line` (and what a wrapper left).
+        `line_no`, `line` (and what a wrapper left; FILE where several files share the batch).
     envelope
         Name of a hot envelope.
     """
@@ -89,8 +90,10 @@ def heads(lines: pl.DataFrame, envelope: str) -> Heads:
     else:
         stamp, key = head.str.slice(0, form.width), head.str.slice(form.width)
     run = stamp.rle_id()
+    if FILE in lines.columns:
+        run = (run + lines[FILE]).rle_id()  # neither ever falls, so the sum stays where both do
     first = run.is_first_distinct()
-    stamps = lines.filter(first).select("line_no", *(["outer"] if "outer" in lines.columns else []))
+    stamps = lines.filter(first).select("line_no", *(c for c in ("outer", FILE) if c in lines.columns))
     stamps = stamps.with_columns(stamp=stamp.filter(first))
     keys = coded(key)
     who = pl.DataFrame({"key": keys.words}).with_columns(pl.col("key").str.extract_groups(_KEY).alias("_")).unnest("_")
@@ -130,13 +133,13 @@ class Taken:
     rest
         Lines that none took, in no order, as in `Heads.lines`.
     counts
-        (program, format, pattern's role) -> lines.
+        Program, format, role of a pattern, lines (and number of the file, where several share the batch).
     """
 
     context: list[pl.DataFrame] = field(default_factory=list)
     events: list[pl.DataFrame] = field(default_factory=list)
     rest: list[pl.DataFrame] = field(default_factory=list)
-    counts: list[tuple[str, str, str, int]] = field(default_factory=list)
+    counts: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 def take(
@@ -174,8 +177,9 @@ def take(
         if missed.height:
             done.rest.append(missed)
         if taken.height:
-            n = program.codes[taken["_who"]].value_counts()
-            done.counts += [(program.words[i], format_.name, p.role, k) for i, k in n.iter_rows()]
+            where = [program.codes[taken["_who"]], *(taken[c] for c in (FILE,) if c in taken.columns)]
+            n = where[0].value_counts() if len(where) == 1 else pl.DataFrame(where).group_by(pl.all()).len()
+            done.counts += [(program.words[i], format_.name, p.role, k, *file) for i, *file, k in n.iter_rows()]
             (done.events if p.role == "event" else done.context).append(taken.drop("_who"))
     done.rest.append(left)
     return done
@@ -281,7 +285,7 @@ def _records(
     """Put the columns of the pieces, the constants of the pattern and its verdict together."""
     event = pattern.role == "event"
     keeps = event or pattern.keeps_raw
-    extra = [c for c in ("count", "outer") if c in group.columns]
+    extra = [c for c in ("count", "outer", FILE) if c in group.columns]
     raw = "written" if "written" in group.columns else "line"
     wanted = ("key", "host", "program", "pid", "service") if event else ("key",)
     constants = {

@@ -17,8 +17,9 @@ from smtplogs._durable import sha256_of, sync_folder
 from smtplogs.custody import Planned, Stored
 from smtplogs.datasets import SCHEMA_VERSION
 from smtplogs.logformats import EVERY
-from smtplogs.onefile import WORKERS, Passed, Settings, read_file
+from smtplogs.onefile import WORKERS, Passed, Settings
 from smtplogs.parts import Part, PartWriter, discard, opened
+from smtplogs.together import Given, read_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -83,29 +84,20 @@ def make_part(task: Task, advance: Callable[[int], None] | None = None) -> Part:
     settings = replace(task.settings, chunk_bytes=CHUNK_BYTES)
     try:
         writer = PartWriter(folder, task.name, task.by, task.about)
-        entries = []
+        entries: dict[int, dict[str, Any]] = {}
         with ThreadPoolExecutor(WORKERS) as pool:
-            for given in task.inputs:
-                packed = given.source.packed
-                told = advance if not packed or advance is None else _silent(advance)
-                writer.begin()
-                passed = read_file(given.source, settings, given.anchor, pool, writer, hash=task.hashed, advance=told)
+            files = [Given(i.source, i.anchor) for i in task.inputs]
+            for n, passed in read_all(files, settings, pool, writer, hash=task.hashed, advance=advance):
+                given = task.inputs[n]
                 writer.coverage(passed.coverage)
-                if advance is not None and packed:
-                    advance(given.source.stored_bytes or 0)
-                sha256 = stored.sha256(given.source) if packed and task.hashed else passed.sha256
-                entries.append(_entry(task, given, passed, sha256 or passed.sha256))
-        writer.finish(entries)
+                sha256 = stored.sha256(given.source) if given.source.packed and task.hashed else passed.sha256
+                entries[n] = _entry(task, given, passed, sha256 or passed.sha256)
+        writer.finish([entries[n] for n in sorted(entries)])
         named(folder, place)
     except BaseException:
         discard(folder)
         raise
     return opened(place)
-
-
-def _silent(advance: Callable[[int], None]) -> Callable[[int], None]:
-    """Advance by nothing: expanded bytes do not count, but a stopped run is noticed."""
-    return lambda _: advance(0)
 
 
 def _entry(task: Task, given: Input, passed: Passed, stored: str | None) -> dict[str, Any]:

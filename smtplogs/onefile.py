@@ -25,7 +25,7 @@ from smtplogs.schema import COVERAGE, as_table
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from concurrent.futures import Executor, Future
 
     from smtplogs.logformats import Dialogue, Table
@@ -83,6 +83,10 @@ class Sink(Protocol):
         """Take rows of a kind: events, loose, traffic, missed, or turns (sessions of a dialogue that another file may end)."""
         ...
 
+    def begin(self) -> None:
+        """Another file begins."""
+        ...
+
     def restart(self) -> None:
         """Forget what the file gave so far: it is read again."""
         ...
@@ -93,18 +97,37 @@ class Gathered:
     """A sink that keeps all frames in memory."""
 
     frames: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    _before: dict[str, int] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Another file begins: what is there stays."""
+        self._before = {kind: len(frames) for kind, frames in self.frames.items()}
 
     def take(self, kind: str, frame: pl.DataFrame) -> None:
         """Keep the frame."""
         self.frames.setdefault(kind, []).append(frame)
 
     def restart(self) -> None:
-        """Forget all frames."""
-        self.frames.clear()
+        """Forget the frames of the file."""
+        for kind, frames in self.frames.items():
+            del frames[self._before.get(kind, 0) :]
 
-    def stacked(self, kind: str) -> pl.DataFrame:
-        """Return all rows of a kind."""
-        return stitching.stacked(*self.frames.get(kind, ()))
+    def taken_out(self, kind: str) -> pl.DataFrame:
+        """Return all rows of a kind; they are large, and held once only."""
+        return stitching.stacked(*self.frames.pop(kind, ()))
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Forget the rows of some files."""
+        kept = ~pl.col("source").is_in(list(names))
+        self.frames = {kind: [f.filter(kept) for f in frames] for kind, frames in self.frames.items()}
+
+    def in_order_of(self, names: Iterable[str]) -> None:
+        """Bring what other files may finish into the order of the files: the oldest first."""
+        loose = self.taken_out("loose")
+        if loose.height:
+            rank = {name: n for n, name in enumerate(names)}
+            place = pl.col("source").replace_strict(list(rank), list(rank.values()), return_dtype=pl.UInt32)
+            self.frames["loose"] = [loose.sort(place, maintain_order=True)]
 
 
 @dataclass(frozen=True)
@@ -232,20 +255,12 @@ def _read_once(
     minute: stamps.Carry | None = None
     with sources.open_source(source, hash=hash, chunk_bytes=settings.chunk_bytes) as reading:
         head = reading.peek()
-        mixed = mixtures.mixture(head) if settings.only is None and settings.whole is None else None
-        found = recognising.Recognised(None) if mixed is not None else _whole_format(head, settings)
+        mixed, found = _looked_at(head, settings)
         if found.tie:
             return _torn(reading, found.tie, anchor), clock
         if found.format is not None:
             return _read_whole(reading, head, found.format, settings, anchor, sink, advance)
-        chosen = parsing.plan(
-            head,
-            traffic=settings.traffic,
-            only=settings.only,
-            host=settings.host,
-            keep_missed=settings.keep_missed,
-        )
-        chosen = replace(chosen, catalogue=settings.catalogue)
+        chosen = _planned(head, settings)
         for batch in _batches(reading, chosen, told, pool, advance, mixed):
             for lines in told.missed:
                 sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
@@ -294,13 +309,32 @@ def _read_once(
     ), clock
 
 
-def _whole_format(head: list[str], settings: Settings) -> recognising.Recognised:
-    """Return the dialogue or table format of a file: the one named, else the one proved; none for single lines."""
+def plan_of(head: list[str], settings: Settings) -> parsing.Plan | None:
+    """Return how the lines of a file are read, by its first ones; None if it is a mixture, a dialogue or a table."""
+    mixed, found = _looked_at(head, settings)
+    return _planned(head, settings) if mixed is None and found == recognising.Recognised(None) else None
+
+
+def _looked_at(head: list[str], settings: Settings) -> tuple[mixtures.Mixture | None, recognising.Recognised]:
+    """Return the mixture that a file is, or its dialogue or table format: the one named, else the one proved."""
     if settings.only is not None:
-        return recognising.Recognised(None)
+        return None, recognising.Recognised(None)
     if settings.whole is not None:
-        return recognising.Recognised(settings.whole)
-    return recognising.recognise(head, declaring.installed())
+        return None, recognising.Recognised(settings.whole)
+    mixed = mixtures.mixture(head)
+    found = recognising.Recognised(None) if mixed else recognising.recognise(head, declaring.installed())
+    return mixed, found
+
+
+def _planned(head: list[str], settings: Settings) -> parsing.Plan:
+    chosen = parsing.plan(
+        head,
+        traffic=settings.traffic,
+        only=settings.only,
+        host=settings.host,
+        keep_missed=settings.keep_missed,
+    )
+    return replace(chosen, catalogue=settings.catalogue)
 
 
 def _torn(reading: sources.Reading, names: tuple[str, ...], anchor: stamps.Anchor) -> Passed:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -13,7 +13,7 @@ from smtplogs import cutting, joining, matching, redacting, replies, translating
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats._envelopes import HOT_ENVELOPES, STAMP
 from smtplogs.normalising import normalised
-from smtplogs.sources import lines_of
+from smtplogs.sources import FILE, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,6 +74,7 @@ class Batch:
         other frames points here.
     minutes
         For the traffic table: `stamp` (and `outer`) of the first line of each run within a minute, `n_lines` of it.
+        All three have FILE where several files share the batch, and no run goes over their borders.
     """
 
     parts: list[pl.DataFrame] = field(default_factory=list)
@@ -122,23 +123,43 @@ def plan(
 ) -> Plan:
     """Choose wrapper, envelope and prefilter from the first lines of a file."""
     wrapper = unwrapping.detect(head)
-    lines = pl.Series(head, dtype=pl.String)
+    lines = pl.DataFrame({"line": head}, schema={"line": pl.String})
+    envelope, exim = _looks(lines.select(_votes()).row(0))
+    chosen = _plan(envelope if wrapper is None else None, exim, traffic, only)
+    return replace(chosen, wrapper=wrapper, host=host, keep_missed=keep_missed)
+
+
+def plans(
+    heads: pl.DataFrame, n_files: int, *, traffic: bool, only: str | None, host: str | None, keep_missed: bool
+) -> list[Plan]:
+    """Choose the plans of files that are in no wrapper by their first lines (FILE, counted from 0, and `line`)."""
+    votes = {file: _looks(row) for file, *row in heads.group_by(FILE).agg(_votes()).iter_rows()}
+    told = [votes.get(file, (None, False)) for file in range(n_files)]  # an empty file has no lines
+    known = {look: replace(_plan(*look, traffic, only), host=host, keep_missed=keep_missed) for look in set(told)}
+    return [known[look] for look in told]
+
+
+def _votes() -> list[pl.Expr]:
+    """How many lines stand under each hot envelope; whether one names Exim."""
+    text = pl.col("line").str
+    votes = [text.contains(form.regex).sum().alias(name) for name, form in HOT_ENVELOPES.items()]
+    return [*votes, text.contains("exim", literal=True).any().alias("exim")]
+
+
+def _looks(votes: Sequence[Any]) -> tuple[str | None, bool]:
+    """Return the envelope with most votes, and whether Exim is named."""
+    *numbers, exim = votes
+    most = max(numbers)
+    return tuple(HOT_ENVELOPES)[numbers.index(most)] if most else None, bool(exim)
+
+
+@functools.cache
+def _plan(envelope: str | None, exim: bool, traffic: bool, only: str | None) -> Plan:
     words = (COARSE_TRAFFIC if traffic else COARSE, (*literals(traffic=traffic, only=only), unwrapping.REPEAT_LITERAL))
     # pieces of cut lines cost as much to look for as all words, and only Exim writes them
-    pieces = [joining.ANNOUNCED] if lines.str.contains("exim", literal=True).any() else []
+    pieces = [joining.ANNOUNCED] if exim else []
     coarse, prefilter = ("|".join([*map(re.escape, some), *pieces]) for some in words)
-    votes = {name: int(lines.str.contains(form.regex).sum() or 0) for name, form in HOT_ENVELOPES.items()}
-    best = max(votes, key=lambda name: votes[name])
-    return Plan(
-        prefilter,
-        best if votes[best] and wrapper is None else None,
-        wrapper,
-        traffic,
-        only,
-        host,
-        keep_missed,
-        coarse=coarse,
-    )
+    return Plan(prefilter, envelope, None, traffic, only, coarse=coarse)
 
 
 def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
@@ -162,22 +183,25 @@ def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
             yield inner.lazy()
 
 
-def parse(lines: pl.LazyFrame, chosen: Plan) -> tuple[Batch, Tally]:
+def parse(lines: pl.LazyFrame, chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
     """Prefilter and parse a chunk of lines.
 
     Parameters
     ----------
     lines
-        `line_no` (UInt64), `line` (String), and where a wrapper came off `outer` and `written`.
+        `line_no` (UInt64), `line` (String), and where a wrapper came off `outer` and `written`; FILE where several
+        files share the batch, none of which has `unshareable` lines.
     chosen
-        The plan of the file.
+        The plan of the file, or of all of them.
+    told
+        The tally to fill in; None: a new one.
 
     Returns
     -------
     records, tally
         See `records`; what became of every kept line.
     """
-    told = Tally(keep_missed=chosen.keep_missed)
+    told = Tally(keep_missed=chosen.keep_missed) if told is None else told
     text = pl.col("line").str
     if chosen.traffic:
         some = lines.collect()
@@ -209,11 +233,18 @@ def minutes_of(lines: pl.DataFrame, envelope: str | None = None) -> pl.DataFrame
     outer = ["outer"] if "outer" in lines.columns else []
     if outer:
         head = pl.concat_str(head, pl.col("outer").str.head(16).fill_null(""))
-    run = lines.select(head.rle()).to_series().struct.unnest().get_column("len")
+    file = [FILE] if FILE in lines.columns else []
+    run = lines.select(pl.struct(head, *file).rle() if file else head.rle())
+    run = run.to_series().struct.unnest().get_column("len")
     first = run.cum_sum() - run
-    return lines.select("line", *outer)[first].select(
-        pl.col("line").str.extract(STAMP).alias("stamp"), *outer, n_lines=pl.lit(run.cast(pl.UInt32))
+    return lines.select("line", *outer, *file)[first].select(
+        pl.col("line").str.extract(STAMP).alias("stamp"), *outer, *file, n_lines=pl.lit(run.cast(pl.UInt32))
     )
+
+
+def unshareable() -> pl.Expr:
+    """Lines that have to do with the lines around them: repeats, and pieces of a line that was cut."""
+    return pl.col("line").str.contains(f"{unwrapping.REPEAT_LITERAL}|{joining.PIECE}")
 
 
 def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str = "") -> Batch:
@@ -238,7 +269,7 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
     if lines.is_empty():
         return Batch()
     kept = pl.col("line").str.contains(prefilter)
-    odd = pl.col("line").str.contains(f"{unwrapping.REPEAT_LITERAL}|{joining.PIECE}")
+    odd = unshareable()
     cut, taken, rest = None, cutting.Taken(), lines
     framed: list[pl.DataFrame] = []
     if chosen.envelope is not None:
@@ -251,8 +282,8 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
         whole = joining.joined(lines.filter(kept))
         written = pl.coalesce(pl.col(c) for c in ("written", "line") if c in whole.columns)
         return records(unwrapping.repeats(whole.with_columns(written=written))[0], chosen, tally)
-    for program, format_, role, n in taken.counts:
-        tally.add(program, format_, ROLE_WORD[role], n)
+    for program, format_, role, *n in taken.counts:
+        tally.add(program, format_, ROLE_WORD[role], *n)
     if rest.height:
         framed.append(matching.framed(rest, tally, chosen.host))
     parts = []
@@ -272,9 +303,10 @@ def _batch(taken: cutting.Taken, parts: list[pl.DataFrame], cut: cutting.Heads |
         logged = slow["user"]
         slow = translating.with_plain_logins(slow)
         written = [c for c in ("stamp", "outer") if c in slow.columns]
-        run = slow.select(pl.struct(written).rle_id()).to_series() + (stamps[0].height if stamps else 0)
+        told = [*written, *(c for c in (FILE,) if c in slow.columns)]
+        run = slow.select(pl.struct(told).rle_id()).to_series() + (stamps[0].height if stamps else 0)
         slow = slow.with_columns(_stamp=run)
-        stamps.append(slow.select("_stamp", "line_no", *written).unique("_stamp", keep="first"))
+        stamps.append(slow.select("_stamp", "line_no", *told).unique("_stamp", keep="first"))
         parts = [slow.drop(written)]
     events = [redacting.without_typed_passwords(part, _unproven()) for part in taken.events]
     events += [redacting.without_typed_passwords(part, _unproven(), logged) for part in parts]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -14,11 +14,12 @@ from smtplogs import replies, sources, stitching, tally, whole_files
 from smtplogs._crew import Meter, shown
 from smtplogs.datasets import is_dataset, load, moment
 from smtplogs.declaring import format_named
-from smtplogs.errors import NothingToRead, UnknownName
+from smtplogs.errors import UnknownName
 from smtplogs.logformats import ALL, Dialogue, Lines, Table
-from smtplogs.onefile import WORKERS, Gathered, Settings, anchors, read_file
+from smtplogs.onefile import WORKERS, Gathered, Passed, Settings, anchors
 from smtplogs.schema import COVERAGE, as_table
 from smtplogs.settling import settle
+from smtplogs.together import Given, read_all
 
 if TYPE_CHECKING:
     from smtplogs.datasets import Moment, Paths
@@ -26,19 +27,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2.0
 """Seconds within which an answer needs no progress bar."""
-
-
-@dataclass
-class FileResult:
-    """What one file gave."""
-
-    source: sources.Source
-    events: pl.DataFrame
-    loose: pl.DataFrame
-    turns: pl.DataFrame
-    coverage: pl.DataFrame
-    traffic: pl.DataFrame
-    size: tuple[int, int]
 
 
 @overload
@@ -141,22 +129,14 @@ def read(
         catalogue=None if catalogue is None else replies.checked(catalogue),
     )
     begin, end = moment(since, tz=tz), moment(until, tz=tz)
-    results, coverage = read_files(paths, settings, progress=progress)
-    across = whole_files.over_borders(_out_of(results, "turns"), settings.catalogue)
-    events = settle(stitching.stacked(_out_of(results, "events"), *across), _out_of(results, "loose"))
+    given, coverage = read_files(paths, settings, progress=progress)
+    across = whole_files.over_borders(given.taken_out("turns"), settings.catalogue)
+    events = settle(stitching.stacked(given.taken_out("events"), *across), given.taken_out("loose"))
     if begin is not None:
         events = events.filter(pl.col("time") >= begin)
     if end is not None:
         events = events.filter(pl.col("time") < end)
-    return (events, coverage, tally.merged_traffic([r.traffic for r in results])) if full else events
-
-
-def _out_of(results: list[FileResult], kind: str) -> pl.DataFrame:
-    """Take the rows of a kind out of the results: they are large, and held once only."""
-    rows = stitching.stacked(*(getattr(r, kind) for r in results))
-    for r in results:
-        setattr(r, kind, pl.DataFrame())
-    return rows
+    return (events, coverage, tally.merged_traffic([given.taken_out("traffic")])) if full else events
 
 
 def asked(format: str) -> tuple[str | None, Dialogue | Table | None]:  # noqa: A002
@@ -190,50 +170,49 @@ def checked(format: str) -> str | None:  # noqa: A002
     return None if format == "auto" else format
 
 
-def read_files(
-    paths: Paths, settings: Settings, *, progress: bool | None = False
-) -> tuple[list[FileResult], pl.DataFrame]:
-    """Read every file once; return what each gave, and the coverage table with what could not be read."""
+def read_files(paths: Paths, settings: Settings, *, progress: bool | None = False) -> tuple[Gathered, pl.DataFrame]:
+    """Read every file once; return what they gave, and the coverage table with what could not be read."""
     found, problems = sources.find(paths)
-    results: list[FileResult] = []
     unread = [(p.name, "note" if p.on_purpose else "error", p.message) for p in problems]
     size = sum(s.stored_bytes or 0 for s in found)
     bar = Meter(size, "reading", "B", show=shown(progress), delay=AT_ONCE if progress is None else 0)
+    sink = Gathered()
+    known: dict[int, Passed] = {}
     with ThreadPoolExecutor(WORKERS) as pool, bar as meter:
-        for n, (source, anchor) in enumerate(zip(found, anchors(found, settings), strict=True)):
-            meter.say(f"{n:,} of {len(found):,} files")
-            sink = Gathered()
-            passed = read_file(source, settings, anchor, pool, sink, advance=None if source.packed else meter)
-            if source.packed:
-                meter(source.stored_bytes or 0)
-            result = FileResult(
-                source,
-                sink.stacked("events"),
-                sink.stacked("loose"),
-                sink.stacked("turns"),
-                passed.coverage,
-                sink.stacked("traffic"),
-                (passed.bytes, passed.lines),
-            )
-            twin = next((r for r in results if r.size == result.size and same_content(r.source, source)), None)
-            if twin is not None:
-                unread.append((source.name, "note", f"same content as {twin.source.name}: counted once"))
-                continue
-            results.append(result)
-    if not results:
-        raise NothingToRead("; ".join(f"{p.name}: {p.message}" for p in problems) or "nothing to read")
+        given = list(map(Given, found, anchors(found, settings)))
+        for n, passed in read_all(given, settings, pool, sink, advance=meter):
+            known[n] = passed
+            meter.say(f"{len(known):,} of {len(found):,} files")
+    twins = _twins(found, known)
+    if twins:
+        sink.leave_out(found[n].name for n in twins)
+    sink.in_order_of(source.name for source in found)
+    unread += [(found[n].name, "note", f"same content as {found[of].name}: counted once") for n, of in twins.items()]
     rows = [as_table(pl.DataFrame({"source": [name], kind: [text]}), COVERAGE) for name, kind, text in unread]
-    return results, pl.concat([*(r.coverage for r in results), *rows])
+    return sink, pl.concat([*(known[n].coverage for n in sorted(known) if n not in twins), *rows])
 
 
-def same_content(a: sources.Source, b: sources.Source) -> bool:
-    """Tell whether two files hold the same bytes once expanded."""
-    return a.path is not None and b.path is not None and _digest(a) == _digest(b)
+def _twins(found: list[sources.Source], known: dict[int, Passed]) -> dict[int, int]:
+    """Return the files that hold the same bytes, once expanded, as one before them, and that one."""
+    sizes: dict[tuple[int, int], list[int]] = {}
+    digests = functools.cache(lambda n: _digest(found[n]))
+    twins = {}
+    for n, passed in sorted(known.items()):
+        alike = sizes.setdefault((passed.bytes, passed.lines), [])
+        twin = next((of for of in alike if digests(of) is not None and digests(of) == digests(n)), None)
+        if twin is None:
+            alike.append(n)
+        else:
+            twins[n] = twin
+    return twins
 
 
 def _digest(source: sources.Source) -> str | None:
+    """Return the SHA-256 of the expanded bytes; None of standard input."""
+    if source.path is None:
+        return None
     with sources.open_source(source, hash=True) as reading:
-        for _ in reading:
+        for _ in reading.pieces():
             pass
     return reading.sha256
 

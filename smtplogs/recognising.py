@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -10,6 +11,7 @@ from smtplogs import cells, matching, parsing, unwrapping
 from smtplogs.accounting import Tally
 from smtplogs.logformats import DIALOGUES, TABLES, Dialogue, Table
 from smtplogs.logformats._envelopes import ENVELOPES
+from smtplogs.sources import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +64,54 @@ def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Rec
     if len(first) > 1:
         return Recognised(None, tuple(f.name for f in first))
     return Recognised(first[0])
+
+
+def surely_lines(heads: pl.DataFrame, more: Sequence[Dialogue | Table] = ()) -> pl.Series:
+    """Tell at a glance which of several files are no dialogue, no table, no mixture and in no wrapper.
+
+    No line of theirs looks like the beginning of any of these. Other files may still be logs of single lines: they need
+    `recognise` and its kin.
+
+    Parameters
+    ----------
+    heads
+        FILE and `line`: the first lines of each file.
+    more
+        Formats that take part beside those of the package.
+
+    Returns
+    -------
+    Series
+        The numbers of such files.
+    """
+    dialogues = [f.looks for f in (*DIALOGUES, *more) if isinstance(f, Dialogue)]
+    tables = [t for t in (*TABLES, *more) if isinstance(t, Table)]
+    looks = [*dialogues, *(w.looks for w in unwrapping.WRAPPERS), _ODD]
+    text = pl.col("line").str
+    odd = pl.any_horizontal(*(text.contains(regex) for regex in looks), *(_one_of(t) for t in tables))
+    return heads.group_by(FILE).agg(odd.any().alias("odd")).filter(~pl.col("odd"))[FILE]
+
+
+_ODD = "^[\\s\ufeff]*[\\[{]|\x1b\\["
+"""JSON, and colours that must come off before a line is looked at."""
+
+
+def _one_of(table: Table) -> pl.Expr:
+    """Lines that could be records of a table, or its header; more than are."""
+    text = pl.col("line").str
+    if table.layout == "json":
+        return pl.lit(value=False)  # such a line begins with a brace
+    if table.layout == "regex":
+        bare = text.replace(table.before, "").str if table.before else text
+        fits = [bare.contains(p if isinstance(p, str) else p.regex) for p in table.patterns]
+        return pl.any_horizontal(fits)
+    if table.layout == "csv" and table.header:
+        return text.count_matches(table.separator, literal=True) >= len(table.header) - 2
+    if table.layout == "csv":
+        named = text.replace_all('"', "", literal=True).str
+        words = {word for need in table.needs for word in need.partition("=")[0].split()}
+        return pl.all_horizontal(named.contains(f"(?i){re.escape(word)}") for word in sorted(words))
+    return pl.any_horizontal(text.contains(f"{need.partition('=')[0]}=", literal=True) for need in table.needs)
 
 
 def _inner(head: Sequence[str]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs.schema import RECORDS
+from smtplogs.sources import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,12 +70,14 @@ def _marks(frame: pl.DataFrame, part: int) -> pl.DataFrame:
     """What the spine needs of each record of a frame."""
     pattern = pl.col("pattern")
     event = pl.col("_role") == "event"
+    file = [FILE] if FILE in frame.columns else []
     touched = column(frame, "stage").is_in(["auth", "tls"]) | (column(frame, "outcome") == "throttled")
     rejected = pattern.str.starts_with("reject")
     return frame.select(
         "key",
         "time",
         (pl.col("_order") if "_order" in frame.columns else pl.col("line_no")).alias("order"),
+        *file,
         part=pl.lit(part, pl.UInt32),
         idx=pl.int_range(pl.len(), dtype=pl.UInt32),
         connect=pattern == "connect",
@@ -93,12 +96,17 @@ def _marks(frame: pl.DataFrame, part: int) -> pl.DataFrame:
 
 
 def cut(parts: Sequence[pl.DataFrame]) -> Cut:
-    """Cut records of any number of frames into sessions, one process after the other in order of lines."""
+    """Cut records of any number of frames into sessions, one process after the other in order of lines.
+
+    Frames with FILE hold records of several files, which have no session in common; `_order` is their order.
+    """
     marks = pl.concat([_marks(frame, i) for i, frame in enumerate(parts)], how="vertical_relaxed")
     facts = Facts(parts)
     code = marks["key"].cast(pl.Categorical(pl.Categories.random())).to_physical().cast(pl.UInt64).alias("code")
     place = (code * _LINES + marks["order"]).arg_sort().alias("place")
     spine = marks.select(pl.exclude("key", "time", "order")).hstack([code])[place].hstack([place])
+    if FILE in spine.columns:  # several files, one after the other in order: a process is at home in one
+        spine = spine.with_columns(code=pl.struct("code", FILE).rle_id()).drop(FILE)
     start = (
         pl.col("connect")
         | (pl.col("code") != pl.col("code").shift()).fill_null(value=True)

@@ -22,6 +22,8 @@ MAILS = ("client_sasl", "client_sasl_odd", "client", "mail_login", "mail_login_o
 """Patterns of which each line is a mail that was taken in."""
 
 _BY = ("time", "source", "host", "program", "service", "side", "relay_host")
+_CANNOT_SHOW = {f.name: f.cannot_show for f in EVERY}
+
 _SUMS = (
     "n_lines",
     "n_connects",
@@ -41,6 +43,26 @@ def coverage_of(
     last_time: datetime | None,
     **facts: Any,
 ) -> pl.DataFrame:
+    """Coverage rows of one file, see `coverage_rows`."""
+    return coverage_table(coverage_rows(source, tally, first_time=first_time, last_time=last_time, **facts))
+
+
+def coverage_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Make the coverage table of rows of any number of files."""
+    frame = pl.DataFrame(
+        rows, schema_overrides={"examples": pl.List(pl.String)}, strict=False, infer_schema_length=None
+    )
+    return as_table(frame, COVERAGE)
+
+
+def coverage_rows(
+    source: str,
+    tally: Tally,
+    *,
+    first_time: datetime | None,
+    last_time: datetime | None,
+    **facts: Any,
+) -> list[dict[str, Any]]:
     """Coverage rows of one file: the whole file first (`program` null), then a row per program, most lines first.
 
     Parameters
@@ -60,15 +82,14 @@ def coverage_of(
         row[role] += n
         row["format"] = format_ or row["format"]
     formats = sorted({format_ for _, format_, _ in tally.counts if format_})
-    known = {f.name: f.cannot_show for f in EVERY}
     whole = {
         "program": None,
         "format": "+".join(formats) or None,
         **{role: sum(r[role] for r in programs.values()) for role in ROLES},
-        "examples": [line for lines in tally.examples.values() for line in lines][:20],
+        "examples": sorted((line for lines in tally.examples.values() for line in lines), key=_line_no)[:20],
         "first_time": first_time,
         "last_time": last_time,
-        "cannot_show": [text for name in formats for text in known.get(name, ())],
+        "cannot_show": [text for name in formats for text in _CANNOT_SHOW.get(name, ())],
         **facts,
     }
     ranked = sorted(programs.values(), key=lambda r: (-sum(r[role] for role in ROLES), r["program"]))
@@ -85,10 +106,11 @@ def coverage_of(
             if r["program"]
         ),
     ]
-    frame = pl.DataFrame(
-        [{"source": source} | r for r in rows], schema_overrides={"examples": pl.List(pl.String)}, strict=False
-    )
-    return as_table(frame, COVERAGE)
+    return [{"source": source} | r for r in rows]
+
+
+def _line_no(example: str) -> int:
+    return int(example.partition(":")[0])
 
 
 def traffic_of(records: pl.DataFrame) -> pl.DataFrame:
@@ -144,9 +166,14 @@ def lines_of(
     if minutes.is_empty():
         return empty(TRAFFIC), clock
     timed, clock = stamps.resolve(minutes, anchor, clock)
+    return by_minute(timed.with_columns(source=pl.lit(source))), clock
+
+
+def by_minute(timed: pl.DataFrame) -> pl.DataFrame:
+    """Count lines a row a minute and file: `time`, `source`, `n_lines`; those without a time are left out."""
     known = timed.filter(pl.col("time").is_not_null())
-    rows = known.group_by(pl.col("time").dt.truncate("1m")).agg(pl.col("n_lines").sum())
-    return as_table(rows.with_columns(source=pl.lit(source)), TRAFFIC), clock
+    rows = known.group_by("source", pl.col("time").dt.truncate("1m")).agg(pl.col("n_lines").sum())
+    return as_table(rows, TRAFFIC)
 
 
 def merged_traffic(parts: list[pl.DataFrame]) -> pl.DataFrame:

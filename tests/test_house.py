@@ -35,6 +35,7 @@ FLOORS = (
     {"settling"},
     {"tally", "rollups", "exporting", "sharing", "packaged", "pasted", "enriching", "simulating"},
     {"onefile", "datasets", "following"},
+    {"together"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
     {"reading"},

@@ -1,20 +1,36 @@
 """Paths, globs, folders, archives, rotation order, compression -> numbered chunks of whole lines."""
 
-from smtplogs.sources._feeding import CHUNK, MAX_LINE, START, Chunk, Reading, lines_of, open_source
+from smtplogs.sources._feeding import (
+    CHUNK,
+    FILE,
+    MAX_LINE,
+    START,
+    Chunk,
+    Reading,
+    Whole,
+    lines_of,
+    lines_of_all,
+    open_source,
+    whole,
+)
 from smtplogs.sources._finding import find, series, turn
 from smtplogs.sources._source import Problem, Source
 
 __all__ = [
     "CHUNK",
+    "FILE",
     "MAX_LINE",
     "START",
     "Chunk",
     "Problem",
     "Reading",
     "Source",
+    "Whole",
     "find",
     "lines_of",
+    "lines_of_all",
     "open_source",
     "series",
     "turn",
+    "whole",
 ]

@@ -15,7 +15,7 @@ from smtplogs.sources._expanding import expand
 from smtplogs.sources._pieces import PIECE, Damaged, ahead, as_utf8, begin, sliced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from smtplogs.sources._pieces import Pieces
     from smtplogs.sources._source import Source
@@ -33,8 +33,15 @@ bytearray(31 << 20)
 START = 1024
 """Bytes by which a log that has grown is found among those known."""
 
+FILE = "_file"
+"""Column with the number of the file, where lines of several files lie in one frame."""
+
+PEEK = 1 << 16
+"""Bytes from which the format of a file is told."""
+
 _AHEAD = 2 * CHUNK // PIECE
 _HEAD = 512
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class Reading:
         """Close the file and end the thread that reads ahead; nothing more can be read."""
         self._pieces.close()
 
-    def peek(self, n_bytes: int = 1 << 16) -> list[str]:
+    def peek(self, n_bytes: int = PEEK) -> list[str]:
         """Return the first lines, without their ends, from about `n_bytes`; the iteration still starts at line 1.
 
         For telling the format, before the iteration. A last line that is cut by `n_bytes` is left off, unless it is
@@ -129,16 +136,24 @@ class Reading:
         """
         head, self._pieces = begin(self._pieces, n_bytes + 1)
         self.start = head[:START]
-        if not head:
-            return []
-        lines = b"".join(as_utf8(iter([head[:n_bytes]]))).decode("utf-8", "replace").split("\n")
-        if len(lines) > 1 and (len(head) > n_bytes or not lines[-1]):
-            lines.pop()
-        return [line.removesuffix("\r") for line in lines]
+        return _first_lines(head, n_bytes)
+
+    def whole(self, most: int) -> bytes | None:
+        """Return all bytes, if they are undamaged, no more than `most`, and in no need of a reader's care."""
+        held = []
+        for piece in self._measured():
+            held.append(piece)
+            if self.bytes > most:
+                return None
+        data = b"".join(held)
+        self.start = data[:START]
+        self.sha256 = self._digest.hexdigest() if self._digest else None
+        return None if self._damage or data.startswith(_MARKS) or data.endswith(b"\r") else data
 
     def pieces(self) -> Pieces:
         """Yield the expanded bytes instead of lines, as far as they can be read."""
         yield from self._measured()
+        self.sha256 = self._digest.hexdigest() if self._digest else None
 
     def __iter__(self) -> Iterator[Chunk]:
         if self.source.compression or (self.source.place and self.source.place.expanded):
@@ -195,6 +210,71 @@ def lines_of(chunk: Chunk) -> pl.LazyFrame:
     """
     number = pl.col("line_no").cast(pl.UInt64) + pl.lit(chunk.first_line, pl.UInt64)
     return _scan(chunk.data).select(number, "line")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A small file as a whole: its bytes, their SHA-256 if asked for, and how many lines they are."""
+
+    source: Source
+    data: bytes
+    sha256: str | None
+    n_lines: int
+
+    @property
+    def in_head(self) -> int:
+        """How many lines `peek` shows."""
+        return self.n_lines if len(self.data) <= PEEK else max(1, self.data.count(b"\n", 0, PEEK))
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether all of it is text as it stands."""
+        if self.data.isascii():
+            return True
+        try:
+            self.data.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def peek(self) -> list[str]:
+        """Return what `Reading.peek` does."""
+        return _first_lines(self.data, PEEK)
+
+
+def whole(source: Source, most: int, *, hash: bool = False) -> Whole | None:  # noqa: A002
+    """Read a file that can be taken as a whole, as most small ones can; None: read it by `open_source`."""
+    with Reading(source, hash=hash) as reading:
+        data = reading.whole(most)
+    if data is None:
+        return None
+    return Whole(source, data, reading.sha256, data.count(b"\n") + (data[-1:] not in (b"", b"\n")))
+
+
+def lines_of_all(files: Sequence[Whole]) -> pl.DataFrame | None:
+    """Return the lines of several files, one file behind the other.
+
+    Returns
+    -------
+    DataFrame or None
+        `line_no` (UInt64, counted from 1 through all of them), `line` (String), FILE (UInt32, counted from 0).
+        None if the lines cannot be told apart as they were counted.
+    """
+    data = b"".join(b for f in files for b in ((f.data,) if f.data[-1:] in (b"", b"\n") else (f.data, b"\n")))
+    lines = lines_of(Chunk(data, 1, 0)).collect()
+    numbers = pl.int_range(len(files), dtype=pl.UInt32, eager=True).alias(FILE)
+    of = numbers.repeat_by(pl.Series([f.n_lines for f in files], dtype=pl.UInt32)).explode(empty_as_null=False)
+    return lines.hstack([of]) if of.len() == lines.height else None
+
+
+def _first_lines(data: bytes, n_bytes: int) -> list[str]:
+    """Return the lines in the first bytes, less a last one that is cut by `n_bytes`, unless it is the only one."""
+    if not data:
+        return []
+    lines = b"".join(as_utf8(iter([data[:n_bytes]]))).decode("utf-8", "replace").split("\n")
+    if len(lines) > 1 and (len(data) > n_bytes or not lines[-1]):
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
 
 
 def _whole_lines(pieces: Pieces, chunk_bytes: int) -> Pieces:

@@ -22,7 +22,7 @@ from smtplogs.stamps._marks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 MAX_ODD = 1_000
 """Distinct odd stamps of a batch that python-dateutil is asked about; the rest count as bad."""
@@ -32,7 +32,7 @@ _LEAP_YEAR_END = datetime.fromisoformat("2000-12-31 23:59:59.999999")
 
 
 @dataclass(frozen=True, eq=False)
-class _Kind:
+class Kind:
     """A way to write stamps: its form, how it is read, and what it leaves unsaid."""
 
     form: str
@@ -82,21 +82,21 @@ def _yearless(form: str) -> pl.Expr:
 
 
 _KINDS = (
-    _Kind(rf"^{_BSD} {_CLOCK}$", _yearless("%b %e %H:%M:%S"), yearless=True),
-    _Kind(rf"^{_ISO}T{_CLOCK}{_PART}{_OFFSET}$", _strptime("%Y-%m-%dT%H:%M:%S%.f%#z"), zoned=True),
-    _Kind(rf"^{_ISO} {_CLOCK}$", _strptime("%Y-%m-%d %H:%M:%S")),
-    _Kind(rf"^{_BSD} {_CLOCK}{_PART}$", _yearless("%b %e %H:%M:%S%.f"), yearless=True),
-    _Kind(rf"^{_ISO} {_CLOCK}{_PART}$", _strptime("%Y-%m-%d %H:%M:%S%.f")),
-    _Kind(rf"^{_ISO}T{_CLOCK}{_PART}$", _strptime("%Y-%m-%dT%H:%M:%S%.f")),
-    _Kind(rf"^{_ISO} {_CLOCK}{_PART}{_OFFSET}$", _strptime("%Y-%m-%d %H:%M:%S%.f%#z"), zoned=True),
-    _Kind(rf"^{_ISO} {_CLOCK}{_PART} {_OFFSET}$", _strptime("%Y-%m-%d %H:%M:%S%.f %#z"), zoned=True),
-    _Kind(rf"^{_BSD} [0-9]{{4}} {_CLOCK}{_PART}$", _strptime("%b %e %Y %H:%M:%S%.f")),
-    _Kind(rf"^{_BSD} {_CLOCK}{_PART} [0-9]{{4}}$", _strptime("%b %e %H:%M:%S%.f %Y")),
-    _Kind(rf"^[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_CLOCK}$", _strptime("%Y/%m/%d %H:%M:%S")),
-    _Kind(rf"^[A-Z][a-z]{{2}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}$", _strptime("%b-%d-%y %H:%M:%S")),
-    _Kind(r"^@[0-9a-f]{24}$", _tai64n(), zoned=True),
-    _Kind(r"^[0-9]{9,11}(?:\.[0-9]{1,9})?$", _epoch(1_000_000), zoned=True),
-    _Kind(r"^[0-9]{16}$", _epoch(1), zoned=True),
+    Kind(rf"^{_BSD} {_CLOCK}$", _yearless("%b %e %H:%M:%S"), yearless=True),
+    Kind(rf"^{_ISO}T{_CLOCK}{_PART}{_OFFSET}$", _strptime("%Y-%m-%dT%H:%M:%S%.f%#z"), zoned=True),
+    Kind(rf"^{_ISO} {_CLOCK}$", _strptime("%Y-%m-%d %H:%M:%S")),
+    Kind(rf"^{_BSD} {_CLOCK}{_PART}$", _yearless("%b %e %H:%M:%S%.f"), yearless=True),
+    Kind(rf"^{_ISO} {_CLOCK}{_PART}$", _strptime("%Y-%m-%d %H:%M:%S%.f")),
+    Kind(rf"^{_ISO}T{_CLOCK}{_PART}$", _strptime("%Y-%m-%dT%H:%M:%S%.f")),
+    Kind(rf"^{_ISO} {_CLOCK}{_PART}{_OFFSET}$", _strptime("%Y-%m-%d %H:%M:%S%.f%#z"), zoned=True),
+    Kind(rf"^{_ISO} {_CLOCK}{_PART} {_OFFSET}$", _strptime("%Y-%m-%d %H:%M:%S%.f %#z"), zoned=True),
+    Kind(rf"^{_BSD} [0-9]{{4}} {_CLOCK}{_PART}$", _strptime("%b %e %Y %H:%M:%S%.f")),
+    Kind(rf"^{_BSD} {_CLOCK}{_PART} [0-9]{{4}}$", _strptime("%b %e %H:%M:%S%.f %Y")),
+    Kind(rf"^[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_CLOCK}$", _strptime("%Y/%m/%d %H:%M:%S")),
+    Kind(rf"^[A-Z][a-z]{{2}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}$", _strptime("%b-%d-%y %H:%M:%S")),
+    Kind(r"^@[0-9a-f]{24}$", _tai64n(), zoned=True),
+    Kind(r"^[0-9]{9,11}(?:\.[0-9]{1,9})?$", _epoch(1_000_000), zoned=True),
+    Kind(r"^[0-9]{16}$", _epoch(1), zoned=True),
 )
 """Commonest first. A batch is read whole in the kind of its first stamp; only what that leaves costs more."""
 
@@ -121,6 +121,15 @@ def read(texts: pl.Series, tz: str | None) -> pl.DataFrame:
             left = left.filter(~fits)
     dated, left = _read_dated(left, tz)
     return pl.concat([*done, dated, _read_odd(left, tz)]).sort("row").select(plausible())
+
+
+def kinds_of(firsts: pl.DataFrame) -> Iterator[tuple[Kind, pl.DataFrame]]:
+    """Yield the kinds that `read` would try first, each with its files: rows with the first `stamp` of each."""
+    for kind in _KINDS:
+        fits = firsts["stamp"].str.contains(kind.form)
+        if fits.any():
+            yield kind, firsts.filter(fits)
+            firsts = firsts.filter(~fits)
 
 
 _DATED = (

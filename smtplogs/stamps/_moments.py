@@ -27,13 +27,13 @@ def find_moments(marks: pl.DataFrame, anchor: Anchor, carry: Carry) -> tuple[pl.
             utc=pl.coalesce("utc", "wall"), doubt=pl.when("zoneless").then(assumed).otherwise("doubt")
         )
     else:
-        marks = marks.with_columns(utc=pl.coalesce("utc", _moment(pl.col("wall"), anchor.tz, "null")))
+        marks = marks.with_columns(utc=pl.coalesce("utc", moment_of(pl.col("wall"), anchor.tz)))
         if marks.select((pl.col("zoneless") & pl.col("utc").is_null()).any()).item():
             marks, carry = _settle_doubtful_hours(marks, anchor.tz, carry)
     return marks, replace(carry, last_wall=last(marks["wall"]), zone_evidence=anchor.zone_evidence)
 
 
-def _moment(wall: pl.Expr, tz: str, ambiguous: Literal["null", "earliest", "latest"]) -> pl.Expr:
+def moment_of(wall: pl.Expr, tz: str, ambiguous: Literal["null", "earliest", "latest"] = "null") -> pl.Expr:
     """Read a clock in a zone; null where the clock never showed that, and, if so asked, where it did twice."""
     there = wall.dt.replace_time_zone(tz, ambiguous=ambiguous, non_existent="null")
     return there.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
@@ -49,9 +49,9 @@ def _settle_doubtful_hours(marks: pl.DataFrame, tz: str, carry: Carry) -> tuple[
     marks = marks.with_row_index("row").with_columns(
         before=wall.forward_fill().shift(1).fill_null(pl.lit(carry.last_wall, NAIVE))
     )
-    first, second = _moment(wall, tz, "earliest"), _moment(wall, tz, "latest")
+    first, second = moment_of(wall, tz, "earliest"), moment_of(wall, tz, "latest")
     hours = marks.filter(pl.col("zoneless") & pl.col("utc").is_null()).with_columns(
-        first=first, second=second, skipped=_moment(wall - DAY, tz, "earliest") + DAY, day=wall.dt.date()
+        first=first, second=second, skipped=moment_of(wall - DAY, tz, "earliest") + DAY, day=wall.dt.date()
     )
     fall, length = pl.col("before") - wall, pl.col("second") - pl.col("first")
     falls = (2 * fall >= length) & (2 * fall <= 3 * length)

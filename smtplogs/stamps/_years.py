@@ -30,7 +30,7 @@ NEIGHBOUR = "an ISO-stamped neighbour"
 
 _FALL = timedelta(days=180)
 _LEAP = timedelta(days=270)  # wider: a log may well be silent for half a year, but no line comes half a year late
-_LEAP_DAY, _MARCH = datetime.fromisoformat("2000-02-29"), datetime.fromisoformat("2000-03-01")
+LEAP_DAY, MARCH = datetime.fromisoformat("2000-02-29"), datetime.fromisoformat("2000-03-01")
 _CLOCK_SKEW_US = 5_000_000
 _QUARTER_HOUR_US = 900_000_000
 
@@ -40,11 +40,11 @@ def _new_year(year: pl.Expr) -> pl.Expr:
     return pl.duration(days=365 * (year - LEAP_YEAR) + (year - LEAP_YEAR + 3) // 4)
 
 
-def _in_year(moment: pl.Expr, year: pl.Expr) -> pl.Expr:
+def in_year(moment: pl.Expr, year: pl.Expr) -> pl.Expr:
     """Move moments of the leap year to the same day of another year; null if it has no such day."""
     leap = year % 4 == 0
-    march = moment >= _MARCH
-    exists = leap | march | (moment < _LEAP_DAY)
+    march = moment >= MARCH
+    exists = leap | march | (moment < LEAP_DAY)
     return pl.when(exists).then(moment + _new_year(year) - pl.duration(days=(march & ~leap).cast(pl.Int64)))
 
 
@@ -55,7 +55,7 @@ def _in_leap_year(moment: pl.Expr) -> pl.Expr:
     return moment - _new_year(year) + pl.duration(days=march.cast(pl.Int64))
 
 
-def _turn(distance: pl.Expr, ahead: timedelta) -> pl.Expr:
+def turn(distance: pl.Expr, ahead: timedelta = _LEAP) -> pl.Expr:
     """Return +1 where a yearless date falls back so far that a New Year has passed, -1 where it is one of the old year."""
     return (distance < -_FALL).cast(pl.Int64).fill_null(0) - (distance > ahead).cast(pl.Int64).fill_null(0)
 
@@ -67,9 +67,9 @@ def heed_outer(marks: pl.DataFrame, outer: pl.DataFrame) -> pl.DataFrame:
     known = pl.col("outer").is_not_null()
     written = pl.coalesce("wall", "utc")
     year = pl.col("outer").dt.year().cast(pl.Int64)
-    year += _turn(_in_year(written, year) - pl.col("outer"), _FALL)
+    year += turn(in_year(written, year) - pl.col("outer"), _FALL)
     marks = marks.with_columns(
-        *(pl.when(known & pl.col("yearless")).then(_in_year(pl.col(c), year)).otherwise(c).alias(c) for c in MOMENTS),
+        *(pl.when(known & pl.col("yearless")).then(in_year(pl.col(c), year)).otherwise(c).alias(c) for c in MOMENTS),
         yearless=pl.col("yearless") & ~known,
     )
     lag = (pl.col("wall") - pl.col("outer")).dt.total_microseconds()
@@ -99,7 +99,7 @@ def find_years(marks: pl.DataFrame, anchor: Anchor, carry: Carry) -> tuple[pl.Da
     marks = marks.with_columns(season=season, year=pl.when(dated).then(year))
     before = pl.col("season").forward_fill().shift(1)
     before = before.fill_null(same_day(carry.last, LEAP_YEAR)) if carry.last else before
-    marks = marks.with_columns(turn=_turn(pl.col("season") - before, _LEAP).cum_sum())
+    marks = marks.with_columns(turn=turn(pl.col("season") - before).cum_sum())
 
     shown = marks.filter(dated).head(1)
     base = (pl.col("year") - pl.col("turn")).forward_fill()
@@ -108,7 +108,7 @@ def find_years(marks: pl.DataFrame, anchor: Anchor, carry: Carry) -> tuple[pl.Da
     elif shown.height:
         base = base.backward_fill()
     else:
-        base = pl.lit(_first_year(marks["season"].drop_nulls()[0], anchor))
+        base = pl.lit(first_year(marks["season"].drop_nulls()[0], anchor))
     # the bounds keep a hostile zigzag of stamps out of overflow; what lies beyond them is no time of a log anyway
     marks = marks.with_columns(year=(base + pl.col("turn")).clip(EARLIEST.year - 1, LATEST.year + 1))
 
@@ -116,7 +116,7 @@ def find_years(marks: pl.DataFrame, anchor: Anchor, carry: Carry) -> tuple[pl.Da
     misfit = carry.misfit
     if carry.last and carry.from_anchor and shown.height:
         misfit = carry.last.year + shown["turn"][0] - shown["when"][0].year
-    leap_day = pl.col("yearless") & pl.col("season").is_between(_LEAP_DAY, _MARCH, closed="left")
+    leap_day = pl.col("yearless") & pl.col("season").is_between(LEAP_DAY, MARCH, closed="left")
     doubt = pl.col("doubt") if anchor.year_given else pl.max_horizontal("doubt", pl.lit(YEAR_INFERRED, pl.UInt8))
     carry = replace(
         carry,
@@ -127,14 +127,14 @@ def find_years(marks: pl.DataFrame, anchor: Anchor, carry: Carry) -> tuple[pl.Da
         year_evidence=anchor.year_evidence if from_anchor else NEIGHBOUR,
     )
     marks = marks.select(
-        *(pl.when("yearless").then(_in_year(pl.col(c), pl.col("year"))).otherwise(c).alias(c) for c in MOMENTS),
+        *(pl.when("yearless").then(in_year(pl.col(c), pl.col("year"))).otherwise(c).alias(c) for c in MOMENTS),
         "yearless",
         pl.when("yearless").then(doubt).otherwise("doubt").alias("doubt"),
     ).select(plausible())
     return marks, replace(carry, last=last(marks.select(pl.coalesce(MOMENTS)).to_series()) or carry.last)
 
 
-def _first_year(first: datetime, anchor: Anchor) -> int:
+def first_year(first: datetime, anchor: Anchor) -> int:
     """Return the latest year that lets the first stamp be no later than the anchor, with a day of slack."""
     year = anchor.latest.year + 1
     while same_day(first, year) > anchor.latest + DAY:
