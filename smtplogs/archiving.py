@@ -24,9 +24,10 @@ from smtplogs._crew import Meter, each, shown
 from smtplogs._durable import alone, sync_folder, whole
 from smtplogs.custody import GROWN, READ, TWIN, UNCHANGED, Planned, Stored
 from smtplogs.datasets import MANIFEST, SCHEMA_VERSION, manifest_of
+from smtplogs.dating import anchors
 from smtplogs.errors import NotWhole
 from smtplogs.making import Task, groups, make_part, named, parameters, task_of, weight
-from smtplogs.onefile import WORKERS, Settings, anchors
+from smtplogs.onefile import WORKERS, Settings
 from smtplogs.parts import BY, PUBLIC, Part, discard, opened, without
 from smtplogs.reading import asked
 from smtplogs.schema import TIME

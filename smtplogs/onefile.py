@@ -25,7 +25,7 @@ from smtplogs.schema import COVERAGE, as_table
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor, Future
 
     from smtplogs.logformats import Dialogue, Table
@@ -157,50 +157,6 @@ class Passed:
     start: bytes
     anchor: stamps.Anchor
     yearless: bool
-
-
-def anchors(
-    found: list[sources.Source], settings: Settings, begun: Mapping[str, dt.datetime] | None = None
-) -> list[stamps.Anchor]:
-    """Return the evidence for the year of each file; the files of one rotated set step back from the newest.
-
-    `found` is in rotation order, oldest first within a set: a file cannot end after the next one of its set begins.
-    `begun` says when, for files that were read before.
-    """
-    series = [sources.series(source) for source in found]
-    chosen: list[stamps.Anchor] = []
-    newer: dt.datetime | None = None  # when the next file of the same set begins
-    for i in reversed(range(len(found))):
-        source = found[i]
-        mine = stamps.anchor(
-            year=settings.year,
-            tz=settings.tz,
-            rotation=source.rotation_date,
-            gzip_mtime=source.gzip_mtime,
-            mtime=source.mtime,
-            now=settings.now,
-        )
-        if newer is not None and newer < mine.latest:
-            mine = replace(mine, latest=newer)
-        has_older = i > 0 and series[i - 1] == series[i]
-        known = (begun or {}).get(source.name)
-        newer = None if not has_older else known.replace(tzinfo=None) if known else _first_moment(source, mine)
-        chosen.append(mine)
-    return chosen[::-1]
-
-
-def _first_moment(source: sources.Source, anchor: stamps.Anchor) -> dt.datetime | None:
-    """Return the moment of the first line that has a stamp, as the anchor would have it."""
-    if source.path is None:
-        return None
-    with sources.open_source(source) as reading:
-        head = reading.peek()
-    lines = pl.DataFrame({"line_no": range(1, len(head) + 1), "line": head}, schema=parsing.LINES)
-    written = parsing.stamps_of(lines.head(20))
-    if written.is_empty():
-        return None
-    _, carry = stamps.resolve(written, anchor)
-    return carry.first_time.replace(tzinfo=None) if carry.first_time else None
 
 
 def read_file(

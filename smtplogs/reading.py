@@ -13,10 +13,11 @@ import polars as pl
 from smtplogs import replies, sources, stitching, tally, whole_files
 from smtplogs._crew import Meter, shown
 from smtplogs.datasets import is_dataset, load, moment
+from smtplogs.dating import anchors
 from smtplogs.declaring import format_named
 from smtplogs.errors import UnknownName
 from smtplogs.logformats import ALL, Dialogue, Lines, Table
-from smtplogs.onefile import WORKERS, Gathered, Passed, Settings, anchors
+from smtplogs.onefile import WORKERS, Gathered, Passed, Settings
 from smtplogs.schema import COVERAGE, as_table
 from smtplogs.settling import settle
 from smtplogs.together import Given, read_all

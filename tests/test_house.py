@@ -35,7 +35,7 @@ FLOORS = (
     {"settling"},
     {"tally", "rollups", "exporting", "sharing", "packaged", "pasted", "enriching", "simulating"},
     {"onefile", "datasets", "following"},
-    {"together"},
+    {"together", "dating"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
     {"reading"},
