@@ -187,9 +187,11 @@ def _shared(
     if loose.height:
         sink.take("loose", loose.sort(FILE, maintain_order=True).drop(FILE, "_order"))
     if settings.traffic:
-        minutes, _ = _times(batch.minutes, anchors)
-        counted = tally.by_minute(minutes.with_columns(names.gather(minutes[FILE])))
-        traffic = tally.merged_traffic([counted, *(tally.traffic_of(part) for part in parts)])
+        traffic = [tally.traffic_of(part) for part in parts]
+        if batch.minutes.height:
+            minutes, _ = _times(batch.minutes, anchors)
+            traffic.append(tally.by_minute(minutes.with_columns(names.gather(minutes[FILE]))))
+        traffic = tally.merged_traffic(traffic)
         if traffic.height:
             sink.take("traffic", traffic)
     for missed in told.missed:
