@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from smtplogs.sources import FILE
+
 PIECE = r" \[[0-9]{1,2}[/\\][0-9]{1,2}\] "
 """What stands in every piece."""
 
@@ -26,7 +28,7 @@ def joined(lines: pl.DataFrame) -> pl.DataFrame:
     Parameters
     ----------
     lines
-        `line_no`, `line`, in file order, and whatever else a wrapper left.
+        `line_no`, `line`, in file order, and whatever else a wrapper left; FILE if they are of several files.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def joined(lines: pl.DataFrame) -> pl.DataFrame:
     pieces = parts.filter(pl.col("part").is_not_null())
     if pieces.is_empty():
         return lines
-    of = ["_who", "parts"]
+    of = ["_who", "parts", *(c for c in (FILE,) if c in lines.columns)]
     follows = pl.col("part") == pl.col("part").shift().over(of) + 1
     pieces = pieces.with_columns(_who=pl.col("head").str.replace(_CLOCK, "")).with_columns(
         _run=(~follows.fill_null(value=False)).cum_sum().over(of)
@@ -51,7 +53,7 @@ def joined(lines: pl.DataFrame) -> pl.DataFrame:
     done = (
         pieces.filter(whole)
         .group_by(*of, "_run", maintain_order=True)
-        .agg(pl.col(others).first(), line=pl.col("head").first() + text.str.join().str.strip_suffix(" "))
+        .agg(pl.col(others).exclude(of).first(), line=pl.col("head").first() + text.str.join().str.strip_suffix(" "))
         .select(lines.columns)
     )
     if "written" in others:

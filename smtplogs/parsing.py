@@ -86,6 +86,13 @@ class Batch:
         """Number of records."""
         return sum(f.height for f in self.parts)
 
+    def beside(self, other: Batch) -> Batch:
+        """Return the records of two batches of other files as one, but for the minutes."""
+        if not (self.height and other.height):
+            return self if self.height else other
+        moved = [f.with_columns(pl.col("_stamp") + self.stamps.height) for f in other.parts]
+        return Batch([*self.parts, *moved], pl.concat([self.stamps, other.stamps], how="diagonal"))
+
 
 COARSE = (
     "SASL", "sasl_", "TLS", "SSL", "uth", "connect from ", "handshake", "reject", " said: ", "refused", "Refusing ",
@@ -190,7 +197,7 @@ def parse(lines: pl.LazyFrame, chosen: Plan, told: Tally | None = None) -> tuple
     ----------
     lines
         `line_no` (UInt64), `line` (String), and where a wrapper came off `outer` and `written`; FILE where several
-        files share the batch, none of which has `unshareable` lines.
+        files share the batch, whose numbers do not go on from one to the next.
     chosen
         The plan of the file, or of all of them.
     told
@@ -242,8 +249,8 @@ def minutes_of(lines: pl.DataFrame, envelope: str | None = None) -> pl.DataFrame
     )
 
 
-def unshareable() -> pl.Expr:
-    """Lines that have to do with the lines around them: repeats, and pieces of a line that was cut."""
+def among_others() -> pl.Expr:
+    """Lines that are read with those around them: repeats, and pieces of a line that was cut."""
     return pl.col("line").str.contains(f"{unwrapping.REPEAT_LITERAL}|{joining.PIECE}")
 
 
@@ -269,7 +276,7 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
     if lines.is_empty():
         return Batch()
     kept = pl.col("line").str.contains(prefilter)
-    odd = unshareable()
+    odd = among_others()
     cut, taken, rest = None, cutting.Taken(), lines
     framed: list[pl.DataFrame] = []
     if chosen.envelope is not None:
@@ -279,6 +286,11 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
         framed = [cutting.framed(cut, [part.filter(kept) for part in taken.rest])] if taken.rest else []
     rest = rest.filter(kept)
     if "count" not in lines.columns and any(f.select(odd.any()).item() for f in (rest, *framed)):
+        if FILE in lines.columns:
+            mine = pl.col(FILE).is_in(pl.concat([f.filter(odd)[FILE] for f in (rest, *framed)]).implode())
+            if (others := lines.filter(~mine)).height:
+                few = records(lines.filter(mine), chosen, tally, prefilter=prefilter)
+                return few.beside(records(others, chosen, tally, prefilter=prefilter))
         whole = joining.joined(lines.filter(kept))
         written = pl.coalesce(pl.col(c) for c in ("written", "line") if c in whole.columns)
         return records(unwrapping.repeats(whole.with_columns(written=written))[0], chosen, tally)

@@ -2,15 +2,14 @@
 
 Their lines lie one file behind the other, numbered through and marked with their file (FILE); no run of stamps or
 minutes, no session, no sum goes over a border. So what comes of them is what each gives by itself (`onefile`), which
-is how every file is read that has something in it to be read with care: a transcript or table, a wrapper, repeats,
-cut lines, damage.
+is how every file is read that needs more care: a transcript or table, a wrapper, damage.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -51,7 +50,7 @@ class _Lot(NamedTuple):
 
     @property
     def before(self) -> list[int]:
-        return list(accumulate((w.n_lines for w in self.wholes[:-1]), initial=0))
+        return sources.before(self.wholes)
 
 
 def read_all(
@@ -77,7 +76,7 @@ def read_all(
 
     def alone(place: int) -> tuple[int, Passed]:
         source, anchor = given[place]
-        told = None if advance is None else (lambda _: advance(0)) if source.packed else advance
+        told = advance if not source.packed or advance is None else _silent(advance)
         sink.begin()
         passed = read_file(source, settings, anchor, pool, sink, hash=hash, advance=told)
         if advance is not None and source.packed:
@@ -102,6 +101,11 @@ def read_all(
                     source = lot.wholes[n].source
                     advance((source.stored_bytes or 0) if source.packed else passed.bytes)
                 yield lot.places[n], passed
+
+
+def _silent(advance: Callable[[int], None]) -> Callable[[int], None]:
+    """Advance by nothing: expanded bytes do not count, but a stopped run is noticed."""
+    return lambda _: advance(0)
 
 
 def _lots(given: Sequence[Given], settings: Settings, *, hash: bool) -> Iterator[_Lot | int]:  # noqa: A002
@@ -140,17 +144,18 @@ def _plans(lot: _Lot, lines: pl.DataFrame, settings: Settings) -> list[parsing.P
         host=settings.host,
         keep_missed=settings.keep_missed,
     )
-    odd = set(lines.filter(parsing.unshareable())[FILE])
+    tied = set(lines.filter(parsing.among_others())[FILE])
+    same: dict[Any, parsing.Plan] = {}
     plans: list[parsing.Plan | None] = []
     for n, whole in enumerate(lot.wholes):
-        plan = None
-        if n not in odd:
-            plan = quick[n] if n in sure and whole.is_utf8 else plan_of(whole.peek(), settings)
-        plans.append(plan if plan is not None and plan.wrapper is None else None)
-    same: dict[tuple[str | None, str], parsing.Plan] = {}
-    return [
-        p and same.setdefault((p.envelope, p.coarse), replace(p, catalogue=settings.catalogue)) for p in plans
-    ]  # fmt: skip
+        plan = quick[n] if n in sure and whole.is_utf8 else plan_of(whole.peek(), settings)
+        if plan is not None and plan.wrapper is None:
+            # what makes files with such lines dear is not for the others to pay
+            key = plan.envelope, plan.coarse, n in tied
+            plans.append(same.setdefault(key, replace(plan, catalogue=settings.catalogue)))
+        else:
+            plans.append(None)
+    return plans
 
 
 def _shared(

@@ -76,6 +76,7 @@ class Told:
 
     @property
     def facts(self) -> list[Any]:
+        """What the manifest says, but for the coverage."""
         return [(p.bytes, p.lines, p.sha256, p.start, p.anchor, p.yearless) for p in self.passed]
 
 
@@ -127,6 +128,8 @@ TOUCHES = (
     lambda data: data.replace(b"from", b"fr\xc3om", 3),
     lambda data: data.replace(b"from", b"fr\x00m", 3),
     lambda data: b"\n\n" + data + b"\n",
+    lambda data: data + b"Mar  2 09:00:09 mx1 last message repeated 3 times\n",
+    lambda data: b"Mar  2 09:00:09 mx1 exim[7]: [2/2] rest\n" + data,
     lambda data: b"",
 )
 
@@ -210,7 +213,8 @@ def test_each_file_has_a_year_of_its_own(tmp_path: Path) -> None:
             lines = [line("09:00:00", FAILED, SUBMISSION, day="2019-05-05")]
         path = write(tmp_path / f"{name}.log", *lines)
         day = {"over": "2026-01-02", "old": "2023-07-02", "late": "2026-11-20", "iso": "2026-11-20"}[name]
-        os.utime(path, (datetime.fromisoformat(day).timestamp(),) * 2)
+        seconds = datetime.fromisoformat(day).timestamp()
+        os.utime(path, (seconds, seconds))
     told = assert_same(tmp_path)
 
     assert told.shared == 4
@@ -219,8 +223,8 @@ def test_each_file_has_a_year_of_its_own(tmp_path: Path) -> None:
     assert [p.anchor.years_back for p in told.passed] == [0, 1, 0, 0]
 
 
-def test_what_needs_the_lines_around_it_is_read_alone(tmp_path: Path) -> None:
-    """Repeats and pieces of cut lines, a wrapper, damage, a transcript: in their places among plain files."""
+def test_what_needs_care_is_read_alone_in_its_place(tmp_path: Path) -> None:
+    """A wrapper and damage are; repeats and pieces of cut lines are not."""
     plain = "".join(f"{text}\n" for text in session("09:00:00", 7)).encode()
     again = plain + b"Mar  2 09:00:01 mx1 postfix/submission/smtpd[7]: message repeated 2 times: [ lost connection]\n"
     piece = plain + b"2026-03-02 09:00:01 mx1 exim[42]: [1/2] 2026-03-02 09:00:01 cut\n"
@@ -230,8 +234,25 @@ def test_what_needs_the_lines_around_it_is_read_alone(tmp_path: Path) -> None:
         (tmp_path / f"{n}.log").write_bytes(data)
     told = assert_same(tmp_path)
 
-    assert told.shared == 4  # an empty file has no line to share
+    assert told.shared == 6  # an empty file has no line to share
     assert [bool(p.coverage["error"][0]) for p in told.passed] == [n == 5 for n in range(len(files))]
+
+
+def test_repeats_and_cut_lines_do_not_reach_into_other_files(tmp_path: Path) -> None:
+    head = "2026-11-03T09:00:00+01:00 mx1 exim[42]: "
+    said = "2026-11-03 09:00:00 plain authenticator failed for (pc) [203.0.113.9]: 535 Incorrect authentication data"
+    last = "Mar  2 09:00:09 mx1 last message repeated 3 times"
+    write(tmp_path / "a.log", *session("09:00:00", 7)[:3])
+    write(tmp_path / "b.log", last, *session("09:00:01", 7)[:3], last)
+    write(tmp_path / "c.log", *session("09:00:02", 7), f"{session('09:00:03', 7)[0][:35]}x[1]: user=a [1/2] b")
+    write(tmp_path / "d.log", head + r"[1\2] " + said, head + "[2/2] (set_id=ann)", head + r"[1\3] " + said)
+    write(tmp_path / "e.log", head + "[2/3]  (set_id=bob)", head + r"[1/2] " + said, head + "[2/2]  (set_id=eve)")
+    told = assert_same(tmp_path)
+
+    assert told.shared >= 5
+    failed = told.events.filter(pl.col("outcome") == "failure")
+    assert failed.filter(pl.col("source").str.ends_with("b.log"))["count"].to_list() == [1, 3]
+    assert failed.drop_nulls("user").filter(format="exim")["user"].to_list() == ["ann", "eve"]
 
 
 def test_counts_and_examples_of_each_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import codecs
 import hashlib
 import sys
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Self
 
 import polars as pl
@@ -257,14 +258,21 @@ def lines_of_all(files: Sequence[Whole]) -> pl.DataFrame | None:
     Returns
     -------
     DataFrame or None
-        `line_no` (UInt64, counted from 1 through all of them), `line` (String), FILE (UInt32, counted from 0).
+        `line_no` (UInt64: `before` its file and its number there), `line` (String), FILE (UInt32, counted from 0).
         None if the lines cannot be told apart as they were counted.
     """
     data = b"".join(b for f in files for b in ((f.data,) if f.data[-1:] in (b"", b"\n") else (f.data, b"\n")))
     lines = lines_of(Chunk(data, 1, 0)).collect()
     numbers = pl.int_range(len(files), dtype=pl.UInt32, eager=True).alias(FILE)
     of = numbers.repeat_by(pl.Series([f.n_lines for f in files], dtype=pl.UInt32)).explode(empty_as_null=False)
-    return lines.hstack([of]) if of.len() == lines.height else None
+    if of.len() != lines.height:
+        return None
+    return lines.hstack([of]).with_columns(line_no=pl.col("line_no") + pl.col(FILE))
+
+
+def before(files: Sequence[Whole]) -> list[int]:
+    """Return what the numbers of `lines_of_all` are ahead of those in each file; no file goes on where another ends."""
+    return list(accumulate((f.n_lines + 1 for f in files[:-1]), initial=0))
 
 
 def _first_lines(data: bytes, n_bytes: int) -> list[str]:
