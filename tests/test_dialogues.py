@@ -20,7 +20,7 @@ from rich.console import Console
 
 import smtplogs as sl
 from rewrite_samples import READ
-from smtplogs import cells, declaring, parsing, recognising, stamps, whole_files
+from smtplogs import declaring, documents, parsing, recognising, stamps, whole_files
 from smtplogs._report.triage import triage_text
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Dialogue, Excerpt, Table, Turn
 from smtplogs.schema import EVENTS
@@ -587,7 +587,7 @@ def test_a_document_is_the_same_however_it_is_cut_into_pieces(
 ) -> None:
     if len(text) / size > 10_000:
         return
-    document = cells.Document(text[i : i + size] for i in range(0, len(text), size))
+    document = documents.Document(text[i : i + size] for i in range(0, len(text), size))
     rows = pl.concat(document.batches())
 
     assert (rows["line_no"].to_list(), document.error) == (numbers, error)
@@ -595,10 +595,10 @@ def test_a_document_is_the_same_however_it_is_cut_into_pieces(
 
 def test_a_long_document_is_handed_on_in_batches() -> None:
     record = json.dumps({"createdDateTime": "2026-07-21T05:03:52Z", "note": "x" * 100})
-    document = cells.Document(iter(["[", *[f"{record},\n" * 1000] * 50, "]"]))
+    document = documents.Document(iter(["[", *[f"{record},\n" * 1000] * 50, "]"]))
     batches = [b.height for b in document.batches()]
 
-    assert batches == [cells.AT_ONCE, cells.AT_ONCE, 10_000]
+    assert batches == [documents.AT_ONCE, documents.AT_ONCE, 10_000]
 
 
 def test_a_bad_line_among_json_lines_is_counted(tmp_path: Path) -> None:
