@@ -37,7 +37,7 @@ FLOORS = (
     {"onefile", "datasets", "following"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
-    {"reading"},
+    {"reading", "runs"},
     {"archiving", "verifying", "probing"},
     {"detect"},
     {"explaining", "watching"},
