@@ -307,7 +307,7 @@ sl.parse(sys.argv[3:], sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("at", [1, 3, 8, 14, 20, 23, 26, 29, 32])
+@pytest.mark.parametrize("at", [1, 8, 20, 29, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 14, 23, 26, 32))])
 def test_killed_anywhere_and_run_again(tmp_path: Path, at: int) -> None:
     """At first, between files of a part, between parts, while settling, while files get their names."""
     paths = [str(p) for p in LOGS["postfix/lockout"]]
