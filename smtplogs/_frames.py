@@ -14,10 +14,13 @@ from smtplogs.schema import EVENTS, FINDINGS, TIME, conform, need
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from smtplogs.schema import Column, Frame
+    from smtplogs.schema import Column, F, Frame
 
 NOT_ACCEPTED = ("failure", "deferred", "aborted", "refused", "throttled")
 """Outcomes of an attempt that did not end with a login."""
+
+TOLD_APART = ("time", "time_quality", "stage", "outcome", "count", "protocol")
+"""Columns that tell an attempt from context."""
 
 EPISODE: dict[str, Any] = {
     "onset_after": TIME,
@@ -55,10 +58,10 @@ def table(frame: Frame, columns: Mapping[str, Column], *names: str) -> pl.DataFr
 
 def narrow(events: Frame, *names: str) -> pl.DataFrame:
     """Return the named columns of the events, and those that tell an attempt from context."""
-    return table(events, EVENTS, *names, "time", "time_quality", "stage", "outcome", "count", "protocol")
+    return table(events, EVENTS, *names, *TOLD_APART)
 
 
-def attempts(events: pl.DataFrame, *columns: str, stage: str | None = "auth") -> pl.DataFrame:
+def attempts(events: F, *columns: str, stage: str | None = "auth") -> F:
     """Return the rows that are attempts to log in over SMTP: stage auth, an outcome, not context.
 
     ``stage=None`` keeps every stage. A missing `count` is 1 and a missing `protocol` smtp, so that a small frame made
@@ -68,9 +71,10 @@ def attempts(events: pl.DataFrame, *columns: str, stage: str | None = "auth") ->
     keep = pl.col("outcome").is_not_null() & (pl.col("outcome") != "info")
     if stage:
         keep &= pl.col("stage") == stage
-    if "protocol" in events.columns:
+    present = events.collect_schema().names()
+    if "protocol" in present:
         keep &= pl.col("protocol").fill_null("smtp") == "smtp"
-    n = pl.col("count").fill_null(1) if "count" in events.columns else pl.lit(1)
+    n = pl.col("count").fill_null(1) if "count" in present else pl.lit(1)
     return events.filter(keep).with_columns(n.cast(pl.UInt64).alias("count"))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import cells, parsing, stamps, whole_files
+from smtplogs import documents, parsing, stamps, whole_files
 from smtplogs.errors import BadFormat, UnknownName
 from smtplogs.logformats import EVERY, Dialogue, Lines, Table, declared
 from smtplogs.schema import EVENTS, as_table
@@ -86,8 +86,8 @@ def check_format(path: str | PathLike[str]) -> pl.DataFrame:
 def events_of(format_: Dialogue | Table, text: str, catalogue: str | None = None) -> pl.DataFrame:
     """Return the events of a text without a file, in order of lines; context is left out."""
     head = [line.removesuffix("\r") for line in text.split("\n")]
-    if isinstance(format_, Table) and format_.layout == "json" and cells.is_document(head):
-        lines, _ = cells.elements(text)
+    if isinstance(format_, Table) and format_.layout == "json" and documents.is_document(head):
+        lines, _ = documents.elements(text)
     else:
         lines = pl.DataFrame({"line_no": range(1, len(head) + 1), "line": head}, schema=parsing.LINES)
     whole = whole_files.of_lines(iter([lines]), format_, stamps.anchor(year=2000), "-", catalogue=catalogue)

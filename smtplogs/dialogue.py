@@ -149,16 +149,15 @@ def _answered(rows: pl.DataFrame) -> pl.DataFrame:
         _run=pl.struct("sid", "speaker").rle_id()
     )
     talk = talk.with_columns(_nth=pl.int_range(pl.len()).over("_run"))
-    asked = (
-        talk.filter(pl.col("verb").is_not_null())
-        .group_by("_run", maintain_order=True)
-        .agg(pl.col("verb").alias("_asked"), pl.col("sid").first().alias("_of"))
-        .with_columns(_run=pl.col("_run") + 1)
+    asked = talk.filter(pl.col("verb").is_not_null()).select(
+        "verb", _of="sid", _run=pl.col("_run") + 1, _nth=pl.int_range(pl.len()).over("_run")
     )
-    talk = talk.join(asked, on="_run", how="left", maintain_order="left")
-    nth = pl.min_horizontal(pl.col("_nth"), pl.col("_asked").list.len().cast(pl.Int64) - 1)
-    mine = pl.when(pl.col("_of") == pl.col("sid")).then(pl.col("_asked").list.get(nth, null_on_oob=True))
-    steps = talk.filter(pl.col("speaker") == "server").select("_row", step=mine)
+    last_one = asked.group_by("_run").agg(_last=pl.col("_nth").max())
+    heard = talk.filter(pl.col("speaker") == "server").select("_row", "sid", "_run", "_nth")
+    heard = heard.join(last_one, on="_run", how="left").with_columns(_nth=pl.min_horizontal("_nth", "_last"))
+    steps = heard.join(asked, on=["_run", "_nth"], how="left").select(
+        "_row", step=pl.when(pl.col("_of") == pl.col("sid")).then("verb")
+    )
     rows = rows.join(steps, on="_row", how="left", maintain_order="left")
     last = pl.col("verb").forward_fill().over("sid")
     return rows.with_columns(step=pl.when(pl.col("speaker") == "server").then(pl.coalesce("step", last)))
@@ -347,8 +346,10 @@ def _accepted(rows: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     done = done.filter(server & pl.col("step").is_in(["DATA", "BDAT"]) & (pl.col("code") == 250))
     done = done.unique(["sid", "_mails"], keep="last", maintain_order=True)
-    done = done.join(logins, on="sid", how="inner", maintain_order="left").filter(pl.col("_row") > pl.col("_since"))
-    done = done.sort("_row", "_since").unique("_row", keep="last", maintain_order=True).with_columns(
+    done = done.sort("_row").join_asof(
+        logins.sort("_since"), left_on="_row", right_on="_since", by="sid", allow_exact_matches=False, coalesce=False,
+        check_sortedness=False,
+    ).filter(pl.col("_since").is_not_null()).with_columns(
         stage=pl.lit("mail"), outcome=pl.lit("success"), cause=pl.lit("success"), basis=pl.lit("context"),
         user="_who", mechanism="_how", detail="text",
         queue_id=pl.col("text").str.extract(r"(?i)(?:queued as|queued mail for delivery.*id|id[ =])[ <]*([0-9A-Za-z.-]{6,})"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from smtplogs import cells, matching, parsing, unwrapping
+from smtplogs import cells, documents, matching, parsing, unwrapping
 from smtplogs.accounting import Tally
 from smtplogs.logformats import DIALOGUES, TABLES, Dialogue, Table
 from smtplogs.logformats._envelopes import ENVELOPES
@@ -121,8 +121,8 @@ def _inner(head: Sequence[str]) -> pl.DataFrame:
     wrapper = unwrapping.detect(some)
     if wrapper is not None and wrapper.peel is not None:
         batch, _ = unwrapping.unwrap(batch, wrapper, last=True)
-    elif cells.is_document(some):
-        batch, _ = cells.elements("\n".join(head))
+    elif documents.is_document(some):
+        batch, _ = documents.elements("\n".join(head))
     return cells.without_colours(batch).filter(pl.col("line").str.contains(r"[^\s]"))
 
 

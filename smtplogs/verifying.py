@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import cells, custody, parsing, sources
+from smtplogs import custody, documents, parsing, sources
 from smtplogs._crew import Meter, shown
 from smtplogs._durable import sha256_of
 from smtplogs.datasets import manifest_of
@@ -172,8 +172,8 @@ def _compared(
 def _lines(reading: sources.Reading) -> Iterator[pl.DataFrame]:
     """Yield all lines of a log, or the elements of a JSON document: what events show."""
     head = reading.peek()
-    if cells.is_document(head):
-        yield from cells.Document(chunk.data.decode("utf-8", "replace") for chunk in reading).batches()
+    if documents.is_document(head):
+        yield from documents.Document(chunk.data.decode("utf-8", "replace") for chunk in reading).batches()
         return
     for chunk in parsing.chunks(reading, parsing.plan(head, traffic=True)):
         yield chunk.collect()

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import borders, cells, dialogue, parsing, redacting, replies, stamps, tabling, turns, unwrapping
+from smtplogs import (
+    borders,
+    cells,
+    dialogue,
+    documents,
+    parsing,
+    redacting,
+    replies,
+    stamps,
+    tabling,
+    turns,
+    unwrapping,
+)
 from smtplogs.accounting import Tally
 from smtplogs.logformats import Dialogue, Table
 from smtplogs.normalising import normalised
@@ -99,8 +111,8 @@ def read(
         Told how many expanded bytes were read since it was told last.
     """
     how = {"host": host, "catalogue": catalogue, "keep_missed": keep_missed, "take": take}
-    if isinstance(format_, Table) and format_.layout == "json" and cells.is_document(head):
-        document = cells.Document(chunk.data.decode("utf-8", "replace") for chunk in reading)
+    if isinstance(format_, Table) and format_.layout == "json" and documents.is_document(head):
+        document = documents.Document(chunk.data.decode("utf-8", "replace") for chunk in reading)
         whole = of_lines(document.batches(), format_, anchor, reading.source.name, **how)
         whole.error = document.error
         return whole

@@ -24,7 +24,7 @@ from polars.testing import assert_frame_equal
 
 import smtplogs as sl
 from small_logs import FAILED, PEER, SAMPLES, SUBMISSION, line, write
-from smtplogs import archiving, cli, making, parts, redacting, slicing
+from smtplogs import cli, making, parts, redacting, runs, slicing
 from smtplogs.errors import InUse, NothingToRead, NotWhole
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def test_a_second_run_reads_nothing_and_changes_no_byte(tmp_path: Path, monkeypa
     out = tmp_path / "out"
     sl.parse(LOGS["postfix/lockout"], out)
     before = {p: p.read_bytes() for p in out.rglob("*.parquet")}
-    monkeypatch.setattr(archiving, "make_part", None)
+    monkeypatch.setattr(runs, "make_part", None)
     told = sl.parse(LOGS["postfix/lockout"], out)
 
     assert set(told["status"]) == {"unchanged"}
@@ -307,7 +307,7 @@ sl.parse(sys.argv[3:], sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("at", [1, 3, 8, 14, 20, 23, 26, 29, 32])
+@pytest.mark.parametrize("at", [1, 8, 20, 29, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 14, 23, 26, 32))])
 def test_killed_anywhere_and_run_again(tmp_path: Path, at: int) -> None:
     """At first, between files of a part, between parts, while settling, while files get their names."""
     paths = [str(p) for p in LOGS["postfix/lockout"]]
@@ -360,16 +360,16 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
 
 def test_a_run_in_the_same_process_waits_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    real = archiving.Run.plan
+    real = runs.Run.plan
 
-    def slowly(self: archiving.Run, found: Any) -> None:
+    def slowly(self: runs.Run, found: Any) -> None:
         time.sleep(0.5)
         real(self, found)
 
-    monkeypatch.setattr(archiving.Run, "plan", slowly)
+    monkeypatch.setattr(runs.Run, "plan", slowly)
     with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(sl.parse, LOGS["postfix/new-year"], out) for _ in range(2)]
-        errors = [r.exception() for r in runs]
+        both = [pool.submit(sl.parse, LOGS["postfix/new-year"], out) for _ in range(2)]
+        errors = [r.exception() for r in both]
 
     assert sorted(type(e).__name__ for e in errors) == ["InUse", "NoneType"]
     assert any(isinstance(e, InUse) for e in errors)
@@ -417,17 +417,17 @@ def test_a_really_full_disk(tmp_path: Path) -> None:
 def test_ctrl_c_stops_cleanly_and_the_run_can_be_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     monkeypatch.setattr("smtplogs.making.GROUP_BYTES", 300_000)
-    real = archiving.make_part
+    real = runs.make_part
 
     def interrupted(task: Any, advance: Any = None) -> Any:
         if any("mail.log.1" not in i.source.name for i in task.inputs):
             raise KeyboardInterrupt
         return real(task, advance)
 
-    monkeypatch.setattr(archiving, "make_part", interrupted)
+    monkeypatch.setattr(runs, "make_part", interrupted)
     with pytest.raises(KeyboardInterrupt):
         sl.parse(LOGS["postfix/lockout"], out, workers=1)
-    monkeypatch.setattr(archiving, "make_part", real)
+    monkeypatch.setattr(runs, "make_part", real)
     assert not (out / "manifest.json").exists()
     told = sl.parse(LOGS["postfix/lockout"], out)
 

@@ -756,3 +756,25 @@ def test_a_file_name_that_is_no_text_is_read(tmp_path: Path) -> None:
 
 def test_every_ending_offered_is_known() -> None:
     assert set(tables.ENDINGS) == {".parquet", ".csv", ".ndjson", ".jsonl"}
+
+
+def test_a_dataset_is_judged_without_being_held_and_as_its_logs_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = tmp_path / "events"
+    sl.parse(LOCKOUT, dataset, progress=False)
+    of_logs = json.loads(run(capsys, "triage", *LOCKOUT, "--json")[1])
+
+    whole = pl.LazyFrame.collect
+
+    def narrowly(self: pl.LazyFrame, *args: Any, **kwargs: Any) -> Any:
+        """Refuse to load the lines of the whole table: that is what triage of a dataset must never do."""
+        frame = whole(self, *args, **kwargs)
+        assert not (isinstance(frame, pl.DataFrame) and {"raw", "also"} <= set(frame.columns) and frame.height > 1000)
+        return frame
+
+    monkeypatch.setattr(pl.LazyFrame, "collect", narrowly)
+    of_dataset = json.loads(run(capsys, "triage", dataset, "--json")[1])
+
+    assert of_dataset["events"] == of_logs["events"] > 1000
+    assert of_dataset["findings"] == of_logs["findings"]

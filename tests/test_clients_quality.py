@@ -17,7 +17,9 @@ from score_clients import Score, play, score_exposure, score_relays, score_setti
 from simulate_clients import busy_site, quiet_site
 from smtplogs.detect import exposure, misconfigured_clients, relay_refusals, stale_credentials
 
-SEEDS = range(1, 21)
+SEEDS = [pytest.param(7, id="7-sites"), pytest.param(20, id="20-sites", marks=pytest.mark.slow)]
+"""How many of them: seven in the quick run, all in `tests/slow.sh`."""
+
 SCORES = {
     "stale_credentials": score_stale,
     "misconfigured_clients": score_settings,
@@ -37,11 +39,11 @@ def judged(events: pl.DataFrame, traffic: pl.DataFrame) -> dict[str, pl.DataFram
 
 
 @cache
-def pooled() -> dict[str, Score]:
-    """Play all seeds once."""
+def pooled(n_sites: int) -> dict[str, Score]:
+    """Play the first seeds once."""
     scores = {name: Score() for name in SCORES}
     with TemporaryDirectory() as folder:
-        for seed in SEEDS:
+        for seed in range(1, n_sites + 1):
             site = busy_site(seed)
             events, _, traffic = play(site, Path(folder))
             for name, found in judged(events, traffic).items():
@@ -49,17 +51,19 @@ def pooled() -> dict[str, Score]:
     return scores
 
 
+@pytest.mark.parametrize("n_sites", SEEDS)
 @pytest.mark.parametrize("detector", SCORES)
-def test_what_is_told_is_so_and_what_shows_is_told(detector: str) -> None:
-    score = pooled()[detector]
+def test_what_is_told_is_so_and_what_shows_is_told(detector: str, n_sites: int) -> None:
+    score = pooled(n_sites)[detector]
 
-    assert score.there.total() >= 20
+    assert score.there.total() >= n_sites
     assert score.precision() >= 0.95, score.mistakes[:5]
     assert score.recall() >= 0.9, score.missed[:5]
 
 
-def test_every_mistake_in_the_settings_is_found_by_its_kind() -> None:
-    score = pooled()["misconfigured_clients"]
+@pytest.mark.parametrize("n_sites", SEEDS)
+def test_every_mistake_in_the_settings_is_found_by_its_kind(n_sites: int) -> None:
+    score = pooled(n_sites)["misconfigured_clients"]
 
     for kind in score.there:
         assert score.recall(kind) >= 0.9, (kind, score.missed[:5])
@@ -67,13 +71,14 @@ def test_every_mistake_in_the_settings_is_found_by_its_kind() -> None:
         assert score.precision(kind) >= 0.9, (kind, score.mistakes[:5])
 
 
-def test_period_and_moment_of_the_change_are_right() -> None:
-    score = pooled()["stale_credentials"]
+@pytest.mark.parametrize("n_sites", SEEDS)
+def test_period_and_moment_of_the_change_are_right(n_sites: int) -> None:
+    score = pooled(n_sites)["stale_credentials"]
 
-    assert len(score.period_errors) >= 60
+    assert len(score.period_errors) >= 3 * n_sites
     assert max(score.period_errors) <= 0.03
     assert sum(score.brackets) >= 0.98 * len(score.brackets)
-    assert all(pooled()["relay_refusals"].brackets)
+    assert all(pooled(n_sites)["relay_refusals"].brackets)
 
 
 @pytest.mark.parametrize("seed", [201, 202, 203])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import StringIO
 from itertools import pairwise
@@ -20,7 +22,7 @@ from rich.console import Console
 
 import smtplogs as sl
 from rewrite_samples import READ
-from smtplogs import cells, declaring, parsing, recognising, stamps, whole_files
+from smtplogs import declaring, documents, parsing, recognising, stamps, whole_files
 from smtplogs._report.triage import triage_text
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Dialogue, Excerpt, Table, Turn
 from smtplogs.schema import EVENTS
@@ -587,7 +589,7 @@ def test_a_document_is_the_same_however_it_is_cut_into_pieces(
 ) -> None:
     if len(text) / size > 10_000:
         return
-    document = cells.Document(text[i : i + size] for i in range(0, len(text), size))
+    document = documents.Document(text[i : i + size] for i in range(0, len(text), size))
     rows = pl.concat(document.batches())
 
     assert (rows["line_no"].to_list(), document.error) == (numbers, error)
@@ -595,10 +597,10 @@ def test_a_document_is_the_same_however_it_is_cut_into_pieces(
 
 def test_a_long_document_is_handed_on_in_batches() -> None:
     record = json.dumps({"createdDateTime": "2026-07-21T05:03:52Z", "note": "x" * 100})
-    document = cells.Document(iter(["[", *[f"{record},\n" * 1000] * 50, "]"]))
+    document = documents.Document(iter(["[", *[f"{record},\n" * 1000] * 50, "]"]))
     batches = [b.height for b in document.batches()]
 
-    assert batches == [cells.AT_ONCE, cells.AT_ONCE, 10_000]
+    assert batches == [documents.AT_ONCE, documents.AT_ONCE, 10_000]
 
 
 def test_a_bad_line_among_json_lines_is_counted(tmp_path: Path) -> None:
@@ -707,3 +709,41 @@ def test_a_report_of_a_log_without_clock_does_not_make_up_a_period(tmp_path: Pat
     assert "Without a clock the logs hold 2 attempts" in page
     assert "From – to" not in page
     assert "these logs have no clock" in told.getvalue()
+
+
+def _one_session(*said: str) -> str:
+    """Return a Haraka log of one session, a line a millisecond."""
+    begun = datetime(2026, 9, 1, tzinfo=UTC)
+    stamps = (begun + timedelta(milliseconds=n) for n in range(len(said)))
+    head = "[PROTOCOL] [6100ABA8-F654-4927-9C76-1D72B63E9BCC] [core]"
+    return "".join(
+        f"{t:%Y-%m-%dT%H:%M:%S}.{t.microsecond // 1000:03d}Z {head} {s}\n" for t, s in zip(stamps, said, strict=True)
+    )
+
+
+SESSIONS_OF_ONE = {
+    # a client may send all at once, and a log may be one session from end to end: rows times rows must never be held
+    "pipelined": ("C: RCPT TO:<a@example.com> state=1",) * 30_000 + ("S: 250 ok",) * 30_000,
+    "logins": (
+        "C: AUTH PLAIN AGFsAHNlY3JldA== state=1", "S: 235 ok", "C: MAIL FROM:<al@example.com> state=1", "S: 250 ok",
+        "C: RCPT TO:<bo@example.com> state=1", "S: 250 ok", "C: DATA state=1", "S: 354 go", "S: 250 ok",
+    ) * 6_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "attempts"), [("pipelined", 0), ("logins", 6_000)])
+def test_one_session_of_thousands_of_commands_costs_what_its_bytes_cost(
+    tmp_path: Path, kind: str, attempts: int
+) -> None:
+    log = tmp_path / "haraka.log"
+    log.write_text(_one_session("C: EHLO pc state=1", "S: 250 AUTH PLAIN", *SESSIONS_OF_ONE[kind]))
+    code = f"""
+import resource
+import smtplogs as sl
+resource.setrlimit(resource.RLIMIT_DATA, (2 << 30, 2 << 30))
+events = sl.read({str(log)!r})
+print((events["stage"] == "auth").sum(), (events["stage"] == "mail").sum())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.stdout.split(), done.returncode) == ([str(attempts)] * 2, 0), done.stderr

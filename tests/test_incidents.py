@@ -14,6 +14,7 @@ import smtplogs as sl
 from hand_made import NINE, events
 from rewrite_samples import read_tables
 from score_detectors import INCIDENTS, Tally, incident_of
+from smtplogs.detect._incident_facts import Facts, sharpened
 from smtplogs.detect.outages import COLUMNS
 from smtplogs.schema import FINDINGS, TRAFFIC, as_table, dtypes
 
@@ -188,3 +189,12 @@ def test_incidents_of_towns_never_used_for_tuning(tmp_path: Path):
     assert pooled.recall >= 0.9, pooled.missed
     assert matrix["(nothing)", "(nothing)"] == 2
     assert max(pooled.errors()) < 120
+
+
+def test_the_busiest_address_and_the_busiest_account_need_not_be_one_client() -> None:
+    facts = Facts(NINE, NINE + timedelta(hours=1), n_names=2, top_ip="192.0.2.1", top_user="al@example.com")
+    attempts = {"time": [NINE, NINE], "bad": 9, "established": False, "client_ip": ["192.0.2.1", "192.0.2.2"]}
+    apart = pl.DataFrame(attempts | {"account": ["bo@example.com", "al@example.com"]})
+
+    assert sharpened(facts, "one_client_rise", apart) == (facts.start, facts.end)
+    assert sharpened(facts, "spray_rise", apart) == (NINE, NINE)

@@ -343,7 +343,7 @@ def test_aiosmtpd_over_both_kinds_of_addresses(pem: Path) -> None:
         assert "bad_credentials" in causes(bad)
 
 
-def test_clients_that_can_never_succeed(pem: Path) -> None:
+def test_clients_that_can_never_succeed(pem: Path, tmp_path: Path) -> None:
     with serving(smtp(tls=context(pem))) as port:
         told = ask(port, cafile=pem, versions=True)
     events = pl.DataFrame(
@@ -356,7 +356,8 @@ def test_clients_that_can_never_succeed(pem: Path) -> None:
             "tls": ["TLSv1.3", "TLSv1", "none", "TLSv1.3", "TLSv1.3"],
         }
     )
-    found = sl.compare_probe(events, sl.probing.ports_of(told.to_json()))
+    (tmp_path / "probe.json").write_text(told.to_json())
+    found = sl.compare_probe(events, tmp_path / "probe.json")
 
     assert set(found.select("client_ip", "cause", "tries").rows()) == {
         ("192.0.2.1", "mechanism_unsupported", "NTLM"),
@@ -364,6 +365,9 @@ def test_clients_that_can_never_succeed(pem: Path) -> None:
         ("192.0.2.3", "tls_required", "no TLS"),
     }
     assert found.equals(sl.compare_probe(events, told))
+    assert found.equals(sl.compare_probe(events, told.ports))
+    with pytest.raises(ValueError, match=r"pem.* is not what `smtplogs probe --json` prints"):
+        sl.compare_probe(events, pem)
     assert json.loads(told.to_json())["exit_code"] == 0
 
 

@@ -116,7 +116,7 @@ def test_the_order_in_which_files_are_given_does_not_matter(tmp_path: Path) -> N
         assert_frame_equal(reading.read(order), first)
 
 
-@pytest.mark.parametrize("at", [1, 3, 6, 8, 9, 11, 12, 15, 17])
+@pytest.mark.parametrize("at", [1, 6, 9, 12, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 8, 11, 15, 17))])
 def test_a_rotation_at_any_line_changes_nothing(tmp_path: Path, at: int) -> None:
     lines = small_log()
     for n in (10, 11, 12, 13, 14, 15):  # sessions of one process and second are numbered file by file

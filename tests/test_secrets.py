@@ -167,7 +167,12 @@ def test_reports(planted_in: tuple[planted.Planted, list[str]], tmp_path: Path, 
     assert told.leaks((tmp_path / f"r.{ending}").read_bytes()) == []
 
 
-@pytest.mark.parametrize("chart", sorted(n.removeprefix("plot_") for n in sl.__all__ if n.startswith("plot_")))
+CHARTS = sorted(n.removeprefix("plot_") for n in sl.__all__ if n.startswith("plot_"))
+QUICK = ("timeline", "clients", "rotation")
+"""Charts of the quick run."""
+
+
+@pytest.mark.parametrize("chart", [pytest.param(c, marks=() if c in QUICK else pytest.mark.slow) for c in CHARTS])
 def test_charts(planted_in: tuple[planted.Planted, list[str]], events: Path, tmp_path: Path, chart: str) -> None:
     told, _ = planted_in
     with mpl.rc_context({"svg.fonttype": "none"}):

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import smtplogs as sl
-from smtplogs import archiving
+from smtplogs import runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,15 +182,15 @@ FIRST, MORE = (
 
 def parsed(folder: Path, monkeypatch: pytest.MonkeyPatch, *, going: Path | None = None) -> pl.DataFrame:
     """Parse a folder; `going`: the log that rotation moves away after it was found and before it is read."""
-    real = archiving.Run.read
+    real = runs.Run.read
 
-    def late(self: archiving.Run, *how: object, **more: object) -> None:
+    def late(self: runs.Run, *how: object, **more: object) -> None:
         if going is not None:
             going.rename(going.with_name(f"{going.name}.1"))
         real(self, *how, **more)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(archiving.Run, "read", late)
+        patch.setattr(runs.Run, "read", late)
         return sl.parse(folder / "logs", folder / "out", year=2026, progress=False)
 
 

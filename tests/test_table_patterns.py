@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import smtplogs as sl
-from smtplogs import cells, declaring, parsing, tabling
+from smtplogs import cells, declaring, documents, parsing, tabling
 from smtplogs.logformats import DECLARED, EVERY, TABLES, Excerpt, Field, Pattern, Sample, Shape, Table
 from smtplogs.redacting import pseudonym
 from test_dialogues import BESIDE, said
@@ -65,8 +65,8 @@ def test_every_kind_of_record_is_proved_by_a_sample(table: Table) -> None:
     for excerpt in table.samples:
         lines = excerpt.text.split("\n")
         frame = pl.DataFrame({"line_no": range(1, len(lines) + 1), "line": lines}, schema=parsing.LINES)
-        if cells.is_document(lines):
-            frame, _ = cells.elements(excerpt.text)
+        if documents.is_document(lines):
+            frame, _ = documents.elements(excerpt.text)
         rows, _, _ = cells.cells(frame, table, cells.Head())
         for row in rows.iter_slices(1):
             made = tabling.records(row, table, cells.Head())
@@ -163,7 +163,7 @@ def test_a_hostile_name_is_one_attempt_of_the_true_address(format_: str, name: s
 @pytest.mark.parametrize("table", TABLES, ids=lambda t: t.name)
 def test_a_stray_line_breaks_nothing_and_takes_no_event_away(table: Table, stray: str) -> None:
     excerpt = next(e for e in table.samples if e.expect)
-    if table.layout == "csv" or cells.is_document(excerpt.text.split("\n")):
+    if table.layout == "csv" or documents.is_document(excerpt.text.split("\n")):
         return
     rows = declaring.events_of(table, f"{excerpt.text}\n{stray}\n{excerpt.text}").to_dicts()
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs._frames import NOT_ACCEPTED, attempts
-from smtplogs.schema import COVERAGE, as_table
+from smtplogs._frames import NOT_ACCEPTED, TOLD_APART, attempts, lazy_columns
+from smtplogs.schema import COVERAGE, as_table, conform
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from smtplogs.schema import Frame
 
 NEEDED = ("time", "user", "client_ip", "relay_host", "side", "cause", "basis", "source", "line_no", "also")
 """Event columns that a report needs besides those that tell an attempt from context."""
@@ -49,33 +51,43 @@ class Figures:
         return self.n_attempts - self.n_accepted
 
 
-def figures(events: pl.DataFrame) -> Figures:
-    """Return the key figures of the events (narrowed to NEEDED)."""
-    everything = attempts(_complete(events))
-    relayed = everything.filter(pl.col("side") == "client")
-    refused = everything.filter(pl.col("outcome").is_in(NOT_ACCEPTED))
-    accepted = everything.filter(pl.col("outcome") == "success")
-    accounts = _distinct(accepted, "user")
-    mails = attempts(_complete(events), stage="mail").filter(pl.col("outcome") == "success")
-    outcomes = everything.group_by(pl.col("outcome").cast(pl.String)).agg(pl.col("count").sum())
-    quality = everything.group_by(pl.col("time_quality").cast(pl.String)).len()
+def figures(events: Frame) -> Figures:
+    """Return the key figures of the events; a LazyFrame is added up piece by piece, so that it may be larger than memory."""
+    every = _complete(conform(lazy_columns(events, *NEEDED, *TOLD_APART)))
+    tries = attempts(every)
+    n, outcome = pl.col("count"), pl.col("outcome")
+    refused, accepted, at_relay = outcome.is_in(NOT_ACCEPTED), outcome == "success", pl.col("side") == "client"
+    sums = tries.select(
+        first=pl.col("time").min(),
+        last=pl.col("time").max(),
+        n_attempts=n.sum(),
+        n_without_name=n.filter(refused & pl.col("user").is_null()).sum(),
+        n_relay_attempts=n.filter(at_relay).sum(),
+        n_relay_not_accepted=n.filter(at_relay & refused).sum(),
+        n_assumed=n.filter(refused & (pl.col("basis") == "assumed")).sum(),
+        n_unexplained=n.filter(refused & (pl.col("cause").fill_null("unknown") == "unknown")).sum(),
+    )
+    mails = attempts(every, stage="mail").filter(accepted).select(n_mails=n.sum())
+    outcomes = tries.group_by(outcome.cast(pl.String)).agg(n.sum()).sort("count", descending=True)
+    quality = tries.group_by(pl.col("time_quality").cast(pl.String)).len()
+    clients, names = (
+        tries.drop_nulls(who).group_by(who).agg(ok=accepted.any(), bad=refused.any()).select(
+            pl.len(), ok=pl.col("ok").sum(), both=(pl.col("ok") & pl.col("bad")).sum(), never=(pl.col("bad") & ~pl.col("ok")).sum()
+        )
+        for who in ("client_ip", "user")
+    )  # fmt: skip
+    parts = pl.collect_all([sums, mails, outcomes, quality, clients, names], engine="streaming")
+    who_called, who_named = parts[4].row(0, named=True), parts[5].row(0, named=True)
     return Figures(
-        first=everything["time"].min(),  # pyright: ignore[reportArgumentType]
-        last=everything["time"].max(),  # pyright: ignore[reportArgumentType]
-        n_attempts=_total(everything),
-        by_outcome=dict(outcomes.sort("count", descending=True).iter_rows()),
-        n_clients=len(_distinct(everything, "client_ip")),
-        n_clients_never_accepted=len(_distinct(refused, "client_ip") - _distinct(accepted, "client_ip")),
-        n_accounts=len(accounts),
-        n_accounts_hit=len(accounts & _distinct(refused, "user")),
-        n_names_never_accepted=len(_distinct(refused, "user") - accounts),
-        n_without_name=_total(refused.filter(pl.col("user").is_null())),
-        n_relay_attempts=_total(relayed),
-        n_relay_not_accepted=_total(relayed.filter(pl.col("outcome").is_in(NOT_ACCEPTED))),
-        n_mails=_total(mails),
-        n_assumed=_total(refused.filter(pl.col("basis") == "assumed")),
-        n_unexplained=_total(refused.filter(pl.col("cause").fill_null("unknown") == "unknown")),
-        doubts={q: n for q, n in quality.iter_rows() if q not in (None, "exact")},
+        **parts[0].row(0, named=True),
+        n_mails=parts[1].item(),
+        by_outcome=dict(parts[2].iter_rows()),
+        n_clients=who_called["len"],
+        n_clients_never_accepted=who_called["never"],
+        n_accounts=who_named["ok"],
+        n_accounts_hit=who_named["both"],
+        n_names_never_accepted=who_named["never"],
+        doubts={q: n for q, n in parts[3].iter_rows() if q not in (None, "exact")},
     )
 
 
@@ -138,16 +150,9 @@ def _said(files: pl.DataFrame, column: str) -> list[str]:
     return [f"{text} ({n:,} of {said['count'].sum():,} files)" for text, n in said.iter_rows()]
 
 
-def _complete(events: pl.DataFrame) -> pl.DataFrame:
+def _complete(events: pl.LazyFrame) -> pl.LazyFrame:
     """Add the columns that a small frame made by hand may lack."""
     wanted = {"user": pl.String, "client_ip": pl.String, "side": pl.String, "cause": pl.String, "basis": pl.String}
     wanted |= {"time_quality": pl.String}
-    return events.with_columns(pl.lit(None, d).alias(n) for n, d in wanted.items() if n not in events.columns)
-
-
-def _distinct(events: pl.DataFrame, column: str) -> set[str]:
-    return set(events[column].drop_nulls().unique())
-
-
-def _total(events: pl.DataFrame) -> int:
-    return int(events["count"].sum())
+    present = events.collect_schema().names()
+    return events.with_columns(pl.lit(None, d).alias(n) for n, d in wanted.items() if n not in present)

@@ -10,9 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from smtplogs._frames import narrow, table
+from smtplogs._frames import table
 from smtplogs._report import words
-from smtplogs._report.figures import NEEDED, Figures, Reading, figures, reading
+from smtplogs._report.figures import Figures, Reading, figures, reading
 from smtplogs._report.stories import Story, found, stories
 from smtplogs._spans import zone
 from smtplogs._visible import visible
@@ -48,7 +48,7 @@ def triage_text(
         Print it with ``rich.console.Console().print``. Log text in it can neither colour nor move anything.
     """
     tz = zone(tz or "UTC").key
-    known = figures(narrow(events, *NEEDED))
+    known = figures(events)
     read = reading(None if coverage is None else table(coverage, COVERAGE))
     ranked, not_assessable = found(findings)
     told = stories(ranked, {}, {}, tz, limit=0)

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Annotated
 
+import polars as pl
 from cyclopts import Parameter
 
 import smtplogs as sl
@@ -46,7 +47,8 @@ def triage(files: Files, /, *, json: Json = False, how: How = HOW, check: Check 
     if json:
         told = {"coverage": given.coverage, "findings": found}
         parts = [f'"{name}": {"null" if t is None else tables.json_of(t)}' for name, t in told.items()]
-        print("{" + f'"events": {given.events.height}, ' + ", ".join(parts) + "}")
+        n_events = given.events.lazy().select(pl.len()).collect().item()
+        print("{" + f'"events": {n_events}, ' + ", ".join(parts) + "}")
     else:
         console().print(triage_text(given.events, given.coverage, found, tz=how.tz), crop=False)
     return verdict(found, check=check)

@@ -39,6 +39,8 @@ def read(files: Files, /, *, output: Output = None, json: Json = False, how: How
     """Read logs into the event table; write or show it."""
     ready(output, json=json)
     events = tables_of(files, how).events
+    if isinstance(events, pl.LazyFrame):
+        events = events.collect().sort("time", "source", "line_no", nulls_last=True, maintain_order=True)
     return give(events, output, "time", "stage", "outcome", "cause", "user", "client_ip", json=json)
 
 

@@ -83,9 +83,12 @@ for _flag in ("--help", "--version"):
 
 
 class Tables(NamedTuple):
-    """What a log gave; coverage and traffic are None for an event table, inputs are what a dataset's manifest says."""
+    """What a log gave; coverage and traffic are None for an event table, inputs are what a dataset's manifest says.
 
-    events: pl.DataFrame
+    Events that stand on disk are a LazyFrame: there may be more of them than memory holds.
+    """
+
+    events: pl.DataFrame | pl.LazyFrame
     coverage: pl.DataFrame | None
     traffic: pl.DataFrame | None
     inputs: pl.DataFrame | None = None
@@ -96,11 +99,10 @@ def tables_of(files: list[str], how: How) -> Tables:
     files = named(files)
     when: dict[str, Any] = {"since": how.since, "until": how.until, "tz": how.tz}
     if all(Path(f).suffix == ".parquet" for f in files):
-        return Tables(sl.load(files, **when).collect(), None, None)
+        return Tables(sl.load(files, **when), None, None)
     if all(map(is_dataset, files)):
-        events = sl.load(files, **when).collect().sort("time", "source", "line_no", nulls_last=True)
         traffic = sl.load(files, **when, table="traffic").collect()
-        return Tables(events, sl.coverage(files), traffic, sl.load(files, table="inputs").collect())
+        return Tables(sl.load(files, **when), sl.coverage(files), traffic, sl.load(files, table="inputs").collect())
     return Tables(*sl.read(files, **asdict(how), full=True))
 
 

@@ -13,7 +13,6 @@ from cyclopts import Parameter
 import smtplogs as sl
 from smtplogs import tables
 from smtplogs.cli.options import HOW, SERVERS, Files, How, Json, Output, app, console, give, ready, tables_of
-from smtplogs.probing import ports_of
 
 
 @app.command(group=SERVERS)
@@ -84,6 +83,5 @@ def compare_probe(
 ) -> int:
     """Show clients that can never succeed with what a server offers."""
     ready(output, json=json)
-    ports = ports_of(probe.read_text("utf-8"))
-    found = sl.compare_probe(tables_of(files, how).events, ports)
+    found = sl.compare_probe(tables_of(files, how).events, probe)
     return give(found, output, "client_ip", "user", "cause", "tries", "offered", "n_events", "fix", json=json)

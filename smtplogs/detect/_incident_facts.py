@@ -296,7 +296,8 @@ def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, 
     else:
         return facts.start, facts.end
     if kind in {"one_client_rise", "spray_rise"}:
-        return own["time"].min(), own["time"].max()  # pyright: ignore
+        # the address and the account of most failures need not be one client
+        return own["time"].min() or facts.start, own["time"].max() or facts.end  # pyright: ignore
     # one client alone may have mistyped just before: three within a bin begin, and end, an incident
     spans = own.group_by("client_ip").agg(pl.col("time").min().alias("first"), pl.col("time").max().alias("last"))
     begins = spans.select(pl.col("first").sort()).filter(pl.col("first").shift(-2) - pl.col("first") <= BIN)

@@ -14,7 +14,7 @@ import polars as pl
 
 from smtplogs._visible import visible
 from smtplogs.probing.certificates import VERSIONS, can_read, looking, trusting
-from smtplogs.probing.comparing import compare_probe
+from smtplogs.probing.comparing import PORTS, STEPS, compare_probe
 from smtplogs.probing.logins import MECHANISMS, WITH_TOKEN, Login
 from smtplogs.probing.sessions import Seen, Target, look, mechanisms, other_mode, talk
 from smtplogs.probing.shapes import commands, misshapen
@@ -36,19 +36,6 @@ BEST_FIRST = (587, 465, 2525)
 SOURCE = "probe"
 """Stands as `source` in the events."""
 
-STEPS = ("connect", "banner", "ehlo", "starttls", "tls", "ehlo_tls", "auth", "quit")
-
-PORTS: dict[str, Any] = {
-    "port": pl.UInt16, "address": pl.String, "mode": pl.String, "time": TIME, "connected": pl.Boolean,
-    "banner": pl.String, "before": pl.List(pl.String), "after": pl.List(pl.String),
-    "auth_before": pl.List(pl.String), "auth_after": pl.List(pl.String), "tls": pl.String, "cipher": pl.String,
-    "tls_accepted": pl.List(pl.String), "tls_refused": pl.List(pl.String), "trusted": pl.Boolean, "distrust": pl.String,
-    "cert_subject": pl.String, "cert_names": pl.List(pl.String), "cert_issuer": pl.String, "cert_from": TIME,
-    "cert_until": TIME, "cert_days_left": pl.Int32, "cert_sha256": pl.String, "cert_chain": pl.List(pl.String),
-    "fault": pl.String, **{f"{step}_s": pl.Float64 for step in STEPS},
-}  # fmt: skip
-"""Columns of `Probe.ports`."""
-
 
 @dataclass(frozen=True)
 class Probe:
@@ -61,7 +48,7 @@ class Probe:
     events
         Event table (source `probe`, side client): for every function that takes events.
     ports
-        A row a port, columns `PORTS`; `compare_probe` takes it, or the Probe itself.
+        A row a port, columns `PORTS`; `compare_probe` takes it, the Probe itself, or a file with its JSON.
     verdicts
         `port, problem, cause, told, meaning, check, fix, reply`: a row for each thing worth saying.
     transcript
@@ -107,20 +94,6 @@ class Probe:
         if not self.verdicts["problem"].any():
             lines.append("  AUTH is offered, and nothing is wrong")
         return "\n".join([*lines, "\nthe same by hand", *(f"  {c}" for c in self.commands)])
-
-
-def ports_of(text: str) -> pl.DataFrame:
-    """Return the table `ports` out of what `to_json` wrote.
-
-    Raises
-    ------
-    ValueError
-        If the text is nothing of that kind.
-    """
-    try:
-        return pl.read_json(json.dumps(json.loads(text)["ports"]).encode(), schema=PORTS)
-    except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError):
-        raise ValueError("this is not what `smtplogs probe --json` prints") from None
 
 
 def probe(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -11,6 +14,19 @@ from smtplogs.schema import CAUSES, EVENTS, TIME, as_table, door
 
 if TYPE_CHECKING:
     from smtplogs.probing import Probe
+
+STEPS = ("connect", "banner", "ehlo", "starttls", "tls", "ehlo_tls", "auth", "quit")
+
+PORTS: dict[str, Any] = {
+    "port": pl.UInt16, "address": pl.String, "mode": pl.String, "time": TIME, "connected": pl.Boolean,
+    "banner": pl.String, "before": pl.List(pl.String), "after": pl.List(pl.String),
+    "auth_before": pl.List(pl.String), "auth_after": pl.List(pl.String), "tls": pl.String, "cipher": pl.String,
+    "tls_accepted": pl.List(pl.String), "tls_refused": pl.List(pl.String), "trusted": pl.Boolean, "distrust": pl.String,
+    "cert_subject": pl.String, "cert_names": pl.List(pl.String), "cert_issuer": pl.String, "cert_from": TIME,
+    "cert_until": TIME, "cert_days_left": pl.Int32, "cert_sha256": pl.String, "cert_chain": pl.List(pl.String),
+    "fault": pl.String, **{f"{step}_s": pl.Float64 for step in STEPS},
+}  # fmt: skip
+"""Columns of `Probe.ports`."""
 
 COLUMNS = {
     "client_ip": pl.String,
@@ -27,7 +43,7 @@ COLUMNS = {
 
 
 @door
-def compare_probe(events: pl.DataFrame, probe: Probe | pl.DataFrame) -> pl.DataFrame:
+def compare_probe(events: pl.DataFrame, probe: Probe | pl.DataFrame | str | PathLike[str]) -> pl.DataFrame:
     """Compare what clients in a log try with what a probe saw: the clients that can never succeed.
 
     Parameters
@@ -35,7 +51,7 @@ def compare_probe(events: pl.DataFrame, probe: Probe | pl.DataFrame) -> pl.DataF
     events
         Event table of the server's own log (`side` server).
     probe
-        What `probe` returned for that server, or its table `ports`.
+        What `probe` returned for that server, its table `ports`, or a file that holds what `smtplogs probe --json` printed.
 
     Returns
     -------
@@ -51,8 +67,12 @@ def compare_probe(events: pl.DataFrame, probe: Probe | pl.DataFrame) -> pl.DataF
     ------
     MissingColumns
         Never: columns that are missing are taken as not told.
+    ValueError
+        If the file holds something else.
+    OSError
+        If it cannot be read.
     """
-    ports = probe if isinstance(probe, pl.DataFrame) else probe.ports
+    ports = _ports(probe)
     seen = ports.filter(
         pl.col("connected") & (pl.col("auth_before").is_not_null() | pl.col("auth_after").is_not_null())
     )
@@ -127,3 +147,16 @@ def _group(
         )
         .select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
     )
+
+
+def _ports(probe: Probe | pl.DataFrame | str | PathLike[str]) -> pl.DataFrame:
+    """Return the table `ports` of what was asked, or of a file with its JSON."""
+    if isinstance(probe, pl.DataFrame):
+        return probe
+    if not isinstance(probe, str | PathLike):
+        return probe.ports
+    try:
+        told = json.loads(Path(probe).expanduser().read_text("utf-8"))
+        return pl.read_json(json.dumps(told["ports"]).encode(), schema=PORTS)
+    except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError):
+        raise ValueError(f"{probe} is not what `smtplogs probe --json` prints") from None
