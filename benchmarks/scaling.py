@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from itertools import islice
 from pathlib import Path
 
 from _measure import ROOT, Usage, middle, python, run, table
 from memory import log_of
 
 PARSE = "import smtplogs as sl; sl.parse(sys.argv[1], sys.argv[2], hash=len(sys.argv) < 4)"
+READ = "import smtplogs as sl; sl.read(sys.argv[1])"
 TRIAGE = "from smtplogs.cli import main; main(['triage', sys.argv[1]])"
 
 
@@ -28,16 +30,30 @@ def by_size(sizes: list[int], auth_percent: float, rounds: int, folder: Path) ->
     return [(size, parsed(log_of(size, auth_percent, folder), rounds, folder)) for size in sizes]
 
 
-def small_files(n: int, folder: Path) -> Path:
-    """Cut a log into so many files of about 20 kB, of twenty hosts."""
-    place = folder / f"small-{n}"
+def small_files(n: int, folder: Path, n_lines: int = 40) -> Path:
+    """Cut a log into so many files of so many lines, the rotated logs of twenty hosts."""
+    place = folder / f"small-{n}-{n_lines}"
     if not place.exists():
-        lines = log_of(max(1, n // 40), 20, folder).read_bytes().splitlines(keepends=True)
-        each = max(1, len(lines) // n)
         place.mkdir(parents=True)
-        for k in range(n):
-            (place / f"mx{k % 20}.log.{k // 20 + 1}").write_bytes(b"".join(lines[k * each : (k + 1) * each]))
+        with log_of(n * n_lines // 6_000 + 1, 20, folder).open("rb") as log:
+            for k in range(n):
+                (place / f"mx{k % 20}.log.{(n - k - 1) // 20 + 1}").write_bytes(b"".join(islice(log, n_lines)))
     return place
+
+
+def by_file(n: int, rounds: int, folder: Path) -> list[list[str]]:
+    """Measure what small files cost each, to `parse` with and without hashes and to `read`."""
+    place = small_files(n, folder)
+    rows = []
+    for name, hashed in (("parse", True), ("parse --no-hash", False), ("read", None)):
+        usage = (
+            middle([run(python(READ, str(place))) for _ in range(rounds)])
+            if hashed is None
+            else parsed(place, rounds, folder, hashed=hashed)
+        )
+        each = f"{usage.cpu_s / n * 1000:.2f} cpu-ms, {usage.wall_s / n * 1000:.2f} ms each"
+        rows.append([f"{name}, {n:,} files", f"{usage.wall_s:.1f}", each, "-", f"{usage.rss_mb:.0f}"])
+    return rows
 
 
 def draw(results: list[tuple[int, Usage]], path: Path) -> None:
@@ -61,7 +77,7 @@ def main() -> None:
     """Measure, print a table, and draw it if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=ROOT / "benchmarks" / "data")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000], metavar="MB")
+    parser.add_argument("--sizes", type=int, nargs="*", default=[10, 100, 1000], metavar="MB")
     parser.add_argument("--auth-percent", type=float, default=20)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--files", type=int, default=0, metavar="N", help="also N small files (the goal: 4 ms each)")
@@ -82,10 +98,7 @@ def main() -> None:
         for size, usage in results
     ]
     if args.files:
-        place = small_files(args.files, args.folder)
-        usage = parsed(place, args.rounds, args.folder)
-        each = f"{usage.wall_s / args.files * 1000:.1f} ms each"
-        lines.append([f"{args.files:,} files", f"{usage.wall_s:.1f}", each, "-", f"{usage.rss_mb:.0f}"])
+        lines += by_file(args.files, args.rounds, args.folder)
     if args.cold:
         usage = middle(
             [run(python(TRIAGE, str(log_of(1, args.auth_percent, args.folder)))) for _ in range(args.rounds)]

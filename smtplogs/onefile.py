@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
@@ -123,11 +124,11 @@ class Gathered:
 
     def in_order_of(self, names: Iterable[str]) -> None:
         """Bring what other files may finish into the order of the files: the oldest first."""
-        loose = self.taken_out("loose")
-        if loose.height:
-            rank = {name: n for n, name in enumerate(names)}
+        rank = {name: n for n, name in enumerate(names)}
+        ends = [rank[f["source"][i]] for f in self.frames.get("loose", ()) if f.height for i in (0, -1)]
+        if any(a > b for a, b in pairwise(ends)):  # each frame is in order
             place = pl.col("source").replace_strict(list(rank), list(rank.values()), return_dtype=pl.UInt32)
-            self.frames["loose"] = [loose.sort(place, maintain_order=True)]
+            self.frames["loose"] = [self.taken_out("loose").sort(place, maintain_order=True)]
 
 
 @dataclass(frozen=True)
