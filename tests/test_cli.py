@@ -371,7 +371,7 @@ def test_a_mistake_in_the_output_is_told_before_the_logs_are_read(
 def test_a_bug_is_one_line_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sl, "read", lambda *_, **__: 1 / 0)
 
-    code, _, err = run(capsys, "triage", "x.log")
+    code, _, err = run(capsys, "triage", *LOCKOUT)
 
     assert code == 2
     assert err.startswith("smtplogs: a bug in smtplogs: ZeroDivisionError('division by zero') at ")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import sys
+import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -12,10 +15,12 @@ from cyclopts import App, Group, Parameter
 from rich.console import Console
 
 import smtplogs as sl
-from smtplogs import tables
+from smtplogs import sources, tables
+from smtplogs._memory import available
 from smtplogs._visible import visible
 from smtplogs.cli.helping import a_line_each, in_one_line
 from smtplogs.datasets import is_dataset
+from smtplogs.making import weight
 
 Files = Annotated[
     list[str],
@@ -94,16 +99,36 @@ class Tables(NamedTuple):
     inputs: pl.DataFrame | None = None
 
 
+HELD_PER_BYTE = 4
+"""Bytes of memory that `read` takes for a byte of log at most: 1 GB of which a fifth tells of AUTH took 4 (docs/checks.md)."""
+
+
 def tables_of(files: list[str], how: How) -> Tables:
-    """Return the three tables of logs, or the events that `read -o` wrote."""
+    """Return the three tables of logs, or the events that `read -o` wrote; what memory may not hold stays on disk."""
     files = named(files)
     when: dict[str, Any] = {"since": how.since, "until": how.until, "tz": how.tz}
     if all(Path(f).suffix == ".parquet" for f in files):
         return Tables(sl.load(files, **when), None, None)
-    if all(map(is_dataset, files)):
-        traffic = sl.load(files, **when, table="traffic").collect()
-        return Tables(sl.load(files, **when), sl.coverage(files), traffic, sl.load(files, table="inputs").collect())
-    return Tables(*sl.read(files, **asdict(how), full=True))
+    if not all(map(is_dataset, files)):
+        needed, free = HELD_PER_BYTE * sum(map(weight, sources.find(files)[0])), available()
+        if free is None or needed <= free:
+            return Tables(*sl.read(files, **asdict(how), full=True))
+        files = [_dataset_for_now(files, how, needed, free)]
+    traffic = sl.load(files, **when, table="traffic").collect()
+    return Tables(sl.load(files, **when), sl.coverage(files), traffic, sl.load(files, table="inputs").collect())
+
+
+def _dataset_for_now(files: list[str], how: How, needed: int, free: int) -> str:
+    """Parse logs into a dataset that goes with this process."""
+    folder = tempfile.mkdtemp(prefix="smtplogs-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    complain(
+        f"these logs may take {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free: they go through a dataset in "
+        f"{folder}, which is removed at the end; `smtplogs parse` makes one to keep"
+    )
+    given = {name: value for name, value in asdict(how).items() if name not in ("since", "until")}
+    sl.parse(files, folder, **given)
+    return folder
 
 
 def named(files: list[str]) -> list[str]:
