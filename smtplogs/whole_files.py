@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from smtplogs.sources import Reading
 
 STALE = 500_000
-"""Lines after which a session that never ended is finished all the same."""
+"""Lines after which a session that never ended is finished all the same; and most turns of one that goes on and on."""
 
 MOST_LINES = 100
 """Other lines that an event names at most: a session may hold any number."""
@@ -209,7 +209,7 @@ def _of_dialogue(
         whole.traffic.append(_traffic(timed.unique("line_no"), source, "n_lines"))
         timed = stacked(open_, timed)
         now = int(lines["line_no"].max() or 0)  # type: ignore[arg-type]
-        over = end.any() | (pl.col("line_no").max() < now - STALE)
+        over = end.any() | (pl.col("line_no").max() < now - STALE) | (pl.len() > STALE)
         ends = timed.group_by("sid").agg(over=over, headless=~pl.col("begins").any())
         done = pl.col("sid").is_in(ends.filter("over")["sid"].implode())
         ended, open_ = timed.filter(done), timed.filter(~done)
