@@ -104,7 +104,7 @@ def test_a_log_that_shrinks_well_is_no_bomb(here: Path, kind: str, monkeypatch: 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
 @pytest.mark.usefixtures("small_bombs")
 def test_a_tar_that_swells_gives_what_stands_before(here: Path, mode: str) -> None:
-    with tarfile.open("logs.tar", mode) as tar:
+    with tarfile.open("logs.tar", mode) as tar:  # pyright: ignore[reportCallIssue, reportArgumentType]
         for name, data in (("a.log", GOOD), ("zeros.log", bytes(20 * MB)), ("b.log", NEXT)):
             info = tarfile.TarInfo(name)
             info.size = len(data)
