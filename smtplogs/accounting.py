@@ -28,12 +28,18 @@ class Tally:
         program -> some lines that nothing took, redacted, as `line_no: text`.
     missed
         All of them (`program`, `line_no`, `line`, redacted), where the plan says so.
+    leaks
+        Lines without a stamp that hold a secret (`line_no`, `raw`, `redacted`): told for that alone.
+    unread
+        Numbers of the lines that nothing took, of one batch.
     """
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     missed: list[pl.DataFrame] = field(default_factory=list)
     keep_missed: bool = False
+    leaks: list[pl.DataFrame] = field(default_factory=list)
+    unread: list[pl.Series] = field(default_factory=list)
 
     def add(self, program: str | None, format_: str | None, role: str, n: int) -> None:
         """Count lines of a program under a role."""
@@ -47,6 +53,7 @@ class Tally:
     def miss(self, program: str | None, format_: str | None, lines: pl.DataFrame) -> None:
         """Count lines that nothing took and keep a few, redacted."""
         self.add(program, format_, "not_understood", lines.height)
+        self.unread.append(lines["line_no"])
         if self.keep_missed and lines.height:
             shown = redacting.without_secrets(lines.select("line_no", "line"), "line")
             shown = shown.with_columns(redacting.lines_without_suspects(shown["line"]).alias("line"))
@@ -59,10 +66,18 @@ class Tally:
                 for n, text in some.select("line_no", "line").iter_rows()
             ]
 
+    def leak(self, lines: pl.DataFrame) -> None:
+        """Keep the lines that hold a secret, without it."""
+        raw = pl.coalesce(c for c in ("written", "line") if c in lines.columns)
+        found = redacting.leaks(lines.select("line_no", raw=raw), "raw", missed=True)
+        if found.height:
+            self.leaks.append(found)
+
     def update(self, other: Tally) -> None:
         """Add the sums of another tally."""
         self.counts.update(other.counts)
         self.missed += other.missed
+        self.leaks += other.leaks
         for program, lines in other.examples.items():
             kept = self.examples.setdefault(program, [])
             kept += lines[: MAX_EXAMPLES - len(kept)]

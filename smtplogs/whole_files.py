@@ -10,9 +10,10 @@ import polars as pl
 from smtplogs import borders, cells, dialogue, parsing, redacting, replies, stamps, tabling, turns, unwrapping
 from smtplogs.accounting import Tally
 from smtplogs.logformats import Dialogue, Table
+from smtplogs.matching import LEAK
 from smtplogs.normalising import normalised
-from smtplogs.schema import TRAFFIC, as_table
-from smtplogs.stitching import finished, stacked
+from smtplogs.schema import TIME, TRAFFIC, as_table
+from smtplogs.stitching import FINISHED, finished, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -303,6 +304,16 @@ def _as_events(
         found = found.with_columns(also=lines.list.eval(own))
         found = found.with_columns(also=pl.when(pl.col("also").list.len() > 0).then("also"))
     return finished(found)
+
+
+def leaked(rows: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Return events of lines without a stamp (`line_no`, `raw`, `redacted`) that are told for the secret in them."""
+    words = {"format": LEAK, "side": "server", "stage": "auth", "outcome": "info", "basis": "line", "protocol": "smtp"}
+    known = rows.with_columns(
+        *(pl.lit(word).alias(name) for name, word in words.items()),
+        source=pl.lit(source), time=pl.lit(None, TIME), time_quality=pl.lit("none"), count=pl.lit(1, pl.UInt32),
+    )  # fmt: skip
+    return as_table(known, FINISHED)
 
 
 def _source_of(ref: pl.Expr, sources: list[str]) -> pl.Expr:

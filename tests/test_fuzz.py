@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 import fuzzing
@@ -13,8 +14,6 @@ import smtplogs as sl
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import polars as pl
 
 SEED = 20261125
 CASES = list(islice(fuzzing.cases(SEED), 24))
@@ -98,7 +97,7 @@ def test_a_helo_that_holds_a_line_moves_no_blame(tmp_path: Path, name: str) -> N
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     columns = ["line_no", "stage", "outcome", "client_ip", "server_ip", "user"]
     before = sl.read(path, year=2026)
-    named = before.filter(before["raw"].str.contains(before["helo"], literal=True).fill_null(value=False))
+    named = before.filter(pl.col("raw").str.contains(pl.col("helo"), literal=True))
     helo = next(iter(named["helo"].value_counts(sort=True, name="n")["helo"]), "")
     if len(helo) < 3:
         pytest.skip("no event names a HELO as the log has it")

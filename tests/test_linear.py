@@ -145,7 +145,7 @@ def test_the_engine_refuses_what_it_could_only_do_by_backtracking() -> None:
 
 def engine_regexes() -> dict[str, str]:
     """Return every regex that lines meet: envelopes, patterns, turns, shapes of tables, the reply catalogue."""
-    found = {f"envelope {e.name}": e.regex for e in ENVELOPES}
+    found: dict[str, str] = {f"envelope {e.name}": e.regex for e in ENVELOPES}
     found |= {f"hot envelope {name}": e.regex for name, e in HOT_ENVELOPES.items()}
     for format_ in EVERY:
         if isinstance(format_, Lines):
@@ -154,7 +154,9 @@ def engine_regexes() -> dict[str, str]:
             found |= {f"{format_.name} {t.name}": t.regex for t in format_.turns}
         else:
             assert isinstance(format_, Table)
-            found |= {f"{format_.name} {n}": getattr(p, "regex", p) for n, p in enumerate(format_.patterns)}
+            found |= {
+                f"{format_.name} {n}": p if isinstance(p, str) else p.regex for n, p in enumerate(format_.patterns)
+            }
     return found | {f"reply {row.id}": row.pattern for row in rows() if row.pattern}
 
 
