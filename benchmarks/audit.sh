@@ -3,4 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v pip-audit >/dev/null || { echo "pip-audit is not installed: pip install pip-audit" >&2; exit 2; }
-exec pip-audit --progress-spinner off "${@:-.}"
+# --strict: a dependency that the advisory service does not know is not one without advisories
+exec pip-audit --strict --progress-spinner off "${@:-.}"

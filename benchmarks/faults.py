@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import bz2
+import datetime as dt
 import gzip
 import lzma
 import os
@@ -18,12 +19,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
+from compare import expected
 from generate import generate
 
 import smtplogs as sl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_logs"
@@ -107,6 +114,113 @@ def memory(folder: Path, args: argparse.Namespace) -> str:
         lines = sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
     holds(int(whole(coverage)["lines"].sum()) == lines, "lines are missing")
     return f"{args.megabytes:,} MB in {args.memory_mb} MB of data (RLIMIT_DATA), {took:.0f} s; {told}, as many as there are"
+
+
+def big(folder: Path, args: argparse.Namespace) -> str:
+    """Parse a log of many gigabytes under a limit of the OS: bytes, lines and counts are so many times those of one part."""
+    part = folder / "part.log"
+    gigabytes = args.gigabytes or 2
+    n = max(1, round(gigabytes * 1000 / args.part))
+    truth = generate("rfc3164", args.part, 20, part, args.seed)
+    part.with_name(part.name + ".truth.json").unlink()
+    log = folder / "logs" / "mail.log"
+    log.parent.mkdir()
+    repeated(part, log, n)
+    part.unlink()
+    size, out = log.stat().st_size, folder / "out"
+    limit = bytes_of(args.limit)
+    began = time.monotonic()
+    with under(limit) as (how, words, join):
+        child = in_process(MEASURED, str(log), str(out), limit=words)
+        join(child.pid)
+        said, complaint = child.communicate(timeout=args.timeout * max(1, gigabytes))
+    took = time.monotonic() - began
+    holds(child.returncode == 0, f"exit {child.returncode} under {how}: {complaint[-300:]}")
+    told = adds_up(sl.coverage(out), {log.name: size})
+    lines = int(whole(sl.coverage(out))["lines"].sum())
+    holds(lines == n * truth["lines"], f"{lines:,} lines of {n * truth['lines']:,}")
+    n_checked = counts_fit(out, truth, n)
+    return (
+        f"{size / 1e9:.1f} GB ({n} parts of {args.part} MB, days apart) under {args.limit} ({how}), {took:.0f} s, peak RSS "
+        f"{int(said) / 1024:.0f} MB; {told}; bytes, lines and {n_checked} counts are {n} times those of one part"
+    )
+
+
+MEASURED = (
+    "import sys, resource, smtplogs as sl; sl.parse(sys.argv[1], sys.argv[2], progress=False); "
+    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+)
+
+
+def bytes_of(text: str) -> int:
+    """Read `1.5G`, `800M`."""
+    number, unit = re.fullmatch(r"([0-9.]+)([KMG]?)B?", text.upper()).groups()  # type: ignore[union-attr]
+    return int(float(number) * {"": 1, "K": 1e3, "M": 1e6, "G": 1e9}[unit])
+
+
+@contextmanager
+def under(limit: int) -> Iterator[tuple[str, str, Callable[[int], None]]]:
+    """Give a way to limit a child: a cgroup of version 2 if one may be made, else what the child does to itself."""
+    group = Path(f"/sys/fs/cgroup/smtplogs-faults-{os.getpid()}")
+    try:
+        if "memory" not in (group.parent / "cgroup.controllers").read_text():
+            raise OSError("no memory controller")
+        group.mkdir()
+        (group / "memory.max").write_text(str(limit))
+        (group / "memory.swap.max").write_text("0")
+    except OSError:
+        if group.exists():
+            group.rmdir()
+        words = f"import resource; resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))"
+        yield "RLIMIT_DATA, which counts what is reserved as well", words, lambda _: None
+        return
+    try:
+        yield "cgroup memory.max", "", lambda pid: _join(group, pid)
+    finally:
+        group.rmdir()
+
+
+def _join(group: Path, pid: int) -> None:
+    (group / "cgroup.procs").write_text(str(pid))
+
+
+def repeated(part: Path, log: Path, n: int) -> None:
+    """Write n copies of a log one after the other, each so many days later that they do not overlap."""
+    with part.open("rb") as file:
+        pieces = iter(lambda: file.read(1 << 26), b"")
+        heads = {head for text in pieces for head in re.findall(rb"\n([A-Z][a-z]{2} [ 0-9][0-9]) ", text)}
+    days = sorted(dt.datetime.strptime(f"2026 {head.decode()}", "%Y %b %d") for head in heads)  # noqa: DTZ007
+    span = (days[-1] - days[0]).days + 1
+    with log.open("wb") as out:
+        for k in range(n):
+            later = dt.timedelta(days=k * span)
+            # the last day first: what it becomes is no day that is still to be moved
+            moves = [(b"\n" + written(day), b"\n" + written(day + later)) for day in reversed(days)]
+            with part.open("rb") as file:
+                rest = b"\n"
+                while piece := file.read(1 << 26):
+                    piece = rest + piece
+                    end = piece.rfind(b"\n")
+                    piece, rest = piece[:end], piece[end:]
+                    for old, new in moves:
+                        piece = piece.replace(old, new)
+                    out.write(piece[1:] + b"\n")
+                holds(rest == b"\n", "a part must end with a newline")
+
+
+def written(day: dt.datetime) -> bytes:
+    """Return a day as syslog writes it."""
+    return f"{day:%b} {day.day:2d} ".encode()
+
+
+def counts_fit(out: Path, truth: dict, n: int) -> int:
+    """Compare counts of the events with n times the truth; return how many were compared."""
+    every = sl.load(out)
+    for name, number, wanted, column in expected(truth):
+        rows = every.filter(pl.all_horizontal(pl.col(c).cast(pl.String).is_in(list(w)) for c, w in wanted.items()))
+        found = rows.select(pl.len() if column == "rows" else pl.col("count").sum()).collect(engine="streaming").item()
+        holds(found == n * number, f"{name}: {found:,}, not {n} times {number:,}")
+    return len(expected(truth))
 
 
 def killed(folder: Path, args: argparse.Namespace) -> str:
@@ -344,16 +458,21 @@ def _hurt(data: bytearray, dice: random.Random) -> None:
         data[at:at] = b"x" * dice.choice((100, 70_000, 2_000_000))
 
 
-CASES = {f.__name__: f for f in (memory, killed, worker, disk, clocks, growing, damaged)}
+CASES = {f.__name__: f for f in (memory, big, killed, worker, disk, clocks, growing, damaged)}
 
 
 def main() -> int:
     """Run the cases; print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cases", nargs="*", choices=[*CASES, []], default=list(CASES))
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []], default=[])
     parser.add_argument(
         "--megabytes", type=int, default=1000, help="size of the log for `memory`; 20000 for a quiet hour"
     )
+    parser.add_argument(
+        "--gigabytes", type=float, help="size of the log for `big`, alone: 20 takes half an hour and 25 GB"
+    )
+    parser.add_argument("--limit", default="1.5G", help="memory granted to `big`")
+    parser.add_argument("--part", type=float, default=1000, help="megabytes of the part that `big` repeats")
     parser.add_argument("--memory-mb", type=int, default=1500)
     parser.add_argument("--timeout", type=int, default=1800)
     parser.add_argument("--files", type=int, default=1000)
@@ -362,6 +481,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where the files are made; default: the temporary folder")
     args = parser.parse_args()
+    args.cases = args.cases or (["big"] if args.gigabytes else [name for name in CASES if name != "big"])
     failed = 0
     print("| case | what happened |\n| --- | --- |", flush=True)
     for name in args.cases:

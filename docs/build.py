@@ -16,6 +16,7 @@ from pathlib import Path
 
 import polars as pl
 from sphinx.cmd.build import build_main
+from tried import told
 
 import smtplogs as sl
 from smtplogs import cli
@@ -103,7 +104,7 @@ def formats() -> str:
     parts = [f"# Formats\n\n{len(EVERY)} formats, {known.height} patterns; each carries the line it is for.\n"]
     for one in sorted(EVERY, key=lambda f: f.name):
         rows = known.filter(pl.col("format") == one.name)
-        parts.append(f"## {one.name}\n\n{one.title} ({type(one).__name__.lower()}).\n")
+        parts.append(f"## {one.name}\n\n{one.title} ({type(one).__name__.lower()}). {told(one.name)}\n")
         writers = rows["written_by"].drop_nulls().unique(maintain_order=True).head(3).to_list()
         parts += [f"Written by {'; '.join(w.rstrip('.') for w in writers)}.\n".replace("<", "&lt;")] if writers else []
         parts += [f"- cannot show {text}" for text in one.cannot_show] + [""]

@@ -33,12 +33,18 @@ class Tally:
         program -> some lines that nothing took, redacted, as `line_no: text`.
     missed
         All of them (`program`, `line_no`, `line`, redacted), where the plan says so.
+    leaks
+        Lines without a stamp that hold a secret (`line_no`, `raw`, `redacted`): told for that alone.
+    unread
+        Numbers of the lines that nothing took, of one batch.
     """
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     missed: list[pl.DataFrame] = field(default_factory=list)
     keep_missed: bool = False
+    leaks: list[pl.DataFrame] = field(default_factory=list)
+    unread: list[pl.Series] = field(default_factory=list)
 
     def add(self, program: str | None, format_: str | None, role: str, n: int) -> None:
         """Count lines of a program under a role."""
@@ -52,6 +58,7 @@ class Tally:
     def miss(self, program: str | None, format_: str | None, lines: pl.DataFrame) -> None:
         """Count lines that nothing took and keep a few, redacted."""
         self.add(program, format_, "not_understood", lines.height)
+        self.unread.append(lines["line_no"])
         self._keep_missed(program, lines)
         kept = self.examples.setdefault(program or "", [])
         if len(kept) < MAX_EXAMPLES:
@@ -64,10 +71,18 @@ class Tally:
             shown = shown.with_columns(redacting.lines_without_suspects(shown["line"]).alias("line"))
             self.missed.append(shown.select(pl.lit(program, pl.String).alias("program"), "line_no", "line"))
 
+    def leak(self, lines: pl.DataFrame) -> None:
+        """Keep the lines that hold a secret, without it."""
+        raw = pl.coalesce(c for c in ("written", "line") if c in lines.columns)
+        found = redacting.leaks(lines.select("line_no", raw=raw), "raw", missed=True)
+        if found.height:
+            self.leaks.append(found)
+
     def update(self, other: Tally) -> None:
         """Add the sums of another tally."""
         self.counts.update(other.counts)
         self.missed += other.missed
+        self.leaks += other.leaks
         for program, lines in other.examples.items():
             kept = self.examples.setdefault(program, [])
             kept += lines[: MAX_EXAMPLES - len(kept)]
@@ -105,6 +120,7 @@ class Tallies(Tally):
 
     def miss(self, program: str | None, format_: str | None, lines: pl.DataFrame) -> None:
         """Count lines that nothing took, file by file, and keep a few of each, redacted."""
+        self.unread.append(lines["line_no"])
         self._keep_missed(program, lines)
         few = lines.select(FILE, "line_no", "line").group_by(FILE, maintain_order=True).head(MAX_EXAMPLES)
         few = redacting.without_secrets(few, "line")

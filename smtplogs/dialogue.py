@@ -33,6 +33,20 @@ _STAGE = {
 LINES = 1 << 40
 """More lines than a file can have: a line among several files is `file_no * LINES + line_no`."""
 
+_LONE = (
+    rf"^(?:{re.escape(sasl.CUT)}|[A-Za-z0-9+/]{{8,}}={{1,2}}|[A-Za-z0-9+/]*(?:[a-z][A-Za-z0-9+/]*[A-Z][A-Za-z0-9+/]*[0-9+/]"
+    r"|[a-z][A-Za-z0-9+/]*[0-9+/][A-Za-z0-9+/]*[A-Z]|[A-Z][A-Za-z0-9+/]*[a-z][A-Za-z0-9+/]*[0-9+/]"
+    r"|[A-Z][A-Za-z0-9+/]*[0-9+/][A-Za-z0-9+/]*[a-z]|[0-9+/][A-Za-z0-9+/]*[a-z][A-Za-z0-9+/]*[A-Z]"
+    r"|[0-9+/][A-Za-z0-9+/]*[A-Z][A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]*)$"
+)
+"""One word, of capitals, small letters and digits, or padded: base64 or a password, in the place of a command."""
+
+_INITIAL = rf"^(?i)AUTH[ \t=]+(?:{sasl.MECHANISM}[ \t]+)?({re.escape(sasl.CUT)}|[A-Za-z0-9+/]{{8,}}={{0,2}})$"
+"""What stands behind an AUTH command."""
+
+_HOOK = r'params="?(?:(?i:AUTH)[ ,]+[A-Za-z0-9_-]+[ ,]+[^", ]|(?i:AUTH )?\[redacted|[A-Za-z0-9+/]{8,}={0,2},?")'
+"""A line of Haraka's hooks that holds an AUTH command or what follows one."""
+
 ONCE = ("client_ip", "client_port", "server_ip", "server_port", "relay_host", "client_name", "host", "service",
         "protocol", "token")  # fmt: skip
 """Facts of a whole session: the first that is told."""
@@ -62,7 +76,7 @@ def records(turns: pl.DataFrame, *, transcript: bool = False) -> pl.DataFrame:
     found = pl.concat(
         [judged, *others, _never_tried(rows, transcript=transcript), _accepted(rows, judged)], how="diagonal_relaxed"
     )
-    return pl.concat([found, _framed(rows, found)], how="diagonal_relaxed")
+    return pl.concat([found, _framed(rows, found), _leaked(rows, judged)], how="diagonal_relaxed")
 
 
 def _sorted(turns: pl.DataFrame) -> pl.DataFrame:
@@ -368,6 +382,46 @@ def _framed(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         _lines=pl.lit([], pl.List(pl.UInt64)),
     )  # fmt: skip
     return _shown(last, "session")
+
+
+def _leaked(rows: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
+    """Return an `info` row for each line with a secret that no AUTH command with a verdict tells of."""
+    told = pl.concat([judged["_lines"].explode(empty_as_null=True), judged["_ref"]]).drop_nulls().unique()
+    line = pl.col("line")
+    silent = pl.col("speaker") != "server"
+    # certificates, which s_client prints, are words of this kind too, line upon line
+    talk = rows.filter(pl.col("speaker").is_in(["client", "server"]), ~pl.col("_deaf"))
+    run = talk.select("_ref", _run=pl.struct("sid", "speaker").rle_id())
+    alone = run.filter(pl.len().over("_run") < 3)["_ref"]
+    some = rows.filter(silent & ~pl.col("_ref").is_in(told.implode()))
+    said = pl.col("text").str.strip_chars()
+    client = (pl.col("speaker") == "client") & said.is_not_null()
+    by_itself = pl.col("_ref").is_in(alone.implode())
+    secret = pl.when(client & by_itself & pl.col("verb").is_null() & said.str.contains(_LONE)).then(said)
+    secret = pl.coalesce(pl.when(client & (pl.col("verb") == "AUTH")).then(said.str.extract(_INITIAL)), secret)
+    hook = line.str.contains(_HOOK)
+    some = some.with_columns(_secret=secret).filter(
+        pl.col("_secret").is_not_null() | ((pl.col("speaker") == "note") & hook.fill_null(value=False))
+    )
+    nothing = (
+        "cause",
+        "detail",
+        "user",
+        "mechanism",
+        "vendor_code",
+        "duration_s",
+        "enhanced_code",
+        "reply_code",
+        "text",
+    )
+    return _shown(
+        some.with_columns(
+            *(pl.lit(None, pl.String).alias(c) for c in nothing), code=pl.lit(None, pl.UInt16),
+            stage=pl.lit("auth"), outcome=pl.lit("info"), basis=pl.lit("line"), _lines=pl.lit([], pl.List(pl.UInt64)),
+            _secrets=pl.concat_list(pl.col("_secret")).list.drop_nulls(), _leaks=pl.lit(value=True),
+        ),
+        "leak",
+    )  # fmt: skip
 
 
 def _shown(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:

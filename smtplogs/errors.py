@@ -7,6 +7,7 @@
     │   ├── NothingToRead        no readable file, or none that holds a known log
     │   ├── UnknownName          a format, sample or column that does not exist
     │   ├── InUse                another run is writing to the same dataset
+    │   ├── TooLittleMemory      the system grants less memory than a run needs
     │   └── NotWhole             asked to be strict: an input was damaged, or evidence is not what it was
     └── ValueError
         ├── BadFormat            (also a SmtplogsError) a declared format that is not as it must be
@@ -34,6 +35,10 @@ class UnknownName(SmtplogsError):
 
 class InUse(SmtplogsError):
     """Another run is writing to the same place."""
+
+
+class TooLittleMemory(SmtplogsError):
+    """The system grants less memory than a run needs; the text says how much, and which limit it is."""
 
 
 class NotWhole(SmtplogsError):

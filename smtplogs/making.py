@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from smtplogs import __version__, custody, sources
 from smtplogs._durable import sha256_of, sync_folder
+from smtplogs._granted import enough
 from smtplogs.custody import Planned, Stored
 from smtplogs.datasets import SCHEMA_VERSION
 from smtplogs.logformats import EVERY
@@ -78,6 +79,7 @@ def make_part(task: Task, advance: Callable[[int], None] | None = None) -> Part:
     place = task.dataset / "loose" / task.name
     if (place / "part.json").exists():
         return opened(place)
+    enough(sum(weight(i.source) for i in task.inputs))
     folder = place.with_name(f".{task.name}-{uuid.uuid4().hex[:8]}")
     folder.mkdir(parents=True)
     stored = Stored()

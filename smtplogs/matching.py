@@ -54,6 +54,36 @@ def take(lines: pl.DataFrame, tally: Tally, *, traffic: bool, only: str | None) 
     return parts
 
 
+LEAK = "leak"
+"""In place of the name of a format: a line that is told for the secret in it alone."""
+
+
+def leaks(lines: pl.DataFrame, parts: Sequence[pl.DataFrame], tally: Tally) -> list[pl.DataFrame]:
+    """Return records of the framed lines that hold a secret and give no event: `info` at stage `auth`.
+
+    `parts` are the records that the lines gave; the tally knows which lines nothing took. A secret in the log is worth
+    telling whatever else the line says.
+    """
+    raw = pl.coalesce(c for c in ("written", "line") if c in lines.columns)
+    lines = lines.with_columns(raw=raw)
+    found = redacting.leaks(lines, "raw")
+    if tally.unread:
+        unread = lines.filter(pl.col("line_no").is_in(pl.concat(tally.unread).implode()))
+        more = redacting.leaks(unread, "raw", missed=True)
+        found = pl.concat([more, found]).unique("line_no", keep="first", maintain_order=True)
+    told = [p["line_no"] for p in parts if p.height and p["_role"][0] == "event"]
+    if told:
+        found = found.filter(~pl.col("line_no").is_in(pl.concat(told).implode()))
+    if found.is_empty():
+        return []
+    words = {"format": LEAK, "pattern": LEAK, "_role": "event", "side": "server", "stage": "auth", "outcome": "info"}
+    return [
+        found.drop("message", "line", "written", strict=False).with_columns(
+            *(pl.lit(word).alias(name) for name, word in words.items()), basis=pl.lit("line")
+        )
+    ]
+
+
 def _format_of(patterns: Sequence[Pattern]) -> Lines:
     """Return the format that these patterns belong to."""
     return next(f for f in ALL if patterns[0] in f.patterns)
@@ -73,6 +103,7 @@ def unframed(lines: pl.DataFrame, tally: Tally) -> pl.DataFrame:
             rest = rest.filter(~hit)
     if rest.height:
         tally.miss(None, None, rest)
+        tally.leak(rest)
     if parts:
         return pl.concat(parts, how="diagonal_relaxed")
     return lines.clear().with_columns(program=pl.lit(None, pl.String), stamp=pl.lit(None, pl.String))

@@ -219,19 +219,18 @@ def _read_once(
             return _read_whole(reading, head, found.format, settings, anchor, sink, advance)
         chosen = _planned(head, settings)
         for batch in _batches(reading, chosen, told, pool, advance, mixed):
-            for lines in told.missed:
-                sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
-            told.missed.clear()
+            _told_apart(told, source.name, sink)
             if settings.traffic:
                 counted, minute = tally.lines_of(batch.minutes, anchor, minute, source.name)
                 traffic.append(counted)
-            if not batch.height:
+            if not (batch.height or batch.leaks):
                 continue
             timed, clock = with_times(batch, anchor, clock, source.name)
             if settings.traffic:
                 traffic += [tally.traffic_of(frame) for frame in timed.parts]
                 traffic = _older_handed_on(traffic, sink)
             done = stitching.stitch(timed.parts, session)
+            _hand_on("events", [stitching.finished(rows) for rows in timed.leaks], sink)
             _hand_on("events", done.events, sink)
             _hand_on("loose", done.loose, sink)
             if sum(f.height for f in with_ids) < linking.ASKED:
@@ -242,8 +241,7 @@ def _read_once(
             _hand_on("events", whole.every, sink)
             _hand_on("missed", whole.missed, sink)
             told.update(whole.told)
-        for lines in told.missed:
-            sink.take("missed", lines.with_columns(source=pl.lit(source.name)))
+        _told_apart(told, source.name, sink)
     _hand_on("loose", session.open, sink)
     _hand_on("traffic", [tally.merged_traffic(traffic)], sink)
     coverage = tally.coverage_of(
@@ -344,6 +342,15 @@ def _read_whole(
     return passed, clock
 
 
+def _told_apart(told: accounting.Tally, name: str, sink: Sink) -> None:
+    """Hand on the lines that nothing took, and those that are told only for the secret in them."""
+    for lines in told.missed:
+        sink.take("missed", lines.with_columns(source=pl.lit(name)))
+    _hand_on("events", [whole_files.leaked(rows.with_columns(source=pl.lit(name))) for rows in told.leaks], sink)
+    told.missed.clear()
+    told.leaks.clear()
+
+
 def _hand_on(kind: str, frames: list[pl.DataFrame], sink: Sink) -> None:
     for frame in frames:
         if frame.height:
@@ -371,7 +378,7 @@ def with_times(
     def timed(frame: pl.DataFrame) -> pl.DataFrame:
         return frame.drop("_stamp").hstack(answer[frame["_stamp"]]).with_columns(source=pl.lit(name))
 
-    return parsing.Batch([timed(part) for part in batch.parts]), clock
+    return parsing.Batch([timed(part) for part in batch.parts], leaks=[timed(part) for part in batch.leaks]), clock
 
 
 def _cut(reading: sources.Reading) -> str | None:
@@ -392,7 +399,7 @@ def _batches(
     def next_one() -> Iterator[parsing.Batch]:
         batch, tally_ = waiting.popleft().result()
         told.update(tally_)
-        if batch.height or batch.minutes.height:
+        if batch.height or batch.minutes.height or batch.leaks:
             yield batch
 
     read = 0

@@ -72,6 +72,8 @@ class Batch:
     stamps
         `stamp` (and `outer`) as written, a row for each run of lines with one stamp, in order of lines; `_stamp` of the
         other frames points here.
+    leaks
+        Like `parts`: lines that hold a secret and give no event, told for that alone.
     minutes
         For the traffic table: `stamp` (and `outer`) of the first line of each run within a minute, `n_lines` of it.
         All three have FILE where several files share the batch, and no run goes over their borders.
@@ -80,6 +82,7 @@ class Batch:
     parts: list[pl.DataFrame] = field(default_factory=list)
     stamps: pl.DataFrame = field(default_factory=pl.DataFrame)
     minutes: pl.DataFrame = field(default_factory=pl.DataFrame)
+    leaks: list[pl.DataFrame] = field(default_factory=list)
 
     @property
     def height(self) -> int:
@@ -88,10 +91,13 @@ class Batch:
 
     def beside(self, other: Batch) -> Batch:
         """Return the records of two batches of other files as one, but for the minutes."""
-        if not (self.height and other.height):
-            return self if self.height else other
-        moved = [f.with_columns(pl.col("_stamp") + self.stamps.height) for f in other.parts]
-        return Batch([*self.parts, *moved], pl.concat([self.stamps, other.stamps], how="diagonal"))
+        if self.stamps.is_empty() or other.stamps.is_empty():
+            return other if self.stamps.is_empty() else self
+        parts, leaks = (
+            [*mine, *(f.with_columns(pl.col("_stamp") + self.stamps.height) for f in its)]
+            for mine, its in ((self.parts, other.parts), (self.leaks, other.leaks))
+        )
+        return Batch(parts, pl.concat([self.stamps, other.stamps], how="diagonal"), leaks=leaks)
 
 
 COARSE = (
@@ -99,7 +105,7 @@ COARSE = (
     "statistics: max ", " after ", "imit ", "LIMIT ", "delivery temporarily ", "ogin", "repeated ", "haproxy",
     "non-SMTP", "offered ", "AUTH", " A=", "SMTP c", " overflowed ", "has exceeded the max", " Warning: ", "ender rate ",
     "many messages in", "many recipients: ", "SMTPA, ", "SMTPSA, ", "reply=", " smtp ", " mta ", "smtp-in: ", "user credentials",
-    "Ban", "ban ", "LOGIN", "vchkpw-", "NUL char",
+    "Ban", "ban ", "LOGIN", "vchkpw-", "NUL char", "]: < ", "]: > ", "tax error in", "espace username",
 )  # fmt: skip
 """Few short words, one of which stands in every line of ours: the engine looks for so few at once three times as fast
 as for all literals, which then see only what is left. Proved by tests on every sample."""
@@ -113,6 +119,7 @@ COARSE_TRAFFIC = (*COARSE, ": client=", "status=")
 def literals(*, traffic: bool = False, only: str | None = None) -> tuple[str, ...]:
     """Every literal that may announce a line of ours, without those that another one implies."""
     found = {text for _, p in matching.wanted(traffic=traffic, only=only) if p.role != "dismiss" for text in p.literals}
+    found |= set(redacting.SPOKEN)
     return tuple(sorted(t for t in found if not any(o != t and o in t for o in found)))
 
 
@@ -298,19 +305,26 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
         tally.add(program, format_, ROLE_WORD[role], *n)
     if rest.height:
         framed.append(matching.framed(rest, tally, chosen.host))
-    parts = []
+    parts, leaks = [], []
     if framed:
         every = pl.concat(framed, how="diagonal").sort("line_no")
         parts = matching.take(every, tally, traffic=chosen.traffic, only=chosen.only)
-    return _batch(taken, parts, cut, chosen.catalogue)
+        leaks = matching.leaks(every, parts, tally)
+    return _batch(taken, parts, leaks, cut, chosen.catalogue)
 
 
-def _batch(taken: cutting.Taken, parts: list[pl.DataFrame], cut: cutting.Heads | None, catalogue: str | None) -> Batch:
+def _batch(
+    taken: cutting.Taken,
+    parts: list[pl.DataFrame],
+    leaks: list[pl.DataFrame],
+    cut: cutting.Heads | None,
+    catalogue: str | None,
+) -> Batch:
     """Put the records of both ways together, with one list of the stamps they stand under."""
     stamps = [cut.stamps.with_row_index("_stamp")] if cut is not None else []
     logged = None
-    if parts:
-        slow = normalised(pl.concat(parts, how="diagonal_relaxed")).sort("line_no")
+    if parts or leaks:
+        slow = normalised(pl.concat([*parts, *leaks], how="diagonal_relaxed")).sort("line_no")
         slow = replies.classify(slow, catalogue)
         logged = slow["user"]
         slow = translating.with_plain_logins(slow)
@@ -320,15 +334,19 @@ def _batch(taken: cutting.Taken, parts: list[pl.DataFrame], cut: cutting.Heads |
         slow = slow.with_columns(_stamp=run)
         stamps.append(slow.select("_stamp", "line_no", *told).unique("_stamp", keep="first"))
         parts = [slow.drop(written)]
+        if leaks:
+            leak = slow["pattern"] == matching.LEAK
+            parts, leaks, logged = [parts[0].filter(~leak)], [parts[0].filter(leak)], logged.filter(~leak)
     events = [redacting.without_typed_passwords(part, _unproven()) for part in taken.events]
     events += [redacting.without_typed_passwords(part, _unproven(), logged) for part in parts]
-    batch = Batch([*taken.context, *events])
-    if batch.height:
-        used = pl.concat([f["_stamp"] for f in batch.parts]).unique()
+    batch = Batch([*taken.context, *events], leaks=leaks)
+    if batch.height or leaks:
+        used = pl.concat([f["_stamp"] for f in (*batch.parts, *leaks)]).unique()
         every = pl.concat(stamps, how="diagonal").filter(pl.col("_stamp").is_in(used.implode())).sort("line_no")
         place = pl.int_range(every.height, dtype=pl.UInt32, eager=True)[every["_stamp"].arg_sort()]
         at = pl.col("_stamp").replace_strict(every["_stamp"].sort(), place, return_dtype=pl.UInt32)
         batch.parts = [f.with_columns(at) for f in batch.parts]
+        batch.leaks = [f.with_columns(at) for f in leaks]
         batch.stamps = every.drop("_stamp", "line_no")
     return batch
 

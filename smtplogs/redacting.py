@@ -76,10 +76,12 @@ _RULES = (
     ("sasl response", "CONT", r"\b(CONT(?:[ \t]|#011)+[0-9]+(?:[ \t]|#011)+)[A-Za-z0-9+/=]+", "$1[redacted]"),
     ("sasl response", "coded ", r"\b((?:un|de)coded (?:initial )?(?:client )?(?:response|reply):? ).+", "$1[redacted]"),
     ("sasl response", "error in|was", rf'((?:error in|last (?:command )?was) "){_BLOB}(")', "$1[redacted]$2"),
-    ("sasl response", "init_response", r"(sasl_method [^,]+, init_response) .*", "$1 [redacted]"),
+    ("sasl response", "init_response", r"(sasl_method [^,]+, init_response) (?:[^(].*|\([^n].*)", "$1 [redacted]"),
     ("sasl response", "after AUTH", r"(after AUTH from [^ ]+\]:?[0-9]*:) .+", "$1 [redacted]"),
-    ("sasl response", "non-SMTP", r"(non-SMTP command from [^ ]+: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),
-    ("sasl response", ": [<>] ", r"(: [<>] [^ ]*\[[^\] ]*\](?::[0-9]+)?: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),
+    ("sasl response", "non-SMTP", rf"(non-SMTP command from [^ ]+: ){_BLOB}$", "$1[redacted]"),
+    (None, "non-SMTP", r"(non-SMTP command from [^ ]+: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),
+    ("sasl response", ": [<>] ", rf"(: [<>] [^ ]*\[[^\] ]*\](?::[0-9]+)?: ){_BLOB}$", "$1[redacted]"),
+    (None, ": [<>] ", r"(: [<>] [^ ]*\[[^\] ]*\](?::[0-9]+)?: )[A-Za-z0-9+/]{8,}={0,2}$", "$1[redacted]"),
     ("password", "pass[a-z]*[ =]`", r"(\bpass(?:word|wd)?[ =]`).*'", "$1[redacted]'"),
     (
         "password",
@@ -87,10 +89,19 @@ _RULES = (
         r"(All-whitespace username\.?, user=).*(, relay=.*)$",
         "$1[redacted]$2",
     ),
-    ("sasl response", ",cmd: ", r"(,cmd: )[^ @]+$", "$1[redacted]"),
+    ("sasl response", ",cmd: ", rf"(,cmd: ){_BLOB}$", "$1[redacted]"),
+    (None, ",cmd: ", r"(,cmd: )[^ @]+$", "$1[redacted]"),
     ("sasl response", "decode64", r'(AUTH decode64 error \[-?[0-9]+ for ").*("\], relay=.*)$', "$1[redacted]$2"),
     ("sasl response", "failed-command", r'(command=")[A-Za-z0-9+/]{8,}={0,2}(" result=)', "$1[redacted]$2"),
-    ("sasl response", 'params="', r'(params=")[^"]*(" retval=)', "$1[redacted]$2"),
+    (
+        "sasl response",
+        'params="',
+        r'params="(AUTH[ ,]+[A-Za-z0-9_-]+)[ ,]+[^", ][^"]*(" retval=)',
+        "params=$1 [redacted]$2",
+    ),
+    ("sasl response", 'params="', r'params="(AUTH[ ,]+\[redacted\])[^"]*(" retval=)', "params=$1$2"),
+    ("sasl response", 'params="', r'params="[^" ]*[a-z0-9+/=][^" ]*(" retval=)', "params=[redacted]$1"),
+    (None, 'params="', r'params="[^"]*(" retval=)', "params=[left out]$1"),
     ("password", "[(]pass: '", r"([(]pass: ').*(')", "$1[redacted]$2"),
     ("password", "(?i)pass", r"(?i)\b([a-z]*passw(?:or)?d=|pass=)(?:\"[^\"]*\"?|'[^']*'?|[^ ,;&<]+)", "$1[redacted]"),
     ("token", "(?i)bearer ", r"(?i)\b(bearer )[a-z0-9._~+/-]{8,}=*", "$1[redacted]"),
@@ -99,8 +110,15 @@ _RULES = (
     ("password hash", ": failed: badauth: ", r"(: failed: badauth: )[^ ]+$", "$1[redacted]"),
     ("password", "://", r"([a-z][a-z0-9+.-]*://[^:/@ ]+:)[^@/ ]+@", "$1[redacted]@"),
 )
-"""(kind of secret, where to look, pattern, replacement): the words of Dovecot's auth_verbose_passwords and auth_debug,
+"""(kind of secret, where to look, pattern, replacement); kind None: it may be one, and is cut without a word. The words of Dovecot's auth_verbose_passwords and auth_debug,
 Postfix's verbose and pipelining lines, Sendmail's and OpenSMTPD's errors, Mailu's hashes, Zimbra's tokens, and URLs."""
+
+SPOKEN = (
+    "init_response ", "coded initial ", "coded response", "coded client ", "sasl_passwd_lookup", "]: < ", "]: > ",
+    'syntax error in "', "All-whitespace username",
+)  # fmt: skip
+"""Words of lines that tell nothing but a secret (`smtpd -v`, `smtp -v`, a response that was taken for a command): they
+are read for the sake of the leak."""
 
 _TRIGGER = (
     "given password|resp=|AUTH |Auth |auth |AUTH\t|AUTHENTICATE |init_response|non-SMTP|: < |: > "
@@ -138,6 +156,33 @@ def without_secrets(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     return frame.with_columns(
         *(frame[c].scatter(rows, part[c]) for c in columns), known.scatter(rows, part["redacted"]).alias("redacted")
     )
+
+
+def leaks(lines: pl.DataFrame, column: str = "line", *, missed: bool = False) -> pl.DataFrame:
+    """Return the rows whose text holds a secret: without it, and with its kind in `redacted`.
+
+    Parameters
+    ----------
+    lines
+        Any frame with this String column.
+    column
+        The column of whole lines.
+    missed
+        No pattern took them: names that look like passwords, and lone words of a client, count as well.
+    """
+    found = without_secrets(lines.with_columns(redacted=pl.lit(None, pl.String)), column)
+    if missed and found.height:
+        clean = lines_without_suspects(found[column])
+        lone = clean.str.contains(f"(?m){_LONE_FAST}")
+        if lone.any():
+            rows = lone.arg_true()
+            clean = clean.scatter(rows, [without_suspects(text) for text in clean[rows]])
+        changed = clean != found[column]
+        kind = pl.when(pl.lit(lone)).then(pl.lit("sasl response")).otherwise(pl.lit("password as user name"))
+        found = found.with_columns(
+            redacted=pl.coalesce("redacted", pl.when(pl.lit(changed)).then(kind)), **{column: clean}
+        )
+    return found.filter(pl.col("redacted").is_not_null() & ~pl.col(column).str.contains(r"\b250[- ]AUTH[ =]"))
 
 
 def looks_like_password(user: pl.Expr) -> pl.Expr:
@@ -179,6 +224,10 @@ _LONE = re.compile(
     re.MULTILINE,
 )
 """All that a client said in a line of a session: one word."""
+
+
+_LONE_FAST = r"(?:^|[\": ]C: |[-~]+> |^> |^send: ')[A-Za-z0-9+/]{8,}={0,2}(?:\\r\\n')?(?:\"\})?(?: state=[0-9]+)?$"
+"""The same for the engine, which cannot look ahead."""
 
 
 def _lone(found: re.Match[str]) -> str:

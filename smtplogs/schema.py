@@ -192,7 +192,7 @@ EVENTS: Mapping[str, Column] = {
     "host": Column(pl.String, "who logged"),
     "program": Column(pl.String, "the whole syslog tag"),
     "pid": Column(pl.UInt32, "process id"),
-    "format": Column(pl.String, "which format read the line"),
+    "format": Column(pl.String, "which format read the line; `leak`: told for the secret in it alone"),
     "source": Column(pl.String, "file as given (`archive.tar!member`)"),
     "line_no": Column(pl.UInt64, "1-based line in the expanded file"),
     "also": Column(pl.List(pl.String), "other lines of the same event, `source:line_no`"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from smtplogs import declaring, linking, parsing, recognising, sources, stamps, stitching, tally
+from smtplogs import declaring, linking, parsing, recognising, sources, stamps, stitching, tally, whole_files
 from smtplogs.accounting import Tallies
 from smtplogs.onefile import Passed, plan_of, read_file
 from smtplogs.sources import FILE
@@ -186,7 +186,7 @@ def _shared(
     parts = [timed(part) for part in batch.parts]
     session = stitching.Carry()
     done = stitching.stitch(parts, session)
-    for events in done.events:
+    for events in (*map(stitching.finished, map(timed, batch.leaks)), *done.events):
         sink.take("events", events)
     loose = stitching.stacked(*done.loose, *session.open)
     if loose.height:
@@ -199,9 +199,16 @@ def _shared(
         traffic = tally.merged_traffic(traffic)
         if traffic.height:
             sink.take("traffic", traffic)
+
+    def unmarked(frame: pl.DataFrame) -> pl.DataFrame:
+        """Place lines that no record tells of, which only their numbers tie to a file."""
+        file = before.search_sorted(frame["line_no"], "left") - 1
+        return placed(frame.with_columns(file.alias(FILE))).drop(FILE)
+
     for missed in told.missed:
-        file = before.search_sorted(missed["line_no"], "left") - 1
-        sink.take("missed", placed(missed.with_columns(file.alias(FILE))).drop(FILE))
+        sink.take("missed", unmarked(missed))
+    for rows in told.leaks:
+        sink.take("events", whole_files.leaked(unmarked(rows)))
     return _passed(lot, members, told, anchors, clocks, _clocks_told(done.loose))
 
 

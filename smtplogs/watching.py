@@ -216,11 +216,11 @@ class Watched:
         fresh = False
         for lines in parsing.chunks([chunk], log.plan):
             batch, _ = parsing.parse(lines, log.plan)
-            if not batch.height:
+            if not (batch.height or batch.leaks):
                 continue
             batch, log.clock = with_times(batch, log.anchor, log.clock, str(log.followed.path))
             done = stitching.stitch(batch.parts, log.sessions)
-            self.events = stacked(self.events, *done.events)
+            self.events = stacked(self.events, *done.events, *map(stitching.finished, batch.leaks))
             self.loose = stacked(self.loose, *done.loose)
             fresh = True
         return fresh

@@ -22,9 +22,10 @@ from smtplogs import (
 )
 from smtplogs.accounting import Tally
 from smtplogs.logformats import Dialogue, Table
+from smtplogs.matching import LEAK
 from smtplogs.normalising import normalised
-from smtplogs.schema import TRAFFIC, as_table
-from smtplogs.stitching import finished, stacked
+from smtplogs.schema import TIME, TRAFFIC, as_table
+from smtplogs.stitching import FINISHED, finished, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from smtplogs.sources import Reading
 
 STALE = 500_000
-"""Lines after which a session that never ended is finished all the same."""
+"""Lines after which a session that never ended is finished all the same; and most turns of one that goes on and on."""
 
 MOST_LINES = 100
 """Other lines that an event names at most: a session may hold any number."""
@@ -221,7 +222,7 @@ def _of_dialogue(
         whole.traffic.append(_traffic(timed.unique("line_no"), source, "n_lines"))
         timed = stacked(open_, timed)
         now = int(lines["line_no"].max() or 0)  # type: ignore[arg-type]
-        over = end.any() | (pl.col("line_no").max() < now - STALE)
+        over = end.any() | (pl.col("line_no").max() < now - STALE) | (pl.len() > STALE)
         ends = timed.group_by("sid").agg(over=over, headless=~pl.col("begins").any())
         done = pl.col("sid").is_in(ends.filter("over")["sid"].implode())
         ended, open_ = timed.filter(done), timed.filter(~done)
@@ -315,6 +316,16 @@ def _as_events(
         found = found.with_columns(also=lines.list.eval(own))
         found = found.with_columns(also=pl.when(pl.col("also").list.len() > 0).then("also"))
     return finished(found)
+
+
+def leaked(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return events of lines without a stamp (`line_no`, `raw`, `redacted`, `source`): told for the secret in them."""
+    words = {"format": LEAK, "side": "server", "stage": "auth", "outcome": "info", "basis": "line", "protocol": "smtp"}
+    known = rows.with_columns(
+        *(pl.lit(word).alias(name) for name, word in words.items()),
+        time=pl.lit(None, TIME), time_quality=pl.lit("none"), count=pl.lit(1, pl.UInt32),
+    )  # fmt: skip
+    return as_table(known, FINISHED)
 
 
 def _source_of(ref: pl.Expr, sources: list[str]) -> pl.Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -246,8 +247,9 @@ def _exchange(session: Session) -> str:
         "#Date: 2026-10-19T09:00:04.113Z\n"
         "#Fields: date-time,connector-id,session-id,sequence-number,local-endpoint,remote-endpoint,event,data,context\n"
     )
+    token = f"08DC0000{zlib.crc32(repr(session).encode()):08X}"
     return head + "".join(
-        f"2026-10-19T09:00:{n:02d}.000Z,EX1\\Default,08DC0000A1000001,{n},192.0.2.5:587,203.0.113.20:56026,"
+        f"2026-10-19T09:00:{n:02d}.000Z,EX1\\Default,{token},{n},192.0.2.5:587,203.0.113.20:56026,"
         f"{'>' if side == 'S' else '<'},{text},\n"
         for n, (side, text) in enumerate(session)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
@@ -100,3 +101,42 @@ def test_every_function_of_the_pages_exists() -> None:
     for name, text in TEXTS.items():
         for function in re.findall(r"\bsl\.([a-z_]+)", text):
             assert function in sl.__all__, (name, function)
+
+
+def test_the_page_of_formats_names_the_versions_that_were_tried_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of live.md is the one source; the set-ups of tests/live must be those of the table."""
+    monkeypatch.syspath_prepend(DOCS)
+    tried = importlib.import_module("tried")
+    versions = tried.tried_live()
+    rows = [
+        line
+        for line in TEXTS["live.md"].splitlines()
+        if re.match(r"\| [A-Z][a-z]+ [0-9]", line) or "OpenSMTPD 7" in line[:20]
+    ]
+
+    assert set(versions) == {"postfix", "dovecot", "exim", "opensmtpd", "sendmail"}
+    assert all(any(f" {v}" in row for row in rows) for found in versions.values() for v in found)
+    assert [
+        v
+        for v in re.findall(r"[0-9]+\.[0-9.p]+[0-9]", " ".join(r.split("|")[1] for r in rows))
+        if not any(v in found for found in versions.values())
+    ] == []
+    assert "versions 3.7.11 and 3.10.13" in tried.told("postfix")
+    assert tried.told("haraka").startswith("Not tried against a live server")
+    for name in sl.formats()["format"].unique():
+        assert ("Tried against" in tried.told(name)) == (name in versions)
+
+
+def test_a_server_of_the_live_table_that_is_no_format_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(DOCS)
+    tried = importlib.import_module("tried")
+    page = tmp_path / "live.md"
+    monkeypatch.setattr(tried, "PAGE", page)
+    page.write_text("| Postfixx 3.7.11 | quiet | 1 |\n")
+    with pytest.raises(ValueError, match="postfixx"):
+        tried.tried_live()
+    page.write_text("no table\n")
+    with pytest.raises(ValueError, match="no table"):
+        tried.tried_live()

@@ -1,4 +1,4 @@
-"""What memory is left, as the kernel, control groups and limits tell it; and logs that would not fit into it."""
+"""What memory is left, as kernel and limits tell it; and logs that would not fit into it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import smtplogs as sl
-from smtplogs import _memory
+from smtplogs import _granted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,38 +24,26 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "meminfo").write_text("MemTotal:       16000000 kB\nMemAvailable:    8000000 kB\n")
     (tmp_path / "cgroup").write_text("0::/user.slice/one.scope\n")
     (tmp_path / "groups/user.slice/one.scope").mkdir(parents=True)
-    for name, path in (("MEMINFO", "meminfo"), ("OWN_GROUP", "cgroup"), ("GROUPS", "groups")):
-        monkeypatch.setattr(_memory, name, tmp_path / path)
-    monkeypatch.setattr(_memory, "resource", None)
+    for name, path in (("MEMINFO", "meminfo"), ("OWN", "cgroup"), ("CGROUPS", "groups")):
+        monkeypatch.setattr(_granted, name, tmp_path / path)
+    monkeypatch.setattr(_granted, "resource", None)
     return tmp_path
 
 
-def limited(group: Path, limit: str, current: int) -> None:
-    (group / "memory.max").write_text(f"{limit}\n")
-    (group / "memory.current").write_text(f"{current}\n")
-
-
 def test_what_the_kernel_calls_available(machine: Path) -> None:
-    assert _memory.available() == 8_000_000 * 1024
+    assert _granted.available() == 8_000_000 * 1024
 
 
-def test_a_group_without_a_limit_leaves_all(machine: Path) -> None:
-    limited(machine / "groups/user.slice/one.scope", "max", 5)
+def test_no_more_than_a_group_grants(machine: Path) -> None:
+    (machine / "groups/user.slice/memory.max").write_text("2000000000\n")
 
-    assert _memory.available() == 8_000_000 * 1024
-
-
-@pytest.mark.parametrize("group", ["user.slice/one.scope", "user.slice", "."])
-def test_a_group_is_bound_by_those_above_it(machine: Path, group: str) -> None:
-    limited(machine / "groups" / group, "2000000000", 500_000_000)
-
-    assert _memory.available() == 1_500_000_000
+    assert _granted.available() == 2_000_000_000
 
 
 def test_without_meminfo_all_there_is(machine: Path) -> None:
     (machine / "meminfo").unlink()
 
-    assert (_memory.available() or 0) > 1 << 28
+    assert (_granted.available() or 0) > 1 << 28
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limits")
@@ -63,8 +51,8 @@ def test_limits_of_the_shell() -> None:
     code = """
 import resource
 resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, resource.RLIM_INFINITY))
-from smtplogs import _memory
-print(min(_memory._limits()) == 3 << 30, _memory.available() <= 3 << 30)
+from smtplogs import _granted
+print(_granted.Granted("RLIMIT_DATA", 3 << 30) in _granted.granted(), _granted.available() <= 3 << 30)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -131,6 +131,83 @@ def test_the_command_makes_a_key_and_uses_it_again(tmp_path: Path) -> None:
     assert sl.lockouts(sl.load(tmp_path / "a.parquet").collect()).height == sl.lockouts(events).height
 
 
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        cli.main([str(a) for a in arguments])
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+def named_in(text: str, original: set[str]) -> list[str]:
+    """Return the originals that stand in a text; short ones count as whole words, since ours hold some of them."""
+    original = original - {"root"}  # the folder of these tests is of that name, and so is the first word of Parquet
+    return [t for t in original if t in text and (len(t) > 5 or re.search(rf"\b{re.escape(t)}\b", text))]
+
+
+@pytest.fixture(scope="module")
+def shared_dataset(tmp_path_factory: pytest.TempPathFactory) -> tuple[pl.DataFrame, Path, Path]:
+    """Logs of two servers as a dataset, and what `share` makes of it: events, the dataset, the copy."""
+    folder = tmp_path_factory.mktemp("case")
+    paths = [p for name in ("postfix/lockout", "exim/smarthost") for p in sl.sample(name)]
+    sl.parse(paths, folder / "set", workers=1)
+    assert (
+        run("share", folder / "set", "-o", folder / "copy.parquet", "--key", folder / "case.key", "--shift=-14d") == 0
+    )
+    return sl.load(folder / "set").collect(), folder / "set", folder / "copy.parquet"
+
+
+def test_the_copy_of_a_dataset_loads_and_gives_the_same_findings(
+    shared_dataset: tuple[pl.DataFrame, Path, Path],
+) -> None:
+    events, _, copy = shared_dataset
+    shared = sl.load(copy).collect()
+    columns = ("detector", "kind", "status", "severity", "subject_kind", "n_events", "cause", "confidence")
+    before, after = (sl.findings(t).with_columns(pl.col("start", "end").dt.epoch()) for t in (events, shared))
+    shift = 14 * 86_400_000_000
+
+    assert shared.schema == events.schema
+    assert shared.height == events.height
+    assert sorted(before.select(columns).rows(), key=str) == sorted(after.select(columns).rows(), key=str)
+    for end in ("start", "end"):
+        assert sorted(before[end].drop_nulls() - shift) == sorted(after[end].drop_nulls())
+    for column in NAMED:
+        assert shared[column].n_unique() == events[column].n_unique(), column
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "ndjson"])
+def test_no_original_is_in_a_byte_of_the_copy_of_a_dataset(
+    shared_dataset: tuple[pl.DataFrame, Path, Path], tmp_path: Path, ending: str
+) -> None:
+    events, dataset, _ = shared_dataset
+    out = tmp_path / f"copy.{ending}"
+    run("share", dataset, "-o", out)
+    frame = pl.read_parquet(out).write_json() if ending == "parquet" else ""
+    text = out.read_bytes().decode("latin-1") + frame
+
+    assert named_in(text, identifiers(events)) == []
+    assert (dataset / ".key").read_bytes() not in out.read_bytes()  # the key of its own pseudonyms
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["triage", "findings", "lockouts", "summary", "sessions", "evidence", "exposure", "read", "coverage", "report"],
+)
+def test_commands_on_the_copy_name_no_original(
+    shared_dataset: tuple[pl.DataFrame, Path, Path], tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    events, _, copy = shared_dataset
+    more = ["-o", tmp_path / "r.html"] if command == "report" else []
+    code = run(command, copy, *more)
+    said = "".join(capsys.readouterr())
+    page = re.sub("(?s)<style.*?</style>", "", (tmp_path / "r.html").read_text()) if more else ""
+
+    assert code in (0, 1, 2)
+    assert said
+    assert command == "coverage" or code != 2, said
+    assert named_in(said + page, identifiers(events)) == []
+
+
 def test_every_column_of_every_table_is_decided() -> None:
     decided = sharing.AS_IS | sharing.DROPPED | sharing._LATE | set(sharing._ways(Names(KEY)))
 

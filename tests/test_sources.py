@@ -23,7 +23,19 @@ import polars as pl
 import pytest
 
 from smtplogs.errors import NothingToRead
-from smtplogs.sources import CHUNK, MAX_LINE, Chunk, Problem, Reading, Source, find, lines_of, open_source, series
+from smtplogs.sources import (
+    CHUNK,
+    MAX_LINE,
+    Chunk,
+    Problem,
+    Reading,
+    Source,
+    _pieces,
+    find,
+    lines_of,
+    open_source,
+    series,
+)
 from smtplogs.sources import _feeding as feeding
 from smtplogs.sources._expanding import compression_of, expand
 from smtplogs.sources._pieces import PIECE, Damaged
@@ -625,14 +637,14 @@ def test_a_file_that_vanished_is_an_error_not_an_exception(here: Path) -> None:
 
 
 def test_a_disk_error_keeps_what_was_read(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Dying(io.BytesIO):
+    class Dying(io.FileIO):
         def read(self, size: int | None = -1) -> bytes:
             if self.tell():
                 raise OSError(5, "Input/output error")
-            return super().read(3)
+            return super().read(3) or b""
 
     source = source_of(b"x\nyz\n")
-    monkeypatch.setattr(Path, "open", lambda *_, **__: Dying(b"x\nyz\n"))
+    monkeypatch.setattr(_pieces, "open", lambda *_, **__: Dying("mail.log"), raising=False)
     data, reading = read(source)
     assert data == b"x\ny"
     assert reading.error == "reading failed in line 2 (byte 3): input/output error"

@@ -6,12 +6,14 @@ import ast
 import os
 import re
 import socket
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 import smtplogs as sl
+from smtplogs import cli
 
 PACKAGE = Path(sl.__file__).parent
 ROOMS = sorted(PACKAGE.rglob("*.py"))
@@ -112,3 +114,54 @@ def test_every_dependency_has_a_lower_bound() -> None:
 
     assert [d for d in wanted if not re.search(r">=|==|^smtplogs\[", d)] == []
     assert len(project["dependencies"]) <= 12
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_temporary_files_are_made_by_the_system_and_for_their_owner(path: Path) -> None:
+    """Mkstemp and TemporaryDirectory make what nobody made before; a fixed name in /tmp may be somebody's link."""
+    tree = list(ast.walk(ast.parse(path.read_text())))
+    attributes = {
+        f"{n.value.id}.{n.attr}" for n in tree if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+    }
+    texts = {n.value for n in tree if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+    assert {a for a in attributes if a.startswith("tempfile.")} <= {"tempfile.mkstemp", "tempfile.TemporaryDirectory"}
+    assert not [t for t in texts if t.startswith(("/tmp", "/var/tmp"))]
+
+
+def test_a_link_laid_where_a_file_is_being_written_is_not_followed(tmp_path: Path) -> None:
+    """What is written stands under a random name until it is whole; a link under the final name leads where its owner says."""
+    from smtplogs._durable import whole
+
+    seen = []
+    with whole(tmp_path / "out.csv") as file:
+        file.write(b"x")
+        seen = [(p.name, p.stat().st_mode & 0o777) for p in tmp_path.iterdir()]
+
+    assert [mode for _, mode in seen] == [0o600]
+    assert all(name.startswith(".smtplogs.") and len(name) >= 18 for name, _ in seen)
+    assert [p.name for p in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_no_command_but_probe_opens_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
+    """The audit hook of Python sees every socket, whoever opens it: no telemetry, no look-ups, no fonts from the net."""
+    tries: list[str] = []
+
+    def watch(event: str, _: object) -> None:
+        if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "urllib.Request"):
+            tries.append(event)
+
+    sys.addaudithook(watch)
+    log = str(sl.sample("postfix/lockout")[0])
+    commands = (
+        ["triage", log], ["report", log, "-o", tmp_path / "r.html"], ["plot", "timeline", log, "-o", tmp_path / "c.svg"],
+        ["explain", "535 5.7.8 Error"], ["samples"], ["formats"], ["share", log, "-o", tmp_path / "s.parquet"],
+        ["parse", log, "-o", tmp_path / "set"], ["verify", tmp_path / "set"], ["to-ecs", log, "-o", tmp_path / "e.ndjson"],
+    )  # fmt: skip
+    for command in commands:
+        tries.clear()
+        with pytest.raises(SystemExit):
+            cli.main([str(word) for word in command])
+
+        assert tries == [], command
+    assert capsys.readouterr().out

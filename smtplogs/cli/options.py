@@ -16,7 +16,7 @@ from rich.console import Console
 
 import smtplogs as sl
 from smtplogs import sources, tables
-from smtplogs._memory import available
+from smtplogs._granted import available
 from smtplogs._visible import visible
 from smtplogs.cli.helping import a_line_each, in_one_line
 from smtplogs.datasets import is_dataset

@@ -61,7 +61,8 @@ def exposure(events: pl.LazyFrame, *, users: int = 50) -> pl.DataFrame:
     -------
     DataFrame
         The common columns and those of ``COLUMNS``: a finding per kind and account; per domain; per file and kind of
-        secret. Its `evidence` names the lines that hold a secret, never the secret.
+        secret. Its `evidence` names the lines that hold a secret, never the secret: also lines that tell of no attempt
+        (debug lines, a response without its command, lines not understood), which are `info` rows of format ``leak``.
 
         Severity: *info*; *warning* for plain text from an address that is not private, and for secrets in a log.
 

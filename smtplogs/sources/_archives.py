@@ -154,12 +154,18 @@ def _tar_members(path: Path) -> Iterator[Member]:
 
 def _zip_members(path: Path) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+        overlapping = _overlapping(archive.infolist())
         for info in archive.infolist():
             if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16):
                 continue
             mtime = _zip_time(info)
             if info.flag_bits & _ENCRYPTED:
                 yield Member(info.filename, mtime, trouble="encrypted: extract the archive first")
+                continue
+            if info.header_offset in overlapping:
+                yield Member(
+                    info.filename, mtime, trouble="its bytes are another member's too, as in a zip bomb: not read"
+                )
                 continue
             if info.compress_type not in _ZIP_PACKINGS:
                 yield Member(
@@ -172,6 +178,17 @@ def _zip_members(path: Path) -> Iterator[Member]:
             place = Place(offset, info.compress_size, packing=_ZIP_PACKINGS[info.compress_type], crc=info.CRC)
             head, _ = begin(opener(path, place)(), _HEAD)
             yield Member(info.filename, mtime, place, head)
+
+
+def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
+    """Return where members begin that lie in the bytes of one before them."""
+    found, end = set(), 0
+    for info in sorted(infos, key=lambda i: i.header_offset):
+        if info.header_offset < end:
+            found.add(info.header_offset)
+        # the name and extra of the local header may be shorter than those of the directory, never the data
+        end = max(end, info.header_offset + _LOCAL_HEADER + info.compress_size)
+    return found
 
 
 def _zip_time(info: zipfile.ZipInfo) -> datetime | None:

@@ -27,6 +27,10 @@ _PACKED_PIECE = 1 << 16
 _WINDOW_LOG = 28
 """A decoder may take 2**28 bytes for its window: more than any usual level asks for, too little to hurt us."""
 
+MOST_BYTES, MOST_FOLD = 4 << 30, 1000
+"""Compressed data that have become more than so many bytes, and so many times what they were, are read no further:
+logs shrink to a tenth or a thirtieth; a megabyte of bzip2 may hold a terabyte of zeros."""
+
 _MAGIC = re.compile(
     rb"(?P<gzip>\x1f\x8b\x08)"
     rb"|(?P<bzip2>BZh[1-9](?:1AY&SY|\x17rE8P\x90))"
@@ -34,6 +38,10 @@ _MAGIC = re.compile(
     rb"|(?P<zstd>\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)"  # a frame, or a skippable one as pzstd writes first
 )
 _LONGEST_MAGIC = 10
+
+
+class _Bomb(Damaged):
+    """Data made to fill whatever unpacks them; what came before has been handed out."""
 
 
 def compression_of(head: bytes) -> str | None:
@@ -72,8 +80,10 @@ def expand(opened: Opener, kind: str | None = None, *, twice: bool = True) -> Pi
         for piece in _decoded(counted(), kind, _FAST[kind], lambda _: PIECE):
             given += len(piece)
             yield piece
+            if given > MOST_BYTES and given > MOST_FOLD * fed:
+                raise _Bomb(f"{kind} data expand more than {MOST_FOLD:,}-fold", "no log does, they are read no further")
     except Damaged as damage:
-        if damage.harmless or not twice:
+        if damage.harmless or not twice or isinstance(damage, _Bomb):
             raise
     else:
         return

@@ -27,6 +27,9 @@ CHUNK = 32 << 20
 MAX_LINE = 16 << 20
 """A longer line is cut here."""
 
+MOST_LINES = 1 << 20
+"""Lines of a chunk at most: each costs some hundred bytes on the way, however short it is."""
+
 # Freed at once, this tells glibc to keep memory of such sizes for the next chunk. Else it hands each chunk back and
 # faults in fresh pages for the next, which doubles the cost of feeding (0.7 cpu-s/GB). Elsewhere it does nothing.
 bytearray(31 << 20)
@@ -162,16 +165,23 @@ class Reading:
         whole = True
         pieces = self._cut(sliced(as_utf8(self._measured()), min(self._chunk_bytes, self._max_line)))
         for data in _whole_lines(pieces, self._chunk_bytes):
-            chunk = Chunk(data, self.lines + 1, _count(data))
-            self.lines += chunk.n_lines
+            for part, n_lines in _of_few_lines(data, _count(data)):
+                chunk = Chunk(part, self.lines + 1, n_lines)
+                self.lines += n_lines
+                yield chunk
             whole = data.endswith(b"\n")
-            yield chunk
         if self._digest:
             self.sha256 = self._digest.hexdigest()
         if self._damage:
             where = f" {'after' if whole else 'in'} line {self.lines} (byte {self.bytes})" if self.bytes else ""
             said = f"{self._damage.what}{where}: {self._damage.why}"
             self.note, self.error = (said, None) if self._damage.harmless else (None, said)
+        elif (found := self._found_bytes()) and self.bytes < found:
+            self.error = f"the file shrank while it was read: {self.bytes} of {found} bytes are left"
+
+    def _found_bytes(self) -> int | None:
+        """Return how many bytes a plain file had when it was found."""
+        return self.source.stored_bytes if self.source.path is not None and not self.source.packed else None
 
     def _measured(self) -> Pieces:
         """Count and hash the pieces; a damage ends them."""
@@ -318,6 +328,19 @@ def _scan(data: bytes) -> pl.LazyFrame:
         encoding="utf8-lossy",
         row_index_name="line_no",
     )
+
+
+def _of_few_lines(data: bytes, n_lines: int) -> Iterator[tuple[bytes, int]]:
+    """Halve data until no part has too many lines; yield the parts and how many lines each has."""
+    half = len(data) // 2
+    middle = data.rfind(b"\n", 0, half) + 1 or data.find(b"\n", half) + 1
+    if n_lines <= MOST_LINES:
+        yield data, n_lines
+        return
+    head = data[:middle]
+    n_head = _count(head)
+    yield from _of_few_lines(head, n_head)
+    yield from _of_few_lines(data[middle:], n_lines - n_head)
 
 
 def _count(data: bytes) -> int:

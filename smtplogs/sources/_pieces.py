@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import os
+import stat
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
 from typing import TYPE_CHECKING
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 """Bytes handed on at a time: small enough to stay in the cache of a core from the kernel to the chunk."""
+
+_NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 
 
 class Damaged(Exception):
@@ -42,7 +46,10 @@ def reason(error: OSError) -> str:
 def file_pieces(path: Path, offset: int = 0) -> Pieces:
     """Yield the bytes of a file from an offset on."""
     try:
-        with path.open("rb", buffering=0) as file:
+        # not blocking: what was a file when it was found may be a pipe by now, and nobody writes to that
+        with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | _NOT_BLOCKING)) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise Damaged("reading failed", "it is no file any more")
             if offset:
                 file.seek(offset)
             while piece := file.read(PIECE):
