@@ -12,7 +12,7 @@ from smtplogs.detect._attempts import dense
 from smtplogs.detect._slices import Slices, pieces, span_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SPRAY_SHARE = 0.2
 """An address that got into less than a fifth of the accounts it failed on is no gateway: published sprays reach 0.06,
@@ -40,9 +40,11 @@ class Book:
     n_unknown: int
 
 
-def attempts(slices: Slices, judged: pl.Expr) -> Iterator[pl.DataFrame]:
+def attempts(
+    slices: Slices, judged: pl.Expr, outcomes: Sequence[str] = ("success", "failure")
+) -> Iterator[pl.DataFrame]:
     """Yield ``time, account, client_ip, n, ok, bad, unknown`` of each piece."""
-    for piece in pieces(slices, *TRIES, where=judged & pl.col("outcome").cast(pl.String).is_in(["success", "failure"])):
+    for piece in pieces(slices, *TRIES, where=judged & pl.col("outcome").is_in(list(outcomes))):
         yield piece.select(
             "time",
             "account",
@@ -130,8 +132,8 @@ def bursts(slices: Slices, judged: pl.Expr, book: Book, failures: int, within: t
     )
     carry: pl.DataFrame | None = None
     sums = []
-    for piece in attempts(slices, judged):
-        rows = piece.filter("bad").join(hostile, on="client_ip", how="semi").join(many, on="account", how="semi")
+    for piece in attempts(slices, judged, ["failure"]):
+        rows = piece.join(hostile, on="client_ip", how="semi").join(many, on="account", how="semi")
         rows = rows.select("time", "account", "client_ip", "n").with_columns(pl.lit(value=False).alias("told"))
         if carry is not None:
             rows = pl.concat([carry, rows])
@@ -164,8 +166,8 @@ def rounds(slices: Slices, judged: pl.Expr, book: Book, names: int) -> pl.DataFr
     many = book.sources.filter(pl.col("hostile"), pl.col("n_names") >= names).select("client_ip")
     carry: pl.DataFrame | None = None
     widest, each = [], []
-    for piece in attempts(slices, judged):
-        own = piece.filter(pl.col("bad"), pl.col("account").is_not_null()).join(many, on="client_ip", how="semi")
+    for piece in attempts(slices, judged, ["failure"]):
+        own = piece.filter(pl.col("account").is_not_null()).join(many, on="client_ip", how="semi")
         own = own.select("time", "account", "client_ip", "n")
         if own.is_empty():
             continue
@@ -201,8 +203,8 @@ def rounds(slices: Slices, judged: pl.Expr, book: Book, names: int) -> pl.DataFr
 def light_hours(slices: Slices, judged: pl.Expr, light: pl.DataFrame) -> pl.DataFrame:
     """Return what addresses that try little did, hour by hour: ``hour, client_ip, account, n, n_unknown``."""
     parts = []
-    for piece in attempts(slices, judged):
-        own = piece.filter("bad").join(light, on="client_ip", how="semi")
+    for piece in attempts(slices, judged, ["failure"]):
+        own = piece.join(light, on="client_ip", how="semi")
         hour = pl.col("time").dt.truncate("1h").alias("hour")
         parts.append(
             own.group_by(hour, "client_ip", "account").agg(

@@ -61,7 +61,7 @@ def login_attempts(
             pl.col("stage") == "auth",
             pl.col("side").fill_null("server") == "server",
             pl.col("protocol").fill_null("smtp").cast(pl.String).is_in(list(protocols)),
-            pl.col("outcome").cast(pl.String).is_in(["success", "failure", "deferred"]),
+            pl.col("outcome").is_in(["success", "failure", "deferred"]),
             pl.col("time").is_not_null(),
             pl.col("count").fill_null(1) > 0,
         )

@@ -121,7 +121,7 @@ def _witnesses(refusals: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     healed = (pl.col("unexplained_until") <= pl.col("next_any")).fill_null(True) & (pl.col("crossed") <= MOST_CROSSED)
     first = (
         refusals.filter(
-            "trusted", "heals", "explained", healed, pl.col("cause").cast(pl.String).is_in(LOCK_LIKE).fill_null(True)
+            "trusted", "heals", "explained", healed, pl.col("cause").is_in(LOCK_LIKE).fill_null(True)
         )
         .group_by("chain", "client_id", maintain_order=True)
         .first()

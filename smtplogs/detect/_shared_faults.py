@@ -65,7 +65,7 @@ def find_passwords_switched_off(events: pl.LazyFrame) -> tuple[pl.DataFrame, pl.
     domain = pl.col("account").str.extract(r"@([^@]+)$", 1)
     rows = (
         narrow(events, "time", "client_ip", "account", "n", "stage", "outcome", "mechanism", "source", "line_no")
-        .filter(pl.col("stage") == "auth", pl.col("outcome").cast(pl.String).is_in(["success", "failure"]))
+        .filter(pl.col("stage") == "auth", pl.col("outcome").is_in(["success", "failure"]))
         .with_columns(
             domain.alias("domain"),
             pl.col("mechanism").str.contains(OAUTH).fill_null(False).alias("token"),

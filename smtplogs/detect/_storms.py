@@ -43,7 +43,7 @@ def find_storms(
         events, "time", "client_ip", "account", "user", "n", "cause", "stage", "outcome", "source", "line_no"
     )
     refused = refused.filter(
-        ~pl.col("outcome").is_in(["success", "info", "throttled"]), pl.col("cause").cast(pl.String).is_in(PERMANENT)
+        ~pl.col("outcome").is_in(["success", "info", "throttled"]), pl.col("cause").is_in(PERMANENT)
     )
     ip = pl.col("client_ip")
     near = logins.select(neighbourhood(ip).alias("net")).drop_nulls()["net"].unique()
@@ -130,7 +130,7 @@ def find_hourly_logins(events: pl.LazyFrame, *, per_hour: int) -> tuple[pl.DataF
         .with_row_index("story")
     )
     limits = rows.filter(
-        pl.col("cause").cast(pl.String).is_in(["throttled_auth", "throttled_connection"]),
+        pl.col("cause").is_in(["throttled_auth", "throttled_connection"]),
         pl.col("client_ip").is_in(clients["client_ip"].unique().implode()),
     ).collect(engine="streaming")
     met = clients.join(limits, on="client_ip", suffix="_met").filter(

@@ -12,6 +12,7 @@ from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account, dense, login_attempts
 from smtplogs.detect._rhythm import rhythm, schedules
 from smtplogs.detect._signs import in_parts
+from smtplogs.detect._slices import spoken
 from smtplogs.schema import EVENTS
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def find_turned(
     mine = mine.select(used).collect(engine="streaming")
     tries = login_attempts(mine.lazy(), protocols=protocols, client=client)
     judged = tries.filter(
-        pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES).fill_null(False)
+        pl.col("ok") | pl.col("bad"), ~pl.col("cause").is_in(OTHER_CAUSES).fill_null(False)
     )
     judged = judged.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())
     rows = _runs(judged)
@@ -108,8 +109,8 @@ def _narrow(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str
         .filter(
             pl.col("stage") == "auth",
             pl.col("side").fill_null("server") == "server",
-            pl.col("protocol").fill_null("smtp").cast(pl.String).is_in(list(protocols)),
-            pl.col("outcome").cast(pl.String).is_in(["success", "failure"]),
+            spoken(protocols),
+            pl.col("outcome").is_in(["success", "failure"]),
             pl.col("time").is_not_null(),
         )
         .select(

@@ -137,7 +137,7 @@ def incidents(
         [{"finding": i, "start": f.start, "end": f.end} for i, (f, _) in enumerate(judged_ones)],
         schema={"finding": pl.Int64, "start": counts.schema["bin"], "end": counts.schema["bin"]},
     )
-    failing = counted & ~pl.col("outcome").cast(pl.String).is_in(["success", "throttled"])
+    failing = counted & ~pl.col("outcome").is_in(["success", "throttled"])
     evidence = proof(slices, places, (), where=failing)
     rows = [incident_row(f, kind) | {"evidence": evidence.get(i, [])} for i, (f, kind) in enumerate(judged_ones)]
     if counts["ok"].sum() == 0:

@@ -11,7 +11,7 @@ from smtplogs.detect._attempts import duration
 from smtplogs.detect._findings import as_findings
 from smtplogs.detect._limits import Limit, inferred, printed
 from smtplogs.detect._sentences import counted, length, listed, name, stretch, times
-from smtplogs.detect._slices import Slices, pieces, proof, sliced, sliced_door, texts
+from smtplogs.detect._slices import Slices, pieces, proof, sliced, sliced_door, spoken, texts
 from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def throttling(
         raise ValueError(f"refused={refused!r} must be 1 or more")
     gap = duration(pause, "pause")
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
-    here = pl.col("protocol").cast(pl.String).fill_null("smtp").is_in(list(protocols))
+    here = spoken(protocols)
     limited = here & (pl.col("outcome") == "throttled")
     parts = [texts(p) for p in pieces(slices, "source", "line_no", *DETAIL, where=limited)]
     rows = pl.concat(parts) if parts else pl.DataFrame()
@@ -193,7 +193,7 @@ def _accepted(slices: Slices, here: pl.Expr, episodes: pl.DataFrame) -> tuple[pl
         keys["user"]
     )
     theirs = (pl.col("side") == "client") & pl.col("relay_host").is_in(keys["relay_host"])
-    through = here & ~pl.col("outcome").cast(pl.String).is_in(["throttled"]) & (ours | theirs)
+    through = here & ~pl.col("outcome").is_in(["throttled"]) & (ours | theirs)
     went, logins = [nothing_yet()], []
     columns = ("stage", "outcome", "side", "client_ip", "account", "relay_host", "session", "delivery")
     for piece in map(texts, pieces(slices, *columns, where=through)):
