@@ -271,15 +271,25 @@ def verdict(facts: Facts, *, up: bool) -> str:
 
 
 def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
-    """Return ``outage`` instead of a partial fault if between its first and last refusal hardly anybody got in.
+    """Return what a partial fault proves to be between its first and its last refusal.
 
-    The bins at both ends hold logins from before and after.
+    The bins at both ends hold logins from before and after. Without these: an ``outage`` if hardly anybody got in, a
+    ``policy_change`` if those who were shut out have something in common that nobody who got in has.
     """
-    if kind != "partial_fault" or facts.hit_share < ALL:
+    if kind != "partial_fault":
         return kind
-    at = inside.filter("established", pl.col("time") >= facts.start, pl.col("time") <= facts.end)
-    ok, bad = int(at["ok"].sum()), int(at["bad"].sum())
-    return "outage" if ok <= LEAST_SHARE * (ok + bad) else kind
+    at = inside.filter(pl.col("time") >= facts.start, pl.col("time") <= facts.end)
+    ours = at.filter("established")
+    ok, bad = int(ours["ok"].sum()), int(ours["bad"].sum())
+    if facts.hit_share >= ALL and ok <= LEAST_SHARE * (ok + bad):
+        return "outage"
+    shared = _shared(at)
+    clients = ours.group_by("client_ip").agg(pl.col("bad").sum(), pl.col("ok").sum()).filter(pl.col("bad") > 0)
+    only = clients.filter(pl.col("ok") == 0).height
+    if shared and shared[0] != "host" and only >= MOST * max(clients.height, FEW):
+        facts.shared, facts.n_failing_only = shared, only
+        return "policy_change"
+    return kind
 
 
 def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, datetime]:

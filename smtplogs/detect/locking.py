@@ -263,7 +263,8 @@ def _streaks(streaks: Streaks, locks: Locks, back: timedelta, share: float) -> l
     first = locks.found.sort("onset_before").unique(["account_id", "trigger_id"], keep="first", maintain_order=True)
     first = first.select("account_id", pl.col("trigger_id").alias("main_id"), pl.col("onset_before").alias("locked_at"))
     found = streaks.found.join(first, on=["account_id", "main_id"], how="left").with_columns(
-        (pl.col("same") & (pl.col("recovered_at") - pl.col("end") <= back)).fill_null(False).alias("soon"),
+        # a phone that polls while its owner mistypes is no sign of anything else
+        (pl.col("main_ok") - pl.col("end") <= back).fill_null(False).alias("soon"),
         pl.lit(share).alias("unnamed_share"),
     )
     evidence = lines(streaks.rows, "streak")

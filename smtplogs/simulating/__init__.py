@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,14 @@ FILES = ("postfix/mail.log", "exim/mainlog", "exim/rejectlog", "truth.csv")
 
 SCHEMA = {
     "scenario": pl.String, "kind": pl.String, "subject": pl.String, "start": TIME, "end": TIME,
-    "observable": pl.Boolean, "n_refused": pl.UInt32,
+    "leads": pl.Boolean, "observable": pl.Boolean, "n_refused": pl.UInt32,
 }  # fmt: skip
+
+
+def _led(place: Town, kind: str, subject: str | None = None) -> None:
+    """Write down what the last thing that was planned is a consequence of, in the words of findings."""
+    last = place.truth[-1]
+    place.truth[-1:] = [replace(last, kind=kind, subject=subject or last.subject), replace(last, leads=False)]
 
 
 def _locking(place: Town) -> None:
@@ -35,7 +42,18 @@ def _locking(place: Town) -> None:
 
 def _limiting(place: Town) -> None:
     place.limit = (30, 60.0)
-    place.forget(every=1.2, length=1200.0)
+    user = place.forget(every=1.2, length=5400.0)
+    _led(place, "stale_credential", f"{user} at {place.truth[-1].subject}")
+
+
+def _spraying(place: Town) -> None:
+    place.spray_fast()
+    _led(place, "spray")
+
+
+def _swarming(place: Town) -> None:
+    place.botnet()
+    _led(place, "distributed")
 
 
 def _banning(place: Town) -> None:
@@ -56,8 +74,8 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
     "throttling": _limiting,
     "ban": _banning,
     "brute-force": Town.guess,
-    "spray": Town.spray_fast,
-    "botnet": Town.botnet,
+    "spray": _spraying,
+    "botnet": _swarming,
     "stuffing": lambda place: place.stuff(min(60, len(place.users) + 15), others=15),
     "takeover": Town.takeover,
 }
@@ -92,8 +110,9 @@ def simulate(
     -------
     DataFrame
         What is in ``truth.csv``, a row a thing that really happened: ``scenario``, ``kind`` (in the words of findings),
-        ``subject`` (account, address, or both), ``start``, ``end`` (UTC), ``observable`` (false: no log can show it,
-        such as a lock that nobody else met, a ban of an address that never came back) and ``n_refused`` [attempts], where that is counted.
+        ``subject`` (account, address, or both), ``start``, ``end`` (UTC), ``leads`` (false: a consequence of another
+        row), ``observable`` (false: no log can show it, such as a lock that nobody else met, a ban of an address that
+        never came back) and ``n_refused`` [attempts], where that is counted.
 
     Raises
     ------
@@ -144,18 +163,23 @@ def _table(place: Town, whose: list[str], scenarios: Sequence[str], last_seen: M
 
     A lock shows if somebody else with the right secret met it, a ban if the address came back.
     """
+    planned = set(" ".join(truth.subject or "" for truth in place.truth if truth.leads).split())
     locks = [
-        (Truth("lockout", k.start, k.end, k.user), k.met_by_others(), len(k.refused)) for k in place.locks
+        (Truth("lockout", k.start, k.end, k.user, k.trigger not in planned), k.met_by_others(), len(k.refused))
+        for k in place.locks
     ]  # fmt: skip
     bans = [(Truth("ip_ban", start, end, ip), last_seen.get(ip, 0.0) >= end, None) for ip, start, end in place.bans]
-    limits = [(Truth("throttling", min(t), max(t), ip), True, len(t)) for ip, t in sorted(place.refusals.items())]
+    limits = [
+        (Truth("throttling", min(t), max(t), ip, ip not in planned), True, len(t))
+        for ip, t in sorted(place.refusals.items())
+    ]  # fmt: skip
     rows = [
         *((name, truth, True, None) for name, truth in zip(whose, place.truth, strict=True)),
         *(("lockout", *row) for row in locks),
         *(("ban", *row) for row in bans),
         *(("throttling", *row) for row in limits),
     ]
-    told = [(s, t.kind, t.subject, *t.span, seen, n) for s, t, seen, n in rows if s in scenarios]
+    told = [(s, t.kind, t.subject, *t.span, t.leads, seen, n) for s, t, seen, n in rows if s in scenarios]
     return pl.DataFrame(told, schema=SCHEMA, orient="row").sort("start", "kind", "subject")
 
 

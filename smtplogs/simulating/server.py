@@ -59,20 +59,20 @@ class _Server:
             while self.changes and self.changes[-1][0] <= a.at:
                 _, user, secret = self.changes.pop()
                 site.secret[user] = secret
-            if self._never_came(a):
+            if any(start <= a.at < end for start, end in site.silent):
                 continue
-            session = self._judged(a, index)
-            yield session
-            if session.verdict != "ok" and a.retries:
+            session = None if self._cut_off(a) else self._judged(a, index)
+            if session:
+                yield session
+            if a.retries and not (session and session.verdict == "ok"):
                 number += 1
                 again = Attempt(a.at + a.wait, number, a.user, a.ip, a.secret, a.who, a.retries - 1, a.wait)
                 heapq.heappush(site.queue, again)
 
-    def _never_came(self, a: Attempt) -> bool:
-        """Tell whether the attempt leaves no line: its network is cut off, its address banned, or nothing is written."""
-        site = self.site
-        cut_off = any(s <= a.at < e and a.ip.startswith(beginning) for s, e, beginning in site.lost)
-        return cut_off or self.until.get(a.ip, 0) > a.at or any(s <= a.at < e for s, e in site.silent)
+    def _cut_off(self, a: Attempt) -> bool:
+        """Tell whether the attempt never reaches the server: its network is lost, or its address banned."""
+        lost = any(s <= a.at < e and a.ip.startswith(beginning) for s, e, beginning in self.site.lost)
+        return lost or self.until.get(a.ip, 0) > a.at
 
     def _judged(self, a: Attempt, index: int) -> Session:
         site = self.site
