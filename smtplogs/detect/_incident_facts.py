@@ -39,6 +39,7 @@ ALL = 0.8
 NORMAL = 0.9
 MOST = 0.5
 FEW = 3
+MOST_SOURCES = 10
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Facts:
     shared: tuple[str, str] | None = None
     cause: str | None = None
     n_sources: int = 0
+    sources: list[str] = field(default_factory=list)
     n_names: int = 0
     explained_by: list[tuple[str, str, float]] = field(default_factory=list)
 
@@ -149,6 +151,9 @@ def facts_of(rows: Rows, known: pl.DataFrame, start: datetime, end: datetime) ->
         ).row(0)
         facts.cause = _most(bad, "cause")
         facts.n_sources = bad["client_ip"].drop_nulls().n_unique()
+        by_source = bad.drop_nulls("client_ip").group_by("client_ip").agg(pl.col("bad").sum())
+        by_source = by_source.sort("bad", "client_ip", descending=[True, False]).head(MOST_SOURCES)
+        facts.sources = by_source["client_ip"].cast(pl.String).to_list()
         facts.n_names = bad["account"].drop_nulls().n_unique()
         facts.top_ip, facts.top_ip_share = _top(at, before, rows.n_days, "client_ip", "bad")
         facts.top_user, facts.top_user_share = _top(at, before, rows.n_days, "account", "bad")

@@ -44,8 +44,9 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
     """Return findings as stories: those that belong to another carry its identifier in `part_of`.
 
     A finding joins the leading one with the same client (address, and account where both name one), the same account
-    or the same relay, at most an hour apart; refusals of many accounts join the outage they fall into, a rise that many
-    share the guesser, or the ban, that explains most of it. The leader is as severe as its weightiest part and names its consequences. Leaders come first, the weightiest first.
+    or the same relay, at most an hour apart; refusals of many accounts join the outage they fall into; a rise by many
+    addresses joins a guesser, or a ban, if half of them are told as such. The leader is as severe as its weightiest
+    part and names its consequences. Leaders come first, the weightiest first.
     """
     if found.is_empty():
         return found
@@ -62,10 +63,10 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("end").fill_null(FOREVER).alias("end"),
         "n_events",
         "part_of",
-        _explaining(found).alias("explained_by"),
+        _sources(found).alias("sources"),
     ).filter(pl.col("start").is_not_null())
     child = nodes.filter(pl.col("part_of").is_null() | ~pl.col("part_of").is_in(nodes["id"].implode()))
-    edges = pl.concat([*_same(child, nodes), _inside(child, nodes), _explained(child, nodes)])
+    edges = pl.concat([*_same(child, nodes), _inside(child, nodes), _shared(child, nodes)])
     best = (
         edges.filter(pl.col("id") != pl.col("leader"))
         .sort("id", "leader_rank", "apart", "leader_n", "leader", descending=[False, False, False, True, False])
@@ -126,22 +127,25 @@ def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([_edges(pairs, 0), _edges(rises.filter(alike), 0)])
 
 
-def _explaining(found: pl.DataFrame) -> pl.Expr:
-    """Return the addresses that explain a rise, as the details of its finding name them."""
+def _sources(found: pl.DataFrame) -> pl.Expr:
+    """Return the addresses that share a rise, as the details of its finding name them."""
     if "details" not in found.columns:
         return pl.lit([], pl.List(pl.String))
-    return pl.col("details").str.extract_all(r"client_ip=[0-9a-f.:]+: ").list.eval(
-        pl.element().str.strip_prefix("client_ip=").str.strip_suffix(": ")
-    )
+    listed = pl.col("details").str.extract(r'"sources":\[([^\]]*)\]')
+    return listed.str.extract_all(r"[0-9a-f.:]{3,}")
 
 
-def _explained(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
-    """Return whose guessing, or ban, explains a rise that many share: several guessers at a time are no campaign."""
+def _shared(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """Return whose guessing, or ban, explains a rise of many strangers: several guessers at a time are no campaign."""
     rises = child.filter(pl.col("kind").cast(pl.String).is_in(["botnet_rise", "unclear_rise"]))
-    rises = rises.drop("client_ip").explode("explained_by").rename({"explained_by": "client_ip"}).drop_nulls("client_ip")
+    addresses = rises.select(
+        "id", "rank", "start", "end", "n_events", pl.col("sources").alias("client_ip"), n=pl.col("sources").list.len()
+    )
     guessers = nodes.filter(pl.col("kind").cast(pl.String).is_in([*ATTACK, "ip_ban"]))
-    pairs = rises.join(guessers, on="client_ip", suffix="_l")
-    return _edges(pairs.filter(pl.col("start_l") <= pl.col("end"), pl.col("end_l") >= pl.col("start")), 0)
+    pairs = addresses.explode("client_ip").drop_nulls("client_ip").join(guessers, on="client_ip", suffix="_l")
+    pairs = pairs.filter(pl.col("start_l") <= pl.col("end"), pl.col("end_l") >= pl.col("start"))
+    most = pl.col("client_ip").n_unique().over("id") * 2 >= pl.col("n")
+    return _edges(pairs.filter(most), 0)
 
 
 def _edges(pairs: pl.DataFrame, apart: int) -> pl.DataFrame:
