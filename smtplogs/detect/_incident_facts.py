@@ -278,16 +278,27 @@ def verdict(facts: Facts, *, up: bool) -> str:
 def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
     """Return what a partial fault proves to be between its first and its last refusal.
 
-    The bins at both ends hold logins from before and after. Without these: an ``outage`` if hardly anybody got in, a
-    ``policy_change`` if those who were shut out have something in common that nobody who got in has.
+    The bins at both ends hold logins from before and after, and somebody may mistype then. Without these: an ``outage``
+    if hardly anybody got in, or nobody while nine tenths were refused; a ``policy_change`` if those who were shut out
+    have something in common that nobody who got in has.
     """
     if kind != "partial_fault":
         return kind
     at = inside.filter(pl.col("time") >= facts.start, pl.col("time") <= facts.end)
     ours = at.filter("established")
     ok, bad = int(ours["ok"].sum()), int(ours["bad"].sum())
-    if facts.hit_share >= ALL and ok <= LEAST_SHARE * (ok + bad):
-        return "outage"
+    if facts.hit_share >= ALL:
+        if ok <= LEAST_SHARE * (ok + bad):
+            return "outage"
+        logins = ours.filter(pl.col("ok") > 0)["time"].sort()
+        refused = ours.filter(pl.col("bad") > 0).sort("time")
+        between = refused.group_by(pl.Series("after", logins.search_sorted(refused["time"]))).agg(
+            pl.col("bad").sum(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
+        )
+        most = between.sort("bad", "after").row(-1, named=True)
+        if most["bad"] >= (1 - LEAST_SHARE) * bad:
+            facts.start, facts.end = most["first"], most["last"]
+            return "outage"
     shared = _shared(at)
     clients = ours.group_by("client_ip").agg(pl.col("bad").sum(), pl.col("ok").sum()).filter(pl.col("bad") > 0)
     only = clients.filter(pl.col("ok") == 0).height
