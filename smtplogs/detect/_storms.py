@@ -70,7 +70,9 @@ def _cured(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
         pl.col("outcome") == "success", pl.col("client_ip").is_in(found["client_ip"].unique().implode())
     )
     logins = good.select("time", *CLIENT).collect(engine="streaming")
-    after = found.select("story", *CLIENT, "start", "end").join(logins, on=CLIENT).filter(pl.col("time") >= pl.col("start"))
+    after = (
+        found.select("story", *CLIENT, "start", "end").join(logins, on=CLIENT).filter(pl.col("time") >= pl.col("start"))
+    )
     first = after.group_by("story").agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first())
     return first.filter(pl.col("fixed_at") > pl.col("end")).select("story", "fixed_at")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import polars as pl
 from smtplogs._durable import whole
 from smtplogs.errors import UnknownName
 from smtplogs.schema import TIME
+from smtplogs.simulating.devices import logging_in_for_each, mistaken, relaying, storming
 from smtplogs.simulating.people import Policy
 from smtplogs.simulating.server import play
 from smtplogs.simulating.stories import Town, Truth
@@ -27,6 +29,15 @@ SCHEMA = {
     "scenario": pl.String, "kind": pl.String, "subject": pl.String, "start": TIME, "end": TIME,
     "leads": pl.Boolean, "observable": pl.Boolean, "n_refused": pl.UInt32,
 }  # fmt: skip
+
+
+MISTAKES = {
+    "port-25": "port_25", "no-tls": "no_tls", "tls-mode": "tls_mode", "old-tls": "old_tls",
+    "certificate": "cert_not_trusted", "mechanism": "mechanism", "local-part": "local_part_only",
+    "line-break": "blank_or_break", "base64": "bad_base64", "relay-credentials": "wrong_kind", "helo": "helo",
+    "no-login": "no_login",
+}  # fmt: skip
+"""Scenario -> what is wrong in the settings of one client, in the words of findings."""
 
 
 def _led(place: Town, kind: str, subject: str | None = None) -> None:
@@ -78,6 +89,11 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
     "botnet": _swarming,
     "stuffing": lambda place: place.stuff(min(60, len(place.users) + 15), others=15),
     "takeover": Town.takeover,
+    **{name: partial(mistaken, kind=kind) for name, kind in MISTAKES.items()},
+    "retry-storm": storming,
+    "login-per-message": logging_in_for_each,
+    "relay": partial(relaying, repaired=False),
+    "relay-repaired": partial(relaying, repaired=True),
 }
 """What can go wrong, beside people who mistype and bots that pass by."""
 
@@ -150,8 +166,8 @@ def simulate(
     last_seen = {s.ip: s.at for s in sessions}
     truth = _table(place, whose, scenarios, last_seen)
 
-    main, reject = exim(sessions)
-    for name, lines in zip(FILES, (postfix(sessions, dovecot=True), main, reject), strict=False):
+    main, reject = exim(sessions, place.mails)
+    for name, lines in zip(FILES, (postfix(sessions, place.mails, dovecot=True), main, reject), strict=False):
         _write(folder / name, lines)
     with whole(folder / FILES[-1]) as file:
         truth.write_csv(file, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")

@@ -50,6 +50,17 @@ class Attempt:
     who: str = field(compare=False, default="attacker")
     retries: int = field(compare=False, default=0)
     wait: float = field(compare=False, default=20.0)
+    mistake: str | None = field(compare=False, default=None)
+    """A wrong setting, in the words of findings: the secret is never asked for."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail on its way through a smarthost: each try, and whether it was taken."""
+
+    number: int
+    relay: str
+    tries: list[tuple[float, bool]]
 
 
 class Site:
@@ -78,6 +89,7 @@ class Site:
         self.refusals: dict[str, list[float]] = defaultdict(list)
         self.queue: list[Attempt] = []
         self.locks: list[Lock] = []
+        self.mails: list[Mail] = []
         self._strangers = iter(range(1, 60_000))
 
     # -- who tries ------------------------------------------------------------------------------------------------

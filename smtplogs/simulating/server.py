@@ -25,11 +25,11 @@ class Session:
     ip: str
     mechanism: str
     verdict: str
-    """``ok``; ``535`` wrong, or so it seems; ``454`` the backend is down; ``limited``: no AUTH is judged."""
+    """``ok``; ``535`` wrong, or so it seems; ``454`` the backend is down; ``limited``: no AUTH is judged; ``mistake``."""
     known: bool
     """The account exists; only Dovecot's own lines tell."""
     fault: str | None
-    """``backend`` or ``rule``: why it was refused whatever the secret, and whatever the answer said."""
+    """``backend`` or ``rule``: why it was refused whatever the secret, and whatever the answer said; or the mistake."""
     reached: int = 0
     """AUTH commands of the address in this window, if there is a limit."""
 
@@ -77,6 +77,8 @@ class _Server:
     def _judged(self, a: Attempt, index: int) -> Session:
         site = self.site
         mechanism = site.mechanism(a.who, a.user)
+        if a.mistake:
+            return Session(a.at, index, a.user, a.ip, mechanism, "mistake", a.user in site.secret, a.mistake)
         right = a.secret in ("right", site.secret.get(a.user))
         down = any(s <= a.at < e and site.random.random() < share for s, e, share in site.outages)
         lock = self._lock(a)
