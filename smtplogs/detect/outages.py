@@ -60,7 +60,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "explained_share": Column(pl.Float64, "share of the rise (or drop) that these explain together, 0-1"),
     "n_sources": Column(pl.UInt32, "addresses the failures came from", "addresses"),
-    "sources": Column(pl.List(pl.String), "up to 10 of them, most failures first"),
+    "sources": Column(pl.List(pl.String), "those with most failures, until two thirds are named; up to 10"),
     "n_names": Column(pl.UInt32, "accounts that failed", "accounts"),
 }
 """What ``incidents`` tells beside the common columns."""

@@ -34,7 +34,7 @@ SCHEMA = {
 MISTAKES = {
     "port-25": "port_25", "no-tls": "no_tls", "tls-mode": "tls_mode", "old-tls": "old_tls",
     "certificate": "cert_not_trusted", "mechanism": "mechanism", "local-part": "local_part_only",
-    "line-break": "blank_or_break", "base64": "bad_base64", "relay-credentials": "wrong_kind", "helo": "helo",
+    "line-break": "blank_or_break", "base64": "bad_base64", "relay-credentials": "wrong_kind",
     "no-login": "no_login",
 }  # fmt: skip
 """Scenario -> what is wrong in the settings of one client, in the words of findings."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smtplogs.simulating.people import Attempt, Lock
@@ -66,7 +66,9 @@ class _Server:
                 yield session
             if a.retries and not (session and session.verdict == "ok"):
                 number += 1
-                again = Attempt(a.at + a.wait, number, a.user, a.ip, a.secret, a.who, a.retries - 1, a.wait)
+                # a person is no clock
+                wait = a.wait * site.random.uniform(0.5, 1.8) if a.who == "person" else a.wait
+                again = replace(a, at=round(a.at + wait, 3), number=number, retries=a.retries - 1)
                 heapq.heappush(site.queue, again)
 
     def _cut_off(self, a: Attempt) -> bool:

@@ -66,14 +66,6 @@ WORDINGS: Mapping[str, Wording] = {
         ("warning: {peer}: SASL LOGIN authentication failed: Invalid base64 data in continued response, sasl_username=(unavailable)", REFUSED),
         "login_server authenticator failed for {who}: 501 Invalid base64 data",
     ),
-    "helo": Wording(
-        "submission/smtpd", 587,
-        (
-            f"NOQUEUE: reject: RCPT from {{peer}}: 504 5.5.2 <{{helo}}>: Helo command rejected: need fully-qualified hostname; {ENVELOPE}",
-            "disconnect from {peer} ehlo=2 starttls=1 mail=1 rcpt=0/1 quit=1 commands=5/6",
-        ),
-        "{who} rejected EHLO or HELO {helo}: need fully-qualified hostname",
-    ),
     "no_login": Wording(
         "submission/smtpd", 587,
         (
