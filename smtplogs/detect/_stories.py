@@ -63,8 +63,10 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("end").fill_null(FOREVER).alias("end"),
         "n_events",
         "part_of",
+        "severity",
         _sources(found).alias("sources"),
     ).filter(pl.col("start").is_not_null())
+    nodes = nodes.with_columns(pl.when(_of_ours(nodes)).then(CLIENT).otherwise("rank").alias("rank"))
     child = nodes.filter(pl.col("part_of").is_null() | ~pl.col("part_of").is_in(nodes["id"].implode()))
     edges = pl.concat([*_same(child, nodes), _inside(child, nodes), _shared(child, nodes)])
     best = (
@@ -79,6 +81,21 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         .drop("leader")
     )
     return _ranked(_consequences(found))
+
+
+def _of_ours(nodes: pl.DataFrame) -> pl.Expr:
+    """Tell the clients of ours whose repeated wrong password looks like guessing: a device set up wrongly leads.
+
+    Storms are told of clients that something ties to us; so are clients that never worked, if above info.
+    """
+    client = pl.struct("client_ip", "user")
+    alone = [pl.col("client_ip").is_not_null(), pl.col("user").is_not_null()]
+    guesses = nodes.filter(pl.col("kind") == "brute_force", pl.col("severity") != "serious", *alone).select(client)
+    never = nodes.filter(pl.col("kind") == "never_worked", pl.col("severity") != "info", *alone).select(client)
+    sign = (pl.col("kind") == "never_worked") | (
+        (pl.col("kind") == "retry_storm") & ~client.is_in(never["client_ip"].implode())
+    )
+    return sign & (pl.col("severity") != "info") & client.is_in(guesses["client_ip"].implode())
 
 
 def _same(child: pl.DataFrame, nodes: pl.DataFrame) -> list[pl.DataFrame]:
