@@ -31,6 +31,10 @@ LEAST_SHARE = 0.4
 """And they are a good part of all silences: a tool that pauses as it likes agrees with itself now and then."""
 
 DOUBLE = 0.1
+GROWS = 1.5
+"""Bans that the log states grow if none is shorter than the one before and the last half as long again as the first,
+or more: fail2ban's ``bantime.increment`` doubles them by default, and lists of multipliers grow faster."""
+
 MOST_STRANGERS = 10
 
 
@@ -60,7 +64,7 @@ def bans_of(tries: pl.DataFrame, told: pl.DataFrame, failures: int) -> list[dict
             near | pl.col("growing").fill_null(value=False)
         )
     else:
-        silences = silences.with_columns(pl.lit(value=False).alias("growing"))
+        silences = silences.join(_grown(silences), on=["client_ip", "jail"], how="left", nulls_equal=True)
     sources = (
         silences.group_by("client_ip")
         .agg(
@@ -70,6 +74,8 @@ def bans_of(tries: pl.DataFrame, told: pl.DataFrame, failures: int) -> list[dict
             pl.col("s").median().alias("ban_s"),
             pl.col("n_before").median().alias("n_before"),
             pl.col("growing").any(),
+            pl.col("s").filter("growing").min().alias("shortest_s"),
+            pl.col("s").filter("growing").max().alias("longest_s"),
         )
         .join(logins, on="client_ip", how="left")
         .sort("start", "client_ip")
@@ -143,6 +149,14 @@ def _growing(silences: pl.DataFrame, first: float) -> pl.DataFrame:
     )
 
 
+def _grown(bans: pl.DataFrame) -> pl.DataFrame:
+    """Tell, for each address and jail, whether its bans grow; the last may be cut short by the longest allowed."""
+    lengths = bans.sort("start").group_by("client_ip", "jail").agg(pl.col("s"))
+    s = pl.col("s").list
+    steady = s.eval(pl.element() >= (1 - AGREE) * pl.element().shift(1)).list.drop_nulls().list.all()
+    return lengths.select("client_ip", "jail", (steady & (s.last() >= GROWS * s.first())).alias("growing"))
+
+
 def _told(told: pl.DataFrame) -> pl.DataFrame:
     return told.filter(pl.col("client_ip").is_not_null()).select(
         "client_ip",
@@ -150,6 +164,9 @@ def _told(told: pl.DataFrame) -> pl.DataFrame:
         (pl.col("time") + pl.duration(microseconds=(pl.col("duration_s") * 1e6).cast(pl.Int64))).alias("end"),
         pl.col("duration_s").alias("s"),
         pl.lit(None, pl.Int64).alias("n_before"),
+        (pl.col("detail").str.extract(r"^\[([^\]]*)\]") if "detail" in told.columns else pl.lit(None, pl.String)).alias(
+            "jail"
+        ),
     )
 
 
@@ -184,7 +201,10 @@ def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
     if inferred:
         reasons.append(f"{counted(n, 'address', 'addresses')} in this log fell silent for the same time.")
     if s["growing"]:
-        reasons.append("The silences double: a ban that grows with each repetition.")
+        most = length(timedelta(seconds=s["longest_s"]))
+        span = f"{length(timedelta(seconds=s['shortest_s']))} at first and {most} in the end"
+        what = "The silences double: a ban that grows" if inferred else "The bans grow"
+        reasons.append(f"{what} with each repetition.")
     if users:
         reasons.append(f"It is an address of our own: {listed(users)} logged in from there.")
     return _common(s["start"], s["end"], s["n_bans"], inferred=inferred) | {
@@ -193,7 +213,7 @@ def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
         "subject": s["client_ip"],
         "user": users[0] if len(users) == 1 else None,
         "client_ip": s["client_ip"],
-        "title": f"{ip} was cut off {times(s['n_bans'])} after failures, for about {span}, "
+        "title": f"{ip} was cut off {times(s['n_bans'])} after failures, for {span if s['growing'] else f'about {span}'}, "
         f"{stretch(s['start'], s['end'])}{': a ban of the address' if inferred else ''}.",
         "advice": f"Repair the client of {listed(users)} there, then lift the ban; the account itself is not locked."
         if users
@@ -210,6 +230,7 @@ def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
 def _crowd(strangers: pl.DataFrame, *, inferred: bool) -> dict[str, Any]:
     ban_s = float(strangers["ban_s"].median())  # pyright: ignore
     n_bans = int(strangers["n_bans"].sum())
+    n_growing = int(strangers["growing"].sum())
     span = length(timedelta(seconds=ban_s))
     start, end = strangers["start"].min(), strangers["end"].max()
     return _common(start, end, n_bans, inferred=inferred) | {  # pyright: ignore
@@ -221,7 +242,14 @@ def _crowd(strangers: pl.DataFrame, *, inferred: bool) -> dict[str, Any]:
         f"about {span} each, {stretch(start, end)}.",  # pyright: ignore
         "advice": "Nothing needs to be done: the ban works.",
         "confidence": "high",
-        "because": [f"{counted(n_bans, 'silence')} agree in length." if inferred else "The log of bans says so."],
+        "because": [
+            f"{counted(n_bans, 'silence')} agree in length." if inferred else "The log of bans says so.",
+            *(
+                [f"Bans of {counted(n_growing, 'address', 'addresses')} grow with each repetition."]
+                if n_growing
+                else []
+            ),
+        ],
         "n_bans": n_bans,
         "ban_s": ban_s,
         "n_sources": strangers.height,
