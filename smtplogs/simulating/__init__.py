@@ -114,7 +114,10 @@ def simulate(
         The two servers tell the same attempts: read one of them.
     scenarios
         What goes wrong, in one log: ``quiet, forgotten, lockout, outage, outage-535, partial-fault, policy-change,
-        network-loss, log-hole, throttling, ban, brute-force, spray, botnet, stuffing, takeover``.
+        network-loss, log-hole, throttling, ban, brute-force, spray, botnet, stuffing, takeover``; a client with one
+        wrong setting: ``port-25, no-tls, tls-mode, old-tls, certificate, mechanism, local-part, line-break, base64,
+        relay-credentials, no-login, retry-storm, login-per-message``; our own login at a smarthost: ``relay,
+        relay-repaired``.
     seed
         The same seed gives the same bytes.
     days
