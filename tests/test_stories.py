@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -124,6 +125,44 @@ def test_a_wave_belongs_to_a_campaign_of_its_own_length_only():
     wave = ("botnet_rise", many | {"subject": "many strangers"})
     assert tree(merged(made(("distributed", short), wave)))["botnet_rise"] == "distributed"
     assert tree(merged(made(("distributed", weeks), wave)))["botnet_rise"] is None
+
+
+def listing(found: pl.DataFrame, kind: str, *sources: str) -> pl.DataFrame:
+    """Give findings of a kind the details of a rise by these addresses."""
+    details = json.dumps({"sources": list(sources), "n_names": 3}, separators=(",", ":"))
+    rise = pl.col("kind").cast(pl.String) == kind
+    return found.with_columns(pl.when(rise).then(pl.lit(details)).alias("details"))
+
+
+@pytest.mark.parametrize("leader", ["brute_force", "spray", "ip_ban"])
+@pytest.mark.parametrize(
+    ("others", "joins"), [((), True), (("192.0.2.9",), True), (("192.0.2.9", "2001:db8::9"), False)]
+)
+def test_a_rise_by_addresses_that_are_told_one_by_one_belongs_to_one_of_them(
+    leader: str, others: tuple[str, ...], joins: bool
+):
+    many = {"subject_kind": "campaign", "subject": "many strangers", "user": None, "client_ip": None}
+    found = made((leader, {"user": None}), ("botnet_rise", many))
+    assert (tree(merged(listing(found, "botnet_rise", IP, *others)))["botnet_rise"] == leader) == joins
+    later = {"start": NINE + timedelta(hours=2), "end": NINE + timedelta(hours=3)}
+    found = made((leader, {"user": None}), ("botnet_rise", many | later))
+    assert tree(merged(listing(found, "botnet_rise", IP, *others)))["botnet_rise"] is None
+
+
+@pytest.mark.parametrize("sign", ["retry_storm", "never_worked"])
+def test_a_device_of_ours_with_a_wrong_password_is_no_guesser_first_of_all(sign: str):
+    """Such signs are told above info only of clients that something ties to us. Who got in is a guesser all the same."""
+    rise = ("one_client_rise", {})
+    assert tree(merged(made((sign, {}), ("brute_force", {}), rise))) == {
+        sign: None, "brute_force": sign, "one_client_rise": sign,
+    }  # fmt: skip
+    for stranger in ((sign, {"severity": "info"}), (sign, {"client_ip": "192.0.2.1"})):
+        assert tree(merged(made(stranger, ("brute_force", {}))))["brute_force"] is None
+    assert tree(merged(made((sign, {}), ("brute_force", {"severity": "serious"})))) == {
+        "brute_force": None, sign: "brute_force",
+    }  # fmt: skip
+    both = tree(merged(made(("retry_storm", {}), ("never_worked", {}), ("brute_force", {}))))
+    assert both == {"never_worked": None, "retry_storm": "never_worked", "brute_force": "never_worked"}
 
 
 def test_inventories_and_what_is_not_assessable_stay_apart():
