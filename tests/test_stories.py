@@ -149,6 +149,29 @@ def test_a_rise_by_addresses_that_are_told_one_by_one_belongs_to_one_of_them(
     assert tree(merged(listing(found, "botnet_rise", IP, *others)))["botnet_rise"] is None
 
 
+def test_a_rule_that_takes_no_passwords_any_more_explains_what_is_refused_in_its_domain():
+    rule = (
+        "password_not_allowed",
+        {"subject_kind": "service", "subject": "example.com", "user": None, "client_ip": None},
+    )
+    server = {"subject_kind": "server", "subject": "logins", "user": None, "client_ip": None}
+    long = {"start": NINE - timedelta(minutes=29), "end": NINE + timedelta(minutes=30)}
+    found = tree(merged(made(rule, ("policy_change", server), ("failure_streak", long), ("stale_credential", {}))))
+    assert found == {"password_not_allowed": None, "policy_change": "password_not_allowed",
+                     "failure_streak": "password_not_allowed", "stale_credential": "password_not_allowed"}  # fmt: skip
+    apart = (
+        {"user": "bob@example.net"},
+        {"user": "bob@other.example.com"},
+        {"start": NINE - timedelta(hours=3), "end": NINE - timedelta(minutes=1)},
+        {"start": NINE - timedelta(minutes=31), "end": NINE + timedelta(minutes=30)},
+    )
+    for other in apart:
+        assert set(tree(merged(made(rule, ("failure_streak", other)))).values()) == {None}
+    assert tree(merged(made(rule, ("takeover", {}))))["takeover"] is None
+    client = ("password_not_allowed", {})
+    assert tree(merged(made(client, ("policy_change", server))))["policy_change"] is None
+
+
 @pytest.mark.parametrize("sign", ["retry_storm", "never_worked"])
 def test_a_device_of_ours_with_a_wrong_password_is_no_guesser_first_of_all(sign: str):
     """Such signs are told above info only of clients that something ties to us. Who got in is a guesser all the same."""

@@ -35,6 +35,9 @@ CLIENT = 2
 """Who leads: a fault of the server; a takeover; what is wrong with a client (every kind that is not named here: a
 forgotten application, a rotation, wrong settings, a relay's refusals); an attack; then what these lead to."""
 
+RULE = -1
+"""A rule that shuts passwords out of a whole domain leads even what looks like a fault of the server."""
+
 NEAR = timedelta(hours=1)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 MOST_TOLD = 3
@@ -56,6 +59,7 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("kind").cast(pl.String).replace_strict(RANKS, default=CLIENT, return_dtype=pl.Int64).alias("rank"),
         "kind",
         "subject_kind",
+        "subject",
         pl.col("user").str.to_lowercase().str.strip_chars().alias("user"),
         "client_ip",
         "relay_host",
@@ -66,9 +70,10 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         "severity",
         _sources(found).alias("sources"),
     ).filter(pl.col("start").is_not_null())
-    nodes = nodes.with_columns(pl.when(_of_ours(nodes)).then(CLIENT).otherwise("rank").alias("rank"))
+    rank = pl.when(_of_ours(nodes)).then(CLIENT).when(_rule()).then(RULE).otherwise("rank")
+    nodes = nodes.with_columns(rank.alias("rank"))
     child = nodes.filter(pl.col("part_of").is_null() | ~pl.col("part_of").is_in(nodes["id"].implode()))
-    edges = pl.concat([*_same(child, nodes), _inside(child, nodes), _shared(child, nodes)])
+    edges = pl.concat([*_same(child, nodes), _inside(child, nodes), _shared(child, nodes), _ruled(child, nodes)])
     best = (
         edges.filter(pl.col("id") != pl.col("leader"))
         .sort("id", "leader_rank", "apart", "leader_n", "leader", descending=[False, False, False, True, False])
@@ -142,6 +147,20 @@ def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     # a campaign of weeks goes on behind a wave of hours: the wave belongs to one of its own length
     alike = (pl.col("end_l") - pl.col("start_l")) <= 3 * (pl.col("end") - pl.col("start")) + NEAR
     return pl.concat([_edges(pairs, 0), _edges(rises.filter(alike), 0)])
+
+
+def _rule() -> pl.Expr:
+    return (pl.col("kind") == "password_not_allowed") & (pl.col("subject_kind") == "service")
+
+
+def _ruled(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """Return what a rule that no longer takes passwords explains: refusals in its domain, mostly after it began."""
+    rules = nodes.filter(_rule()).select(pl.all().name.suffix("_l"))
+    pairs = child.join_where(rules, pl.col("end") >= pl.col("start_l"), pl.col("start") <= pl.col("end_l"))
+    told = pl.col("kind").cast(pl.String).is_in([*SERVER, *RISE, *SIGN, "stale_credential", "rotation"])
+    here = pl.col("user").str.ends_with(pl.format("@{}", pl.col("subject_l").str.to_lowercase()))
+    after = pl.col("start_l") - pl.col("start") <= pl.col("end") - pl.col("start_l")
+    return _edges(pairs.filter(told, here.fill_null(value=True), after), 0)
 
 
 def _sources(found: pl.DataFrame) -> pl.Expr:

@@ -12,7 +12,7 @@ import polars as pl
 from smtplogs._durable import whole
 from smtplogs.errors import UnknownName
 from smtplogs.schema import TIME
-from smtplogs.simulating.devices import logging_in_for_each, mistaken, relaying, storming
+from smtplogs.simulating.devices import logging_in_for_each, mistaken, passwords_off, relaying, storming
 from smtplogs.simulating.people import Policy
 from smtplogs.simulating.server import play
 from smtplogs.simulating.stories import Town, Truth
@@ -90,6 +90,7 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
     "stuffing": lambda place: place.stuff(min(60, len(place.users) + 15), others=15),
     "takeover": Town.takeover,
     **{name: partial(mistaken, kind=kind) for name, kind in MISTAKES.items()},
+    "passwords-off": passwords_off,
     "retry-storm": storming,
     "login-per-message": logging_in_for_each,
     "relay": partial(relaying, repaired=False),
@@ -116,8 +117,8 @@ def simulate(
         What goes wrong, in one log: ``quiet, forgotten, lockout, outage, outage-535, partial-fault, policy-change,
         network-loss, log-hole, throttling, ban, brute-force, spray, botnet, stuffing, takeover``; a client with one
         wrong setting: ``port-25, no-tls, tls-mode, old-tls, certificate, mechanism, local-part, line-break, base64,
-        relay-credentials, no-login, retry-storm, login-per-message``; our own login at a smarthost: ``relay,
-        relay-repaired``.
+        relay-credentials, no-login, retry-storm, login-per-message``; a rule that asks for tokens: ``passwords-off``; our
+        own login at a smarthost: ``relay, relay-repaired``.
     seed
         The same seed gives the same bytes.
     days

@@ -70,6 +70,14 @@ def logging_in_for_each(place: Town, *, mails: int = 150) -> None:
     place.truth.append(Truth("login_per_message", start, at, f"{user} at {ip}"))
 
 
+def passwords_off(place: Town) -> None:
+    """Switch passwords off for good, where a third of the people log in with tokens already."""
+    place.tokens = set(place.users[::3])
+    start, end = place.at(day=max(place.days - 3, 1)), place.days * DAY
+    place.broken.append((start, end, "PLAIN LOGIN", 1.0))
+    place.truth.append(Truth("password_not_allowed", start, end, "example.com"))
+
+
 def relaying(place: Town, *, repaired: bool) -> None:
     """Let the smarthost's password run out: mail waits, and goes out after a repair, if there is one."""
     r = place.random

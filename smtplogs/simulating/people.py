@@ -77,7 +77,9 @@ class Site:
         self.changes: list[tuple[float, str, str]] = []
         self.outages: list[tuple[float, float, float]] = []
         self.broken: list[tuple[float, float, str, float]] = []
-        """Start, end, how (``454``, ``535`` or a mechanism), share."""
+        """Start, end, how (``454``, ``535`` or mechanisms), share."""
+        self.tokens: set[str] = set()
+        """Accounts whose clients log in with a token (XOAUTH2), not with a password."""
         self.lost: list[tuple[float, float, str]] = []
         """Start, end, beginning of the addresses."""
         self.silent: list[tuple[float, float]] = []
@@ -184,6 +186,8 @@ class Site:
         self.outages.append((at, at + length, share))
 
     def mechanism(self, who: str, user: str) -> str:
-        """Return what a client uses: mail programs on desks LOGIN, and the phones of a third of the users."""
+        """Return what a client uses: mail programs on desks LOGIN, and the phones of a third of the users; or tokens."""
+        if user in self.tokens:
+            return "XOAUTH2"
         desk = who in {"person", "typist"} or (who == "phone" and self.users.index(user) % 3 == 0)
         return "LOGIN" if desk else "PLAIN"

@@ -90,7 +90,7 @@ class _Server:
         fault = "backend" if down else None
         for start, end, how, share in site.broken:
             named = how not in {"454", "535"}
-            if start <= a.at < end and (how == mechanism or (not named and site.random.random() < share)):
+            if start <= a.at < end and (mechanism in how.split() or (not named and site.random.random() < share)):
                 verdict, fault = ("535", "rule") if named else (how, "backend")
         verdict, reached = self._limited(a, verdict)
         if verdict == "ok" and site.policy and site.policy.reset_by_login:
