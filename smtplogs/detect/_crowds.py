@@ -47,7 +47,11 @@ def crowd_facts(ledger: Ledger, crowd: pl.DataFrame) -> dict[str, Any]:
 def _most(parts: list[pl.DataFrame], column: str) -> list[str]:
     """Return the values with the most attempts, the most first."""
     sums = pl.concat(parts).drop_nulls(column).group_by(column).agg(pl.col("n").sum())
-    sums = sums.with_columns(pl.col(column).cast(pl.String).alias("text")) if column != "cause" else sums.with_columns(text=column)
+    sums = (
+        sums.with_columns(pl.col(column).cast(pl.String).alias("text"))
+        if column != "cause"
+        else sums.with_columns(text=column)
+    )
     return sums.sort("n", "text", descending=[True, False])[column].cast(pl.String).head(MOST_NAMES).to_list()
 
 

@@ -34,9 +34,7 @@ class History:
     active: pl.DataFrame
 
 
-def histories(
-    ledger: Ledger, *, trusted_successes: int, trusted_last: timedelta, recover: timedelta
-) -> History:
+def histories(ledger: Ledger, *, trusted_successes: int, trusted_last: timedelta, recover: timedelta) -> History:
     """Follow the accounts that were refused through the log.
 
     Left out: failures of sprayers on names that never logged in and were never said to be locked; they are told by
@@ -45,7 +43,10 @@ def histories(
     spraying = pl.col("ip_id").is_in(sprayers(address_book(ledger)).implode()).fill_null(False)
     accounts = _of_interest(ledger, spraying)
     known = ledger.pairs.select(
-        "account_id", "ip_id", pl.col("last_ok").alias("pair_last"), pl.col("last_ok").max().over("account_id").alias("any_last")
+        "account_id",
+        "ip_id",
+        pl.col("last_ok").alias("pair_last"),
+        pl.col("last_ok").max().over("account_id").alias("any_last"),
     )
     established = (pl.col("n_ok") >= trusted_successes) & (pl.col("time") - pl.col("last_ok") <= trusted_last)
     before: dict[str, pl.DataFrame] = {}
@@ -57,7 +58,9 @@ def histories(
         rows = _around(mine.filter((~pl.col("ok")).any().over("account_id")), before)
         rows = rows.filter(~pl.col("ok"), pl.col("worked") | pl.col("said") | ~spraying)
         trusted = (established & pl.col("client_id").is_not_null()).fill_null(False)
-        rows = rows.with_columns(trusted.alias("trusted")).join(known, on=["account_id", "ip_id"], how="left", nulls_equal=True)
+        rows = rows.with_columns(trusted.alias("trusted")).join(
+            known, on=["account_id", "ip_id"], how="left", nulls_equal=True
+        )
         logins = named.filter("ok")
         tick = pl.col("time").dt.truncate(OUTAGE_BIN).alias("bin")
         hit = rows.filter("trusted").select(tick).unique()
@@ -75,7 +78,9 @@ def histories(
     if not done:
         return History(pl.DataFrame(), pl.DataFrame())
     owner = pl.concat(names).group_by("account_id", maintain_order=True)
-    owner = owner.agg(pl.coalesce(pl.col("good").drop_nulls().first(), pl.col("first").drop_nulls().first()).alias("user"))
+    owner = owner.agg(
+        pl.coalesce(pl.col("good").drop_nulls().first(), pl.col("first").drop_nulls().first()).alias("user")
+    )
     rows = pl.concat([*done, *waiting]).drop("user", "pair_last", "any_last").join(owner, on="account_id", how="left")
     heals = (pl.col("next_ok") - pl.col("time") <= recover).fill_null(False).alias("heals")
     return History(rows.with_columns(heals).sort("account_id", *ORDER), pl.concat(active))

@@ -78,7 +78,9 @@ def ledger_of(events: pl.LazyFrame, *, protocols: Sequence[str], client: Sequenc
         "client_ip": _numbers(pairs["client_ip"]),
         "client": _numbers(pl.concat(clients) if clients else pairs["client_ip"]),
     }
-    ids = (_number(pairs, numbers, text).alias(name) for text, name in (("account", "account_id"), ("client_ip", "ip_id")))
+    ids = (
+        _number(pairs, numbers, text).alias(name) for text, name in (("account", "account_id"), ("client_ip", "ip_id"))
+    )
     return Ledger(slices, where, told.client, pairs.with_columns(list(ids)), numbers)
 
 
@@ -108,7 +110,9 @@ def attempts(
         )
         if numbered:
             ids = {"account": "account_id", "client_ip": "ip_id", "client": "client_id"}
-            known = (_number(rows, ledger.numbers, text).alias(name) for text, name in ids.items() if text in rows.columns)
+            known = (
+                _number(rows, ledger.numbers, text).alias(name) for text, name in ids.items() if text in rows.columns
+            )
             here = {"source": _numbers(rows["source"])}
             rows = rows.with_columns(*known, _number(rows, here, "source").alias("source_id"))
         yield rows
@@ -168,7 +172,9 @@ def _numbers(texts: pl.Series) -> pl.Series:
     distinct = texts.unique().drop_nulls().alias("text")
     codes = pl.DataFrame({"code": distinct.to_physical(), "text": distinct.cast(pl.String)})
     ranks = codes.sort("text").with_row_index("rank").select("code", "rank")
-    places = pl.DataFrame({"code": pl.int_range(distinct.len() and ranks["code"].max() + 1, dtype=pl.UInt32, eager=True)})  # pyright: ignore
+    places = pl.DataFrame(
+        {"code": pl.int_range(distinct.len() and ranks["code"].max() + 1, dtype=pl.UInt32, eager=True)}
+    )  # pyright: ignore
     return places.join(ranks, on="code", how="left", maintain_order="left")["rank"]
 
 

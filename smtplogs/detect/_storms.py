@@ -60,7 +60,21 @@ def find_storms(
     long = rows.filter(dense(rows, per_day, DAY)).select("chain").unique()
     storms = pl.concat([fast, long]).unique()
     rows = rows.join(storms, on="chain", how="semi", maintain_order="left").rename({"chain": "story"})
-    return _storm_rows(rows, fast["chain"]), rows
+    found = _storm_rows(rows, fast["chain"])
+    return found.join(_cured(found, events), on="story", how="left", maintain_order="left"), rows
+
+
+def _cured(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
+    """Return when each client logged in to the same account after its storm, if it did not in the midst of it."""
+    good = narrow(events, "time", *CLIENT, "outcome").filter(
+        pl.col("outcome") == "success", pl.col("client_ip").is_in(found["client_ip"].unique().implode())
+    )
+    logins = good.select("time", *CLIENT).collect(engine="streaming")
+    after = (
+        found.select("story", *CLIENT, "start", "end").join(logins, on=CLIENT).filter(pl.col("time") >= pl.col("start"))
+    )
+    first = after.group_by("story").agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first())
+    return first.filter(pl.col("fixed_at") > pl.col("end")).select("story", "fixed_at")
 
 
 def _named_by_us(refused: pl.LazyFrame, networks: Sequence[str]) -> pl.Series:

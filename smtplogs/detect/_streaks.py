@@ -153,6 +153,7 @@ def _summed(rows: pl.DataFrame, locks: Locks) -> pl.DataFrame:
             pl.col("client_ip").filter("trusted").unique(maintain_order=True).alias("established"),
             pl.col("next_any").last().alias("recovered_at"),
             (pl.col("next_any_ip").last() == pl.col("main_id").first()).alias("same"),
+            pl.col("next_ok").filter(pl.col("ip_id") == pl.col("main_id")).last().alias("main_ok"),
         )
         .join(cause, on="streak", how="left")
         .join(sources, on="streak", how="left")

@@ -87,9 +87,7 @@ def find_turned(
     mine = events.filter(clean, account(pl.col("user")).is_in(names.implode()))
     mine = mine.select(used).collect(engine="streaming")
     tries = login_attempts(mine.lazy(), protocols=protocols, client=client)
-    judged = tries.filter(
-        pl.col("ok") | pl.col("bad"), ~pl.col("cause").is_in(OTHER_CAUSES).fill_null(False)
-    )
+    judged = tries.filter(pl.col("ok") | pl.col("bad"), ~pl.col("cause").is_in(OTHER_CAUSES).fill_null(False))
     judged = judged.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())
     rows = _runs(judged)
     stale = _stale(rows, successes, failures)

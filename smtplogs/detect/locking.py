@@ -76,6 +76,7 @@ COLUMNS: dict[str, Column] = {
 }
 """What ``lockouts`` tells beside the common columns."""
 
+
 @lazy_door
 def lockouts(
     events: pl.LazyFrame,
@@ -175,7 +176,9 @@ def lockouts(
     return as_findings([row | {"unnamed_share": share} for row in rows], "lockouts", COLUMNS)
 
 
-def _locks(locks: Locks, deciding: pl.DataFrame, triggers: pl.DataFrame, rules: Rules, share: float) -> list[dict[str, Any]]:
+def _locks(
+    locks: Locks, deciding: pl.DataFrame, triggers: pl.DataFrame, rules: Rules, share: float
+) -> list[dict[str, Any]]:
     """Return a row a lock; those that repeat on one account are part of its first."""
     most = _seconds(pl.col("end_before") - pl.col("onset_after"))
     known = _seconds(pl.min_horizontal("end_before", "end_after") - pl.col("onset_before"))
@@ -202,7 +205,8 @@ def _streaks(streaks: Streaks, locks: Locks, back: timedelta, share: float) -> l
     first = locks.found.sort("onset_before").unique(["account_id", "trigger_id"], keep="first", maintain_order=True)
     first = first.select("account_id", pl.col("trigger_id").alias("main_id"), pl.col("onset_before").alias("locked_at"))
     found = streaks.found.join(first, on=["account_id", "main_id"], how="left").with_columns(
-        (pl.col("same") & (pl.col("recovered_at") - pl.col("end") <= back)).fill_null(False).alias("soon"),
+        # a phone that polls while its owner mistypes is no sign of anything else
+        (pl.col("main_ok") - pl.col("end") <= back).fill_null(False).alias("soon"),
         pl.lit(share).alias("unnamed_share"),
     )
     evidence = lines(streaks.rows, "streak")

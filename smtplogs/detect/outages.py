@@ -60,6 +60,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "explained_share": Column(pl.Float64, "share of the rise (or drop) that these explain together, 0-1"),
     "n_sources": Column(pl.UInt32, "addresses the failures came from", "addresses"),
+    "sources": Column(pl.List(pl.String), "those with most failures, until two thirds are named; up to 10"),
     "n_names": Column(pl.UInt32, "accounts that failed", "accounts"),
 }
 """What ``incidents`` tells beside the common columns."""
@@ -184,16 +185,26 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
     )
     inside = (pl.col("bin") >= pl.col("start")) & (pl.col("bin") < pl.col("end"))
     was, is_usual = (pl.col(c).filter(~inside).sum() for c in ("ok", "usual_ok"))
-    return (
+    fallen = (pl.col("usual_ok") - pl.col("ok")).filter(inside).sum() / pl.col("usual_ok").filter(inside).sum().sqrt()
+    found = (
         found.join_where(usual, pl.col("bin") >= pl.col("start") - HOUR, pl.col("bin") < pl.col("end"))
         .group_by("episode", "start", "end", "up", "down", "thin")
         .agg(
             pl.col("usual_bad", "usual_ok").filter(inside).sum(),
             (pl.col("lines").filter(inside) == 0).mean().alias("hole_share"),
             (was >= DROP * is_usual).alias("abrupt"),
+            (~pl.col("up").first() & (fallen < limits.z)).alias("faint"),
         )
         .sort("episode")
     )
+    # an hour with an outage in it is low as a whole: a quiet five minutes before it are no drop of their own
+    clear = found.filter(~pl.col("faint") | (pl.col("hole_share") > 0)).select("episode", "start", "end")
+    echoes = found.filter("faint", pl.col("hole_share") == 0).join_where(
+        clear.select(pl.all().name.suffix("_l")),
+        pl.col("start") <= pl.col("end_l") + HOUR,
+        pl.col("end") >= pl.col("start_l") - HOUR,
+    )
+    return found.join(echoes, on="episode", how="anti", maintain_order="left")
 
 
 def _judged(
