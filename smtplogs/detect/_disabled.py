@@ -55,7 +55,7 @@ def _row(lock: Mapping[str, Any]) -> dict[str, Any]:
         "confidence": "high",
         "because": [
             "The server says that the account is disabled, which no number of failures causes.",
-            f"It had logged in until {moment(lock['last_ok'])}; {counted(len(lock['clients']), 'address', 'addresses')} went on trying.",
+            f"It had logged in until {moment(lock['last_any'])}; {counted(len(lock['clients']), 'address', 'addresses')} went on trying.",
         ],
         "refuted_by": "A lock that this directory words as disabled.",
         "onset_after": lock["last_any"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -25,6 +24,7 @@ from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from smtplogs.detect._ledger import Ledger
     from smtplogs.detect._locks import Locks
