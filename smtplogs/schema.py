@@ -331,7 +331,7 @@ def conform(frame: F, table: Mapping[str, Column] = EVENTS) -> F:
         if isinstance(column.dtype, pl.Enum):
             known = expr.cast(pl.String).cast(column.dtype, strict=False)
             if "unknown" in column.dtype.categories:
-                known = pl.when(expr.is_not_null()).then(known.fill_null("unknown"))
+                known = pl.when(expr.is_not_null()).then(known.fill_null(pl.lit("unknown", column.dtype)))
             expr = known
         elif isinstance(column.dtype, pl.Datetime):
             zone = getattr(schema[name], "time_zone", None)

@@ -127,7 +127,7 @@ def _silences(ledger: Ledger, failures: int) -> pl.DataFrame:
         return pl.DataFrame()
     n_parts = 1 + int(busy["n_rows"].sum()) // MOST_ROWS
     parts: list[list[pl.DataFrame]] = [[] for _ in range(n_parts)]
-    for piece in attempts(ledger, "account", "source", "line_no", numbered=True):
+    for piece in attempts(ledger, "source", "line_no", numbered=True):
         rows = piece.join(busy, on="ip_id", how="semi").sort("ip_id", "time", "source_id", "line_no")
         rows = rows.select("time", "ip_id", pl.col("n").cast(pl.UInt32), "bad")
         for k, part in enumerate(parts):

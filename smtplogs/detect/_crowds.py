@@ -22,7 +22,7 @@ def crowd_facts(ledger: Ledger, crowd: pl.DataFrame) -> dict[str, Any]:
     known = ledger.pairs.filter(pl.col("n_ok") > 0).select("account_id").unique()
     names, causes, lines = [], [], []
     hour = pl.col("time").dt.truncate("1h").alias("hour")
-    columns = ("user", "account", "source", "line_no")
+    columns = ("user", "source", "line_no")
     for piece in attempts(ledger, *columns, where=pl.col("outcome") == "failure", numbered=True):
         rows = piece.join(crowd, on="ip_id", how="semi")
         names.append(rows.group_by("user").agg(pl.col("n").sum()))
@@ -70,7 +70,7 @@ def _spread(ledger: Ledger, crowd: pl.DataFrame, hours: pl.DataFrame) -> list[st
     at = pl.col("time").dt.truncate("1h")
     chosen = []
     inside = (pl.col("outcome") == "failure") & at.is_in(wanted["hour"].unique().implode())
-    for piece in attempts(ledger, "account", "source", "line_no", where=inside, numbered=True):
+    for piece in attempts(ledger, "source", "line_no", where=inside, numbered=True):
         rows = piece.join(crowd, on="ip_id", how="semi")
         rows = rows.filter(pl.col("source").is_not_null(), pl.col("line_no").is_not_null())
         rows = rows.sort("time", "line_no", "source_id").with_columns(at.alias("hour"))

@@ -95,12 +95,14 @@ def _of_interest(ledger: Ledger, spraying: pl.Expr) -> pl.DataFrame:
     """Return the accounts that were refused and may be told as accounts: ``account_id, worked, said``."""
     return (
         ledger.pairs.filter(pl.col("account_id").is_not_null())
+        # not within the groups: there the list of sprayers would be repeated for each
+        .with_columns(spraying.alias("spraying"))
         .group_by("account_id")
         .agg(
             (pl.col("n_ok") > 0).any().alias("worked"),
             pl.col("said").any(),
             (pl.col("n_refused") > 0).any().alias("refused"),
-            ((pl.col("n_refused") > 0) & ~spraying).any().alias("by_others"),
+            ((pl.col("n_refused") > 0) & ~pl.col("spraying")).any().alias("by_others"),
         )
         .filter(pl.col("refused"), pl.col("worked") | pl.col("said") | pl.col("by_others"))
         .select("account_id", "worked", "said")

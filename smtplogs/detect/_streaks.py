@@ -47,7 +47,8 @@ def find_streaks(
     crowd = book.filter("stranger", ~pl.col("ip_id").is_in(blamed)).select("ip_id")
     crowd = crowd if crowd.height > strangers else crowd.clear()
     spraying = sprayers(book)
-    rows = pl.concat([_of_users(history, spraying, locks), _of_addresses(ledger, book, spraying, crowd)])
+    rows = _of_users(history, spraying, locks)
+    rows = pl.concat([rows, *_of_addresses(ledger, book, spraying, crowd)])
     rows = chained(rows, ["kind", "subject_id", "run"], rules.lasting)
     hot = rows.filter(dense(rows, rules.failures, rules.within)).select("chain").unique()
     rows = rows.join(hot, on="chain", how="semi", maintain_order="left")
@@ -73,16 +74,20 @@ def _of_users(history: pl.DataFrame, spraying: pl.Series, locks: Locks) -> pl.Da
     )
 
 
-def _of_addresses(ledger: Ledger, book: pl.DataFrame, spraying: pl.Series, crowd: pl.DataFrame) -> pl.DataFrame:
+def _of_addresses(ledger: Ledger, book: pl.DataFrame, spraying: pl.Series, crowd: pl.DataFrame) -> list[pl.DataFrame]:
     """Return the refused attempts without a name and those of sprayers, by address; not those of the crowd."""
     sprays = pl.col("ip_id").is_in(spraying.implode())
     nameless = ledger.pairs.filter(pl.col("account_id").is_null(), pl.col("n_bad") > 0)["ip_id"]
     here = book.filter(sprays | pl.col("ip_id").is_in(nameless.unique().implode())).select("ip_id")
     here = here.join(crowd, on="ip_id", how="anti")
     columns = ("user", "account", "source", "line_no")
-    parts = [piece.join(here, on="ip_id", how="semi") for piece in attempts(ledger, *columns, numbered=True)]
+    addresses = ledger.pairs.join(here, on="ip_id", how="semi")["client_ip"].cast(pl.String).unique()
+    theirs = pl.col("client_ip").is_in(addresses.implode())
+    parts = list(attempts(ledger, *columns, where=theirs, numbered=True)) if here.height else []
+    if not parts:
+        return []
     login = pl.when("ok").then("time")
-    return (
+    rows = (
         pl.concat(parts)
         .sort("ip_id", "time", "source_id", "line_no", "ok", "client_id")
         .with_columns(
@@ -98,6 +103,7 @@ def _of_addresses(ledger: Ledger, book: pl.DataFrame, spraying: pl.Series, crowd
         .filter(pl.col("bad") & (pl.col("account_id").is_null() | sprays))
         .select(ROW)
     )
+    return [rows]
 
 
 def _in_outages(rows: pl.DataFrame, bins: pl.DataFrame) -> pl.DataFrame:
