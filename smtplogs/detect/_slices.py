@@ -66,6 +66,14 @@ def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
     return Slices(events, present, tuple(spans.select("hour", "end").iter_rows()))
 
 
+def stretches(slices: Slices) -> Iterator[pl.LazyFrame]:
+    """Yield the rows of each piece, all columns of them, still lazy; of an empty table one that is empty."""
+    if not slices.bounds:
+        yield slices.events.head(0)
+    for first, last in slices.bounds:
+        yield slices.events.filter(pl.col("time") >= first, pl.col("time") < last)
+
+
 def pieces(
     slices: Slices,
     *columns: str,
