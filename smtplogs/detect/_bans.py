@@ -9,7 +9,7 @@ import polars as pl
 
 from smtplogs.detect._attempts import dense
 from smtplogs.detect._findings import MOST_LINES, lines
-from smtplogs.detect._ledger import address_book, attempts
+from smtplogs.detect._ledger import attempts
 from smtplogs.detect._sentences import counted, length, listed, name, stretch, times
 from smtplogs.detect._slices import texts
 from smtplogs.schema import TIME
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from smtplogs.detect._busy import Busy
     from smtplogs.detect._ledger import Ledger
 
 FIND_TIME = timedelta(minutes=10)
@@ -35,9 +36,6 @@ that ended, agrees with nothing. In the lab 864 silences of a 600 s ban lay betw
 LEAST_SHARE = 0.4
 """And they are a good part of all silences: a tool that pauses as it likes agrees with itself now and then."""
 
-MOST_ROWS = 4_000_000
-"""Attempts that are searched for silences at a time."""
-
 DOUBLE = 0.1
 GROWS = 1.5
 """Bans that the log states grow if none is shorter than the one before and the last half as long again as the first,
@@ -46,7 +44,7 @@ or more: fail2ban's ``bantime.increment`` doubles them by default, and lists of 
 MOST_STRANGERS = 10
 
 
-def bans_of(ledger: Ledger, told: pl.DataFrame, failures: int) -> list[dict[str, Any]]:
+def bans_of(ledger: Ledger, told: pl.DataFrame, busy: Busy, failures: int) -> list[dict[str, Any]]:
     """Return findings of the kind ``ip_ban``.
 
     Parameters
@@ -55,10 +53,12 @@ def bans_of(ledger: Ledger, told: pl.DataFrame, failures: int) -> list[dict[str,
         The attempts of the log.
     told
         Bans that the log states: ``time, client_ip, duration_s, source, line_no``. With them nothing is inferred.
+    busy
+        All attempts of addresses that failed that often.
     failures
         Failures that make a ban likely.
     """
-    silences = _told(told) if told.height else _silences(ledger, failures)
+    silences = _told(told) if told.height else _silences(ledger, busy, failures)
     if silences.is_empty():
         return []
     length_s = None if told.height else _agreed(silences)
@@ -117,27 +117,13 @@ def _users(ledger: Ledger, silences: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts).group_by("client_ip").agg(pl.col("user").drop_nulls().unique().sort().alias("users"))
 
 
-def _silences(ledger: Ledger, failures: int) -> pl.DataFrame:
-    """Return the gaps that follow a burst of failures: ``client_ip, start, end, s, n_before``.
-
-    The attempts of busy addresses are held, 21 bytes each, and looked at some addresses at a time.
-    """
-    busy = address_book(ledger).filter(pl.col("n_failed") >= failures)
-    if busy.is_empty():
+def _silences(ledger: Ledger, busy: Busy, failures: int) -> pl.DataFrame:
+    """Return the gaps that follow a burst of failures: ``client_ip, start, end, s, n_before``."""
+    found = [_silent(rows, failures) for rows in busy.parts()]
+    if not found:
         return pl.DataFrame()
-    n_parts = 1 + int(busy["n_rows"].sum()) // MOST_ROWS
-    parts: list[list[pl.DataFrame]] = [[] for _ in range(n_parts)]
-    for piece in attempts(ledger, "source", "line_no", numbered=True):
-        rows = piece.join(busy, on="ip_id", how="semi").sort("ip_id", "time", "source_id", "line_no")
-        rows = rows.select("time", "ip_id", pl.col("n").cast(pl.UInt32), "bad")
-        for k, part in enumerate(parts):
-            part.append(rows.filter(pl.col("ip_id") % n_parts == k))
-    found = []
-    while parts:
-        rows = pl.concat(parts.pop()).sort("ip_id", "time", maintain_order=True)
-        found.append(_silent(rows.with_columns(pl.col("n").cast(pl.Int64)), failures))
-    names = ledger.pairs.select("ip_id", pl.col("client_ip").cast(pl.String)).unique("ip_id")
-    return pl.concat(found).join(names, on="ip_id").drop("ip_id").select("client_ip", "start", "end", "s", "n_before")
+    names = ledger.refused.select("ip_id", pl.col("client_ip").cast(pl.String)).unique("ip_id")
+    return pl.concat(found).join(names, on="ip_id").select("client_ip", "start", "end", "s", "n_before")
 
 
 def _silent(rows: pl.DataFrame, failures: int) -> pl.DataFrame:

@@ -13,46 +13,41 @@ if TYPE_CHECKING:
     from smtplogs.detect._ledger import Ledger
 
 MOST_NAMES = 10
+FAILED = pl.col("outcome") == "failure"
 
 
 def crowd_facts(ledger: Ledger, crowd: pl.DataFrame) -> dict[str, Any]:
     """Return the figures of the one finding for all of a crowd of addresses (`ip_id`), and the lines behind it."""
-    mine = ledger.pairs.join(crowd, on="ip_id", how="semi").filter(pl.col("n_bad") > 0)
-    named = mine.filter(pl.col("account_id").is_not_null())
-    known = ledger.pairs.filter(pl.col("n_ok") > 0).select("account_id").unique()
-    names, causes, lines = [], [], []
+    refused = ledger.refused.join(crowd, on="ip_id", how="semi").filter(pl.col("n_bad") > 0)
+    causes = ledger.causes.join(crowd, on="ip_id", how="semi")
+    named = refused.select("account_id").drop_nulls().unique()
+    known = ledger.logins.select("account_id").unique()
+    hours = []
     hour = pl.col("time").dt.truncate("1h").alias("hour")
-    columns = ("user", "source", "line_no")
-    for piece in attempts(ledger, *columns, where=pl.col("outcome") == "failure", numbered=True):
-        rows = piece.join(crowd, on="ip_id", how="semi")
-        names.append(rows.group_by("user").agg(pl.col("n").sum()))
-        causes.append(rows.group_by("cause").agg(pl.col("n").sum()))
-        written = rows.filter(pl.col("source").is_not_null(), pl.col("line_no").is_not_null())
-        lines.append(written.group_by(hour).len())
+    written = pl.col("source").is_not_null() & pl.col("line_no").is_not_null()
+    has_lines = {"source", "line_no"} <= ledger.slices.present
+    for piece in attempts(ledger, where=FAILED & written, numbered=True) if has_lines else ():
+        hours.append(piece.join(crowd, on="ip_id", how="semi").group_by(hour).len())
     return {
-        "start": mine["first_bad"].min(),
-        "end": mine["last_bad"].max(),
-        "n": mine["n_bad"].sum(),
-        "n_sources": mine["ip_id"].n_unique(),
-        "sources": _most([mine.select("client_ip", pl.col("n_bad").alias("n"))], "client_ip"),
-        "n_names": named["account_id"].n_unique(),
-        "n_known": named.select("account_id").unique().join(known, on="account_id", how="semi").height,
-        "names": _most(names, "user"),
-        "cause": ([*_most(causes, "cause"), None])[0],
-        "n_logins": ledger.pairs["n_ok"].sum(),
-        "evidence": _spread(ledger, crowd, pl.concat(lines).sort("hour")),
+        "start": causes["first_bad"].min(),
+        "end": causes["last_bad"].max(),
+        "n": refused["n_bad"].sum(),
+        "n_sources": refused["ip_id"].n_unique(),
+        "sources": _most(refused, "client_ip"),
+        "n_names": named.height,
+        "n_known": named.join(known, on="account_id", how="semi").height,
+        "names": _most(refused, "user"),
+        "cause": [*_most(causes, "cause"), None][0],
+        "n_logins": ledger.logins["n_ok"].sum(),
+        "evidence": _spread(ledger, crowd, pl.concat(hours).sort("hour")) if hours else [],
     }
 
 
-def _most(parts: list[pl.DataFrame], column: str) -> list[str]:
-    """Return the values with the most attempts, the most first."""
-    sums = pl.concat(parts).drop_nulls(column).group_by(column).agg(pl.col("n").sum())
-    sums = (
-        sums.with_columns(pl.col(column).cast(pl.String).alias("text"))
-        if column != "cause"
-        else sums.with_columns(text=column)
-    )
-    return sums.sort("n", "text", descending=[True, False])[column].cast(pl.String).head(MOST_NAMES).to_list()
+def _most(rows: pl.DataFrame, column: str) -> list[str]:
+    """Return the values with the most failures, the most first."""
+    sums = rows.drop_nulls(column).group_by(column).agg(pl.col("n_bad").cast(pl.Int64).sum())
+    order = column if column == "cause" else pl.col(column).cast(pl.String)
+    return sums.sort("n_bad", order, descending=[True, False])[column].cast(pl.String).head(MOST_NAMES).to_list()
 
 
 def _spread(ledger: Ledger, crowd: pl.DataFrame, hours: pl.DataFrame) -> list[str]:
@@ -69,7 +64,7 @@ def _spread(ledger: Ledger, crowd: pl.DataFrame, hours: pl.DataFrame) -> list[st
     )
     at = pl.col("time").dt.truncate("1h")
     chosen = []
-    inside = (pl.col("outcome") == "failure") & at.is_in(wanted["hour"].unique().implode())
+    inside = FAILED & at.is_in(wanted["hour"].unique().implode())
     for piece in attempts(ledger, "source", "line_no", where=inside, numbered=True):
         rows = piece.join(crowd, on="ip_id", how="semi")
         rows = rows.filter(pl.col("source").is_not_null(), pl.col("line_no").is_not_null())

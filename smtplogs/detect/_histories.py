@@ -10,6 +10,7 @@ import polars as pl
 from smtplogs.detect._ledger import SPRAYED, address_book, attempts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from smtplogs.detect._ledger import Ledger
@@ -21,50 +22,60 @@ LOGIN = pl.when("ok").then("time")
 
 @dataclass(frozen=True)
 class History:
-    """Refused attempts with a name, in order of account and time, and who logged in while established clients were refused.
+    """Refused attempts with a name, in order of account and time; and how many accounts logged in, by ten minutes.
 
-    `rows`: ``time, user`` (the login as first logged with a success, else as first logged), ``account, account_id,
+    `rows`: ``time, user`` (the login as first logged with a success, else as first logged), ``account_id,
     client_ip, ip_id, client_id, n, cause, bad, source, source_id, line_no``, and ``run`` (logins of the account so far:
     a run of refusals has one number), ``last_any, next_any`` (login of the account before and after), ``next_any_ip``,
     ``n_ok`` (logins of this client so far), ``last_ok, next_ok`` (its login before and after), ``trusted`` (an
-    established client at that time), ``heals`` (logs in again soon). `active`: ``account_id, bin``.
+    established client at that time), ``heals`` (logs in again soon). ``bin`` of ten minutes and ``let_in`` (the account
+    logged in within it). `active`: ``bin, n_let_in`` (accounts).
     """
 
     rows: pl.DataFrame
     active: pl.DataFrame
 
 
-def histories(ledger: Ledger, *, trusted_successes: int, trusted_last: timedelta, recover: timedelta) -> History:
-    """Follow the accounts that were refused through the log.
+def histories(
+    ledger: Ledger,
+    *,
+    trusted_successes: int,
+    trusted_last: timedelta,
+    recover: timedelta,
+    beside: Sequence[Callable[[pl.DataFrame], None]] = (),
+) -> History:
+    """Follow the accounts that were refused through the log; `beside` are shown each piece of it as well.
 
     Left out: failures of sprayers on names that never logged in and were never said to be locked; they are told by
     address.
     """
     spraying = pl.col("ip_id").is_in(sprayers(address_book(ledger)).implode()).fill_null(False)
     accounts = _of_interest(ledger, spraying)
-    known = ledger.pairs.select(
-        "account_id",
-        "ip_id",
-        pl.col("last_ok").alias("pair_last"),
-        pl.col("last_ok").max().over("account_id").alias("any_last"),
-    )
+    pair = ["account_id", "ip_id"]
+    last = ledger.logins.group_by(pair).agg(pl.col("last_ok").max().alias("pair_last"))
+    any_last = last.group_by("account_id").agg(pl.col("pair_last").max().alias("any_last"))
     established = (pl.col("n_ok") >= trusted_successes) & (pl.col("time") - pl.col("last_ok") <= trusted_last)
     before: dict[str, pl.DataFrame] = {}
     done, waiting, active, names = [], [], [], []
-    for piece in attempts(ledger, "account", "user", "source", "line_no", numbered=True):
+    for piece in attempts(ledger, "user", "source", "line_no", numbered=True):
+        for follow in beside:
+            follow(piece)
         named = piece.filter(pl.col("account_id").is_not_null())
         mine = named.join(accounts, on="account_id").sort("account_id", *ORDER[:3], "ok", "client_id")
         names.append(_first_names(mine))
         rows = _around(mine.filter((~pl.col("ok")).any().over("account_id")), before)
         rows = rows.filter(~pl.col("ok"), pl.col("worked") | pl.col("said") | ~spraying)
         trusted = (established & pl.col("client_id").is_not_null()).fill_null(False)
-        rows = rows.with_columns(trusted.alias("trusted")).join(
-            known, on=["account_id", "ip_id"], how="left", nulls_equal=True
-        )
         logins = named.filter("ok")
         tick = pl.col("time").dt.truncate(OUTAGE_BIN).alias("bin")
-        hit = rows.filter("trusted").select(tick).unique()
-        active.append(logins.select("account_id", tick).join(hit, on="bin", how="semi").unique())
+        at_work = logins.select("account_id", tick).unique().with_columns(let_in=pl.lit(value=True))
+        active.append(at_work.group_by("bin").agg(pl.len().alias("n_let_in")))
+        rows = (
+            rows.with_columns(trusted.alias("trusted"), tick)
+            .join(last, on=pair, how="left", nulls_equal=True)
+            .join(any_last, on="account_id", how="left")
+            .join(at_work, on=["account_id", "bin"], how="left")
+        )
         waiting = [_followed(frame, logins) for frame in waiting]
         waiting.append(rows.drop("worked", "said", "ok", "client"))
         kept = pl.concat(waiting)
@@ -93,18 +104,15 @@ def sprayers(book: pl.DataFrame) -> pl.Series:
 
 def _of_interest(ledger: Ledger, spraying: pl.Expr) -> pl.DataFrame:
     """Return the accounts that were refused and may be told as accounts: ``account_id, worked, said``."""
+    # not within the groups: there the list of sprayers would be repeated for each
+    refused = ledger.refused.filter(pl.col("account_id").is_not_null()).with_columns(spraying.alias("spraying"))
+    worked = ledger.logins.select("account_id").unique().with_columns(worked=pl.lit(value=True))
     return (
-        ledger.pairs.filter(pl.col("account_id").is_not_null())
-        # not within the groups: there the list of sprayers would be repeated for each
-        .with_columns(spraying.alias("spraying"))
-        .group_by("account_id")
-        .agg(
-            (pl.col("n_ok") > 0).any().alias("worked"),
-            pl.col("said").any(),
-            (pl.col("n_refused") > 0).any().alias("refused"),
-            ((pl.col("n_refused") > 0) & ~pl.col("spraying")).any().alias("by_others"),
-        )
-        .filter(pl.col("refused"), pl.col("worked") | pl.col("said") | pl.col("by_others"))
+        refused.group_by("account_id")
+        .agg(pl.col("said").any(), (~pl.col("spraying")).any().alias("by_others"))
+        .join(worked, on="account_id", how="left")
+        .with_columns(pl.col("worked").fill_null(value=False))
+        .filter(pl.col("worked") | pl.col("said") | pl.col("by_others"))
         .select("account_id", "worked", "said")
     )
 

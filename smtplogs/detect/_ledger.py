@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs.detect._attempts import account
 from smtplogs.detect._slices import judged, pieces, sliced
-from smtplogs.schema import TIME
+from smtplogs.schema import EVENTS, TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,65 +24,82 @@ SPRAY_SHARE = 0.2
 
 OUTCOMES = ("success", "failure", "deferred")
 SPLIT = "\x1f"
+PAIR = ["user", "client_ip"]
+MOST_PARTS = 4
+"""So many pieces are summed up before they are added to what is known."""
+
+REFUSED = {"n_bad": pl.UInt32(), "n_put_off": pl.UInt32(), "said": pl.Boolean()}
+LOGINS = {"n_ok": pl.UInt32(), "first_ok": TIME, "last_ok": TIME}
+CAUSES = {"n_bad": pl.UInt32(), "first_bad": TIME, "last_bad": TIME}
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The attempts of a log, and their sums by account and address.
+    """The attempts of a log that our server judged, or could not judge, and their sums.
 
-    `pairs`: a row an account (null: no name) and address: ``account_id, ip_id, account, client_ip, n_bad`` (failures),
-    ``n_ok, n_refused`` (rows), ``said`` (the server spoke of a lock), ``first_bad, last_bad, first_ok, last_ok``.
-    `numbers`: of each text the numbers of its categories, in the order of the texts.
+    `refused` and `logins`: a row a login as logged (null: no name) and address, ``user, client_ip, account_id, ip_id``
+    with ``n_bad`` (failures), ``n_put_off`` (rows), ``said`` (the server spoke of a lock), and with ``n_ok`` (rows),
+    ``first_ok, last_ok``. `causes`: of each address and cause ``n_bad, first_bad, last_bad``. `numbers`: at the place
+    of each category the number of its text, in the order of the texts.
     """
 
     slices: Slices
     where: pl.Expr
     client: tuple[str, ...]
-    pairs: pl.DataFrame
-    numbers: dict[str, pl.Series]
+    refused: pl.DataFrame = field(default_factory=pl.DataFrame)
+    logins: pl.DataFrame = field(default_factory=pl.DataFrame)
+    causes: pl.DataFrame = field(default_factory=pl.DataFrame)
+    numbers: dict[str, pl.Series] = field(default_factory=dict)
 
-    def refused(self) -> tuple[Any, ...]:
+    def span(self) -> tuple[Any, ...]:
         """Return when the first and the last attempt was refused, how many were, and what share of them has no name."""
-        n = pl.col("n_bad")
-        share = n.filter(pl.col("account_id").is_null()).sum() / n.sum()
-        sums = pl.col("first_bad").min(), pl.col("last_bad").max(), n.sum(), share.fill_nan(0.0).alias("share")
-        return self.pairs.select(sums).row(0)
+        n = self.refused.select(
+            pl.col("n_bad").cast(pl.Int64).sum(),
+            pl.col("n_bad").filter(pl.col("account_id").is_null()).sum().alias("no"),
+        )
+        first, last = self.causes.select(pl.col("first_bad").min(), pl.col("last_bad").max()).row(0)
+        total, nameless = n.row(0)
+        return first, last, total, nameless / total if total else 0.0
 
 
 def ledger_of(events: pl.LazyFrame, *, protocols: Sequence[str], client: Sequence[str]) -> Ledger:
-    """Sum up the attempts that our server judged, or could not judge: stage auth, success, failure or deferred."""
+    """Sum up the attempts at stage auth that succeeded, failed or were put off."""
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip", *client)
     where = judged(protocols) & pl.col("outcome").is_in(list(OUTCOMES))
-    told = Ledger(slices, where, tuple(client), pl.DataFrame(), {})
-    pair = ["account", "client_ip"]
-    sums: list[pl.DataFrame] = [_nothing()]
-    clients = []
-    for piece in attempts(told, "account"):
-        n = pl.col("n")
-        part = piece.group_by(pair).agg(
-            n.filter("bad").sum().alias("n_bad"),
-            pl.col("ok").sum().cast(pl.Int64).alias("n_ok"),
-            (~pl.col("ok")).sum().cast(pl.Int64).alias("n_refused"),
-            (pl.col("cause") == "account_locked").fill_null(False).any().alias("said"),
-            pl.col("time").filter("bad").min().alias("first_bad"),
-            pl.col("time").filter("bad").max().alias("last_bad"),
-            pl.col("time").filter("ok").min().alias("first_ok"),
-            pl.col("time").filter("ok").max().alias("last_ok"),
-        )
-        sums.append(part)
-        clients.append(piece["client"].unique())
-        if len(sums) > 4:
-            sums = [_added(sums)]
-    pairs = _added(sums)
-    numbers = {
-        "account": _numbers(pairs["account"]),
-        "client_ip": _numbers(pairs["client_ip"]),
-        "client": _numbers(pl.concat(clients) if clients else pairs["client_ip"]),
-    }
-    ids = (
-        _number(pairs, numbers, text).alias(name) for text, name in (("account", "account_id"), ("client_ip", "ip_id"))
+    bare = Ledger(slices, where, tuple(client))
+    refused, logins, causes, clients = (
+        _Sums(PAIR, REFUSED),
+        _Sums(PAIR, LOGINS),
+        _Sums(["client_ip", "cause"], CAUSES),
+        [],
     )
-    return Ledger(slices, where, told.client, pairs.with_columns(list(ids)), numbers)
+    for piece in attempts(bare, "user"):
+        bad = piece.filter(~pl.col("ok"))
+        n, time = pl.col("n").filter("bad").sum().cast(pl.UInt32).alias("n_bad"), pl.col("time")
+        said = (pl.col("cause") == "account_locked").fill_null(False).any().alias("said")
+        refused.add(bad.group_by(PAIR).agg(n, (~pl.col("bad")).sum().alias("n_put_off"), said))
+        causes.add(
+            bad.filter("bad")
+            .group_by("client_ip", "cause")
+            .agg(n, time.min().alias("first_bad"), time.max().alias("last_bad"))
+        )
+        good = piece.filter("ok").group_by(PAIR)
+        logins.add(good.agg(pl.len().alias("n_ok"), time.min().alias("first_ok"), time.max().alias("last_ok")))
+        clients.append(piece["client"].unique())
+    tables = refused.all(), logins.all()
+    users, ips = (pl.concat([t[c].unique() for t in tables]).unique() for c in PAIR)
+    accounts = users.cast(pl.String).to_frame("user").select(account(pl.col("user")).alias("account")).to_series()
+    numbers = {
+        "user": _placed(users, _ranked(accounts)),
+        "client_ip": _placed(ips, _ranked(ips.cast(pl.String))),
+    }
+    own = pl.concat(clients).unique() if clients and client != ("client_ip",) else ips
+    numbers["client"] = _placed(own, _ranked(own.cast(pl.String)))
+    ids = {"account_id": "user", "ip_id": "client_ip"}
+    known = [t.with_columns(_number(t, numbers, text).alias(name) for name, text in ids.items()) for t in tables]
+    whence = causes.all()
+    whence = whence.with_columns(_number(whence, numbers, "client_ip").alias("ip_id"))
+    return Ledger(slices, where, bare.client, *known, whence, numbers)
 
 
 def attempts(
@@ -89,14 +107,14 @@ def attempts(
 ) -> Iterator[pl.DataFrame]:
     """Yield the attempts of each piece: ``time, client_ip, client, n`` (how many times), ``cause, ok, bad`` and columns.
 
-    `client` tells one client of an account from another. `numbered` adds ``account_id, ip_id, client_id`` of the whole
-    log and ``source_id``, in the order of the texts within the piece: times part the pieces.
+    `client` tells one client of an account from another. `numbered` adds numbers in the order of the texts:
+    ``account_id`` (with `user`), ``ip_id, client_id`` of the whole log, ``source_id`` (with `source`) of the piece:
+    times part the pieces.
     """
     names = dict.fromkeys(["client_ip", "outcome", "count", "cause", *ledger.client, *columns])
     for piece in pieces(ledger.slices, *names, where=ledger.where if where is None else ledger.where & where):
-        if ledger.client == ("client_ip",):
-            client = pl.col("client_ip")
-        else:
+        client = pl.col("client_ip")
+        if ledger.client != ("client_ip",):
             parts = [pl.col(c).cast(pl.String) for c in ledger.client]
             client = pl.concat_str(parts, separator=SPLIT, ignore_nulls=True).cast(pl.Categorical)
         rows = piece.select(
@@ -109,12 +127,13 @@ def attempts(
             (pl.col("outcome") == "failure").alias("bad"),
         )
         if numbered:
-            ids = {"account": "account_id", "client_ip": "ip_id", "client": "client_id"}
-            known = (
-                _number(rows, ledger.numbers, text).alias(name) for text, name in ids.items() if text in rows.columns
-            )
-            here = {"source": _numbers(rows["source"])}
-            rows = rows.with_columns(*known, _number(rows, here, "source").alias("source_id"))
+            ids = {"user": "account_id", "client_ip": "ip_id", "client": "client_id"}
+            known = [_number(rows, ledger.numbers, text).alias(i) for text, i in ids.items() if text in rows.columns]
+            if "source" in columns:
+                distinct = rows["source"].unique()
+                here = {"source": _placed(distinct, _ranked(distinct.cast(pl.String)))}
+                known.append(_number(rows, here, "source").alias("source_id"))
+            rows = rows.with_columns(known)
         yield rows
 
 
@@ -122,60 +141,63 @@ def address_book(ledger: Ledger) -> pl.DataFrame:
     """Return what each address that failed did in the whole log.
 
     ``ip_id, n_failed, names_failed, names_ok`` (accounts), ``stranger`` (was never seen to log in), ``sprays`` (failed
-    on 3 accounts or more and got into less than a fifth of them), ``n_rows`` (attempts).
+    on 3 accounts or more and got into less than a fifth of them), ``n_rows`` (about how many attempts).
     """
-    named = pl.col("account_id").is_not_null()
     few = pl.col("names_ok") < SPRAY_SHARE * pl.col("names_failed")
+    account_id = pl.col("account_id").drop_nulls().n_unique()
+    failed = ledger.refused.filter(pl.col("n_bad") > 0, pl.col("ip_id").is_not_null())
+    logins = ledger.logins.filter(pl.col("ip_id").is_not_null())
+    n_bad = pl.col("n_bad").cast(pl.Int64).sum()
     return (
-        ledger.pairs.filter(pl.col("ip_id").is_not_null())
-        .group_by("ip_id")
-        .agg(
-            pl.col("n_bad").sum().alias("n_failed"),
-            (named & (pl.col("n_bad") > 0)).sum().alias("names_failed"),
-            (named & (pl.col("n_ok") > 0)).sum().alias("names_ok"),
-            pl.col("n_ok").sum(),
-            (pl.col("n_ok") + pl.col("n_refused")).sum().alias("n_rows"),
-        )
-        .filter(pl.col("n_failed") > 0)
+        failed.group_by("ip_id")
+        .agg(n_bad.alias("n_failed"), account_id.alias("names_failed"))
+        .join(logins.group_by("ip_id").agg(pl.col("n_ok").sum(), account_id.alias("names_ok")), on="ip_id", how="left")
+        .with_columns(pl.col("n_ok", "names_ok").fill_null(0))
         .with_columns(
-            (pl.col("n_ok") == 0).alias("stranger"), ((pl.col("names_failed") >= SPRAYED) & few).alias("sprays")
+            (pl.col("n_ok") == 0).alias("stranger"),
+            ((pl.col("names_failed") >= SPRAYED) & few).alias("sprays"),
+            (pl.col("n_failed") + pl.col("n_ok")).alias("n_rows"),
         )
         .drop("n_ok")
     )
 
 
-def _nothing() -> pl.DataFrame:
-    text, n = pl.Categorical(), pl.Int64()
-    return pl.DataFrame(
-        schema={"account": text, "client_ip": text, "n_bad": n, "n_ok": n, "n_refused": n, "said": pl.Boolean}
-        | dict.fromkeys(("first_bad", "last_bad", "first_ok", "last_ok"), TIME)
-    )
+class _Sums:
+    """Sums of pieces, added up now and then: counts and words of a lock together, the first and the last time."""
+
+    def __init__(self, by: list[str], columns: dict[str, Any]) -> None:
+        """Begin with nothing; `columns` are named ``n_..., first_..., last_...`` or hold words."""
+        self._by = by
+        text = {"cause": EVENTS["cause"].dtype}
+        self._parts = [pl.DataFrame(schema={k: text.get(k, pl.Categorical()) for k in by} | columns)]
+        self._how = [self._added(c) for c in columns]
+
+    @staticmethod
+    def _added(name: str) -> pl.Expr:
+        column, word = pl.col(name), name.split("_")[0]
+        return {"n": column.sum(), "first": column.min(), "last": column.max()}.get(word, column.any())
+
+    def add(self, part: pl.DataFrame) -> None:
+        """Take the sums of a piece."""
+        self._parts.append(part.cast(dict(self._parts[0].schema)))
+        if len(self._parts) > MOST_PARTS:
+            self._parts = [self.all()]
+
+    def all(self) -> pl.DataFrame:
+        """Return what all pieces sum up to."""
+        return pl.concat(self._parts).group_by(self._by).agg(self._how)
 
 
-def _added(parts: list[pl.DataFrame]) -> pl.DataFrame:
-    return (
-        pl.concat(parts)
-        .group_by("account", "client_ip")
-        .agg(
-            pl.col("n_bad", "n_ok", "n_refused").sum(),
-            pl.col("said").any(),
-            pl.col("first_bad").min(),
-            pl.col("last_bad").max(),
-            pl.col("first_ok").min(),
-            pl.col("last_ok").max(),
-        )
-    )
+def _ranked(texts: pl.Series) -> pl.Series:
+    """Return the number of each text among them, in their order; null for none."""
+    return (texts.rank("dense") - 1).cast(pl.UInt32)
 
 
-def _numbers(texts: pl.Series) -> pl.Series:
-    """Return, at the place of each category, the number of its text among these texts in their order."""
-    distinct = texts.unique().drop_nulls().alias("text")
-    codes = pl.DataFrame({"code": distinct.to_physical(), "text": distinct.cast(pl.String)})
-    ranks = codes.sort("text").with_row_index("rank").select("code", "rank")
-    places = pl.DataFrame(
-        {"code": pl.int_range(distinct.len() and ranks["code"].max() + 1, dtype=pl.UInt32, eager=True)}
-    )  # pyright: ignore
-    return places.join(ranks, on="code", how="left", maintain_order="left")["rank"]
+def _placed(distinct: pl.Series, numbers: pl.Series) -> pl.Series:
+    """Return the numbers of distinct categories, each at the place of its category."""
+    codes = pl.DataFrame({"code": distinct.to_physical(), "number": numbers}).drop_nulls("code")
+    places = pl.int_range((codes["code"].max() or 0) + 1, dtype=pl.UInt32, eager=True).alias("code").to_frame()  # pyright: ignore
+    return places.join(codes, on="code", how="left", maintain_order="left")["number"]
 
 
 def _number(frame: pl.DataFrame, numbers: dict[str, pl.Series], text: str) -> pl.Series:

@@ -298,23 +298,23 @@ def _outages(history: History, refusals: pl.DataFrame) -> pl.DataFrame:
 
     Who is back within a minute mistyped: a dozen people who do must not hide a lock.
     """
-    tick = pl.col("time").dt.truncate(OUTAGE_BIN).alias("bin")
-    refused = pl.concat(
+    stranded = pl.concat(
         [
-            refusals.filter("trusted", ~pl.col("explained"), ~pl.col("mistyped").fill_null(False)).select(
-                "account_id", tick
-            ),
-            history.rows.filter("trusted", ~pl.col("bad")).select("account_id", tick),
-        ]
-    ).unique()
-    active = pl.concat([refused, history.active.join(refused, on="bin", how="semi")]).unique()
+            refusals.filter("trusted", ~pl.col("explained"), ~pl.col("mistyped").fill_null(False)),
+            history.rows.filter("trusted", ~pl.col("bad")),
+        ],
+        how="diagonal",
+    )
+    refused = stranded.select("bin", "account_id", pl.col("let_in").fill_null(value=False)).unique()
     many = (pl.col("n_others_refused") >= OUTAGE_ACCOUNTS) & (
         pl.col("n_others_refused") >= OUTAGE_SHARE * pl.col("n_others_active")
     )
     return (
-        active.group_by("bin")
-        .agg(pl.len().alias("n_others_active"))
-        .join(refused.group_by("bin").agg(pl.len().alias("n_others_refused")), on="bin")
+        refused.group_by("bin")
+        .agg(pl.len().alias("n_others_refused"), (~pl.col("let_in")).sum().alias("n_others_active"))
+        .join(history.active, on="bin", how="left")
+        .with_columns(pl.col("n_others_active") + pl.col("n_let_in").fill_null(0))
+        .drop("n_let_in")
         .with_columns(many.alias("outage"))
         .sort("bin")
     )
@@ -369,7 +369,7 @@ def with_logins(locks: Locks, ledger: Ledger) -> pl.DataFrame:
         return locks.evidence
     then = (pl.col("outcome") == "success") & pl.col("time").is_in(around["time"].unique().implode())
     parts = [locks.evidence]
-    for piece in attempts(ledger, "account", "source", "line_no", where=then, numbered=True):
+    for piece in attempts(ledger, "user", "source", "line_no", where=then, numbered=True):
         logins = around.join(piece, on=["account_id", "time"]).sort("lock", "time", "source_id", "line_no", "client_id")
         logins = logins.unique(["lock", "time"], keep="first", maintain_order=True)
         parts.append(logins.select(locks.evidence.columns))

@@ -24,7 +24,7 @@ MERGED = timedelta(days=1)
 
 OUTAGE_LENGTH = timedelta(minutes=10)
 ROW = [
-    "kind", "subject_id", "run", "time", "n", "user", "account", "account_id", "client_ip", "ip_id", "cause",
+    "kind", "subject_id", "run", "time", "n", "user", "account_id", "client_ip", "ip_id", "cause",
     "trusted", "next_ok", "last_any", "next_any", "next_any_ip", "source", "line_no", "source_id",
 ]  # fmt: skip
 
@@ -77,11 +77,11 @@ def _of_users(history: pl.DataFrame, spraying: pl.Series, locks: Locks) -> pl.Da
 def _of_addresses(ledger: Ledger, book: pl.DataFrame, spraying: pl.Series, crowd: pl.DataFrame) -> list[pl.DataFrame]:
     """Return the refused attempts without a name and those of sprayers, by address; not those of the crowd."""
     sprays = pl.col("ip_id").is_in(spraying.implode())
-    nameless = ledger.pairs.filter(pl.col("account_id").is_null(), pl.col("n_bad") > 0)["ip_id"]
+    nameless = ledger.refused.filter(pl.col("account_id").is_null(), pl.col("n_bad") > 0)["ip_id"]
     here = book.filter(sprays | pl.col("ip_id").is_in(nameless.unique().implode())).select("ip_id")
     here = here.join(crowd, on="ip_id", how="anti")
-    columns = ("user", "account", "source", "line_no")
-    addresses = ledger.pairs.join(here, on="ip_id", how="semi")["client_ip"].cast(pl.String).unique()
+    columns = ("user", "source", "line_no")
+    addresses = ledger.refused.join(here, on="ip_id", how="semi")["client_ip"].cast(pl.String).unique()
     theirs = pl.col("client_ip").is_in(addresses.implode())
     parts = list(attempts(ledger, *columns, where=theirs, numbered=True)) if here.height else []
     if not parts:

@@ -31,10 +31,8 @@ def judged_triggers(locks: Locks, history: History, ledger: Ledger, book: pl.Dat
     """
     found = locks.found.select("lock", "account_id", "onset_before", "trigger_id", "source_ids")
     pair = ["account_id", "trigger_id"]
-    pairs = ledger.pairs.rename({"ip_id": "trigger_id"}).filter(pl.col("n_ok") > 0)
-    logins = pairs.join(found, on=pair, how="semi").select(
-        *pair, pl.col("first_ok").alias("first"), pl.col("last_ok").alias("last")
-    )
+    mine = ledger.logins.rename({"ip_id": "trigger_id"}).join(found, on=pair, how="semi")
+    logins = mine.group_by(pair).agg(pl.col("first_ok").min().alias("first"), pl.col("last_ok").max().alias("last"))
     failing = history.rows.filter("bad").rename({"ip_id": "trigger_id"}).join(found, on=pair, how="semi")
     lasted = failing.group_by(pair).agg((pl.col("time").max() - pl.col("time").min() >= REGULAR_FOR).alias("lasted"))
     beat = rhythm(failing, pair).select(*pair, "regular", "period_s")

@@ -8,6 +8,7 @@ import polars as pl
 
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._bans import bans_of
+from smtplogs.detect._busy import Busy, busy_addresses
 from smtplogs.detect._crowds import MOST_NAMES, crowd_facts
 from smtplogs.detect._disabled import disabled_accounts
 from smtplogs.detect._findings import as_findings, finding_id, lines
@@ -160,17 +161,20 @@ def lockouts(
     established = duration(trusted_last, "trusted_last")
     ledger = ledger_of(events, protocols=protocols, client=client)
     told = stated_bans(events)
-    if ledger.pairs.is_empty():
-        return as_findings(bans_of(ledger, told, failures), "lockouts", COLUMNS)
-    history = histories(ledger, trusted_successes=trusted_successes, trusted_last=established, recover=back)
+    if ledger.refused.is_empty():
+        return as_findings(bans_of(ledger, told, Busy(), failures), "lockouts", COLUMNS)
     book = address_book(ledger)
+    busy = Busy() if told.height else busy_addresses(book, failures)
+    history = histories(
+        ledger, trusted_successes=trusted_successes, trusted_last=established, recover=back, beside=[busy.add]
+    )
     locks = find_locks(history, rules)
     streaks = find_streaks(ledger, history.rows, book, locks, rules, strangers)
 
-    first, last, n_refused, share = ledger.refused()
+    first, last, n_refused, share = ledger.span()
     rows = _locks(locks, with_logins(locks, ledger), judged_triggers(locks, history, ledger, book), rules, share)
     rows += _streaks(streaks, locks, back, share) + _campaign(streaks, ledger, share) + _outages(streaks)
-    rows += disabled_accounts(history.rows) + bans_of(ledger, told, failures)
+    rows += disabled_accounts(history.rows) + bans_of(ledger, told, busy, failures)
     if share == 1:
         rows.append(not_assessable_row(first, last, n_refused))
     return as_findings([row | {"unnamed_share": share} for row in rows], "lockouts", COLUMNS)
