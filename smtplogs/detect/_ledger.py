@@ -9,7 +9,8 @@ import polars as pl
 
 from smtplogs.detect._attempts import account
 from smtplogs.detect._slices import judged, pieces, sliced
-from smtplogs.schema import EVENTS, TIME
+from smtplogs.detect._sums import Sums
+from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,9 +26,6 @@ SPRAY_SHARE = 0.2
 OUTCOMES = ("success", "failure", "deferred")
 SPLIT = "\x1f"
 PAIR = ["user", "client_ip"]
-MOST_PARTS = 4
-"""So many pieces are summed up before they are added to what is known."""
-
 REFUSED = {"n_bad": pl.UInt32(), "n_put_off": pl.UInt32(), "said": pl.Boolean()}
 LOGINS = {"n_ok": pl.UInt32(), "first_ok": TIME, "last_ok": TIME}
 CAUSES = {"n_bad": pl.UInt32(), "first_bad": TIME, "last_bad": TIME}
@@ -68,9 +66,9 @@ def ledger_of(events: pl.LazyFrame, *, protocols: Sequence[str], client: Sequenc
     where = judged(protocols) & pl.col("outcome").is_in(list(OUTCOMES))
     bare = Ledger(slices, where, tuple(client))
     refused, logins, causes, clients = (
-        _Sums(PAIR, REFUSED),
-        _Sums(PAIR, LOGINS),
-        _Sums(["client_ip", "cause"], CAUSES),
+        Sums(PAIR, REFUSED),
+        Sums(PAIR, LOGINS),
+        Sums(["client_ip", "cause"], CAUSES),
         [],
     )
     for piece in attempts(bare, "user"):
@@ -160,32 +158,6 @@ def address_book(ledger: Ledger) -> pl.DataFrame:
         )
         .drop("n_ok")
     )
-
-
-class _Sums:
-    """Sums of pieces, added up now and then: counts and words of a lock together, the first and the last time."""
-
-    def __init__(self, by: list[str], columns: dict[str, Any]) -> None:
-        """Begin with nothing; `columns` are named ``n_..., first_..., last_...`` or hold words."""
-        self._by = by
-        text = {"cause": EVENTS["cause"].dtype}
-        self._parts = [pl.DataFrame(schema={k: text.get(k, pl.Categorical()) for k in by} | columns)]
-        self._how = [self._added(c) for c in columns]
-
-    @staticmethod
-    def _added(name: str) -> pl.Expr:
-        column, word = pl.col(name), name.split("_")[0]
-        return {"n": column.sum(), "first": column.min(), "last": column.max()}.get(word, column.any())
-
-    def add(self, part: pl.DataFrame) -> None:
-        """Take the sums of a piece."""
-        self._parts.append(part.cast(dict(self._parts[0].schema)))
-        if len(self._parts) > MOST_PARTS:
-            self._parts = [self.all()]
-
-    def all(self) -> pl.DataFrame:
-        """Return what all pieces sum up to."""
-        return pl.concat(self._parts).group_by(self._by).agg(self._how)
 
 
 def _ranked(texts: pl.Series) -> pl.Series:

@@ -8,7 +8,7 @@ import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs.detect._attempts import account
-from smtplogs.detect._slices import stretches
+from smtplogs.detect._slices import compact, stretches
 from smtplogs.schema import EVENTS
 
 if TYPE_CHECKING:
@@ -159,15 +159,15 @@ def find_signs(slices: Slices) -> pl.DataFrame:
         "detail", "host", "weak", "source", "line_no",
     )  # fmt: skip
     told = pl.col("outcome").is_in(["refused", "aborted", "failure", "info", "deferred"])
-    parts = [
-        narrow(events, "stage", "outcome", "time", "client_ip", "account", "n", *USED, where=told & _worth_a_look())
-        .with_columns(_kind().alias("kind"), (pl.col("outcome") == "info").alias("weak"))
-        .filter(pl.col("kind").is_not_null())
-        .with_columns(pl.when(plain_port()).then(pl.lit("port 25")).otherwise("service").alias("service"))
-        .select(columns)
-        .collect(engine="streaming")
-        for events in stretches(slices)
-    ]
+    parts = []
+    for events in stretches(slices):
+        rows = narrow(
+            events, "stage", "outcome", "time", "client_ip", "account", "n", *USED, where=told & _worth_a_look()
+        )
+        kinds = rows.with_columns(_kind().alias("kind"), (pl.col("outcome") == "info").alias("weak"))
+        port = pl.when(plain_port()).then(pl.lit("port 25")).otherwise("service").alias("service")
+        found = kinds.filter(pl.col("kind").is_not_null()).with_columns(port).select(columns)
+        parts.append(compact(found.collect(engine="streaming")))
     return pl.concat(parts).sort("time", "source", "line_no", "kind", nulls_last=True)
 
 

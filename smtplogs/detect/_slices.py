@@ -100,7 +100,7 @@ def pieces(
         piece = rows.collect(engine="streaming")
         if "account" in columns:
             piece = piece.with_columns(account_numbers(piece["user"]))
-        yield piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns)
+        yield compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))
 
 
 def account_numbers(users: pl.Series) -> pl.Series:
@@ -224,3 +224,8 @@ def span_of(frame: pl.DataFrame, first: str, last: str) -> tuple[Any, Any]:
 def texts(frame: pl.DataFrame) -> pl.DataFrame:
     """Return categories as texts again."""
     return frame.with_columns(pl.selectors.categorical().cast(pl.String))
+
+
+def compact(frame: pl.DataFrame) -> pl.DataFrame:
+    """Write texts anew: the few that are kept of a file's page would keep all of that page in memory."""
+    return frame.with_columns(pl.concat_str(c, pl.lit("")).alias(c) for c, t in frame.schema.items() if t == pl.String)
