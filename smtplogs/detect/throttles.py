@@ -232,25 +232,39 @@ def _around(episodes: pl.DataFrame, accepted: pl.DataFrame, logins: pl.DataFrame
     episodes = episodes.with_columns(
         pl.when(pl.col("side") == "client").then(pl.lit("mail")).otherwise(stage).alias("stage")
     )
-    same = episodes.join(accepted, on=["key", "key_kind", "stage"], how="inner")
-    during = (pl.col("time") >= pl.col("first")) & (pl.col("time") <= pl.col("last"))
-    sums = same.group_by("episode").agg(
-        pl.len().alias("n_all"),
-        during.sum().alias("n_accepted"),
-        pl.col("time").filter(pl.col("time") > pl.col("last")).min().alias("recovered_at"),
-    )
+    sums = _passed(episodes, accepted)
     people = logins.group_by("key", "key_kind").agg(
         pl.col("account").alias("users"), pl.col("n_ok").sum().alias("n_ok")
     )
     return (
-        episodes.join(sums, on="episode", how="left")
-        .join(people, on=["key", "key_kind"], how="left")
+        sums.join(people, on=["key", "key_kind"], how="left")
         .with_columns(
-            pl.col("n_all", "n_accepted", "n_ok").fill_null(0),
+            pl.col("n_ok").fill_null(0),
             pl.col("users").fill_null(pl.lit([], pl.List(pl.String))),
         )
         .sort("episode")
     )
+
+
+def _passed(episodes: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+    """Add ``n_all``, ``n_accepted`` (from first to last) and ``recovered_at``: by place, for a join of all could be huge."""
+    by = ["key", "key_kind", "stage"]
+    times = accepted.sort("time").with_columns(pl.int_range(1, pl.len() + 1).over(by).alias("place"))
+    until, before = (times.rename({"place": name}) for name in ("until", "before"))
+    after = times.select(*by, "time", pl.col("time").alias("recovered_at"))
+    rows = episodes.join(times.group_by(by).agg(pl.len().alias("n_all")), on=by, how="left")
+    for edge, table, strategy, exact in (
+        ("last", until, "backward", True),
+        ("first", before, "backward", False),
+        ("last", after, "forward", False),
+    ):
+        rows = rows.sort(edge).join_asof(
+            table, left_on=edge, right_on="time", by=by, strategy=strategy, allow_exact_matches=exact,
+            check_sortedness=False, coalesce=False,
+        ).drop("time")  # fmt: skip
+    counts = pl.col("n_all", "until", "before").fill_null(0)
+    rows = rows.with_columns(counts).with_columns((pl.col("until") - pl.col("before")).alias("n_accepted"))
+    return rows.drop("until", "before")
 
 
 def _limits(rows: pl.DataFrame, episodes: pl.DataFrame, accepted: pl.DataFrame) -> dict[str, Limit]:
