@@ -12,7 +12,7 @@ from smtplogs.schema import EVENTS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MOST_PARTS = 4
+MOST_PARTS = 12
 """So many pieces wait before they are added to what is known."""
 
 
