@@ -94,10 +94,11 @@ def ledger_of(events: pl.LazyFrame, *, protocols: Sequence[str], client: Sequenc
     own = pl.concat(clients).unique() if clients and client != ("client_ip",) else ips
     numbers["client"] = _placed(own, _ranked(own.cast(pl.String)))
     ids = {"account_id": "user", "ip_id": "client_ip"}
-    known = [t.with_columns(_number(t, numbers, text).alias(name) for name, text in ids.items()) for t in tables]
+    known = (t.with_columns(_number(t, numbers, text).alias(name) for name, text in ids.items()) for t in tables)
+    refusals, successes = known
     whence = causes.all()
     whence = whence.with_columns(_number(whence, numbers, "client_ip").alias("ip_id"))
-    return Ledger(slices, where, bare.client, *known, whence, numbers)
+    return Ledger(slices, where, bare.client, refusals, successes, whence, numbers)
 
 
 def attempts(

@@ -23,12 +23,13 @@ class Sums:
         """Begin with nothing; `columns` with their dtypes."""
         self._by = list(by)
         keys = {k: pl.Categorical() if k in NUMBERED else EVENTS[k].dtype for k in by}
-        self._parts = [pl.DataFrame(schema=keys | dict(columns))]
+        self._schema: Any = keys | dict(columns)
+        self._parts = [pl.DataFrame(schema=self._schema)]
         self._how = [_added(c) for c in columns]
 
     def add(self, part: pl.DataFrame) -> None:
         """Take the sums of a piece."""
-        self._parts.append(part.cast(dict(self._parts[0].schema)))
+        self._parts.append(part.cast(self._schema))
         if len(self._parts) > MOST_PARTS:
             self._parts = [self.all()]
 

@@ -17,7 +17,7 @@ from smtplogs.detect._sums import Sums
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PART = 3_000_000
+PART = 2_000_000
 """Attempts on accounts that are worth a look and are held at a time, about."""
 
 OTHER_CAUSES = (*POLICY_CAUSES, "account_locked", "account_disabled")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -253,11 +253,12 @@ def _passed(episodes: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     until, before = (times.rename({"place": name}) for name in ("until", "before"))
     after = times.select(*by, "time", pl.col("time").alias("recovered_at"))
     rows = episodes.join(times.group_by(by).agg(pl.len().alias("n_all")), on=by, how="left")
-    for edge, table, strategy, exact in (
+    edges: tuple[tuple[str, pl.DataFrame, Literal["backward", "forward"], bool], ...] = (
         ("last", until, "backward", True),
         ("first", before, "backward", False),
         ("last", after, "forward", False),
-    ):
+    )
+    for edge, table, strategy, exact in edges:
         rows = rows.sort(edge).join_asof(
             table, left_on=edge, right_on="time", by=by, strategy=strategy, allow_exact_matches=exact,
             check_sortedness=False, coalesce=False,
