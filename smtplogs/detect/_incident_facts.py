@@ -10,6 +10,7 @@ import polars as pl
 
 from smtplogs.detect._bins import BIN
 from smtplogs.detect._networks import network
+from smtplogs.detect._slices import texts
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -114,15 +115,19 @@ def established(known: pl.DataFrame, start: datetime, end: datetime) -> pl.DataF
     return near.group_by("account", "client_ip").agg(pl.col("ok").sum()).filter(pl.col("ok") >= ESTABLISHED)
 
 
-def facts_of(rows: Rows, known: pl.DataFrame, start: datetime, end: datetime) -> tuple[Facts, pl.DataFrame]:
-    """Return the figures of an episode, and its rows with ``established`` marked."""
+def facts_of(
+    rows: Rows, known: pl.DataFrame, good: pl.DataFrame, start: datetime, end: datetime
+) -> tuple[Facts, pl.DataFrame]:
+    """Return the figures of an episode, and its rows with ``established`` marked.
+
+    `known`: logins by account, address and hour; `good`: the first such hour of each address, ``first_good``.
+    """
     inside = described(rows.inside)
     before = described(rows.before)
-    ours = established(known, start, end)
+    ours = texts(established(known, start, end))
     # without a name a client is known by its address
     by_pair = ours.select("account", "client_ip", pl.lit(value=True).alias("pair_known"))
     by_ip = ours.group_by("client_ip").agg(pl.lit(value=True).alias("ip_known"))
-    good = known.group_by("client_ip").agg(pl.col("hour").min().alias("first_good"))
     inside = (
         inside.join(by_pair, on=["account", "client_ip"], how="left", maintain_order="left")
         .join(by_ip, on="client_ip", how="left", maintain_order="left")

@@ -170,7 +170,8 @@ def _counts(slices: Slices, counted: pl.Expr, traffic: pl.DataFrame | None) -> t
     sums = pl.concat(bins).group_by("bin").agg(pl.col("ok", "bad").sum())
     whole = pl.concat(lines).group_by("bin").agg(pl.col("lines").sum())
     sums = sums.join(whole, on="bin", how="full", coalesce=True).sort("bin")
-    known = texts(pl.concat(logins).group_by("account", "client_ip", "hour").agg(pl.col("ok").sum()))
+    # an hour is never cut
+    known = pl.concat(logins)
     return grid(sums, ["ok", "bad", "lines"]), known
 
 
@@ -213,6 +214,7 @@ def _judged(
     """Return the facts and the kind of each episode; one that proves to be nothing is left out."""
     log_start: datetime = counts["bin"].min()  # pyright: ignore
     n = pl.col("count").fill_null(1).cast(pl.Int64).alias("n")
+    good = texts(known.group_by("client_ip").agg(pl.col("hour").min().alias("first_good")))
     result = []
     for episode in found.iter_rows(named=True):
         start, end = episode["start"], episode["end"]
@@ -221,7 +223,7 @@ def _judged(
         before = [_rows(slices, counted, start - timedelta(days=k), end - timedelta(days=k)) for k in days[:5]]
         earlier = pl.concat(before) if before else inside.clear().drop("n")
         rows = Rows(inside, earlier.with_columns(n), len(days))
-        facts, marked = facts_of(rows, known, start, end)
+        facts, marked = facts_of(rows, known, good, start, end)
         facts.usual_ok, facts.usual_bad = episode["usual_ok"], episode["usual_bad"]
         facts.hole_share = episode["hole_share"]
         facts.thin, facts.abrupt = episode["thin"], episode["abrupt"]
