@@ -184,8 +184,13 @@ def proof(
     until = last + timedelta(microseconds=1)
     chosen: list[pl.DataFrame] = []
     for piece in pieces(slices, *keys, "source", "line_no", where=where, since=since, until=until):
-        joined = piece.join(wanted, on=list(keys), how="inner") if keys else piece.join(wanted, how="cross")
-        inside = joined.filter(pl.col("time") >= pl.col("start"), pl.col("time") <= pl.col("end"))
+        if piece.is_empty():
+            continue
+        first, final = span_of(piece, "time", "time")
+        here = wanted.filter(pl.col("start") <= final, pl.col("end") >= first)
+        within = pl.col("time") >= pl.col("start"), pl.col("time") <= pl.col("end")
+        # without a key a join of all with all could grow beyond memory
+        inside = piece.join(here, on=list(keys)).filter(within) if keys else piece.join_where(here, *within)
         chosen = [picked(pl.concat([*chosen, picked(inside, "finding")]), "finding")]
     if not chosen:
         return {}
