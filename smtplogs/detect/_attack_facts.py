@@ -10,6 +10,8 @@ import polars as pl
 
 from smtplogs.detect._attempts import dense
 from smtplogs.detect._slices import Slices, pieces, span_of
+from smtplogs.detect._sums import Sums
+from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +61,8 @@ def attempts(
 def book_of(slices: Slices, judged: pl.Expr) -> Book:
     """Return the sums of all attempts."""
     key = ["client_ip", "account"]
-    parts = []
+    number = dict.fromkeys(("n_ok", "n_bad", "n_unknown"), pl.Int64())
+    known = Sums(key, number | dict.fromkeys(("first_bad", "last_bad", "last_ok"), TIME))
     for piece in attempts(slices, judged):
         n = pl.col("n").cast(pl.Int64)
         sums = piece.group_by(key).agg(
@@ -70,19 +73,11 @@ def book_of(slices: Slices, judged: pl.Expr) -> Book:
             pl.col("time").filter("bad").max().alias("last_bad"),
             pl.col("time").filter("ok").max().alias("last_ok"),
         )
-        parts.append(sums)
-    if not parts:
+        known.add(sums)
+    pairs = known.all()
+    if pairs.is_empty():
         schema = {"client_ip": pl.Categorical(), "account": pl.Categorical()}
         return Book(pl.DataFrame(schema=schema), pl.DataFrame(), pl.DataFrame(), 0, 0, 0, 0)
-    pairs = (
-        pl.concat(parts)
-        .group_by(key)
-        .agg(
-            pl.col("n_ok", "n_bad", "n_unknown").sum(),
-            pl.col("first_bad").min(),
-            pl.col("last_bad", "last_ok").max(),
-        )
-    )
     named = pl.col("account").is_not_null()
     sources = (
         pairs.filter(pl.col("client_ip").is_not_null())
