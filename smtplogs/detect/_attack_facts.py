@@ -167,7 +167,8 @@ def rounds(slices: Slices, judged: pl.Expr, book: Book, names: int) -> pl.DataFr
         if own.is_empty():
             continue
         hour = pl.col("time").dt.truncate("1h").alias("hour")
-        each.append(own.group_by("client_ip", "account", hour).agg(pl.col("n").cast(pl.Int64).sum()))
+        # an hour is never cut: of each name and hour only the count is kept
+        each.append(own.group_by("client_ip", "account", hour).agg(pl.col("n").sum()).select("client_ip", "n"))
         rows = own if carry is None else pl.concat([carry, own])
         rows = rows.sort("time")
         seen = rows.rolling("time", period=ROUND, closed="both", group_by="client_ip").agg(
@@ -179,13 +180,7 @@ def rounds(slices: Slices, judged: pl.Expr, book: Book, names: int) -> pl.DataFr
         return pl.DataFrame(
             schema={"client_ip": pl.Categorical(), "most_names": pl.UInt32, "tries_per_name": pl.Float64}
         )
-    per_name = (
-        pl.concat(each)
-        .group_by("client_ip", "account", "hour")
-        .agg(pl.col("n").sum())
-        .group_by("client_ip")
-        .agg(pl.col("n").median().alias("tries_per_name"))
-    )
+    per_name = pl.concat(each).group_by("client_ip").agg(pl.col("n").median().alias("tries_per_name"))
     return (
         pl.concat(widest)
         .group_by("client_ip")
