@@ -59,9 +59,7 @@ def main() -> None:
         for seed in seeds:
             tally.add(takeover_of(seed, folder))
         _row("compromises: takeover", tally, wrong)
-        print("\n| truth | found | n |\n|-|-|-|")
-        for (true, found), n in sorted(matrix.items()):
-            print(f"| {true} | {found} | {n} |")
+        print(_matrix(matrix))
         for seed in seeds:
             place, found = limited(seed, folder)
             told = found.select("client_ip", "limit_n", "limit_window_s", "limit_method", "n_refused").rows()
@@ -71,6 +69,15 @@ def main() -> None:
                 told = found.select("n_sources", "n_bans", "ban_s").rows()
                 print(f"ban {seconds} s, {len(place.bans)} bans of {len({b[0] for b in place.bans})}: {told}")
     print("\n".join(["", *wrong]))
+
+
+def _matrix(pairs: Counter[tuple[str, str]]) -> str:
+    """Return what was told of each true incident: a row a truth, a column a kind told."""
+    told = sorted({found for _, found in pairs}, key=lambda kind: (kind == "(nothing)", kind))
+    lines = [f"| truth, down; told, across | {' | '.join(told)} |", "|-" * (len(told) + 1) + "|"]
+    for true in sorted({true for true, _ in pairs}, key=lambda kind: (kind == "(nothing)", kind)):
+        lines.append(f"| {true} | {' | '.join(str(pairs[true, kind] or '') for kind in told)} |")
+    return "\n" + "\n".join(lines)
 
 
 def _row(name: str, tally: Tally, wrong: list[str]) -> None:

@@ -329,10 +329,10 @@ def conform(frame: F, table: Mapping[str, Column] = EVENTS) -> F:
             continue
         expr = pl.col(name)
         if isinstance(column.dtype, pl.Enum):
-            words = column.dtype.categories
-            other = pl.lit("unknown") if "unknown" in words else pl.lit(None, pl.String)
-            expr = expr.cast(pl.String)
-            expr = pl.when(expr.is_in(words.to_list()) | expr.is_null()).then(expr).otherwise(other).cast(column.dtype)
+            known = expr.cast(pl.String).cast(column.dtype, strict=False)
+            if "unknown" in column.dtype.categories:
+                known = pl.when(expr.is_not_null()).then(known.fill_null(pl.lit("unknown", column.dtype)))
+            expr = known
         elif isinstance(column.dtype, pl.Datetime):
             zone = getattr(schema[name], "time_zone", None)
             expr = expr.cast(pl.Datetime("us", zone))

@@ -59,6 +59,8 @@ def test_bans_that_double():
     assert set(told) == {IP, "203.0.113.6", "203.0.113.7"}
     assert told[IP]["n_bans"] == 3
     assert any("double" in reason for reason in told[IP]["because"])
+    assert "for 10 min at first and 40 min in the end" in told[IP]["title"]
+    assert not any("double" in reason for reason in told["203.0.113.7"]["because"])
 
 
 def test_an_address_of_our_own_is_a_warning():
@@ -176,6 +178,36 @@ def test_each_ban_grows_by_itself_and_for_ever_is_no_length(tmp_path: Path) -> N
         ("11:00", f"Increase Ban {IP} (3 # permanent -> infinite)"),
     )
     assert (ban["n_bans"], ban["ban_s"]) == (2, 900.0)
+
+
+def _bans_of(*minutes: int, jail: str = "postfix-sasl") -> list[str]:
+    """Return lines of bans of one address, one an hour, each lifted after so many minutes."""
+    pairs = [(8 + k, n, text) for k, n in enumerate(minutes) for n, text in ((0, f"Ban {IP}"), (n, f"Unban {IP}"))]
+    return [LINE.format(f"{hour + n // 60:02}:{n % 60:02}", "actions", jail, text) for hour, n, text in pairs]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "grows"),
+    [
+        ((10, 20, 40), True), ((10, 15), True), ((10, 14), False), ((10, 10, 10), False), ((10, 20, 20), True),
+        ((10, 20, 10), False), ((40, 20, 10), False),
+    ],
+)  # fmt: skip
+def test_bans_that_fail2ban_lets_grow_are_told_as_such(tmp_path: Path, minutes: tuple[int, ...], grows: bool) -> None:
+    log = tmp_path / "fail2ban.log"
+    log.write_text("".join(_bans_of(*minutes)))
+    (ban,) = sl.lockouts(sl.read(log)).filter(pl.col("kind") == "ip_ban").to_dicts()
+
+    assert ("The bans grow with each repetition." in ban["because"]) == grows
+    assert (f"for {min(minutes)} min at first and {max(minutes)} min in the end" in ban["title"]) == grows
+
+
+def test_bans_of_two_jails_do_not_grow(tmp_path: Path) -> None:
+    log = tmp_path / "fail2ban.log"
+    log.write_text("".join(sorted(_bans_of(10) + [t.replace(" 08:", " 09:") for t in _bans_of(40, jail="postfix")])))
+    (ban,) = sl.lockouts(sl.read(log)).filter(pl.col("kind") == "ip_ban").to_dicts()
+
+    assert (ban["n_bans"], ban["because"]) == (2, ["The log of bans says so."])
 
 
 @pytest.mark.parametrize("stopped", [[("09:20", f"Unban {IP}")], []], ids=["lifted at the stop", "not lifted"])

@@ -12,6 +12,9 @@ import pytest
 
 import smtplogs as sl
 from smtplogs.detect._rhythm import rhythm, schedules
+from smtplogs.simulating.server import play
+from smtplogs.simulating.stories import Town
+from smtplogs.simulating.writing import exim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -229,6 +232,81 @@ def test_a_gateway_sprayed_after_an_outage_is_both_apart(tmp_path: Path) -> None
     assert rise["client_ip"] == "192.0.2.1"
     assert rise["part_of"] is None
     assert rise["advice"].startswith("Do not block 192.0.2.1: accounts of yours log in from there.")
+
+
+def lock_amid(n: int, *, back: float) -> list[Try]:
+    """An application locks ann out, her phone meets it; meanwhile n others mistype once and are in again after `back` s."""
+    people = office(40)
+    locked = at(3, 10, 20), at(3, 10, 50)
+    tries = [t for t in usual(5, (ANN, DESK), *people) if not (t[1] == ANN and locked[0] <= t[0] < locked[1])]
+    tries += [(at(day, 7, 30 * k), ANN, PHONE, True) for day in range(5) for k in range(6)]
+    tries += [(at(day, 6), ANN, APP, True) for day in range(3)]
+    tries += [(locked[0] + timedelta(seconds=20 * k), ANN, APP, False) for k in range(10)]
+    tries += [(at(3, 10, 30), ANN, PHONE, False), (at(3, 10, 41), ANN, PHONE, False), (at(3, 10, 51), ANN, PHONE, True)]
+    for k, (user, ip) in enumerate(people[:n]):
+        moment = at(3, 10, 22 + k)
+        tries += [(moment, user, ip, False), (moment + timedelta(seconds=back), user, ip, True)]
+    return tries
+
+
+@pytest.mark.parametrize(("n", "back", "locked"), [(0, 20, True), (3, 20, True), (12, 20, True), (12, 400, False)])
+def test_a_dozen_people_who_mistype_do_not_hide_a_lock(tmp_path: Path, n: int, back: float, locked: bool) -> None:
+    """Who is back in seconds mistyped; a dozen who are shut out for minutes, though nobody failed before, are a fault."""
+    findings = found(log(tmp_path / "mail.log", lock_amid(n, back=back)))
+
+    assert ("lockout" in kinds(findings)) == locked
+    if locked:
+        lock = one(findings, "lockout")
+        assert (lock["user"], lock["trigger"], lock["trusted_refused"]) == (ANN, APP, [PHONE])
+
+
+def test_a_person_whose_phone_polls_meanwhile_mistyped_all_the_same(tmp_path: Path) -> None:
+    """Five wrong words at the desk; the phone gets in before she does. If she never gets in, somebody should look."""
+    for finally_in in (True, False):
+        tries = [
+            *usual(3, (ANN, DESK), *office()),
+            *((at(day, 7, 30 * k), ANN, PHONE, True) for day in range(5) for k in range(20)),
+        ]
+        tries += [(at(3, 9, 31 + k / 4), ANN, DESK, False) for k in range(6)]
+        tries += [(at(3, 9, 35), ANN, DESK, True)] if finally_in else []
+        findings = found(log(tmp_path / "mail.log", [*tries, (at(3, 9, 33), ANN, PHONE, True)]))
+
+        streak = one(findings, "failure_streak")
+        assert (streak["severity"], streak["recovered_from"]) == ("info" if finally_in else "serious", "other_address")
+
+
+def test_bans_that_double_are_told_by_their_silences(tmp_path: Path) -> None:
+    tries = usual(5, (ANN, DESK), *office())
+    for ip, silences in ((STRANGER, (600, 1200, 2400)), ("203.0.113.10", (603, 1204)), ("203.0.113.11", (605,))):
+        moment = at(2, 3)
+        for silence in (*silences, 0):
+            tries += [(moment + timedelta(seconds=10 * k), BOB, ip, False) for k in range(5)]
+            moment += timedelta(seconds=40 + silence)
+    bans = found(log(tmp_path / "mail.log", tries)).filter(kind="ip_ban")
+
+    told = {row["client_ip"]: row for row in bans.iter_rows(named=True)}
+    assert set(told) == {STRANGER, "203.0.113.10", "203.0.113.11"}
+    grown = {ip for ip, row in told.items() if any("a ban that grows" in reason for reason in row["because"])}
+    assert grown == {STRANGER, "203.0.113.10"}
+    assert "for 10 min at first and 40 min in the end" in told[STRANGER]["title"]
+
+
+@pytest.mark.parametrize("window", [60.0, 30.0])
+def test_a_limit_of_thirty_a_minute_is_told_from_thirty_in_half_a_minute(tmp_path: Path, window: float) -> None:
+    """Exim prints no limit: both refuse the thirty-first of a burst, and differ in when they let the next one through."""
+    site = Town(seed=5, n_users=40, n_days=5)
+    site.people()
+    site.limit = (30, window)
+    for burst in range(8):
+        moment = begun = (2 * 24 + 9 + burst) * 3600.0
+        while moment < begun + window + 1:
+            site.attempt(moment, site.users[0], APP, "right", who="application")
+            moment += site.random.uniform(0.3, 0.6)
+    (tmp_path / "mainlog").write_text("\n".join(exim(play(site))[0]) + "\n")
+    told = sl.throttling(sl.read(tmp_path / "mainlog")).filter(client_ip=APP)
+
+    assert told.select("limit_n", "limit_method").unique().rows() == [(30, "inferred")]
+    assert told["limit_window_s"].unique().to_list() == [pytest.approx(window, rel=0.05)]
 
 
 def test_five_typing_mistakes_are_a_streak(tmp_path: Path) -> None:

@@ -77,6 +77,39 @@ def test_a_rule_that_shuts_out_one_mechanism():
     assert "mechanism LOGIN" in found["title"]
 
 
+@pytest.mark.parametrize(("start", "end"), [(600, 3000), (690, 3000), (600, 2610), (790, 2710)])
+def test_the_rest_of_a_bin_does_not_hide_what_the_shut_out_share(start: int, end: int):
+    """A rule that begins and ends within five minutes: the bins at both ends hold logins of those it shuts out."""
+    (found,) = loud(events(broken(normal(every=120), start, end, who=lambda _, __, how: how == "LOGIN")))
+    assert (found["kind"], found["shared"]) == ("policy_change", "mechanism=LOGIN")
+    assert found["n_failing_only"] >= 12
+
+
+@pytest.mark.parametrize("late", [1800 + 240, 1800 + 290, 600 - 280])
+def test_who_mistypes_just_after_an_outage_does_not_make_it_a_partial_one(late: int):
+    rows = broken(normal(every=240), 600, 1800)
+    typo = [(late + k, "u4@example.com", "192.0.2.4", "failure", {"mechanism": "LOGIN"}) for k in (0, 5)]
+    (found,) = loud(events(rows + typo))
+    assert found["kind"] == "outage"
+    assert abs(found["start"] - NINE - timedelta(seconds=600)) < timedelta(seconds=60)
+    assert abs(found["end"] - NINE - timedelta(seconds=1800)) < timedelta(seconds=60)
+
+
+def test_a_fault_that_lets_some_in_all_the_time_is_no_outage():
+    """The longest time without a login holds far less than nine tenths of the refusals."""
+    r = random.Random(5)
+    (found,) = loud(events(broken(normal(every=240), 600, 2400, who=lambda *_: r.random() < 0.8)))
+    assert found["kind"] == "partial_fault"
+
+
+def test_the_addresses_that_made_most_of_a_rise_are_named():
+    guesses = [(600 + i, "x@example.com", f"203.0.113.{i % 3}", "failure", {}) for i in range(90)]
+    once = [(640 + i, "y@example.com", f"203.0.113.{100 + i}", "failure", {}) for i in range(9)]
+    (found,) = loud(events(normal() + guesses + once))
+    assert (found["kind"], found["n_sources"]) == ("botnet_rise", 12)
+    assert found["sources"] == ["203.0.113.0", "203.0.113.1", "203.0.113.2"]
+
+
 def test_one_client_is_no_outage_however_often_it_fails():
     rows = normal()
     hammer = [(600 + i, "u3@example.com", "203.0.113.9", "failure", {}) for i in range(1200)]

@@ -281,7 +281,7 @@ def storm(n: int, minutes: float, ip: str = HOME, **more: Any) -> pl.DataFrame:
 
 
 def test_thirty_refusals_within_an_hour_are_a_storm():
-    found = only(storm(30, 60))
+    found = only(storm(30, 60, ip=NEAR))
     assert (found["kind"], found["severity"], found["n_events"], found["pace"]) == (
         "retry_storm",
         "warning",
@@ -290,6 +290,15 @@ def test_thirty_refusals_within_an_hour_are_a_storm():
     )
     assert storm(29, 50).is_empty()
     assert storm(30, 60.1).is_empty()
+
+
+def test_a_storm_is_history_once_the_client_logs_in():
+    cured = only(storm(30, 60))  # ann logs in from there at 500 min, and only then
+    assert (cured["severity"], cured["fixed_at"]) == ("info", NINE + timedelta(minutes=500))
+    others = only(clients(*tries(ANN, HOME, [2.0 * k for k in range(30)], "failure"), *tries(BOB, HOME, [90.0])))
+    assert (others["user"], others["fixed_at"]) == (ANN, NINE + timedelta(minutes=500))
+    midst = [*tries(ANN, HOME, [2.0 * k for k in range(30)], "failure"), *tries(ANN, HOME, [31.0])]
+    assert only(clients(*midst))["severity"] == "warning"
 
 
 def test_two_hundred_within_a_day_are_a_storm():

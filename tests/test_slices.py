@@ -12,10 +12,13 @@ from polars.testing import assert_frame_equal
 
 import smtplogs as sl
 from hand_made import NINE, events
+from simulate_accounts import Policy, busy_site
 from simulate_incidents import Town
-from smtplogs.detect import _slices
+from smtplogs.detect import _busy, _slices, _sums, _turned
+from smtplogs.detect._busy import busy_addresses
 from smtplogs.detect._networks import network
-from smtplogs.detect._slices import judged, picked, pieces, proof, sliced
+from smtplogs.detect._slices import compact, judged, picked, pieces, proof, sliced, stretches
+from smtplogs.detect._sums import Sums
 from smtplogs.errors import MissingColumns
 from smtplogs.schema import EVENTS, empty
 
@@ -63,6 +66,66 @@ def test_pieces_know_since_until_and_missing_columns():
         sliced(some().drop("time").lazy(), "time")
 
 
+@pytest.mark.parametrize("function", [sl.lockouts, sl.stale_credentials], ids=lambda f: f.__name__)
+def test_accounts_are_told_the_same_in_pieces(function: Any, monkeypatch: pytest.MonkeyPatch):
+    frame = busy_site(seed=1, policy=Policy(), users=60).run()
+    clients = ("client_ip",), ("client_ip", "protocol")
+    whole = [function(frame, client=client) for client in clients]
+    kinds = {"lockouts": {"lockout", "failure_streak"}, "stale_credentials": {"stale_credential", "rotation"}}
+    assert kinds[function.__name__] <= set(whole[0]["kind"].cast(pl.String))
+    small_parts(monkeypatch)
+    assert len(list(pieces(sliced(frame.lazy(), "time")))) > 5
+    for client, found in zip(clients, whole, strict=True):
+        assert_frame_equal(function(frame.lazy(), client=client), found)
+
+
+def test_bans_by_silence_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch):
+    """Twelve strangers who guess five times and are cut off for ten minutes, again and again."""
+    rows = [
+        (start * 700 + k * 5 + ip, f"u{k}", f"192.0.2.{ip}", "failure")
+        for ip in range(12)
+        for start in range(6)
+        for k in range(6)
+    ]
+    frame = events(rows)
+    whole = sl.lockouts(frame)
+    assert "ip_ban" in whole["kind"].cast(pl.String).to_list()
+    small_parts(monkeypatch)
+    assert_frame_equal(sl.lockouts(frame.lazy()), whole)
+
+
+def test_busy_addresses_are_given_out_once_and_whole():
+    book = pl.DataFrame({"ip_id": [0, 1, 2], "n_failed": [9, 1, 9], "n_rows": [5_000_000, 1, 5_000_000]})
+    busy = busy_addresses(book, 5)
+    piece = pl.DataFrame({"time": [NINE] * 4, "ip_id": [2, 0, 1, 0], "source_id": [0] * 4, "line_no": [4, 3, 2, 1]})
+    busy.add(piece.with_columns(n=pl.lit(1, pl.Int64), bad=pl.Series([True, False, True, True])))
+    parts = [p.select("ip_id", "bad").rows() for p in busy.parts()]
+    assert parts == [[(2, True)], [], [(0, True), (0, False)]]
+    assert list(busy.parts()) == []
+
+
+def test_sums_add_up_whatever_waits(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_sums, "MOST_PARTS", 2)
+    sums = Sums(["helo"], {"n_bad": pl.UInt32(), "first_bad": EVENTS["time"].dtype, "said": pl.Boolean()})
+    for k in (3, 1, 2, 5):
+        part = pl.DataFrame({"helo": ["a"], "n_bad": [k], "first_bad": [NINE + timedelta(days=k)], "said": [k == 2]})
+        sums.add(part.with_columns(pl.col("helo").cast(pl.Categorical)))
+    assert sums.all().rows() == [("a", 11, NINE + timedelta(days=1), True)]
+
+
+def test_stretches_are_lazy_and_of_nothing_there_is_one():
+    slices = sliced(some().lazy(), "time")
+    assert [s.collect().height for s in stretches(slices)] == [240]
+    assert [s.collect().height for s in stretches(sliced(empty(EVENTS).lazy(), "time"))] == [0]
+
+
+def test_compacting_changes_nothing():
+    frame = pl.DataFrame(
+        {"a": ["x" * 40, None, ""], "n": [1, 2, 3], "c": pl.Series(["k", None, "k"], dtype=pl.Categorical)}
+    )
+    assert_frame_equal(compact(frame), frame)
+
+
 def test_rows_without_a_time_are_in_no_piece():
     frame = pl.concat([some(10), some(10).with_columns(pl.lit(None, EVENTS["time"].dtype).alias("time"))])
     assert sum(p.height for p in pieces(sliced(frame.lazy(), "time"))) == 10
@@ -96,9 +159,20 @@ def test_proof_finds_lines_by_key_and_time_both_ends_in():
     assert found == {7: ["mail.log:7", "mail.log:12", "mail.log:17"]}
 
 
-@pytest.mark.parametrize(
-    "function", [sl.incidents, sl.throttling, sl.attacks, sl.compromises], ids=lambda f: f.__name__
-)
+IN_PIECES = [
+    sl.incidents, sl.throttling, sl.attacks, sl.compromises, sl.lockouts, sl.misconfigured_clients,
+]  # fmt: skip
+
+
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut everything that is cut at all into many more parts than usual."""
+    monkeypatch.setattr(_slices, "MOST_ROWS", 1500)
+    monkeypatch.setattr(_turned, "PART", 200)
+    monkeypatch.setattr(_busy, "MOST_ROWS", 300)
+    monkeypatch.setattr(_sums, "MOST_PARTS", 1)
+
+
+@pytest.mark.parametrize("function", IN_PIECES, ids=lambda f: f.__name__)
 def test_findings_are_the_same_in_pieces_shuffled_lazy_and_in_pandas(
     function: Any, busy: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ):
@@ -106,7 +180,7 @@ def test_findings_are_the_same_in_pieces_shuffled_lazy_and_in_pandas(
     assert whole.filter(pl.col("status") == "found").height
     assert whole["evidence"].drop_nulls().list.len().max() <= 20  # pyright: ignore
     assert_frame_equal(function(busy.sample(fraction=1, shuffle=True, seed=2)), whole)
-    monkeypatch.setattr(_slices, "MOST_ROWS", 1500)
+    small_parts(monkeypatch)
     assert_frame_equal(function(busy.lazy()), whole)
     assert function(busy.to_pandas())["title"].tolist() == whole["title"].to_list()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -124,6 +125,67 @@ def test_a_wave_belongs_to_a_campaign_of_its_own_length_only():
     wave = ("botnet_rise", many | {"subject": "many strangers"})
     assert tree(merged(made(("distributed", short), wave)))["botnet_rise"] == "distributed"
     assert tree(merged(made(("distributed", weeks), wave)))["botnet_rise"] is None
+
+
+def listing(found: pl.DataFrame, kind: str, *sources: str) -> pl.DataFrame:
+    """Give findings of a kind the details of a rise by these addresses."""
+    details = json.dumps({"sources": list(sources), "n_names": 3}, separators=(",", ":"))
+    rise = pl.col("kind").cast(pl.String) == kind
+    return found.with_columns(pl.when(rise).then(pl.lit(details)).alias("details"))
+
+
+@pytest.mark.parametrize("leader", ["brute_force", "spray", "ip_ban"])
+@pytest.mark.parametrize(
+    ("others", "joins"), [((), True), (("192.0.2.9",), True), (("192.0.2.9", "2001:db8::9"), False)]
+)
+def test_a_rise_by_addresses_that_are_told_one_by_one_belongs_to_one_of_them(
+    leader: str, others: tuple[str, ...], joins: bool
+):
+    many = {"subject_kind": "campaign", "subject": "many strangers", "user": None, "client_ip": None}
+    found = made((leader, {"user": None}), ("botnet_rise", many))
+    assert (tree(merged(listing(found, "botnet_rise", IP, *others)))["botnet_rise"] == leader) == joins
+    later = {"start": NINE + timedelta(hours=2), "end": NINE + timedelta(hours=3)}
+    found = made((leader, {"user": None}), ("botnet_rise", many | later))
+    assert tree(merged(listing(found, "botnet_rise", IP, *others)))["botnet_rise"] is None
+
+
+def test_a_rule_that_takes_no_passwords_any_more_explains_what_is_refused_in_its_domain():
+    rule = (
+        "password_not_allowed",
+        {"subject_kind": "service", "subject": "example.com", "user": None, "client_ip": None},
+    )
+    server = {"subject_kind": "server", "subject": "logins", "user": None, "client_ip": None}
+    long = {"start": NINE - timedelta(minutes=29), "end": NINE + timedelta(minutes=30)}
+    found = tree(merged(made(rule, ("policy_change", server), ("failure_streak", long), ("stale_credential", {}))))
+    assert found == {"password_not_allowed": None, "policy_change": "password_not_allowed",
+                     "failure_streak": "password_not_allowed", "stale_credential": "password_not_allowed"}  # fmt: skip
+    apart = (
+        {"user": "bob@example.net"},
+        {"user": "bob@other.example.com"},
+        {"start": NINE - timedelta(hours=3), "end": NINE - timedelta(minutes=1)},
+        {"start": NINE - timedelta(minutes=31), "end": NINE + timedelta(minutes=30)},
+    )
+    for other in apart:
+        assert set(tree(merged(made(rule, ("failure_streak", other)))).values()) == {None}
+    assert tree(merged(made(rule, ("takeover", {}))))["takeover"] is None
+    client = ("password_not_allowed", {})
+    assert tree(merged(made(client, ("policy_change", server))))["policy_change"] is None
+
+
+@pytest.mark.parametrize("sign", ["retry_storm", "never_worked"])
+def test_a_device_of_ours_with_a_wrong_password_is_no_guesser_first_of_all(sign: str):
+    """Such signs are told above info only of clients that something ties to us. Who got in is a guesser all the same."""
+    rise = ("one_client_rise", {})
+    assert tree(merged(made((sign, {}), ("brute_force", {}), rise))) == {
+        sign: None, "brute_force": sign, "one_client_rise": sign,
+    }  # fmt: skip
+    for stranger in ((sign, {"severity": "info"}), (sign, {"client_ip": "192.0.2.1"})):
+        assert tree(merged(made(stranger, ("brute_force", {}))))["brute_force"] is None
+    assert tree(merged(made((sign, {}), ("brute_force", {"severity": "serious"})))) == {
+        "brute_force": None, sign: "brute_force",
+    }  # fmt: skip
+    both = tree(merged(made(("retry_storm", {}), ("never_worked", {}), ("brute_force", {}))))
+    assert both == {"never_worked": None, "retry_storm": "never_worked", "brute_force": "never_worked"}
 
 
 def test_inventories_and_what_is_not_assessable_stay_apart():

@@ -10,9 +10,11 @@ import polars as pl
 
 from smtplogs.detect._attempts import dense
 from smtplogs.detect._slices import Slices, pieces, span_of
+from smtplogs.detect._sums import Sums
+from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SPRAY_SHARE = 0.2
 """An address that got into less than a fifth of the accounts it failed on is no gateway: published sprays reach 0.06,
@@ -40,9 +42,11 @@ class Book:
     n_unknown: int
 
 
-def attempts(slices: Slices, judged: pl.Expr) -> Iterator[pl.DataFrame]:
+def attempts(
+    slices: Slices, judged: pl.Expr, outcomes: Sequence[str] = ("success", "failure")
+) -> Iterator[pl.DataFrame]:
     """Yield ``time, account, client_ip, n, ok, bad, unknown`` of each piece."""
-    for piece in pieces(slices, *TRIES, where=judged & pl.col("outcome").cast(pl.String).is_in(["success", "failure"])):
+    for piece in pieces(slices, *TRIES, where=judged & pl.col("outcome").is_in(list(outcomes))):
         yield piece.select(
             "time",
             "account",
@@ -57,7 +61,8 @@ def attempts(slices: Slices, judged: pl.Expr) -> Iterator[pl.DataFrame]:
 def book_of(slices: Slices, judged: pl.Expr) -> Book:
     """Return the sums of all attempts."""
     key = ["client_ip", "account"]
-    parts = []
+    number = dict.fromkeys(("n_ok", "n_bad", "n_unknown"), pl.Int64())
+    known = Sums(key, number | dict.fromkeys(("first_bad", "last_bad", "last_ok"), TIME))
     for piece in attempts(slices, judged):
         n = pl.col("n").cast(pl.Int64)
         sums = piece.group_by(key).agg(
@@ -68,19 +73,11 @@ def book_of(slices: Slices, judged: pl.Expr) -> Book:
             pl.col("time").filter("bad").max().alias("last_bad"),
             pl.col("time").filter("ok").max().alias("last_ok"),
         )
-        parts.append(sums)
-    if not parts:
+        known.add(sums)
+    pairs = known.all()
+    if pairs.is_empty():
         schema = {"client_ip": pl.Categorical(), "account": pl.Categorical()}
         return Book(pl.DataFrame(schema=schema), pl.DataFrame(), pl.DataFrame(), 0, 0, 0, 0)
-    pairs = (
-        pl.concat(parts)
-        .group_by(key)
-        .agg(
-            pl.col("n_ok", "n_bad", "n_unknown").sum(),
-            pl.col("first_bad").min(),
-            pl.col("last_bad", "last_ok").max(),
-        )
-    )
     named = pl.col("account").is_not_null()
     sources = (
         pairs.filter(pl.col("client_ip").is_not_null())
@@ -130,8 +127,8 @@ def bursts(slices: Slices, judged: pl.Expr, book: Book, failures: int, within: t
     )
     carry: pl.DataFrame | None = None
     sums = []
-    for piece in attempts(slices, judged):
-        rows = piece.filter("bad").join(hostile, on="client_ip", how="semi").join(many, on="account", how="semi")
+    for piece in attempts(slices, judged, ["failure"]):
+        rows = piece.join(hostile, on="client_ip", how="semi").join(many, on="account", how="semi")
         rows = rows.select("time", "account", "client_ip", "n").with_columns(pl.lit(value=False).alias("told"))
         if carry is not None:
             rows = pl.concat([carry, rows])
@@ -164,13 +161,14 @@ def rounds(slices: Slices, judged: pl.Expr, book: Book, names: int) -> pl.DataFr
     many = book.sources.filter(pl.col("hostile"), pl.col("n_names") >= names).select("client_ip")
     carry: pl.DataFrame | None = None
     widest, each = [], []
-    for piece in attempts(slices, judged):
-        own = piece.filter(pl.col("bad"), pl.col("account").is_not_null()).join(many, on="client_ip", how="semi")
+    for piece in attempts(slices, judged, ["failure"]):
+        own = piece.filter(pl.col("account").is_not_null()).join(many, on="client_ip", how="semi")
         own = own.select("time", "account", "client_ip", "n")
         if own.is_empty():
             continue
         hour = pl.col("time").dt.truncate("1h").alias("hour")
-        each.append(own.group_by("client_ip", "account", hour).agg(pl.col("n").cast(pl.Int64).sum()))
+        # an hour is never cut: of each name and hour only the count is kept
+        each.append(own.group_by("client_ip", "account", hour).agg(pl.col("n").sum()).select("client_ip", "n"))
         rows = own if carry is None else pl.concat([carry, own])
         rows = rows.sort("time")
         seen = rows.rolling("time", period=ROUND, closed="both", group_by="client_ip").agg(
@@ -182,13 +180,7 @@ def rounds(slices: Slices, judged: pl.Expr, book: Book, names: int) -> pl.DataFr
         return pl.DataFrame(
             schema={"client_ip": pl.Categorical(), "most_names": pl.UInt32, "tries_per_name": pl.Float64}
         )
-    per_name = (
-        pl.concat(each)
-        .group_by("client_ip", "account", "hour")
-        .agg(pl.col("n").sum())
-        .group_by("client_ip")
-        .agg(pl.col("n").median().alias("tries_per_name"))
-    )
+    per_name = pl.concat(each).group_by("client_ip").agg(pl.col("n").median().alias("tries_per_name"))
     return (
         pl.concat(widest)
         .group_by("client_ip")
@@ -201,8 +193,8 @@ def rounds(slices: Slices, judged: pl.Expr, book: Book, names: int) -> pl.DataFr
 def light_hours(slices: Slices, judged: pl.Expr, light: pl.DataFrame) -> pl.DataFrame:
     """Return what addresses that try little did, hour by hour: ``hour, client_ip, account, n, n_unknown``."""
     parts = []
-    for piece in attempts(slices, judged):
-        own = piece.filter("bad").join(light, on="client_ip", how="semi")
+    for piece in attempts(slices, judged, ["failure"]):
+        own = piece.join(light, on="client_ip", how="semi")
         hour = pl.col("time").dt.truncate("1h").alias("hour")
         parts.append(
             own.group_by(hour, "client_ip", "account").agg(

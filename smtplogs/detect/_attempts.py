@@ -1,4 +1,4 @@
-"""Events as detectors use them: attempts to log in, by account and client, with what each client did before and after."""
+"""Events as detectors use them: attempts to log in, by account and client; chains of them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def login_attempts(
             pl.col("stage") == "auth",
             pl.col("side").fill_null("server") == "server",
             pl.col("protocol").fill_null("smtp").cast(pl.String).is_in(list(protocols)),
-            pl.col("outcome").cast(pl.String).is_in(["success", "failure", "deferred"]),
+            pl.col("outcome").is_in(["success", "failure", "deferred"]),
             pl.col("time").is_not_null(),
             pl.col("count").fill_null(1) > 0,
         )
@@ -93,50 +93,6 @@ def login_attempts(
 def _numbers(texts: pl.Series) -> pl.Series:
     """Number the texts in their own order: as fast to sort and group as integers, and the same for any input order."""
     return texts.cast(pl.Enum(texts.unique().drop_nulls().sort())).to_physical().cast(pl.UInt32)
-
-
-def histories(
-    tries: pl.DataFrame, *, trusted_successes: int, trusted_last: timedelta, recover: timedelta
-) -> pl.DataFrame:
-    """Return the attempts with a name on accounts that were ever refused, each with what is known around it.
-
-    `user` is the login as first logged with a success, else as first logged. Added: ``run`` (number of logins of the account so far: a run of refusals has one), ``last_any, next_any`` (login
-    of the account before and after), ``next_any_ip``, ``n_ok`` (logins of this client so far), ``last_ok, next_ok``
-    (its login before and after), ``trusted`` (an established client at that time) and ``heals`` (logs in again soon).
-    """
-    client = ["account_id", "client_id"]
-    login = pl.when("ok").then("time")
-    refused = (~pl.col("ok")).any().over("account_id")
-    named = tries.filter(pl.col("account_id").is_not_null()).filter(refused)
-    worked = pl.col("ok").any().over("account_id")
-    known = named.filter(worked).with_columns(
-        pl.col("user").filter("ok").first().over("account_id"),
-        pl.col("ok").cast(pl.Int64).cum_sum().over("account_id").alias("run"),
-        login.forward_fill().over("account_id").alias("last_any"),
-        login.backward_fill().over("account_id").alias("next_any"),
-        pl.when("ok").then("ip_id").backward_fill().over("account_id").alias("next_any_ip"),
-        pl.when("ok").then("n").otherwise(0).cum_sum().over(client).alias("n_ok"),
-        login.forward_fill().over(client).alias("last_ok"),
-        login.backward_fill().over(client).alias("next_ok"),
-    )
-    # most names that attackers try never log in: nothing to look up for them
-    unknown = named.filter(~worked).with_columns(
-        pl.col("user").first().over("account_id"),
-        *(pl.lit(0, known.schema[c]).alias(c) for c in ("run", "n_ok")),
-        *(
-            pl.lit(None, known.schema[c]).alias(c)
-            for c in ("last_any", "next_any", "next_any_ip", "last_ok", "next_ok")
-        ),
-    )
-    established = (pl.col("n_ok") >= trusted_successes) & (pl.col("time") - pl.col("last_ok") <= trusted_last)
-    return (
-        pl.concat([known, unknown.select(known.columns)])
-        .sort("account_id", maintain_order=True)
-        .with_columns(
-            (established & pl.col("client_id").is_not_null()).fill_null(False).alias("trusted"),
-            (pl.col("next_ok") - pl.col("time") <= recover).fill_null(False).alias("heals"),
-        )
-    )
 
 
 def chained(rows: pl.DataFrame, by: Sequence[str], pause: timedelta) -> pl.DataFrame:

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs.detect._attempts import dense
-from smtplogs.detect._findings import lines
+from smtplogs.detect._findings import MOST_LINES, lines
+from smtplogs.detect._ledger import attempts
 from smtplogs.detect._sentences import counted, length, listed, name, stretch, times
+from smtplogs.detect._slices import texts
+from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    from smtplogs.detect._busy import Busy
+    from smtplogs.detect._ledger import Ledger
 
 FIND_TIME = timedelta(minutes=10)
 PACE = 120.0
@@ -31,23 +37,28 @@ LEAST_SHARE = 0.4
 """And they are a good part of all silences: a tool that pauses as it likes agrees with itself now and then."""
 
 DOUBLE = 0.1
+GROWS = 1.5
+"""Bans that the log states grow if none is shorter than the one before and the last half as long again as the first,
+or more: fail2ban's ``bantime.increment`` doubles them by default, and lists of multipliers grow faster."""
+
 MOST_STRANGERS = 10
 
 
-def bans_of(tries: pl.DataFrame, told: pl.DataFrame, failures: int) -> list[dict[str, Any]]:
+def bans_of(ledger: Ledger, told: pl.DataFrame, busy: Busy, failures: int) -> list[dict[str, Any]]:
     """Return findings of the kind ``ip_ban``.
 
     Parameters
     ----------
-    tries
-        Attempts as ``login_attempts`` gives them.
+    ledger
+        The attempts of the log.
     told
         Bans that the log states: ``time, client_ip, duration_s, source, line_no``. With them nothing is inferred.
+    busy
+        All attempts of addresses that failed that often.
     failures
         Failures that make a ban likely.
     """
-    logins = tries.filter("ok").group_by("client_ip").agg(pl.col("user").drop_nulls().unique().sort().alias("users"))
-    silences = _told(told) if told.height else _silences(tries, failures)
+    silences = _told(told) if told.height else _silences(ledger, busy, failures)
     if silences.is_empty():
         return []
     length_s = None if told.height else _agreed(silences)
@@ -60,7 +71,7 @@ def bans_of(tries: pl.DataFrame, told: pl.DataFrame, failures: int) -> list[dict
             near | pl.col("growing").fill_null(value=False)
         )
     else:
-        silences = silences.with_columns(pl.lit(value=False).alias("growing"))
+        silences = silences.join(_grown(silences), on=["client_ip", "jail"], how="left", nulls_equal=True)
     sources = (
         silences.group_by("client_ip")
         .agg(
@@ -70,20 +81,23 @@ def bans_of(tries: pl.DataFrame, told: pl.DataFrame, failures: int) -> list[dict
             pl.col("s").median().alias("ban_s"),
             pl.col("n_before").median().alias("n_before"),
             pl.col("growing").any(),
+            pl.col("s").filter("growing").min().alias("shortest_s"),
+            pl.col("s").filter("growing").max().alias("longest_s"),
         )
-        .join(logins, on="client_ip", how="left")
+        .join(_users(ledger, silences), on="client_ip", how="left")
         .sort("start", "client_ip")
     )
-    evidence = _evidence(tries, told, silences)
     inferred = not told.height
     ours = sources.filter(pl.col("users").is_not_null())
     strangers = sources.filter(pl.col("users").is_null())
+    shown = pl.concat([ours, strangers.head(MOST_LINES)]).select("client_ip")
+    evidence = _evidence(ledger, told, silences.join(shown, on="client_ip", how="semi"))
     rows = [
         _row(s, inferred=inferred, n=sources.height) | {"evidence": evidence.get(s["client_ip"], [])}
         for s in ours.iter_rows(named=True)
     ]
     if strangers.height > MOST_STRANGERS:
-        some = [line for ip in strangers["client_ip"].head(20) for line in evidence.get(ip, [])[:1]]
+        some = [line for ip in strangers["client_ip"].head(MOST_LINES) for line in evidence.get(ip, [])[:1]]
         rows.append(_crowd(strangers, inferred=inferred) | {"evidence": some})
     else:
         rows += [
@@ -93,13 +107,27 @@ def bans_of(tries: pl.DataFrame, told: pl.DataFrame, failures: int) -> list[dict
     return rows
 
 
-def _silences(tries: pl.DataFrame, failures: int) -> pl.DataFrame:
+def _users(ledger: Ledger, silences: pl.DataFrame) -> pl.DataFrame:
+    """Return who logs in from the addresses: ``client_ip, users`` as logged."""
+    here = silences.select("client_ip").unique()
+    parts = [pl.DataFrame(schema={"client_ip": pl.String, "user": pl.String})]
+    for piece in attempts(ledger, "user", where=pl.col("outcome") == "success"):
+        logins = piece.select("client_ip", "user").unique()
+        parts.append(texts(logins).join(here, on="client_ip", how="semi"))
+    return pl.concat(parts).group_by("client_ip").agg(pl.col("user").drop_nulls().unique().sort().alias("users"))
+
+
+def _silences(ledger: Ledger, busy: Busy, failures: int) -> pl.DataFrame:
     """Return the gaps that follow a burst of failures: ``client_ip, start, end, s, n_before``."""
-    busy = tries.filter("bad", pl.col("client_ip").is_not_null())
-    busy = busy.group_by("client_ip").agg(pl.col("n").sum()).filter(pl.col("n") >= failures).select("client_ip")
-    rows = tries.join(busy, on="client_ip", how="semi").sort("ip_id", "time", "source_id", "line_no")
-    if rows.is_empty():
+    found = [_silent(rows, failures) for rows in busy.parts()]
+    if not found:
         return pl.DataFrame()
+    names = ledger.refused.select("ip_id", pl.col("client_ip").cast(pl.String)).unique("ip_id")
+    return pl.concat(found).join(names, on="ip_id").select("client_ip", "start", "end", "s", "n_before")
+
+
+def _silent(rows: pl.DataFrame, failures: int) -> pl.DataFrame:
+    """Return the silences of some addresses, from all of their attempts in order of address and time."""
     gap = (pl.col("time").shift(-1) - pl.col("time")).over("ip_id").dt.total_microseconds() / 1e6
     rows = rows.with_columns(gap.alias("s"), pl.col("time").shift(-1).over("ip_id").alias("end"))
     # login or failure, what counts is the source; its pace is that of its failures
@@ -114,7 +142,7 @@ def _silences(tries: pl.DataFrame, failures: int) -> pl.DataFrame:
     return (
         rows.with_columns(before.alias("n_before"))
         .filter("long", "dense")
-        .select("client_ip", pl.col("time").alias("start"), "end", "s", "n_before")
+        .select("ip_id", pl.col("time").alias("start"), "end", "s", "n_before")
     )
 
 
@@ -143,6 +171,14 @@ def _growing(silences: pl.DataFrame, first: float) -> pl.DataFrame:
     )
 
 
+def _grown(bans: pl.DataFrame) -> pl.DataFrame:
+    """Tell, for each address and jail, whether its bans grow; the last may be cut short by the longest allowed."""
+    lengths = bans.sort("start").group_by("client_ip", "jail").agg(pl.col("s"))
+    s = pl.col("s").list
+    steady = s.eval(pl.element() >= (1 - AGREE) * pl.element().shift(1)).list.drop_nulls().list.all()
+    return lengths.select("client_ip", "jail", (steady & (s.last() >= GROWS * s.first())).alias("growing"))
+
+
 def _told(told: pl.DataFrame) -> pl.DataFrame:
     return told.filter(pl.col("client_ip").is_not_null()).select(
         "client_ip",
@@ -150,16 +186,23 @@ def _told(told: pl.DataFrame) -> pl.DataFrame:
         (pl.col("time") + pl.duration(microseconds=(pl.col("duration_s") * 1e6).cast(pl.Int64))).alias("end"),
         pl.col("duration_s").alias("s"),
         pl.lit(None, pl.Int64).alias("n_before"),
+        (pl.col("detail").str.extract(r"^\[([^\]]*)\]") if "detail" in told.columns else pl.lit(None, pl.String)).alias(
+            "jail"
+        ),
     )
 
 
-def _evidence(tries: pl.DataFrame, told: pl.DataFrame, silences: pl.DataFrame) -> dict[Any, list[str]]:
+def _evidence(ledger: Ledger, told: pl.DataFrame, silences: pl.DataFrame) -> dict[Any, list[str]]:
     """Return the attempts before and after each silence, or the lines that state the bans."""
     if told.height:
         return lines(told.select("client_ip", "time", "source", "line_no"), "client_ip")
-    edges = pl.concat([silences.select("client_ip", pl.col(c).alias("time")) for c in ("start", "end")])
-    rows = tries.join(edges.unique(), on=["client_ip", "time"], how="semi")
-    return lines(rows.select("client_ip", "time", "source", "line_no"), "client_ip")
+    edges = pl.concat([silences.select("client_ip", pl.col(c).alias("time")) for c in ("start", "end")]).unique()
+    then = pl.col("time").is_in(edges["time"].unique().implode())
+    parts = [pl.DataFrame(schema={"client_ip": pl.String, "time": TIME, "source": pl.String, "line_no": pl.UInt64})]
+    for piece in attempts(ledger, "source", "line_no", where=then):
+        rows = texts(piece.select("client_ip", "time", "source", "line_no"))
+        parts.append(rows.join(edges, on=["client_ip", "time"], how="semi"))
+    return lines(pl.concat(parts), "client_ip")
 
 
 def _common(start: datetime, end: datetime, n: int, *, inferred: bool) -> dict[str, Any]:
@@ -184,7 +227,10 @@ def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
     if inferred:
         reasons.append(f"{counted(n, 'address', 'addresses')} in this log fell silent for the same time.")
     if s["growing"]:
-        reasons.append("The silences double: a ban that grows with each repetition.")
+        most = length(timedelta(seconds=s["longest_s"]))
+        span = f"{length(timedelta(seconds=s['shortest_s']))} at first and {most} in the end"
+        what = "The silences double: a ban that grows" if inferred else "The bans grow"
+        reasons.append(f"{what} with each repetition.")
     if users:
         reasons.append(f"It is an address of our own: {listed(users)} logged in from there.")
     return _common(s["start"], s["end"], s["n_bans"], inferred=inferred) | {
@@ -193,7 +239,7 @@ def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
         "subject": s["client_ip"],
         "user": users[0] if len(users) == 1 else None,
         "client_ip": s["client_ip"],
-        "title": f"{ip} was cut off {times(s['n_bans'])} after failures, for about {span}, "
+        "title": f"{ip} was cut off {times(s['n_bans'])} after failures, for {span if s['growing'] else f'about {span}'}, "
         f"{stretch(s['start'], s['end'])}{': a ban of the address' if inferred else ''}.",
         "advice": f"Repair the client of {listed(users)} there, then lift the ban; the account itself is not locked."
         if users
@@ -210,6 +256,7 @@ def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
 def _crowd(strangers: pl.DataFrame, *, inferred: bool) -> dict[str, Any]:
     ban_s = float(strangers["ban_s"].median())  # pyright: ignore
     n_bans = int(strangers["n_bans"].sum())
+    n_growing = int(strangers["growing"].sum())
     span = length(timedelta(seconds=ban_s))
     start, end = strangers["start"].min(), strangers["end"].max()
     return _common(start, end, n_bans, inferred=inferred) | {  # pyright: ignore
@@ -221,7 +268,14 @@ def _crowd(strangers: pl.DataFrame, *, inferred: bool) -> dict[str, Any]:
         f"about {span} each, {stretch(start, end)}.",  # pyright: ignore
         "advice": "Nothing needs to be done: the ban works.",
         "confidence": "high",
-        "because": [f"{counted(n_bans, 'silence')} agree in length." if inferred else "The log of bans says so."],
+        "because": [
+            f"{counted(n_bans, 'silence')} agree in length." if inferred else "The log of bans says so.",
+            *(
+                [f"Bans of {counted(n_growing, 'address', 'addresses')} grow with each repetition."]
+                if n_growing
+                else []
+            ),
+        ],
         "n_bans": n_bans,
         "ban_s": ban_s,
         "n_sources": strangers.height,

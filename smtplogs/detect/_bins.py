@@ -57,11 +57,22 @@ def grid(counts: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     )
 
 
+BEFORE = {
+    day: [k for k in range(1, LOOK_BACK + 1) if ((day - 1 - k) % 7 + 1 > 5) == (day > 5)][:COMPARABLE]
+    for day in range(1, 8)
+}
+"""Weekday -> how many days ago the nearest comparable days were."""
+
+
 def _earlier(value: pl.Expr) -> pl.Expr:
     """Return what `value` was at this time on the nearest comparable days before, as a list."""
-    weekend = pl.col("bin").dt.weekday() > 5
-    days = [pl.when(weekend == weekend.shift(k * A_DAY)).then(value.shift(k * A_DAY)) for k in range(1, LOOK_BACK + 1)]
-    return pl.concat_list(days).list.drop_nulls().list.head(COMPARABLE)
+    days = []
+    for place in range(COMPARABLE):
+        ago = {day: before[place] for day, before in BEFORE.items() if place < len(before)}
+        back = pl.col("bin").dt.weekday().replace_strict(ago, default=None, return_dtype=pl.Int64)
+        then = pl.int_range(pl.len()) - back * A_DAY
+        days.append(value.gather(pl.when(then >= 0).then(then)))
+    return pl.concat_list(days).list.drop_nulls()
 
 
 def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.DataFrame:
@@ -134,6 +145,8 @@ def drops(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
 
 def holes(bins: pl.DataFrame, column: str) -> pl.Series:
     """Tell the bins in which nothing was written at all although lines are always written then."""
+    if bins.filter(pl.col(column) == 0).is_empty():
+        return bins.select(pl.repeat(value=False, n=pl.len()).alias("hole")).to_series()
     fired = pl.lit(value=False)
     for width in DOWN_WINDOWS:
         hit = (pl.col("n") >= LEAST_DAYS) & (pl.col("lowest") >= HOLE_LINES) & (pl.col("seen") == 0)

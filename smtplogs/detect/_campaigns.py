@@ -41,7 +41,8 @@ def linked(pairs: pl.DataFrame) -> pl.DataFrame:
     both = _alike(pairs, rare)
     # a botnet may be so many of all sources that the names of its list look like everybody's: those that would keep
     # less than half of their names are compared by all of them
-    poor = pairs.group_by("i").agg(pl.col("name").is_in(rare["name"].implode()).mean().alias("kept"))
+    kept = pairs.select("i", pl.col("name").is_in(rare["name"].implode()).alias("kept"))
+    poor = kept.group_by("i").agg(pl.col("kept").mean())
     poor = poor.filter(pl.col("kept") < LEFT)["i"].implode()
     if len(poor[0]):
         more = _alike(pairs, uses).filter(pl.col("i").is_in(poor) | pl.col("i_2").is_in(poor))

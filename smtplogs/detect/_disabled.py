@@ -13,29 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def disabled_accounts(tries: pl.DataFrame) -> list[dict[str, Any]]:
+def disabled_accounts(history: pl.DataFrame) -> list[dict[str, Any]]:
     """Return a finding for each stretch in which an account that logged in before was refused as disabled.
 
-    Names that never logged in are passed over: attackers try old names, and those are disabled for good.
+    Names that never logged in are passed over: attackers try old names, and those are disabled for good. `history`:
+    refused attempts with what lies around them.
     """
-    shut = tries.filter("bad", pl.col("cause") == "account_disabled", pl.col("account_id").is_not_null())
-    if shut.is_empty():
+    shut = pl.col("cause") == "account_disabled"
+    rows = history.filter("bad", shut, pl.col("last_any").is_not_null())
+    if rows.is_empty():
         return []
-    rows = tries.join(shut.select("account_id").unique(), on="account_id", how="semi").sort(
-        "account_id", "time", "source_id", "line_no"
-    )
-    login = pl.when("ok").then("time")
-    rows = rows.with_columns(
-        login.forward_fill().over("account_id").alias("last_ok"),
-        login.backward_fill().over("account_id").alias("next_ok"),
-        pl.col("ok").cast(pl.UInt32).cum_sum().over("account_id").alias("run"),
-        pl.col("user").filter("ok").first().over("account_id").alias("owner"),
-    )
-    rows = rows.filter("bad", pl.col("cause") == "account_disabled", pl.col("last_ok").is_not_null())
     group = ["account_id", "run"]
     rows = rows.with_columns(pl.struct(group).rank("dense").alias("lock"))
     found = rows.group_by("lock", maintain_order=True).agg(
-        pl.col("owner", "last_ok", "next_ok").first(),
+        pl.col("user", "last_any", "next_any").first(),
         pl.col("time").min().alias("start"),
         pl.col("time").max().alias("last"),
         pl.col("n").sum(),
@@ -46,14 +37,14 @@ def disabled_accounts(tries: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _row(lock: Mapping[str, Any]) -> dict[str, Any]:
-    user, end = name(lock["owner"]), lock["next_ok"]
+    user, end = name(lock["user"]), lock["next_any"]
     until = f"until it worked again at {moment(end)}" if end else "and was not seen to work again"
     return {
         "kind": "lockout",
         "severity": "warning",
         "subject_kind": "user",
-        "subject": lock["owner"],
-        "user": lock["owner"],
+        "subject": lock["user"],
+        "user": lock["user"],
         "client_ip": lock["clients"][0] if lock["clients"] else None,
         "start": lock["start"],
         "end": end,
@@ -64,10 +55,10 @@ def _row(lock: Mapping[str, Any]) -> dict[str, Any]:
         "confidence": "high",
         "because": [
             "The server says that the account is disabled, which no number of failures causes.",
-            f"It had logged in until {moment(lock['last_ok'])}; {counted(len(lock['clients']), 'address', 'addresses')} went on trying.",
+            f"It had logged in until {moment(lock['last_any'])}; {counted(len(lock['clients']), 'address', 'addresses')} went on trying.",
         ],
         "refuted_by": "A lock that this directory words as disabled.",
-        "onset_after": lock["last_ok"],
+        "onset_after": lock["last_any"],
         "onset_before": lock["start"],
         "end_after": lock["last"],
         "end_before": end,

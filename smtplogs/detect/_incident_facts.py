@@ -10,6 +10,7 @@ import polars as pl
 
 from smtplogs.detect._bins import BIN
 from smtplogs.detect._networks import network
+from smtplogs.detect._slices import texts
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +40,7 @@ ALL = 0.8
 NORMAL = 0.9
 MOST = 0.5
 FEW = 3
+MOST_SOURCES = 10
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Facts:
     shared: tuple[str, str] | None = None
     cause: str | None = None
     n_sources: int = 0
+    sources: list[str] = field(default_factory=list)
     n_names: int = 0
     explained_by: list[tuple[str, str, float]] = field(default_factory=list)
 
@@ -112,15 +115,19 @@ def established(known: pl.DataFrame, start: datetime, end: datetime) -> pl.DataF
     return near.group_by("account", "client_ip").agg(pl.col("ok").sum()).filter(pl.col("ok") >= ESTABLISHED)
 
 
-def facts_of(rows: Rows, known: pl.DataFrame, start: datetime, end: datetime) -> tuple[Facts, pl.DataFrame]:
-    """Return the figures of an episode, and its rows with ``established`` marked."""
+def facts_of(
+    rows: Rows, known: pl.DataFrame, good: pl.DataFrame, start: datetime, end: datetime
+) -> tuple[Facts, pl.DataFrame]:
+    """Return the figures of an episode, and its rows with ``established`` marked.
+
+    `known`: logins by account, address and hour; `good`: the first such hour of each address, ``first_good``.
+    """
     inside = described(rows.inside)
     before = described(rows.before)
-    ours = established(known, start, end)
+    ours = texts(established(known, start, end))
     # without a name a client is known by its address
     by_pair = ours.select("account", "client_ip", pl.lit(value=True).alias("pair_known"))
     by_ip = ours.group_by("client_ip").agg(pl.lit(value=True).alias("ip_known"))
-    good = known.group_by("client_ip").agg(pl.col("hour").min().alias("first_good"))
     inside = (
         inside.join(by_pair, on=["account", "client_ip"], how="left", maintain_order="left")
         .join(by_ip, on="client_ip", how="left", maintain_order="left")
@@ -149,6 +156,10 @@ def facts_of(rows: Rows, known: pl.DataFrame, start: datetime, end: datetime) ->
         ).row(0)
         facts.cause = _most(bad, "cause")
         facts.n_sources = bad["client_ip"].drop_nulls().n_unique()
+        by_source = bad.drop_nulls("client_ip").group_by("client_ip").agg(pl.col("bad").sum())
+        by_source = by_source.sort("bad", "client_ip", descending=[True, False])
+        most = by_source.filter(pl.col("bad").cum_sum().shift(1, fill_value=0) < ENOUGH * pl.col("bad").sum())
+        facts.sources = most["client_ip"].cast(pl.String).head(MOST_SOURCES).to_list()
         facts.n_names = bad["account"].drop_nulls().n_unique()
         facts.top_ip, facts.top_ip_share = _top(at, before, rows.n_days, "client_ip", "bad")
         facts.top_user, facts.top_user_share = _top(at, before, rows.n_days, "account", "bad")
@@ -271,15 +282,36 @@ def verdict(facts: Facts, *, up: bool) -> str:
 
 
 def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
-    """Return ``outage`` instead of a partial fault if between its first and last refusal hardly anybody got in.
+    """Return what a partial fault proves to be between its first and its last refusal.
 
-    The bins at both ends hold logins from before and after.
+    The bins at both ends hold logins from before and after, and somebody may mistype then. Without these: an ``outage``
+    if hardly anybody got in, or nobody while nine tenths were refused; a ``policy_change`` if those who were shut out
+    have something in common that nobody who got in has.
     """
-    if kind != "partial_fault" or facts.hit_share < ALL:
+    if kind != "partial_fault":
         return kind
-    at = inside.filter("established", pl.col("time") >= facts.start, pl.col("time") <= facts.end)
-    ok, bad = int(at["ok"].sum()), int(at["bad"].sum())
-    return "outage" if ok <= LEAST_SHARE * (ok + bad) else kind
+    at = inside.filter(pl.col("time") >= facts.start, pl.col("time") <= facts.end)
+    ours = at.filter("established")
+    ok, bad = int(ours["ok"].sum()), int(ours["bad"].sum())
+    if facts.hit_share >= ALL:
+        if ok <= LEAST_SHARE * (ok + bad):
+            return "outage"
+        logins = ours.filter(pl.col("ok") > 0)["time"].sort()
+        refused = ours.filter(pl.col("bad") > 0).sort("time")
+        between = refused.group_by(pl.Series("after", logins.search_sorted(refused["time"]))).agg(
+            pl.col("bad").sum(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
+        )
+        most = between.sort("bad", "after").row(-1, named=True)
+        if most["bad"] >= (1 - LEAST_SHARE) * bad:
+            facts.start, facts.end = most["first"], most["last"]
+            return "outage"
+    shared = _shared(at)
+    clients = ours.group_by("client_ip").agg(pl.col("bad").sum(), pl.col("ok").sum()).filter(pl.col("bad") > 0)
+    only = clients.filter(pl.col("ok") == 0).height
+    if shared and shared[0] != "host" and only >= MOST * max(clients.height, FEW):
+        facts.shared, facts.n_failing_only = shared, only
+        return "policy_change"
+    return kind
 
 
 def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, datetime]:

@@ -86,6 +86,7 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
         "explained_by": explained,
         "explained_share": min(sum(share for *_, share in facts.explained_by), 1.0),
         "n_sources": facts.n_sources,
+        "sources": facts.sources,
         "n_names": facts.n_names,
     }
 

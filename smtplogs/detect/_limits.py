@@ -38,7 +38,7 @@ def inferred(accepted: pl.DataFrame, refused: pl.DataFrame) -> Limit:
 
     N is the number accepted in the window before the first refusal of an episode, for the shortest window in which
     episodes agree and hardly anything is accepted beyond N; the window is then the shortest time from the N-th accepted before to the first accepted after.
-    Exact for fixed and sliding windows. Token buckets and decaying rates seldom agree, and then nothing is said.
+    Exact for fixed and sliding windows, if clients pause or stop now and then. Token buckets and decaying rates seldom agree, and then nothing is said.
 
     Parameters
     ----------
@@ -63,9 +63,10 @@ def inferred(accepted: pl.DataFrame, refused: pl.DataFrame) -> Limit:
         low, n, high = (int(counts["n"].quantile(q, "nearest") or 0) for q in (0.25, 0.5, 0.75))
         if n < LEAST_COUNT or high - low > STEADY * n:
             continue
-        # a limit is not passed: hardly anything was accepted when so many had been
-        before = known.rolling("time", period=f"{window}s", group_by="key").agg((pl.len() - 1).alias("n"))
-        if before.filter(pl.col("n") >= n).height <= PASSED * before.height:
+        # a limit is not passed: hardly anything was accepted when so many had been; stamps of whole seconds have ties
+        nth_before = pl.col("time") - pl.col("time").shift(n).over("key")
+        passed = known.select((nth_before < pl.duration(seconds=window)).fill_null(value=False).mean()).item()
+        if passed <= PASSED:
             best = (n, window)
             break
     if best is None:

@@ -9,14 +9,18 @@ import polars as pl
 
 from smtplogs.detect._attempts import POLICY_CAUSES, chained, dense
 from smtplogs.detect._findings import spread
+from smtplogs.detect._histories import OUTAGE_BIN
+from smtplogs.detect._ledger import attempts
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from smtplogs.detect._histories import History
+    from smtplogs.detect._ledger import Ledger
+
 LOCK_LIKE = ("bad_credentials", "account_locked", "unknown")
 """What a lock may look like to a client with the right secret; other causes name another reason."""
 
-OUTAGE_BIN = "10m"
 OUTAGE_AROUND = ("-10m", "0m", "10m")
 OUTAGE_ACCOUNTS = 3
 OUTAGE_SHARE = 0.2
@@ -54,7 +58,7 @@ class Locks:
     outages: pl.DataFrame
 
 
-def find_locks(history: pl.DataFrame, tries: pl.DataFrame, rules: Rules) -> Locks:
+def find_locks(history: History, rules: Rules) -> Locks:
     """Find the locks of every account.
 
     A lock ends at the latest with the next login of the account, so that a run of refusals holds at most one.
@@ -62,10 +66,10 @@ def find_locks(history: pl.DataFrame, tries: pl.DataFrame, rules: Rules) -> Lock
     end_before``, what came before (``n_before, n_sources, reached, trigger, trigger_id, n_trigger``), who was refused
     (``clients, n_clients, n_refused``), ``by_text`` (the server said so) and what speaks against a lock.
     """
-    refusals = _refusals(history, rules)
+    refusals = _refusals(history.rows, rules)
     witnesses = _witnesses(refusals, rules)
     locks = _candidates(refusals, witnesses)
-    bins = _outages(history, refusals, tries)
+    bins = _outages(history, refusals)
     before = _before(locks, refusals, rules)
     refused = _refused(locks, refusals, witnesses)
     locks = (
@@ -82,7 +86,7 @@ def find_locks(history: pl.DataFrame, tries: pl.DataFrame, rules: Rules) -> Lock
     return Locks(
         found,
         locks.filter(pl.col("doubt").is_not_null()),
-        _lines(found, before, refused, tries),
+        _lines(found, before, refused),
         bins.filter("outage").select("bin"),
     )
 
@@ -108,6 +112,7 @@ def _refusals(history: pl.DataFrame, rules: Rules) -> pl.DataFrame:
             pl.col("time").max().over(CLIENT_STREAK).alias("fails_until"),
             pl.when(~pl.col("explained")).then("time").max().over(CLIENT_STREAK).alias("unexplained_until"),
             (pl.col("run").max() - pl.col("run").min()).over(CLIENT_STREAK).alias("crossed"),
+            (pl.col("next_ok") - pl.col("time").min() < rules.shortest).over(CLIENT_STREAK).alias("mistyped"),
         )
     )
 
@@ -120,9 +125,7 @@ def _witnesses(refusals: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """
     healed = (pl.col("unexplained_until") <= pl.col("next_any")).fill_null(True) & (pl.col("crossed") <= MOST_CROSSED)
     first = (
-        refusals.filter(
-            "trusted", "heals", "explained", healed, pl.col("cause").cast(pl.String).is_in(LOCK_LIKE).fill_null(True)
-        )
+        refusals.filter("trusted", "heals", "explained", healed, pl.col("cause").is_in(LOCK_LIKE).fill_null(True))
         .group_by("chain", "client_id", maintain_order=True)
         .first()
     )
@@ -290,24 +293,28 @@ def _turned(before: pl.DataFrame, refusals: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _outages(history: pl.DataFrame, refusals: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
-    """Count, per stretch of ten minutes, the accounts at work and those refused without failures before them."""
-    tick = pl.col("time").dt.truncate(OUTAGE_BIN).alias("bin")
-    refused = pl.concat(
+def _outages(history: History, refusals: pl.DataFrame) -> pl.DataFrame:
+    """Count, per stretch of ten minutes, the accounts at work and those refused without failures before them.
+
+    Who is back within a minute mistyped: a dozen people who do must not hide a lock.
+    """
+    stranded = pl.concat(
         [
-            refusals.filter("trusted", ~pl.col("explained")).select("account_id", tick),
-            history.filter("trusted", ~pl.col("ok"), ~pl.col("bad")).select("account_id", tick),
-        ]
-    ).unique()
-    logins = tries.filter("ok", pl.col("account_id").is_not_null()).select("account_id", tick)
-    active = pl.concat([refused, logins.join(refused, on="bin", how="semi")]).unique()
+            refusals.filter("trusted", ~pl.col("explained"), ~pl.col("mistyped").fill_null(False)),
+            history.rows.filter("trusted", ~pl.col("bad")),
+        ],
+        how="diagonal",
+    )
+    refused = stranded.select("bin", "account_id", pl.col("let_in").fill_null(value=False)).unique()
     many = (pl.col("n_others_refused") >= OUTAGE_ACCOUNTS) & (
         pl.col("n_others_refused") >= OUTAGE_SHARE * pl.col("n_others_active")
     )
     return (
-        active.group_by("bin")
-        .agg(pl.len().alias("n_others_active"))
-        .join(refused.group_by("bin").agg(pl.len().alias("n_others_refused")), on="bin")
+        refused.group_by("bin")
+        .agg(pl.len().alias("n_others_refused"), (~pl.col("let_in")).sum().alias("n_others_active"))
+        .join(history.active, on="bin", how="left")
+        .with_columns(pl.col("n_others_active") + pl.col("n_let_in").fill_null(0))
+        .drop("n_let_in")
         .with_columns(many.alias("outage"))
         .sort("bin")
     )
@@ -347,17 +354,23 @@ def _doubt(rules: Rules) -> pl.Expr:
     )
 
 
-def _lines(found: pl.DataFrame, before: pl.DataFrame, refused: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
-    """Return the lines that decide: the failures, the refusals, and the login on either side."""
+def _lines(found: pl.DataFrame, before: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """Return the lines that decide, but for the logins on either side: the failures and the refusals."""
     columns = ["lock", "time", "source", "line_no"]
-    around = found.select("lock", "account_id", pl.concat_list("last_any", "end_before").alias("time"))
+    told = [spread(rows, "lock", 9).select(columns) for rows in (before, refused)]
+    return pl.concat(told).join(found, on="lock", how="semi")
+
+
+def with_logins(locks: Locks, ledger: Ledger) -> pl.DataFrame:
+    """Return the lines that decide, with the login on either side of each lock."""
+    around = locks.found.select("lock", "account_id", pl.concat_list("last_any", "end_before").alias("time"))
     around = around.explode("time").drop_nulls("time")
-    logins = tries.filter("ok", pl.col("account_id").is_in(found["account_id"].unique().implode()))
-    logins = around.join(logins, on=["account_id", "time"]).unique(["lock", "time"], keep="first", maintain_order=True)
-    return pl.concat(
-        [
-            spread(before, "lock", 9).select(columns),
-            spread(refused, "lock", 9).select(columns),
-            logins.select(columns),
-        ]
-    ).join(found, on="lock", how="semi")
+    if around.is_empty():
+        return locks.evidence
+    then = (pl.col("outcome") == "success") & pl.col("time").is_in(around["time"].unique().implode())
+    parts = [locks.evidence]
+    for piece in attempts(ledger, "user", "source", "line_no", where=then, numbered=True):
+        logins = around.join(piece, on=["account_id", "time"]).sort("lock", "time", "source_id", "line_no", "client_id")
+        logins = logins.unique(["lock", "time"], keep="first", maintain_order=True)
+        parts.append(logins.select(locks.evidence.columns))
+    return pl.concat(parts)

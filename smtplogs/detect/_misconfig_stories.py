@@ -96,10 +96,12 @@ def storm_row(story: Mapping[str, Any]) -> dict[str, Any]:
         "growing": "with growing pauses",
         "irregular": "at uneven times",
     }[story["pace"]]
+    fixed = story["fixed_at"]
+    tail = f"; it logs in since {moment(fixed)}" if fixed else ""
     rate = "30 or more within an hour" if story["fast"] else "200 or more within a day"
     return {
         "kind": "retry_storm",
-        "severity": "warning",
+        "severity": "info" if fixed else "warning",
         "subject_kind": "client",
         "subject": client_name(user, story["client_ip"]),
         "user": user,
@@ -108,7 +110,7 @@ def storm_row(story: Mapping[str, Any]) -> dict[str, Any]:
         "end": story["end"],
         "n_events": story["n"],
         "title": f"The client at {place} repeated{on} what no retry can cure {times(story['n'])}, {pace}, from "
-        f"{moment(story['start'])} to {moment(story['end'])}.",
+        f"{moment(story['start'])} to {moment(story['end'])}{tail}.",
         "cause": story["cause"],
         "advice": f"Stop the client at {place} first, repair what it is refused for, and let it give up after a few "
         "tries: it can trip locks and bans.",
@@ -121,6 +123,7 @@ def storm_row(story: Mapping[str, Any]) -> dict[str, Any]:
         "refuted_by": "A change of settings between the tries, each a new attempt of a person.",
         "n_sessions": story["n_ticks"],
         "sources": [story["client_ip"]],
+        "fixed_at": fixed,
         "pace": story["pace"],
         "period_s": story["period_s"] if story["pace"] == "fixed" else None,
         "n_per_day": story["n_per_day"],

@@ -8,10 +8,13 @@ import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs.detect._attempts import account
+from smtplogs.detect._slices import compact, stretches
 from smtplogs.schema import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from smtplogs.detect._slices import Slices
 
 NAME_KINDS = ("local_part_only", "blank_or_break", "wrong_kind", "password_not_allowed")
 """Mistakes of an account's settings: told by account, wherever it is used from; the others by address."""
@@ -49,8 +52,11 @@ USED = (
 )  # fmt: skip
 
 
-def narrow(events: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
-    """Return rows of our SMTP server about a known address, at a known time; columns that are missing are null."""
+def narrow(events: pl.LazyFrame, *columns: str, where: pl.Expr | None = None) -> pl.LazyFrame:
+    """Return rows of our SMTP server about a known address, at a known time; columns that are missing are null.
+
+    `where` is asked of event columns, before accounts are brought to their normal form.
+    """
     missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in USED if c not in events.collect_schema()]
     return (
         events.with_columns(missing)
@@ -59,6 +65,7 @@ def narrow(events: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
             pl.col("protocol").fill_null("smtp") == "smtp",
             pl.col("client_ip").is_not_null(),
             pl.col("time").is_not_null(),
+            *([] if where is None else [where]),
         )
         .with_columns(pl.col("count").fill_null(1).cast(pl.Int64).alias("n"), account(pl.col("user")).alias("account"))
         .filter(pl.col("n") > 0)
@@ -141,7 +148,7 @@ def _worth_a_look() -> pl.Expr:
     return ~(wrong_password | logged_in).fill_null(False)
 
 
-def find_signs(events: pl.LazyFrame) -> pl.DataFrame:
+def find_signs(slices: Slices) -> pl.DataFrame:
     """Return the rows that speak of a mistake, a narrow frame in order of time.
 
     ``kind, time, client_ip, user, account, session, n, service, mechanism, helo, cause, detail, host, weak, source,
@@ -152,41 +159,45 @@ def find_signs(events: pl.LazyFrame) -> pl.DataFrame:
         "detail", "host", "weak", "source", "line_no",
     )  # fmt: skip
     told = pl.col("outcome").is_in(["refused", "aborted", "failure", "info", "deferred"])
-    rows = (
-        narrow(events, "stage", "outcome", "time", "client_ip", "account", "n", *USED)
-        .filter(told, _worth_a_look())
-        .with_columns(_kind().alias("kind"), (pl.col("outcome") == "info").alias("weak"))
-        .filter(pl.col("kind").is_not_null())
-        .with_columns(pl.when(plain_port()).then(pl.lit("port 25")).otherwise("service").alias("service"))
-        .select(columns)
-        .collect(engine="streaming")
-    )
-    return rows.sort("time", "source", "line_no", "kind", nulls_last=True)
+    parts = []
+    for events in stretches(slices):
+        rows = narrow(
+            events, "stage", "outcome", "time", "client_ip", "account", "n", *USED, where=told & _worth_a_look()
+        )
+        kinds = rows.with_columns(_kind().alias("kind"), (pl.col("outcome") == "info").alias("weak"))
+        port = pl.when(plain_port()).then(pl.lit("port 25")).otherwise("service").alias("service")
+        found = kinds.filter(pl.col("kind").is_not_null()).with_columns(port).select(columns)
+        parts.append(compact(found.collect(engine="streaming")))
+    return pl.concat(parts).sort("time", "source", "line_no", "kind", nulls_last=True)
 
 
-def acquaintances(events: pl.LazyFrame, signs: pl.DataFrame, networks: Sequence[str]) -> pl.DataFrame:
+def acquaintances(
+    events: pl.LazyFrame, signs: pl.DataFrame, logins: pl.DataFrame, networks: Sequence[str]
+) -> pl.DataFrame:
     """Return what ties each address with a sign to us.
 
     ``client_ip, n_ok`` (logins from there), ``first_ok, last_ok, near`` (a neighbour logs in), ``own`` (private, or in
-    `networks`), ``n_names`` (accounts that failed there).
+    `networks`), ``n_names`` (accounts that failed there). `logins`: as ``logins_of`` gives them.
     """
     here = signs.select("client_ip").unique()
-    attempts = events
-    if "side" in events.collect_schema():
-        attempts = attempts.filter(pl.col("side").fill_null("server") == "server")
-    attempts = attempts.filter(pl.col("client_ip").is_not_null(), pl.col("stage").is_in(["auth", "mail"]))
     book = (
-        attempts.filter(pl.col("outcome") == "success")
+        logins.drop_nulls("client_ip")
         .group_by("client_ip")
-        .agg(pl.len().alias("n_ok"), pl.col("time").min().alias("first_ok"), pl.col("time").max().alias("last_ok"))
-        .collect(engine="streaming")
+        .agg(pl.col("n_ok").sum(), pl.col("first_ok").min(), pl.col("last_ok").max())
     )
     near = book.select(neighbourhood(pl.col("client_ip")).alias("net")).unique()
     failed = (
-        attempts.filter(pl.col("outcome") == "failure", pl.col("client_ip").is_in(here["client_ip"].implode()))
+        _of_server(events)
+        .filter(
+            pl.col("stage").is_in(["auth", "mail"]),
+            pl.col("outcome") == "failure",
+            pl.col("client_ip").is_in(here["client_ip"].implode()),
+        )
+        .select("client_ip", "user")
+        .unique()
+        .collect(engine="streaming")
         .group_by("client_ip")
         .agg(account(pl.col("user")).drop_nulls().n_unique().alias("n_names"))
-        .collect(engine="streaming")
     )
     book = here.join(failed, on="client_ip", how="left").join(book, on="client_ip", how="left")
     known = book.with_columns(pl.col("n_ok", "n_names").fill_null(0), neighbourhood(pl.col("client_ip")).alias("net"))
@@ -197,18 +208,28 @@ def acquaintances(events: pl.LazyFrame, signs: pl.DataFrame, networks: Sequence[
     ).drop("net")
 
 
+def _of_server(events: pl.LazyFrame) -> pl.LazyFrame:
+    if "side" not in events.collect_schema():
+        return events
+    return events.filter(pl.col("side").fill_null("server") == "server")
+
+
 def logins_of(events: pl.LazyFrame) -> pl.DataFrame:
-    """Return ``account, client_ip, user`` (as logged), ``last_ok`` of every login and accepted mail, on any protocol."""
-    rows = events
-    if "side" in events.collect_schema():
-        rows = rows.filter(pl.col("side").fill_null("server") == "server")
-    return (
-        rows.filter(pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]))
-        .group_by(account(pl.col("user")).alias("account"), "client_ip")
-        .agg(pl.col("user").min(), pl.col("time").min().alias("first_ok"), pl.col("time").max().alias("last_ok"))
-        .filter(pl.col("account").is_not_null())
-        .sort("account", "client_ip")
+    """Return every login and accepted mail, on any protocol, by account (null: no name) and address.
+
+    ``account, client_ip, user`` (as logged), ``n_ok, first_ok, last_ok``.
+    """
+    logged = (
+        _of_server(events)
+        .filter(pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]))
+        .group_by("user", "client_ip")
+        .agg(pl.len().alias("n_ok"), pl.col("time").min().alias("first_ok"), pl.col("time").max().alias("last_ok"))
         .collect(engine="streaming")
+    )
+    return (
+        logged.group_by(account(pl.col("user")).alias("account"), "client_ip")
+        .agg(pl.col("user").min(), pl.col("n_ok").sum(), pl.col("first_ok").min(), pl.col("last_ok").max())
+        .sort("account", "client_ip")
     )
 
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from smtplogs.detect._attempts import account
 from smtplogs.detect._findings import MOST_LINES
-from smtplogs.schema import EVENTS, conform, need, to_polars
+from smtplogs.schema import EVENTS, PROTOCOLS, conform, need, to_polars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,9 +49,10 @@ def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
         if a column of `needed` is missing.
     """
     need(events, *needed)
+    events = conform(events)
     present = frozenset(events.collect_schema().names())
     hours = (
-        events.select(pl.col("time").cast(pl.Datetime("us", "UTC")).dt.truncate("1h").alias("hour"))
+        events.select(pl.col("time").dt.truncate("1h").alias("hour"))
         .filter(pl.col("hour").is_not_null())
         .group_by("hour")
         .len()
@@ -63,6 +64,14 @@ def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
         pl.col("hour").first(), (pl.col("hour").last() + timedelta(hours=1)).alias("end")
     )
     return Slices(events, present, tuple(spans.select("hour", "end").iter_rows()))
+
+
+def stretches(slices: Slices) -> Iterator[pl.LazyFrame]:
+    """Yield the rows of each piece, all columns of them, still lazy; of an empty table one that is empty."""
+    if not slices.bounds:
+        yield slices.events.head(0)
+    for first, last in slices.bounds:
+        yield slices.events.filter(pl.col("time") >= first, pl.col("time") < last)
 
 
 def pieces(
@@ -78,7 +87,7 @@ def pieces(
     on and before `until`; texts that repeat are categories.
     """
     names = list(dict.fromkeys("user" if c == "account" else c for c in ("time", *columns)))
-    numbered = [c for c in NUMBERED if c in columns]
+    numbered = [c for c in NUMBERED if c in columns and c != "account"]
     for first, last in slices.bounds:
         start, end = max(first, since or first), min(last, until or last)
         if start >= end:
@@ -88,21 +97,40 @@ def pieces(
         if where is not None:
             rows = rows.with_columns(lacking).filter(where)
         rows = rows.select(pl.col(n) if n in slices.present else pl.lit(None, EVENTS[n].dtype).alias(n) for n in names)
-        piece = conform(rows.collect())
+        piece = rows.collect(engine="streaming")
         if "account" in columns:
-            piece = piece.with_columns(account(pl.col("user")).alias("account"))
-        yield piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns)
+            piece = piece.with_columns(account_numbers(piece["user"]))
+        yield compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))
+
+
+def account_numbers(users: pl.Series) -> pl.Series:
+    """Return the accounts of logins as categories, each distinct login brought to its normal form once."""
+    logged = users.cast(pl.Categorical)
+    frame = pl.DataFrame({"number": logged.to_physical(), "user": logged})
+    distinct = frame.unique("number").sort("number").drop_nulls()
+    forms = distinct.select("number", account(pl.col("user").cast(pl.String)).cast(pl.Categorical).alias("account"))
+    if forms.height == 0:
+        return pl.Series("account", [None] * len(users), pl.Categorical())
+    width = int(forms["number"].max()) + 1  # pyright: ignore
+    table = pl.DataFrame({"number": pl.int_range(width, dtype=pl.UInt32, eager=True)})
+    every = table.join(forms, on="number", how="left", maintain_order="left")["account"]
+    return every.gather(logged.to_physical())
 
 
 def judged(protocols: Sequence[str] = ("smtp",), stages: Sequence[str] = ("auth",)) -> pl.Expr:
     """Return the condition for attempts at our server, of these protocols and stages, that say how they ended."""
     return (
-        pl.col("stage").cast(pl.String).is_in(list(stages))
+        pl.col("stage").is_in(list(stages))
         & (pl.col("side").fill_null("server") == "server")
-        & pl.col("protocol").cast(pl.String).fill_null("smtp").is_in(list(protocols))
+        & spoken(protocols)
         & (pl.col("outcome") != "info")
         & (pl.col("count").fill_null(1) > 0)
     )
+
+
+def spoken(protocols: Sequence[str]) -> pl.Expr:
+    """Return the condition for events of these protocols; a word that is none of ours fits no event."""
+    return pl.col("protocol").fill_null("smtp").is_in([p for p in protocols if p in PROTOCOLS])
 
 
 def picked(rows: pl.DataFrame, by: str) -> pl.DataFrame:
@@ -156,8 +184,13 @@ def proof(
     until = last + timedelta(microseconds=1)
     chosen: list[pl.DataFrame] = []
     for piece in pieces(slices, *keys, "source", "line_no", where=where, since=since, until=until):
-        joined = piece.join(wanted, on=list(keys), how="inner") if keys else piece.join(wanted, how="cross")
-        inside = joined.filter(pl.col("time") >= pl.col("start"), pl.col("time") <= pl.col("end"))
+        if piece.is_empty():
+            continue
+        first, final = span_of(piece, "time", "time")
+        here = wanted.filter(pl.col("start") <= final, pl.col("end") >= first)
+        within = pl.col("time") >= pl.col("start"), pl.col("time") <= pl.col("end")
+        # without a key a join of all with all could grow beyond memory
+        inside = piece.join(here, on=list(keys)).filter(within) if keys else piece.join_where(here, *within)
         chosen = [picked(pl.concat([*chosen, picked(inside, "finding")]), "finding")]
     if not chosen:
         return {}
@@ -196,3 +229,8 @@ def span_of(frame: pl.DataFrame, first: str, last: str) -> tuple[Any, Any]:
 def texts(frame: pl.DataFrame) -> pl.DataFrame:
     """Return categories as texts again."""
     return frame.with_columns(pl.selectors.categorical().cast(pl.String))
+
+
+def compact(frame: pl.DataFrame) -> pl.DataFrame:
+    """Write texts anew: the few that are kept of a file's page would keep all of that page in memory."""
+    return frame.with_columns(pl.concat_str(c, pl.lit("")).alias(c) for c, t in frame.schema.items() if t == pl.String)

@@ -35,6 +35,9 @@ CLIENT = 2
 """Who leads: a fault of the server; a takeover; what is wrong with a client (every kind that is not named here: a
 forgotten application, a rotation, wrong settings, a relay's refusals); an attack; then what these lead to."""
 
+RULE = -1
+"""A rule that shuts passwords out of a whole domain leads even what looks like a fault of the server."""
+
 NEAR = timedelta(hours=1)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 MOST_TOLD = 3
@@ -44,8 +47,9 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
     """Return findings as stories: those that belong to another carry its identifier in `part_of`.
 
     A finding joins the leading one with the same client (address, and account where both name one), the same account
-    or the same relay, at most an hour apart; refusals of many accounts join the outage they fall into. The leader is
-    as severe as its weightiest part and names its consequences. Leaders come first, the weightiest first.
+    or the same relay, at most an hour apart; refusals of many accounts join the outage they fall into; a rise by many
+    addresses joins a guesser, or a ban, if half of them are told as such. The leader is as severe as its weightiest
+    part and names its consequences. Leaders come first, the weightiest first.
     """
     if found.is_empty():
         return found
@@ -55,6 +59,7 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("kind").cast(pl.String).replace_strict(RANKS, default=CLIENT, return_dtype=pl.Int64).alias("rank"),
         "kind",
         "subject_kind",
+        "subject",
         pl.col("user").str.to_lowercase().str.strip_chars().alias("user"),
         "client_ip",
         "relay_host",
@@ -62,9 +67,13 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("end").fill_null(FOREVER).alias("end"),
         "n_events",
         "part_of",
+        "severity",
+        _sources(found).alias("sources"),
     ).filter(pl.col("start").is_not_null())
+    rank = pl.when(_of_ours(nodes)).then(CLIENT).when(_rule()).then(RULE).otherwise("rank")
+    nodes = nodes.with_columns(rank.alias("rank"))
     child = nodes.filter(pl.col("part_of").is_null() | ~pl.col("part_of").is_in(nodes["id"].implode()))
-    edges = pl.concat([*_same(child, nodes), _inside(child, nodes)])
+    edges = pl.concat([*_same(child, nodes), _inside(child, nodes), _shared(child, nodes), _ruled(child, nodes)])
     best = (
         edges.filter(pl.col("id") != pl.col("leader"))
         .sort("id", "leader_rank", "apart", "leader_n", "leader", descending=[False, False, False, True, False])
@@ -77,6 +86,21 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         .drop("leader")
     )
     return _ranked(_consequences(found))
+
+
+def _of_ours(nodes: pl.DataFrame) -> pl.Expr:
+    """Tell the clients of ours whose repeated wrong password looks like guessing: a device set up wrongly leads.
+
+    Storms are told of clients that something ties to us; so are clients that never worked, if above info.
+    """
+    client = pl.struct("client_ip", "user")
+    alone = [pl.col("client_ip").is_not_null(), pl.col("user").is_not_null()]
+    guesses = nodes.filter(pl.col("kind") == "brute_force", pl.col("severity") != "serious", *alone).select(client)
+    never = nodes.filter(pl.col("kind") == "never_worked", pl.col("severity") != "info", *alone).select(client)
+    sign = (pl.col("kind") == "never_worked") | (
+        (pl.col("kind") == "retry_storm") & ~client.is_in(never["client_ip"].implode())
+    )
+    return sign & (pl.col("severity") != "info") & client.is_in(guesses["client_ip"].implode())
 
 
 def _same(child: pl.DataFrame, nodes: pl.DataFrame) -> list[pl.DataFrame]:
@@ -123,6 +147,41 @@ def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     # a campaign of weeks goes on behind a wave of hours: the wave belongs to one of its own length
     alike = (pl.col("end_l") - pl.col("start_l")) <= 3 * (pl.col("end") - pl.col("start")) + NEAR
     return pl.concat([_edges(pairs, 0), _edges(rises.filter(alike), 0)])
+
+
+def _rule() -> pl.Expr:
+    return (pl.col("kind") == "password_not_allowed") & (pl.col("subject_kind") == "service")
+
+
+def _ruled(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """Return what a rule that no longer takes passwords explains: refusals in its domain, mostly after it began."""
+    rules = nodes.filter(_rule()).select(pl.all().name.suffix("_l"))
+    pairs = child.join_where(rules, pl.col("end") >= pl.col("start_l"), pl.col("start") <= pl.col("end_l"))
+    told = pl.col("kind").cast(pl.String).is_in([*SERVER, *RISE, *SIGN, "stale_credential", "rotation"])
+    here = pl.col("user").str.ends_with(pl.format("@{}", pl.col("subject_l").str.to_lowercase()))
+    after = pl.col("start_l") - pl.col("start") <= pl.col("end") - pl.col("start_l")
+    return _edges(pairs.filter(told, here.fill_null(value=True), after), 0)
+
+
+def _sources(found: pl.DataFrame) -> pl.Expr:
+    """Return the addresses that share a rise, as the details of its finding name them."""
+    if "details" not in found.columns:
+        return pl.lit([], pl.List(pl.String))
+    listed = pl.col("details").str.extract(r'"sources":\[([^\]]*)\]')
+    return listed.str.extract_all(r"[0-9a-f.:]{3,}")
+
+
+def _shared(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """Return whose guessing, or ban, explains a rise of many strangers: several guessers at a time are no campaign."""
+    rises = child.filter(pl.col("kind").cast(pl.String).is_in(["botnet_rise", "unclear_rise"]))
+    addresses = rises.select(
+        "id", "rank", "start", "end", "n_events", pl.col("sources").alias("client_ip"), n=pl.col("sources").list.len()
+    )
+    guessers = nodes.filter(pl.col("kind").cast(pl.String).is_in([*ATTACK, "ip_ban"]))
+    pairs = addresses.explode("client_ip").drop_nulls("client_ip").join(guessers, on="client_ip", suffix="_l")
+    pairs = pairs.filter(pl.col("start_l") <= pl.col("end"), pl.col("end_l") >= pl.col("start"))
+    most = pl.col("client_ip").n_unique().over("id") * 2 >= pl.col("n")
+    return _edges(pairs.filter(most), 0)
 
 
 def _edges(pairs: pl.DataFrame, apart: int) -> pl.DataFrame:

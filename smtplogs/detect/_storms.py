@@ -10,11 +10,14 @@ import polars as pl
 from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs.detect._attempts import chained, dense
 from smtplogs.detect._rhythm import rhythm
-from smtplogs.detect._signs import in_parts, narrow
+from smtplogs.detect._signs import narrow
+from smtplogs.detect._slices import stretches
 from smtplogs.replies import causes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from smtplogs.detect._slices import Slices
 
 CLIENT = ["client_ip", "account"]
 HOUR = timedelta(hours=1)
@@ -40,17 +43,20 @@ def find_storms(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the clients of ours that repeat refused attempts, a row each, and those attempts (`story`)."""
     refused = narrow(
-        events, "time", "client_ip", "account", "user", "n", "cause", "stage", "outcome", "source", "line_no"
-    )
-    refused = refused.filter(
-        ~pl.col("outcome").is_in(["success", "info", "throttled"]), pl.col("cause").cast(pl.String).is_in(PERMANENT)
-    )
+        events, "time", "client_ip", "account", "user", "n", "cause", "source", "line_no",
+        where=~pl.col("outcome").is_in(["success", "info", "throttled"]) & pl.col("cause").is_in(PERMANENT),
+    )  # fmt: skip
+    # addresses first: most are strangers, and the names they tried are nobody's concern
+    addresses = refused.group_by("client_ip").agg(pl.col("n").sum()).collect(engine="streaming")
+    addresses = addresses.filter(pl.col("n") >= min(per_hour, per_day))["client_ip"]
     ip = pl.col("client_ip")
     near = logins.select(neighbourhood(ip).alias("net")).drop_nulls()["net"].unique()
-    named = _named_by_us(refused, networks)
+    named = addresses.filter(networks_of(addresses, networks).is_not_null()) if networks else addresses.clear()
     here = ip.is_in(logins["client_ip"].drop_nulls().unique().implode()) | is_private(ip) | ip.is_in(named.implode())
     close = neighbourhood(ip).is_in(near.implode()).fill_null(False)
-    totals = refused.filter(here | close).group_by(CLIENT).agg(pl.col("n").sum()).collect(engine="streaming")
+    looked_at = addresses.to_frame().filter(here | close)["client_ip"]
+    refused = refused.filter(ip.is_in(looked_at.implode()))
+    totals = refused.group_by(CLIENT).agg(pl.col("n").sum()).collect(engine="streaming")
     names = totals.drop_nulls("account").group_by("client_ip").agg(pl.len().alias("n_names"))
     many = totals.filter(pl.col("n") >= min(per_hour, per_day)).join(names, on="client_ip", how="left")
     ours = many.filter(here | (close & (pl.col("n_names").fill_null(0) <= FEW_NAMES))).select(CLIENT)
@@ -60,15 +66,20 @@ def find_storms(
     long = rows.filter(dense(rows, per_day, DAY)).select("chain").unique()
     storms = pl.concat([fast, long]).unique()
     rows = rows.join(storms, on="chain", how="semi", maintain_order="left").rename({"chain": "story"})
-    return _storm_rows(rows, fast["chain"]), rows
+    found = _storm_rows(rows, fast["chain"])
+    return found.join(_cured(found, events), on="story", how="left", maintain_order="left"), rows
 
 
-def _named_by_us(refused: pl.LazyFrame, networks: Sequence[str]) -> pl.Series:
-    """Return the addresses that lie in networks of our own."""
-    if not networks:
-        return pl.Series([], dtype=pl.String)
-    addresses = refused.select("client_ip").unique().collect(engine="streaming")["client_ip"]
-    return addresses.filter(networks_of(addresses, networks).is_not_null())
+def _cured(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
+    """Return when each client logged in to the same account after its storm, if it did not in the midst of it."""
+    theirs = pl.col("client_ip").is_in(found["client_ip"].unique().implode())
+    good = narrow(events, "time", *CLIENT, where=(pl.col("outcome") == "success") & theirs)
+    logins = good.select("time", *CLIENT).collect(engine="streaming")
+    after = (
+        found.select("story", *CLIENT, "start", "end").join(logins, on=CLIENT).filter(pl.col("time") >= pl.col("start"))
+    )
+    first = after.group_by("story").agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first())
+    return first.filter(pl.col("fixed_at") > pl.col("end")).select("story", "fixed_at")
 
 
 def _storm_rows(rows: pl.DataFrame, fast: pl.Series) -> pl.DataFrame:
@@ -94,12 +105,13 @@ def _storm_rows(rows: pl.DataFrame, fast: pl.Series) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def find_hourly_logins(events: pl.LazyFrame, *, per_hour: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def find_hourly_logins(slices: Slices, *, per_hour: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the clients that log in once for every mail, often, a row each, and the limits that they met (`story`)."""
-    rows = narrow(events, "time", "client_ip", "account", "user", "n", "stage", "outcome", "cause", "source", "line_no")
-    ok = (pl.col("outcome") == "success") & pl.col("account").is_not_null()
+    columns = ("time", "client_ip", "account", "user", "n", "stage", "outcome", "cause", "source", "line_no")
+    ok = (pl.col("outcome") == "success") & pl.col("user").is_not_null()
     hourly = [
-        rows.filter(ok, part, pl.col("stage").is_in(["auth", "mail"]))
+        narrow(events, *columns[:6], where=ok & pl.col("stage").is_in(["auth", "mail"]))
+        .filter(pl.col("account").is_not_null())
         .group_by(*CLIENT, pl.col("time").dt.truncate("1h").alias("hour"))
         .agg(
             pl.col("user").min(),
@@ -114,7 +126,7 @@ def find_hourly_logins(events: pl.LazyFrame, *, per_hour: int) -> tuple[pl.DataF
             pl.col("n_logins") <= ONE_EACH * pl.col("n_mails"),
         )
         .collect(engine="streaming")
-        for part in in_parts(events)
+        for events in stretches(slices)
     ]
     clients = (
         pl.concat(hourly)
@@ -129,10 +141,9 @@ def find_hourly_logins(events: pl.LazyFrame, *, per_hour: int) -> tuple[pl.DataF
         .sort(CLIENT)
         .with_row_index("story")
     )
-    limits = rows.filter(
-        pl.col("cause").cast(pl.String).is_in(["throttled_auth", "throttled_connection"]),
-        pl.col("client_ip").is_in(clients["client_ip"].unique().implode()),
-    ).collect(engine="streaming")
+    theirs = pl.col("client_ip").is_in(clients["client_ip"].unique().implode())
+    limited = pl.col("cause").is_in(["throttled_auth", "throttled_connection"])
+    limits = narrow(slices.events, *columns, where=limited & theirs).collect(engine="streaming")
     met = clients.join(limits, on="client_ip", suffix="_met").filter(
         pl.col("account_met").is_null() | (pl.col("account_met") == pl.col("account")),
         pl.col("time").is_between(pl.col("start") - HOUR, pl.col("end") + HOUR),
@@ -141,9 +152,8 @@ def find_hourly_logins(events: pl.LazyFrame, *, per_hour: int) -> tuple[pl.DataF
         "story", "time", pl.col("n_met").alias("n") if "n_met" in met.columns else "n", "source", "line_no"
     )
     n_met = met.group_by("story").agg(pl.col("n").sum().alias("n_limited"))
-    mails = rows.filter(ok, pl.col("stage") == "auth").join(
-        clients.lazy().select(*CLIENT, "story", "start", "end"), on=CLIENT
-    )
+    logins = narrow(slices.events, *columns, where=ok & theirs & (pl.col("stage") == "auth"))
+    mails = logins.join(clients.lazy().select(*CLIENT, "story", "start", "end"), on=CLIENT)
     mails = mails.filter(pl.col("time").is_between("start", "end")).select(met.columns).collect(engine="streaming")
     told = clients.join(n_met, on="story", how="left", maintain_order="left").with_columns(
         pl.col("n_limited").fill_null(0)

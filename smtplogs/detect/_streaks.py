@@ -8,70 +8,47 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.detect._attempts import ORDER, chained, dense
-from smtplogs.detect._locks import OUTAGE_BIN
+from smtplogs.detect._attempts import chained, dense
+from smtplogs.detect._crowds import MOST_NAMES
+from smtplogs.detect._histories import OUTAGE_BIN, sprayers
+from smtplogs.detect._ledger import attempts
+from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
+    from smtplogs.detect._ledger import Ledger
     from smtplogs.detect._locks import Locks, Rules
-
-SPRAYED = 3
-"""An address that never logged in and failed on so many accounts is told as an address, not account by account."""
-
-SPRAY_SHARE = 0.2
-"""Accounts with a login, of all that an address tried: published sprays reach 0.06, a school behind NAT 0.47."""
 
 MANY_SOURCES = 3
 MERGED = timedelta(days=1)
 """Streaks of one subject from one main source with shorter pauses are one finding: a nightly job is one story."""
 
 OUTAGE_LENGTH = timedelta(minutes=10)
-MOST_NAMES = 10
-
 ROW = [
-    "kind", "subject_id", "run", "time", "n", "user", "account", "account_id", "client_ip", "ip_id", "cause",
+    "kind", "subject_id", "run", "time", "n", "user", "account_id", "client_ip", "ip_id", "cause",
     "trusted", "next_ok", "last_any", "next_any", "next_any_ip", "source", "line_no", "source_id",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Streaks:
-    """A row a streak and the refused attempts in them (`streak`); those of a campaign, and of outages (`outage`)."""
+    """A row a streak, the refused attempts in them (`streak`), the addresses of a crowd, what outages explain (`outage`)."""
 
     found: pl.DataFrame
     rows: pl.DataFrame
-    campaign: pl.DataFrame
+    crowd: pl.DataFrame
     outages: pl.DataFrame
 
 
-def address_book(tries: pl.DataFrame) -> pl.DataFrame:
-    """Return what each address did in the whole frame.
-
-    ``ip_id, n_failed, names_failed, names_ok`` (accounts), ``stranger`` (failed, was never seen to log in), ``sprays``
-    (failed on 3 accounts or more and got into less than a fifth of them).
-    """
-    failed = tries.filter("bad", pl.col("ip_id").is_not_null())
-    book = failed.group_by("ip_id").agg(
-        pl.col("n").sum().alias("n_failed"), pl.col("account_id").drop_nulls().n_unique().alias("names_failed")
-    )
-    logins = tries.filter("ok", pl.col("ip_id").is_not_null())
-    logins = logins.join(book, on="ip_id", how="semi").group_by("ip_id")
-    book = book.join(
-        logins.agg(pl.len().alias("n_ok"), pl.col("account_id").drop_nulls().n_unique().alias("names_ok")),
-        on="ip_id",
-        how="left",
-    ).with_columns(pl.col("n_ok", "names_ok").fill_null(0))
-    few = pl.col("names_ok") < SPRAY_SHARE * pl.col("names_failed")
-    return book.with_columns(
-        (pl.col("n_ok") == 0).alias("stranger"), ((pl.col("names_failed") >= SPRAYED) & few).alias("sprays")
-    ).drop("n_ok")
-
-
 def find_streaks(
-    tries: pl.DataFrame, history: pl.DataFrame, book: pl.DataFrame, locks: Locks, rules: Rules, strangers: int
+    ledger: Ledger, history: pl.DataFrame, book: pl.DataFrame, locks: Locks, rules: Rules, strangers: int
 ) -> Streaks:
     """Find the streaks that no lock explains, and fold what strangers did into one campaign if they are many."""
-    sprayers = book.filter("stranger", pl.col("names_failed") >= SPRAYED).select("ip_id")
-    rows = pl.concat([_of_users(history, sprayers, locks), _of_addresses(tries, sprayers)])
+    blamed = locks.found["trigger_id"].drop_nulls().unique().implode()
+    crowd = book.filter("stranger", ~pl.col("ip_id").is_in(blamed)).select("ip_id")
+    crowd = crowd if crowd.height > strangers else crowd.clear()
+    spraying = sprayers(book)
+    rows = _of_users(history, spraying, locks)
+    rows = pl.concat([rows, *_of_addresses(ledger, book, spraying, crowd)])
     rows = chained(rows, ["kind", "subject_id", "run"], rules.lasting)
     hot = rows.filter(dense(rows, rules.failures, rules.within)).select("chain").unique()
     rows = rows.join(hot, on="chain", how="semi", maintain_order="left")
@@ -82,37 +59,37 @@ def find_streaks(
         "streak", "time", "source_id", "line_no"
     )
     found = _summed(rows, locks)
-
-    blamed = locks.found["trigger_id"].drop_nulls().unique().implode()
-    crowd = book.filter("stranger", ~pl.col("ip_id").is_in(blamed))
-    campaign = tries.clear()
-    if crowd.height > strangers:
+    if crowd.height:
         found = found.filter(~(pl.col("attack") & ~pl.col("main_id").is_in(blamed)))
-        campaign = tries.filter("bad").join(crowd, on="ip_id", how="semi").sort("time", "source_id", "line_no")
-    return Streaks(found, rows.join(found, on="streak", how="semi", maintain_order="left"), campaign, outages)
+    return Streaks(found, rows.join(found, on="streak", how="semi", maintain_order="left"), crowd, outages)
 
 
-def _of_users(history: pl.DataFrame, sprayers: pl.DataFrame, locks: Locks) -> pl.DataFrame:
+def _of_users(history: pl.DataFrame, spraying: pl.Series, locks: Locks) -> pl.DataFrame:
     """Return the refused attempts with a name, but those of sprayers and those in a lock."""
     return (
-        history.filter("bad")
-        .join(sprayers, on="ip_id", how="anti", maintain_order="left")
+        history.filter("bad", ~pl.col("ip_id").is_in(spraying.implode()).fill_null(False))
         .join(locks.found, on=["account_id", "run"], how="anti", maintain_order="left")
         .with_columns(pl.lit("user").alias("kind"), pl.col("account_id").alias("subject_id"))
         .select(ROW)
     )
 
 
-def _of_addresses(tries: pl.DataFrame, sprayers: pl.DataFrame) -> pl.DataFrame:
-    """Return the refused attempts without a name and those of sprayers, by address."""
-    here = tries.filter("bad", pl.col("ip_id").is_not_null())
-    spraying = pl.col("ip_id").is_in(sprayers["ip_id"].implode())
-    told = pl.col("bad") & (pl.col("account_id").is_null() | spraying)
-    here = here.filter(told).select("ip_id").unique()
+def _of_addresses(ledger: Ledger, book: pl.DataFrame, spraying: pl.Series, crowd: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the refused attempts without a name and those of sprayers, by address; not those of the crowd."""
+    sprays = pl.col("ip_id").is_in(spraying.implode())
+    nameless = ledger.refused.filter(pl.col("account_id").is_null(), pl.col("n_bad") > 0)["ip_id"]
+    here = book.filter(sprays | pl.col("ip_id").is_in(nameless.unique().implode())).select("ip_id")
+    here = here.join(crowd, on="ip_id", how="anti")
+    columns = ("user", "source", "line_no")
+    addresses = ledger.refused.join(here, on="ip_id", how="semi")["client_ip"].cast(pl.String).unique()
+    theirs = pl.col("client_ip").is_in(addresses.implode())
+    parts = list(attempts(ledger, *columns, where=theirs, numbered=True)) if here.height else []
+    if not parts:
+        return []
     login = pl.when("ok").then("time")
-    return (
-        tries.join(here, on="ip_id", how="semi")
-        .sort("ip_id", *ORDER)
+    rows = (
+        pl.concat(parts)
+        .sort("ip_id", "time", "source_id", "line_no", "ok", "client_id")
         .with_columns(
             pl.col("ok").cast(pl.Int64).cum_sum().over("ip_id").alias("run"),
             login.forward_fill().over("ip_id").alias("last_any"),
@@ -120,12 +97,13 @@ def _of_addresses(tries: pl.DataFrame, sprayers: pl.DataFrame) -> pl.DataFrame:
             pl.lit("address").alias("kind"),
             pl.col("ip_id").alias("subject_id"),
             pl.lit(False).alias("trusted"),
-            pl.lit(None, tries.schema["time"]).alias("next_ok"),
+            pl.lit(None, TIME).alias("next_ok"),
             pl.col("ip_id").alias("next_any_ip"),
         )
-        .filter(told)
+        .filter(pl.col("bad") & (pl.col("account_id").is_null() | sprays))
         .select(ROW)
     )
+    return [rows]
 
 
 def _in_outages(rows: pl.DataFrame, bins: pl.DataFrame) -> pl.DataFrame:
@@ -181,6 +159,7 @@ def _summed(rows: pl.DataFrame, locks: Locks) -> pl.DataFrame:
             pl.col("client_ip").filter("trusted").unique(maintain_order=True).alias("established"),
             pl.col("next_any").last().alias("recovered_at"),
             (pl.col("next_any_ip").last() == pl.col("main_id").first()).alias("same"),
+            pl.col("next_ok").filter(pl.col("ip_id") == pl.col("main_id")).last().alias("main_ok"),
         )
         .join(cause, on="streak", how="left")
         .join(sources, on="streak", how="left")

@@ -10,6 +10,8 @@ import polars as pl
 from smtplogs.detect._rhythm import rhythm
 
 if TYPE_CHECKING:
+    from smtplogs.detect._histories import History
+    from smtplogs.detect._ledger import Ledger
     from smtplogs.detect._locks import Locks
 
 TRIGGER_KINDS = ("self_inflicted", "attacker_induced", "unknown_source", "administrator")
@@ -21,7 +23,7 @@ REGULAR_FOR = timedelta(days=1)
 """A steady beat counts as an application only if it lasts: a guessing tool is regular for minutes."""
 
 
-def judged_triggers(locks: Locks, history: pl.DataFrame, book: pl.DataFrame) -> pl.DataFrame:
+def judged_triggers(locks: Locks, history: History, ledger: Ledger, book: pl.DataFrame) -> pl.DataFrame:
     """Return, for each lock, ``trigger_kind`` and the facts that it rests on.
 
     ``logged_in_before`` (on this account, before the lock), ``logged_in_after``, ``regular`` and ``period_s``,
@@ -29,11 +31,9 @@ def judged_triggers(locks: Locks, history: pl.DataFrame, book: pl.DataFrame) -> 
     """
     found = locks.found.select("lock", "account_id", "onset_before", "trigger_id", "source_ids")
     pair = ["account_id", "trigger_id"]
-    seen = history.rename({"ip_id": "trigger_id"}).join(found, on=pair, how="semi")
-    logins = (
-        seen.filter("ok").group_by(pair).agg(pl.col("time").min().alias("first"), pl.col("time").max().alias("last"))
-    )
-    failing = seen.filter("bad")
+    mine = ledger.logins.rename({"ip_id": "trigger_id"}).join(found, on=pair, how="semi")
+    logins = mine.group_by(pair).agg(pl.col("first_ok").min().alias("first"), pl.col("last_ok").max().alias("last"))
+    failing = history.rows.filter("bad").rename({"ip_id": "trigger_id"}).join(found, on=pair, how="semi")
     lasted = failing.group_by(pair).agg((pl.col("time").max() - pl.col("time").min() >= REGULAR_FOR).alias("lasted"))
     beat = rhythm(failing, pair).select(*pair, "regular", "period_s")
     strangers = (
@@ -50,7 +50,7 @@ def judged_triggers(locks: Locks, history: pl.DataFrame, book: pl.DataFrame) -> 
         found.join(logins, on=pair, how="left")
         .join(beat, on=pair, how="left")
         .join(lasted, on=pair, how="left")
-        .join(book.rename({"ip_id": "trigger_id"}).drop("n_failed", "names_ok"), on="trigger_id", how="left")
+        .join(book.rename({"ip_id": "trigger_id"}).drop("n_failed", "names_ok", "n_rows"), on="trigger_id", how="left")
         .join(strangers, on="lock", how="left")
         .with_columns(
             (pl.col("first") < pl.col("onset_before")).fill_null(False).alias("logged_in_before"),

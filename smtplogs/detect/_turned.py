@@ -11,11 +11,14 @@ import polars as pl
 from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account, dense, login_attempts
 from smtplogs.detect._rhythm import rhythm, schedules
-from smtplogs.detect._signs import in_parts
-from smtplogs.schema import EVENTS
+from smtplogs.detect._slices import compact, judged, pieces, sliced, texts
+from smtplogs.detect._sums import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+PART = 2_000_000
+"""Attempts on accounts that are worth a look and are held at a time, about."""
 
 OTHER_CAUSES = (*POLICY_CAUSES, "account_locked", "account_disabled")
 """Refused for another reason than the secret."""
@@ -76,49 +79,50 @@ def find_turned(
     networks: Sequence[str],
 ) -> Turned:
     """Find the clients that were refused for long; see ``stale_credentials`` for the rules."""
-    worth, book, (n_failures, n_unnamed) = _worth_a_look(
+    names, book, (n_failures, n_unnamed) = _worth_a_look(
         events, successes=successes, failures=failures, client=client, protocols=protocols, networks=networks
     )
-    names = worth["account"].unique()
+    parts, told, n_accounts, n_stories = [], [], 0, 0
+    # in order of the accounts, so that their numbers and those of the stories go on from part to part
+    for own in _in_parts(names):
+        rows = _runs(_judged(events, own, client, protocols))
+        stale = _stale(rows, successes, failures)
+        mixed = _mixed(rows, successes).join(stale, on=CLIENT, how="anti", maintain_order="left")
+        found = pl.concat([stale, mixed, _never(rows, book, failures)], how="diagonal_relaxed")
+        found = found.sort("account_id", "client_id", "start").with_row_index("story", n_stories)
+        number = pl.col("account_id") + pl.lit(n_accounts, pl.UInt32)
+        parts.append(found.with_columns(number))
+        told.append(_story_rows(found, rows).with_columns(number))
+        n_accounts, n_stories = n_accounts + len(own), n_stories + found.height
+    found = pl.concat(parts, how="diagonal_relaxed")
+    found = found.with_columns(_at_once(found))
+    known = book.select("client_ip", "n_names", "address_ok", "near", "own")
+    found = found.join(known, on="client_ip", how="left", maintain_order="left")
+    return Turned(found, pl.concat(told), _changes(found), n_failures, n_unnamed)
+
+
+def _in_parts(names: pl.DataFrame) -> list[pl.Series]:
+    """Part the accounts, in order of their names, so that each part has not many more than `PART` attempts."""
+    part = names.sort("account").with_columns(((pl.col("n").cum_sum() - pl.col("n")) // PART).alias("part"))
+    parts = part.partition_by("part", maintain_order=True) if part.height else [part]
+    return [own["account"] for own in parts]
+
+
+def _judged(events: pl.LazyFrame, names: pl.Series, client: Sequence[str], protocols: Sequence[str]) -> pl.DataFrame:
+    """Return the attempts on some accounts that say something about the secret."""
     # a name with a blank at its end is a mistake in the name, whatever the password
     clean = pl.col("user") == pl.col("user").str.strip_chars()
     used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in events.collect_schema()]
-    mine = events.filter(clean, account(pl.col("user")).is_in(names.implode()))
-    mine = mine.select(used).collect(engine="streaming")
+    mine = events.filter(
+        pl.col("stage") == "auth",
+        pl.col("outcome").is_in(["success", "failure"]),
+        clean,
+        account(pl.col("user")).is_in(names.implode()),
+    )
+    mine = compact(mine.select(used).collect(engine="streaming"))
     tries = login_attempts(mine.lazy(), protocols=protocols, client=client)
-    judged = tries.filter(
-        pl.col("ok") | pl.col("bad"), ~pl.col("cause").cast(pl.String).is_in(OTHER_CAUSES).fill_null(False)
-    )
-    judged = judged.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())
-    rows = _runs(judged)
-    stale = _stale(rows, successes, failures)
-    mixed = _mixed(rows, successes).join(stale, on=CLIENT, how="anti", maintain_order="left")
-    found = pl.concat([stale, mixed, _never(rows, book, failures)], how="diagonal_relaxed")
-    found = found.with_columns(_at_once(found)).sort("account_id", "client_id", "start").with_row_index("story")
-    known = book.select("client_ip", "n_names", "address_ok", "near", "own")
-    found = found.join(known, on="client_ip", how="left", maintain_order="left")
-    return Turned(found, _story_rows(found, rows), _changes(found), n_failures, n_unnamed)
-
-
-def _narrow(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.LazyFrame:
-    """Return accepted and rejected logins of any account: a few columns of them, unsorted."""
-    missing = [c for c in ("count", "side", "protocol") if c not in events.collect_schema()]
-    return (
-        events.with_columns(pl.lit(None, EVENTS[c].dtype).alias(c) for c in missing)
-        .filter(
-            pl.col("stage") == "auth",
-            pl.col("side").fill_null("server") == "server",
-            pl.col("protocol").fill_null("smtp").cast(pl.String).is_in(list(protocols)),
-            pl.col("outcome").cast(pl.String).is_in(["success", "failure"]),
-            pl.col("time").is_not_null(),
-        )
-        .select(
-            account(pl.col("user")).alias("account"),
-            *dict.fromkeys(["client_ip", *client]),
-            pl.col("count").fill_null(1).cast(pl.Int64).alias("n"),
-            (pl.col("outcome") == "success").alias("ok"),
-        )
-    )
+    tries = tries.filter(~pl.col("cause").is_in(OTHER_CAUSES).fill_null(False))
+    return tries.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())
 
 
 def _worth_a_look(
@@ -130,42 +134,49 @@ def _worth_a_look(
     protocols: Sequence[str],
     networks: Sequence[str],
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[int, int]]:
-    """Return the clients with enough failures, what is known of their addresses, and how many failures there are.
+    """Return the accounts of clients with enough failures, what is known of their addresses, and counts of failures.
 
-    Of an address: the names it failed on, whether it, or its neighbours, ever logged in. Addresses are looked at part
-    by part: most of them are strangers, and are forgotten at once.
+    Accounts: ``account, n`` (attempts). Of an address: the names it failed on, whether it, or its neighbours, ever
+    logged in.
     """
-    attempts = _narrow(events, client, protocols)
-    worth, books, nets, n_failures, n_unnamed = [], [], [], 0, 0
-    for part in in_parts(events):
-        pairs = (
-            attempts.filter(part)
-            .group_by(*dict.fromkeys(["account", "client_ip", *client]))
-            .agg(pl.col("n").filter("ok").sum().alias("n_ok"), pl.col("n").filter(~pl.col("ok")).sum().alias("n_bad"))
-            .collect(engine="streaming")
-        )
-        n_failures += int(pairs["n_bad"].sum())
-        n_unnamed += int(pairs.filter(pl.col("account").is_null())["n_bad"].sum())
-        pairs = pairs.filter(pl.col("client_ip").is_not_null())
-        book = pairs.group_by("client_ip").agg(
-            pl.col("account").filter(pl.col("n_bad") > 0).n_unique().alias("n_names"),
-            (pl.col("n_ok").sum() > 0).alias("address_ok"),
-        )
-        nets.append(book.filter("address_ok").select(neighbourhood(pl.col("client_ip")).alias("net")).unique())
-        some = (
-            pairs.filter(pl.col("account").is_not_null(), pl.col("n_bad") >= failures)
-            .join(book.select("client_ip", "n_names"), on="client_ip", how="left")
-            .filter((pl.col("n_ok") >= successes) | ((pl.col("n_ok") == 0) & (pl.col("n_names") <= FEW_NAMES)))
-        )
-        worth.append(some)
-        books.append(book.join(some, on="client_ip", how="semi"))
-    book, net = pl.concat(books), pl.concat(nets)["net"].drop_nulls().unique()
+    pairs = _pairs(events, client, protocols)
+    n_failures = int(pairs["n_bad"].sum())
+    n_unnamed = int(pairs.filter(pl.col("account").is_null())["n_bad"].sum())
+    sizes = pairs.group_by("account").agg((pl.col("n_ok") + pl.col("n_bad")).cast(pl.Int64).sum().alias("n"))
+    pairs = pairs.filter(pl.col("client_ip").is_not_null())
+    book = pairs.group_by("client_ip").agg(
+        pl.col("account").filter(pl.col("n_bad") > 0).n_unique().alias("n_names"),
+        (pl.col("n_ok").sum() > 0).alias("address_ok"),
+    )
+    net = texts(book.filter("address_ok")).select(neighbourhood(pl.col("client_ip")).alias("net"))["net"]
+    some = (
+        pairs.filter(pl.col("account").is_not_null(), pl.col("n_bad") >= failures)
+        .join(book.select("client_ip", "n_names"), on="client_ip", how="left")
+        .filter((pl.col("n_ok") >= successes) | ((pl.col("n_ok") == 0) & (pl.col("n_names") <= FEW_NAMES)))
+    )
+    book = texts(book.join(some, on="client_ip", how="semi"))
     own = networks_of(book["client_ip"], networks).is_not_null() if networks else pl.lit(False)
     book = book.with_columns(
-        neighbourhood(pl.col("client_ip")).is_in(net.implode()).fill_null(False).alias("near"),
+        neighbourhood(pl.col("client_ip")).is_in(net.drop_nulls().unique().implode()).fill_null(False).alias("near"),
         (is_private(pl.col("client_ip")) | own).alias("own"),
     )
-    return pl.concat(worth), book, (n_failures, n_unnamed)
+    return texts(sizes.join(some, on="account", how="semi")), book, (n_failures, n_unnamed)
+
+
+def _pairs(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.DataFrame:
+    """Return how often each client succeeded and failed: ``account, client_ip, n_ok, n_bad`` and the client columns."""
+    slices = sliced(events, "time", "stage", "outcome", "user", "client_ip", *client)
+    where = judged(protocols) & pl.col("outcome").is_in(["success", "failure"])
+    keys = list(dict.fromkeys(["user", "client_ip", *client]))
+    sums = Sums(keys, {"n_ok": pl.UInt32(), "n_bad": pl.UInt32()})
+    n, ok = pl.col("count").fill_null(1).cast(pl.Int64), pl.col("outcome") == "success"
+    for piece in pieces(slices, "outcome", "count", *keys, where=where):
+        sums.add(piece.group_by(keys).agg(n.filter(ok).sum().alias("n_ok"), n.filter(~ok).sum().alias("n_bad")))
+    known = sums.all()
+    users = known.select("user").unique()
+    users = users.with_columns(account(pl.col("user").cast(pl.String)).cast(pl.Categorical).alias("account"))
+    known = known.join(users, on="user", how="left", nulls_equal=True)
+    return known.group_by("account", *keys[1:]).agg(pl.col("n_ok", "n_bad").sum())
 
 
 def _runs(judged: pl.DataFrame) -> pl.DataFrame:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._attempts import duration, histories, login_attempts
+from smtplogs.detect._attempts import duration
 from smtplogs.detect._bans import bans_of
+from smtplogs.detect._busy import Busy, busy_addresses
+from smtplogs.detect._crowds import MOST_NAMES, crowd_facts
 from smtplogs.detect._disabled import disabled_accounts
 from smtplogs.detect._findings import as_findings, finding_id, lines
+from smtplogs.detect._histories import histories
+from smtplogs.detect._ledger import address_book, ledger_of
 from smtplogs.detect._lock_stories import lock_row, not_assessable_row
-from smtplogs.detect._locks import Rules, find_locks
+from smtplogs.detect._locks import Rules, find_locks, with_logins
 from smtplogs.detect._slices import lazy_door
+from smtplogs.detect._stated_bans import stated_bans
 from smtplogs.detect._streak_stories import campaign_row, outage_row, streak_row
-from smtplogs.detect._streaks import MOST_NAMES, address_book, find_streaks, most
+from smtplogs.detect._streaks import find_streaks
 from smtplogs.detect._triggers import TRIGGER_KINDS, judged_triggers
 from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
+    from smtplogs.detect._ledger import Ledger
     from smtplogs.detect._locks import Locks
     from smtplogs.detect._streaks import Streaks
 
@@ -70,11 +76,6 @@ COLUMNS: dict[str, Column] = {
     "unnamed_share": Column(pl.Float64, "share of all failed logins of the frame that carry no user name, 0-1"),
 }
 """What ``lockouts`` tells beside the common columns."""
-
-BANNED = ("stage", "outcome", "client_ip", "duration_s", "source", "line_no")
-
-BESIDE = timedelta(seconds=10)
-"""fail2ban's observer states the grown length of a ban within this of the ban itself."""
 
 
 @lazy_door
@@ -157,86 +158,31 @@ def lockouts(
             raise ValueError(f"{parameter}={value!r} must be 1 or more")
     rules = Rules(failures, duration(within, "within"), duration(lasting, "lasting"), duration(shortest, "shortest"))
     back = duration(recover, "recover")
-    tries = login_attempts(events, protocols=protocols, client=client)
+    established = duration(trusted_last, "trusted_last")
+    ledger = ledger_of(events, protocols=protocols, client=client)
+    told = stated_bans(events)
+    if ledger.refused.is_empty():
+        return as_findings(bans_of(ledger, told, Busy(), failures), "lockouts", COLUMNS)
+    book = address_book(ledger)
+    busy = Busy() if told.height else busy_addresses(book, failures)
     history = histories(
-        tries, trusted_successes=trusted_successes, trusted_last=duration(trusted_last, "trusted_last"), recover=back
+        ledger, trusted_successes=trusted_successes, trusted_last=established, recover=back, beside=[busy.add]
     )
-    book = address_book(tries)
-    locks = find_locks(history, tries, rules)
-    streaks = find_streaks(tries, history, book, locks, rules, strangers)
+    locks = find_locks(history, rules)
+    streaks = find_streaks(ledger, history.rows, book, locks, rules, strangers)
 
-    first, last, n_refused, share = _refused(tries)
-    rows = _locks(locks, judged_triggers(locks, history, book), rules, share)
-    rows += _streaks(streaks, locks, back, share) + _campaign(streaks, tries, share) + _outages(streaks)
-    rows += disabled_accounts(tries) + bans_of(tries, _stated_bans(events), failures)
+    first, last, n_refused, share = ledger.span()
+    rows = _locks(locks, with_logins(locks, ledger), judged_triggers(locks, history, ledger, book), rules, share)
+    rows += _streaks(streaks, locks, back, share) + _campaign(streaks, ledger, share) + _outages(streaks)
+    rows += disabled_accounts(history.rows) + bans_of(ledger, told, busy, failures)
     if share == 1:
         rows.append(not_assessable_row(first, last, n_refused))
     return as_findings([row | {"unnamed_share": share} for row in rows], "lockouts", COLUMNS)
 
 
-def _stated_bans(table: pl.LazyFrame) -> pl.DataFrame:
-    """Return the bans that the log itself states: limits that name an address and a length, or whose end is written."""
-    present = set(table.collect_schema())
-    if not {"duration_s", "source", "line_no"} <= present:
-        return pl.DataFrame()
-    used = [c for c in ("time", *BANNED, "format", "detail") if c in present]
-    events = table.filter(pl.col("stage") == "session").select(used).collect(engine="streaming")
-    if {"format", "detail"} <= set(events.columns):
-        events = _ended(events)
-    stated = (pl.col("outcome") == "throttled") & (pl.col("duration_s") > 0) & pl.col("time").is_not_null()
-    return events.filter(stated & (pl.col("stage") == "session"), pl.col("client_ip").is_not_null())
-
-
-def _ended(events: pl.DataFrame) -> pl.DataFrame:
-    """Give fail2ban's bans their length, by the lines of the same address and jail that follow.
-
-    An Unban proves it; without one, Increase Ban states it. A restart of fail2ban may lift bans and restores them: such
-    a ban goes on. One whose beginning stands in an older log begins with its Restore Ban.
-    """
-    bans = (pl.col("format") == "fail2ban") & pl.col("time").is_not_null()
-    known = events.filter(bans).sort("time", "source", "line_no")
-    if known.is_empty():
-        return events
-    known = known.with_columns(
-        pl.col("detail").str.extract(r"^\[([^\]]*)\]").alias("_jail"),
-        pl.col("detail").str.extract(r"^\[[^\]]*\] (Ban|Unban|Increase|Restore) ").alias("_word"),
-    )
-    of = ("client_ip", "_jail")
-    word, before, after = pl.col("_word"), pl.col("_word").shift(1).over(of), pl.col("_word").shift(-1).over(of)
-    grown = known.filter(word == "Increase").select(*of, "time", pl.col("duration_s").alias("_grown"))
-    known = known.filter(word != "Increase")
-    known = known.filter(~((word == "Unban") & (after == "Restore")).fill_null(value=False))
-    known = known.filter(~((word == "Restore") & before.is_in(["Ban", "Restore"])).fill_null(value=False))
-    # the observer writes a moment after the ban, now and then a moment before
-    known = known.sort("time", maintain_order=True).join_asof(
-        grown.sort("time"), on="time", by=of, strategy="nearest", tolerance=BESIDE, check_sortedness=False
-    )
-    known = known.sort("time", "source", "line_no")
-    lasted = (pl.col("time").shift(-1) - pl.col("time")).over(of).dt.total_microseconds() / 1e6
-    told = pl.when(word.is_in(["Ban", "Restore"]) & (after == "Unban")).then(lasted)
-    known = known.with_columns(
-        pl.coalesce("duration_s", told, pl.when(word == "Ban").then("_grown")).alias("duration_s"),
-        pl.when(word == "Restore")
-        .then(pl.lit("throttled"))
-        .otherwise("outcome")
-        .cast(events.schema["outcome"])
-        .alias("outcome"),
-    )
-    return pl.concat([events.filter(~bans.fill_null(value=False)), known.select(events.columns)])
-
-
-def _refused(tries: pl.DataFrame) -> tuple[Any, ...]:
-    """Return when the first and the last attempt was refused, how many were, and what share of them has no name."""
-    n = pl.col("n")
-    share = n.filter(pl.col("account_id").is_null()).sum() / n.sum()
-    return (
-        tries.filter("bad")
-        .select(pl.col("time").min(), pl.col("time").max().alias("last"), n.sum(), share.fill_nan(0.0).alias("share"))
-        .row(0)
-    )
-
-
-def _locks(locks: Locks, triggers: pl.DataFrame, rules: Rules, share: float) -> list[dict[str, Any]]:
+def _locks(
+    locks: Locks, deciding: pl.DataFrame, triggers: pl.DataFrame, rules: Rules, share: float
+) -> list[dict[str, Any]]:
     """Return a row a lock; those that repeat on one account are part of its first."""
     most = _seconds(pl.col("end_before") - pl.col("onset_after"))
     known = _seconds(pl.min_horizontal("end_before", "end_after") - pl.col("onset_before"))
@@ -252,7 +198,7 @@ def _locks(locks: Locks, triggers: pl.DataFrame, rules: Rules, share: float) -> 
             pl.col("most_s").min().over("account_id"),
         )
     )
-    evidence = lines(locks.evidence, "lock")
+    evidence = lines(deciding, "lock")
     return [
         lock_row(lock, rules) | {"evidence": evidence.get(lock["lock"], [])} for lock in found.iter_rows(named=True)
     ]
@@ -263,7 +209,8 @@ def _streaks(streaks: Streaks, locks: Locks, back: timedelta, share: float) -> l
     first = locks.found.sort("onset_before").unique(["account_id", "trigger_id"], keep="first", maintain_order=True)
     first = first.select("account_id", pl.col("trigger_id").alias("main_id"), pl.col("onset_before").alias("locked_at"))
     found = streaks.found.join(first, on=["account_id", "main_id"], how="left").with_columns(
-        (pl.col("same") & (pl.col("recovered_at") - pl.col("end") <= back)).fill_null(False).alias("soon"),
+        # a phone that polls while its owner mistypes is no sign of anything else
+        (pl.col("main_ok") - pl.col("end") <= back).fill_null(False).alias("soon"),
         pl.lit(share).alias("unnamed_share"),
     )
     evidence = lines(streaks.rows, "streak")
@@ -279,26 +226,12 @@ def _streaks(streaks: Streaks, locks: Locks, back: timedelta, share: float) -> l
     ]
 
 
-def _campaign(streaks: Streaks, tries: pl.DataFrame, share: float) -> list[dict[str, Any]]:
+def _campaign(streaks: Streaks, ledger: Ledger, share: float) -> list[dict[str, Any]]:
     """Return one row for the strangers, if they are many; none otherwise."""
-    rows = streaks.campaign.with_columns(pl.lit(0).alias("streak"))
-    if rows.is_empty():
+    if streaks.crowd.is_empty():
         return []
-    known = tries.filter("ok").select("account_id").unique()
-    facts = {
-        "start": rows["time"].min(),
-        "end": rows["time"].max(),
-        "n": rows["n"].sum(),
-        "n_sources": rows["ip_id"].n_unique(),
-        "sources": most(rows, "client_ip")["most"].to_list()[0],
-        "n_names": rows["account_id"].drop_nulls().n_unique(),
-        "n_known": rows.select("account_id").drop_nulls().unique().join(known, on="account_id", how="semi").height,
-        "names": (most(rows, "user")["most"].to_list() or [[]])[0],
-        "cause": (most(rows, "cause")["most"].to_list() or [[None]])[0][0],
-        "n_logins": tries["ok"].sum(),
-        "unnamed_share": share,
-    }
-    return [campaign_row(facts) | {"evidence": lines(rows, "streak").get(0, [])}]
+    facts = crowd_facts(ledger, streaks.crowd) | {"unnamed_share": share}
+    return [campaign_row(facts) | {"evidence": facts["evidence"]}]
 
 
 def _outages(streaks: Streaks) -> list[dict[str, Any]]:

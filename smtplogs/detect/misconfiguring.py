@@ -13,9 +13,9 @@ from smtplogs.detect._hints import known_bots, likely_software
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._shared_faults import find_certificate_faults, find_passwords_switched_off
 from smtplogs.detect._signs import NAME_KINDS, acquaintances, find_signs, logins_of, meant, shape_of
-from smtplogs.detect._slices import lazy_door
+from smtplogs.detect._slices import lazy_door, sliced
 from smtplogs.detect._storms import find_hourly_logins, find_storms
-from smtplogs.schema import TIME, Column, need
+from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,10 +119,11 @@ def misconfigured_clients(
         if value < 1:
             raise ValueError(f"{parameter}={value!r} must be 1 or more")
     least = duration(span, "span")
-    need(events, "time", "stage", "outcome", "client_ip", "user")
-    signs = find_signs(events)
-    known = acquaintances(events, signs, networks)
-    logins = logins_of(events)
+    slices = sliced(events, "time", "stage", "outcome", "client_ip", "user")
+    signs = find_signs(slices)
+    every = logins_of(events)
+    known = acquaintances(events, signs, every, networks)
+    logins = every.drop_nulls("account")
     signs = _without_later_logins(meant(signs, logins, known), events)
     rows: list[dict[str, Any]] = []
 
@@ -136,7 +137,7 @@ def misconfigured_clients(
     storms, storm_lines = find_storms(events, logins, networks, per_hour=storm_per_hour, per_day=storm_per_day)
     limits = (pl.lit(storm_per_hour).alias("per_hour"), pl.lit(storm_per_day).alias("per_day"))
     rows += _told(storms.with_columns(_per_day(), *limits), storm_lines, stories.storm_row)
-    rows += _told(*find_hourly_logins(events, per_hour=logins_per_hour), stories.hourly_row)
+    rows += _told(*find_hourly_logins(slices, per_hour=logins_per_hour), stories.hourly_row)
     rows += _scanners(strangers, logins, sessions)
     return as_findings(rows, "misconfigured_clients", COLUMNS)
 

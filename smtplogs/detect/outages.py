@@ -60,6 +60,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "explained_share": Column(pl.Float64, "share of the rise (or drop) that these explain together, 0-1"),
     "n_sources": Column(pl.UInt32, "addresses the failures came from", "addresses"),
+    "sources": Column(pl.List(pl.String), "those with most failures, until two thirds are named; up to 10"),
     "n_names": Column(pl.UInt32, "accounts that failed", "accounts"),
 }
 """What ``incidents`` tells beside the common columns."""
@@ -137,7 +138,7 @@ def incidents(
         [{"finding": i, "start": f.start, "end": f.end} for i, (f, _) in enumerate(judged_ones)],
         schema={"finding": pl.Int64, "start": counts.schema["bin"], "end": counts.schema["bin"]},
     )
-    failing = counted & ~pl.col("outcome").cast(pl.String).is_in(["success", "throttled"])
+    failing = counted & ~pl.col("outcome").is_in(["success", "throttled"])
     evidence = proof(slices, places, (), where=failing)
     rows = [incident_row(f, kind) | {"evidence": evidence.get(i, [])} for i, (f, kind) in enumerate(judged_ones)]
     if counts["ok"].sum() == 0:
@@ -169,7 +170,8 @@ def _counts(slices: Slices, counted: pl.Expr, traffic: pl.DataFrame | None) -> t
     sums = pl.concat(bins).group_by("bin").agg(pl.col("ok", "bad").sum())
     whole = pl.concat(lines).group_by("bin").agg(pl.col("lines").sum())
     sums = sums.join(whole, on="bin", how="full", coalesce=True).sort("bin")
-    known = texts(pl.concat(logins).group_by("account", "client_ip", "hour").agg(pl.col("ok").sum()))
+    # an hour is never cut
+    known = pl.concat(logins)
     return grid(sums, ["ok", "bad", "lines"]), known
 
 
@@ -184,16 +186,26 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
     )
     inside = (pl.col("bin") >= pl.col("start")) & (pl.col("bin") < pl.col("end"))
     was, is_usual = (pl.col(c).filter(~inside).sum() for c in ("ok", "usual_ok"))
-    return (
+    fallen = (pl.col("usual_ok") - pl.col("ok")).filter(inside).sum() / pl.col("usual_ok").filter(inside).sum().sqrt()
+    found = (
         found.join_where(usual, pl.col("bin") >= pl.col("start") - HOUR, pl.col("bin") < pl.col("end"))
         .group_by("episode", "start", "end", "up", "down", "thin")
         .agg(
             pl.col("usual_bad", "usual_ok").filter(inside).sum(),
             (pl.col("lines").filter(inside) == 0).mean().alias("hole_share"),
             (was >= DROP * is_usual).alias("abrupt"),
+            (~pl.col("up").first() & (fallen < limits.z)).alias("faint"),
         )
         .sort("episode")
     )
+    # an hour with an outage in it is low as a whole: a quiet five minutes before it are no drop of their own
+    clear = found.filter(~pl.col("faint") | (pl.col("hole_share") > 0)).select("episode", "start", "end")
+    echoes = found.filter("faint", pl.col("hole_share") == 0).join_where(
+        clear.select(pl.all().name.suffix("_l")),
+        pl.col("start") <= pl.col("end_l") + HOUR,
+        pl.col("end") >= pl.col("start_l") - HOUR,
+    )
+    return found.join(echoes, on="episode", how="anti", maintain_order="left")
 
 
 def _judged(
@@ -202,6 +214,7 @@ def _judged(
     """Return the facts and the kind of each episode; one that proves to be nothing is left out."""
     log_start: datetime = counts["bin"].min()  # pyright: ignore
     n = pl.col("count").fill_null(1).cast(pl.Int64).alias("n")
+    good = texts(known.group_by("client_ip").agg(pl.col("hour").min().alias("first_good")))
     result = []
     for episode in found.iter_rows(named=True):
         start, end = episode["start"], episode["end"]
@@ -210,7 +223,7 @@ def _judged(
         before = [_rows(slices, counted, start - timedelta(days=k), end - timedelta(days=k)) for k in days[:5]]
         earlier = pl.concat(before) if before else inside.clear().drop("n")
         rows = Rows(inside, earlier.with_columns(n), len(days))
-        facts, marked = facts_of(rows, known, start, end)
+        facts, marked = facts_of(rows, known, good, start, end)
         facts.usual_ok, facts.usual_bad = episode["usual_ok"], episode["usual_bad"]
         facts.hole_share = episode["hole_share"]
         facts.thin, facts.abrupt = episode["thin"], episode["abrupt"]

@@ -110,7 +110,7 @@ def _refusals(events: pl.LazyFrame) -> pl.DataFrame:
         events.with_columns(missing)
         .filter(
             pl.col("side") == "client",
-            ~pl.col("outcome").cast(pl.String).is_in(["success", "info"]),
+            ~pl.col("outcome").is_in(["success", "info"]),
             pl.col("time").is_not_null(),
         )
         .with_columns(

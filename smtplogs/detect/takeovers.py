@@ -116,7 +116,7 @@ def compromises(
         "finding", "account", "client_ip", (pl.col("first") - BEFORE).alias("start"), pl.col("until").alias("end")
     )
     wanted = wanted.with_columns(pl.col("finding").cast(pl.Int64))
-    here = judged(protocols, ("auth", "mail")) & pl.col("outcome").cast(pl.String).is_in(["success", "failure"])
+    here = judged(protocols, ("auth", "mail")) & pl.col("outcome").is_in(["success", "failure"])
     evidence = proof(slices, wanted, PAIR, where=here)
     return as_findings(
         [_row(t, window) | {"evidence": evidence.get(t["finding"], [])} for t in told.iter_rows(named=True)],
@@ -205,7 +205,7 @@ def _failures(slices: Slices, protocols: Sequence[str], found: pl.DataFrame, new
         failed.append(
             own.select("time", "account", "client_ip", pl.col("count").fill_null(1).cast(pl.Int64).alias("n"))
         )
-    limits = pl.col("cause").cast(pl.String).is_in(list(REFUSALS))
+    limits = pl.col("cause").is_in(list(REFUSALS))
     for piece in pieces(slices, "count", "account", where=limits & pl.col("user").is_not_null()):
         refused.append(piece.join(accounts, on="account", how="semi").select("time", "account"))
     empty = pl.DataFrame(schema={"time": TIME, **found.select(PAIR).schema, "n": pl.Int64})

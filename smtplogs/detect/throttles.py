@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -11,7 +11,7 @@ from smtplogs.detect._attempts import duration
 from smtplogs.detect._findings import as_findings
 from smtplogs.detect._limits import Limit, inferred, printed
 from smtplogs.detect._sentences import counted, length, listed, name, stretch, times
-from smtplogs.detect._slices import Slices, pieces, proof, sliced, sliced_door, texts
+from smtplogs.detect._slices import Slices, pieces, proof, sliced, sliced_door, spoken, texts
 from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def throttling(
         raise ValueError(f"refused={refused!r} must be 1 or more")
     gap = duration(pause, "pause")
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
-    here = pl.col("protocol").cast(pl.String).fill_null("smtp").is_in(list(protocols))
+    here = spoken(protocols)
     limited = here & (pl.col("outcome") == "throttled")
     parts = [texts(p) for p in pieces(slices, "source", "line_no", *DETAIL, where=limited)]
     rows = pl.concat(parts) if parts else pl.DataFrame()
@@ -193,7 +193,7 @@ def _accepted(slices: Slices, here: pl.Expr, episodes: pl.DataFrame) -> tuple[pl
         keys["user"]
     )
     theirs = (pl.col("side") == "client") & pl.col("relay_host").is_in(keys["relay_host"])
-    through = here & ~pl.col("outcome").cast(pl.String).is_in(["throttled"]) & (ours | theirs)
+    through = here & ~pl.col("outcome").is_in(["throttled"]) & (ours | theirs)
     went, logins = [nothing_yet()], []
     columns = ("stage", "outcome", "side", "client_ip", "account", "relay_host", "session", "delivery")
     for piece in map(texts, pieces(slices, *columns, where=through)):
@@ -232,25 +232,40 @@ def _around(episodes: pl.DataFrame, accepted: pl.DataFrame, logins: pl.DataFrame
     episodes = episodes.with_columns(
         pl.when(pl.col("side") == "client").then(pl.lit("mail")).otherwise(stage).alias("stage")
     )
-    same = episodes.join(accepted, on=["key", "key_kind", "stage"], how="inner")
-    during = (pl.col("time") >= pl.col("first")) & (pl.col("time") <= pl.col("last"))
-    sums = same.group_by("episode").agg(
-        pl.len().alias("n_all"),
-        during.sum().alias("n_accepted"),
-        pl.col("time").filter(pl.col("time") > pl.col("last")).min().alias("recovered_at"),
-    )
+    sums = _passed(episodes, accepted)
     people = logins.group_by("key", "key_kind").agg(
         pl.col("account").alias("users"), pl.col("n_ok").sum().alias("n_ok")
     )
     return (
-        episodes.join(sums, on="episode", how="left")
-        .join(people, on=["key", "key_kind"], how="left")
+        sums.join(people, on=["key", "key_kind"], how="left")
         .with_columns(
-            pl.col("n_all", "n_accepted", "n_ok").fill_null(0),
+            pl.col("n_ok").fill_null(0),
             pl.col("users").fill_null(pl.lit([], pl.List(pl.String))),
         )
         .sort("episode")
     )
+
+
+def _passed(episodes: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+    """Add ``n_all``, ``n_accepted`` (from first to last) and ``recovered_at``: by place, for a join of all could be huge."""
+    by = ["key", "key_kind", "stage"]
+    times = accepted.sort("time").with_columns(pl.int_range(1, pl.len() + 1).over(by).alias("place"))
+    until, before = (times.rename({"place": name}) for name in ("until", "before"))
+    after = times.select(*by, "time", pl.col("time").alias("recovered_at"))
+    rows = episodes.join(times.group_by(by).agg(pl.len().alias("n_all")), on=by, how="left")
+    edges: tuple[tuple[str, pl.DataFrame, Literal["backward", "forward"], bool], ...] = (
+        ("last", until, "backward", True),
+        ("first", before, "backward", False),
+        ("last", after, "forward", False),
+    )
+    for edge, table, strategy, exact in edges:
+        rows = rows.sort(edge).join_asof(
+            table, left_on=edge, right_on="time", by=by, strategy=strategy, allow_exact_matches=exact,
+            check_sortedness=False, coalesce=False,
+        ).drop("time")  # fmt: skip
+    counts = pl.col("n_all", "until", "before").fill_null(0)
+    rows = rows.with_columns(counts).with_columns((pl.col("until") - pl.col("before")).alias("n_accepted"))
+    return rows.drop("until", "before")
 
 
 def _limits(rows: pl.DataFrame, episodes: pl.DataFrame, accepted: pl.DataFrame) -> dict[str, Limit]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import polars as pl
 from smtplogs._durable import whole
 from smtplogs.errors import UnknownName
 from smtplogs.schema import TIME
+from smtplogs.simulating.devices import logging_in_for_each, mistaken, passwords_off, relaying, storming
 from smtplogs.simulating.people import Policy
 from smtplogs.simulating.server import play
 from smtplogs.simulating.stories import Town, Truth
@@ -24,8 +27,23 @@ FILES = ("postfix/mail.log", "exim/mainlog", "exim/rejectlog", "truth.csv")
 
 SCHEMA = {
     "scenario": pl.String, "kind": pl.String, "subject": pl.String, "start": TIME, "end": TIME,
-    "observable": pl.Boolean, "n_refused": pl.UInt32,
+    "leads": pl.Boolean, "observable": pl.Boolean, "n_refused": pl.UInt32,
 }  # fmt: skip
+
+
+MISTAKES = {
+    "port-25": "port_25", "no-tls": "no_tls", "tls-mode": "tls_mode", "old-tls": "old_tls",
+    "certificate": "cert_not_trusted", "mechanism": "mechanism", "local-part": "local_part_only",
+    "line-break": "blank_or_break", "base64": "bad_base64", "relay-credentials": "wrong_kind",
+    "no-login": "no_login",
+}  # fmt: skip
+"""Scenario -> what is wrong in the settings of one client, in the words of findings."""
+
+
+def _led(place: Town, kind: str, subject: str | None = None) -> None:
+    """Write down what the last thing that was planned is a consequence of, in the words of findings."""
+    last = place.truth[-1]
+    place.truth[-1:] = [replace(last, kind=kind, subject=subject or last.subject), replace(last, leads=False)]
 
 
 def _locking(place: Town) -> None:
@@ -35,7 +53,18 @@ def _locking(place: Town) -> None:
 
 def _limiting(place: Town) -> None:
     place.limit = (30, 60.0)
-    place.forget(every=1.2, length=1200.0)
+    user = place.forget(every=1.2, length=5400.0)
+    _led(place, "stale_credential", f"{user} at {place.truth[-1].subject}")
+
+
+def _spraying(place: Town) -> None:
+    place.spray_fast()
+    _led(place, "spray")
+
+
+def _swarming(place: Town) -> None:
+    place.botnet()
+    _led(place, "distributed")
 
 
 def _banning(place: Town) -> None:
@@ -56,10 +85,16 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
     "throttling": _limiting,
     "ban": _banning,
     "brute-force": Town.guess,
-    "spray": Town.spray_fast,
-    "botnet": Town.botnet,
+    "spray": _spraying,
+    "botnet": _swarming,
     "stuffing": lambda place: place.stuff(min(60, len(place.users) + 15), others=15),
     "takeover": Town.takeover,
+    **{name: partial(mistaken, kind=kind) for name, kind in MISTAKES.items()},
+    "passwords-off": passwords_off,
+    "retry-storm": storming,
+    "login-per-message": logging_in_for_each,
+    "relay": partial(relaying, repaired=False),
+    "relay-repaired": partial(relaying, repaired=True),
 }
 """What can go wrong, beside people who mistype and bots that pass by."""
 
@@ -80,7 +115,10 @@ def simulate(
         The two servers tell the same attempts: read one of them.
     scenarios
         What goes wrong, in one log: ``quiet, forgotten, lockout, outage, outage-535, partial-fault, policy-change,
-        network-loss, log-hole, throttling, ban, brute-force, spray, botnet, stuffing, takeover``.
+        network-loss, log-hole, throttling, ban, brute-force, spray, botnet, stuffing, takeover``; a client with one
+        wrong setting: ``port-25, no-tls, tls-mode, old-tls, certificate, mechanism, local-part, line-break, base64,
+        relay-credentials, no-login, retry-storm, login-per-message``; a rule that asks for tokens: ``passwords-off``; our
+        own login at a smarthost: ``relay, relay-repaired``.
     seed
         The same seed gives the same bytes.
     days
@@ -92,8 +130,9 @@ def simulate(
     -------
     DataFrame
         What is in ``truth.csv``, a row a thing that really happened: ``scenario``, ``kind`` (in the words of findings),
-        ``subject`` (account, address, or both), ``start``, ``end`` (UTC), ``observable`` (false: no log can show it,
-        such as a lock that nobody else met, a ban of an address that never came back) and ``n_refused`` [attempts], where that is counted.
+        ``subject`` (account, address, or both), ``start``, ``end`` (UTC), ``leads`` (false: a consequence of another
+        row), ``observable`` (false: no log can show it, such as a lock that nobody else met, a ban of an address that
+        never came back) and ``n_refused`` [attempts], where that is counted.
 
     Raises
     ------
@@ -131,8 +170,8 @@ def simulate(
     last_seen = {s.ip: s.at for s in sessions}
     truth = _table(place, whose, scenarios, last_seen)
 
-    main, reject = exim(sessions)
-    for name, lines in zip(FILES, (postfix(sessions, dovecot=True), main, reject), strict=False):
+    main, reject = exim(sessions, place.mails)
+    for name, lines in zip(FILES, (postfix(sessions, place.mails, dovecot=True), main, reject), strict=False):
         _write(folder / name, lines)
     with whole(folder / FILES[-1]) as file:
         truth.write_csv(file, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
@@ -144,18 +183,23 @@ def _table(place: Town, whose: list[str], scenarios: Sequence[str], last_seen: M
 
     A lock shows if somebody else with the right secret met it, a ban if the address came back.
     """
+    planned = set(" ".join(truth.subject or "" for truth in place.truth if truth.leads).split())
     locks = [
-        (Truth("lockout", k.start, k.end, k.user), k.met_by_others(), len(k.refused)) for k in place.locks
+        (Truth("lockout", k.start, k.end, k.user, k.trigger not in planned), k.met_by_others(), len(k.refused))
+        for k in place.locks
     ]  # fmt: skip
     bans = [(Truth("ip_ban", start, end, ip), last_seen.get(ip, 0.0) >= end, None) for ip, start, end in place.bans]
-    limits = [(Truth("throttling", min(t), max(t), ip), True, len(t)) for ip, t in sorted(place.refusals.items())]
+    limits = [
+        (Truth("throttling", min(t), max(t), ip, ip not in planned), True, len(t))
+        for ip, t in sorted(place.refusals.items())
+    ]  # fmt: skip
     rows = [
         *((name, truth, True, None) for name, truth in zip(whose, place.truth, strict=True)),
         *(("lockout", *row) for row in locks),
         *(("ban", *row) for row in bans),
         *(("throttling", *row) for row in limits),
     ]
-    told = [(s, t.kind, t.subject, *t.span, seen, n) for s, t, seen, n in rows if s in scenarios]
+    told = [(s, t.kind, t.subject, *t.span, t.leads, seen, n) for s, t, seen, n in rows if s in scenarios]
     return pl.DataFrame(told, schema=SCHEMA, orient="row").sort("start", "kind", "subject")
 
 

@@ -50,6 +50,17 @@ class Attempt:
     who: str = field(compare=False, default="attacker")
     retries: int = field(compare=False, default=0)
     wait: float = field(compare=False, default=20.0)
+    mistake: str | None = field(compare=False, default=None)
+    """A wrong setting, in the words of findings: the secret is never asked for."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail on its way through a smarthost: each try, and whether it was taken."""
+
+    number: int
+    relay: str
+    tries: list[tuple[float, bool]]
 
 
 class Site:
@@ -66,7 +77,9 @@ class Site:
         self.changes: list[tuple[float, str, str]] = []
         self.outages: list[tuple[float, float, float]] = []
         self.broken: list[tuple[float, float, str, float]] = []
-        """Start, end, how (``454``, ``535`` or a mechanism), share."""
+        """Start, end, how (``454``, ``535`` or mechanisms), share."""
+        self.tokens: set[str] = set()
+        """Accounts whose clients log in with a token (XOAUTH2), not with a password."""
         self.lost: list[tuple[float, float, str]] = []
         """Start, end, beginning of the addresses."""
         self.silent: list[tuple[float, float]] = []
@@ -78,6 +91,7 @@ class Site:
         self.refusals: dict[str, list[float]] = defaultdict(list)
         self.queue: list[Attempt] = []
         self.locks: list[Lock] = []
+        self.mails: list[Mail] = []
         self._strangers = iter(range(1, 60_000))
 
     # -- who tries ------------------------------------------------------------------------------------------------
@@ -172,6 +186,8 @@ class Site:
         self.outages.append((at, at + length, share))
 
     def mechanism(self, who: str, user: str) -> str:
-        """Return what a client uses: mail programs on desks LOGIN, and the phones of a third of the users."""
+        """Return what a client uses: mail programs on desks LOGIN, and the phones of a third of the users; or tokens."""
+        if user in self.tokens:
+            return "XOAUTH2"
         desk = who in {"person", "typist"} or (who == "phone" and self.users.index(user) % 3 == 0)
         return "LOGIN" if desk else "PLAIN"

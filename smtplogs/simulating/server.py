@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smtplogs.simulating.people import Attempt, Lock
@@ -25,11 +25,11 @@ class Session:
     ip: str
     mechanism: str
     verdict: str
-    """``ok``; ``535`` wrong, or so it seems; ``454`` the backend is down; ``limited``: no AUTH is judged."""
+    """``ok``; ``535`` wrong, or so it seems; ``454`` the backend is down; ``limited``: no AUTH is judged; ``mistake``."""
     known: bool
     """The account exists; only Dovecot's own lines tell."""
     fault: str | None
-    """``backend`` or ``rule``: why it was refused whatever the secret, and whatever the answer said."""
+    """``backend`` or ``rule``: why it was refused whatever the secret, and whatever the answer said; or the mistake."""
     reached: int = 0
     """AUTH commands of the address in this window, if there is a limit."""
 
@@ -59,24 +59,28 @@ class _Server:
             while self.changes and self.changes[-1][0] <= a.at:
                 _, user, secret = self.changes.pop()
                 site.secret[user] = secret
-            if self._never_came(a):
+            if any(start <= a.at < end for start, end in site.silent):
                 continue
-            session = self._judged(a, index)
-            yield session
-            if session.verdict != "ok" and a.retries:
+            session = None if self._cut_off(a) else self._judged(a, index)
+            if session:
+                yield session
+            if a.retries and not (session and session.verdict == "ok"):
                 number += 1
-                again = Attempt(a.at + a.wait, number, a.user, a.ip, a.secret, a.who, a.retries - 1, a.wait)
+                # a person is no clock
+                wait = a.wait * site.random.uniform(0.5, 1.8) if a.who == "person" else a.wait
+                again = replace(a, at=round(a.at + wait, 3), number=number, retries=a.retries - 1)
                 heapq.heappush(site.queue, again)
 
-    def _never_came(self, a: Attempt) -> bool:
-        """Tell whether the attempt leaves no line: its network is cut off, its address banned, or nothing is written."""
-        site = self.site
-        cut_off = any(s <= a.at < e and a.ip.startswith(beginning) for s, e, beginning in site.lost)
-        return cut_off or self.until.get(a.ip, 0) > a.at or any(s <= a.at < e for s, e in site.silent)
+    def _cut_off(self, a: Attempt) -> bool:
+        """Tell whether the attempt never reaches the server: its network is lost, or its address banned."""
+        lost = any(s <= a.at < e and a.ip.startswith(beginning) for s, e, beginning in self.site.lost)
+        return lost or self.until.get(a.ip, 0) > a.at
 
     def _judged(self, a: Attempt, index: int) -> Session:
         site = self.site
         mechanism = site.mechanism(a.who, a.user)
+        if a.mistake:
+            return Session(a.at, index, a.user, a.ip, mechanism, "mistake", a.user in site.secret, a.mistake)
         right = a.secret in ("right", site.secret.get(a.user))
         down = any(s <= a.at < e and site.random.random() < share for s, e, share in site.outages)
         lock = self._lock(a)
@@ -86,7 +90,7 @@ class _Server:
         fault = "backend" if down else None
         for start, end, how, share in site.broken:
             named = how not in {"454", "535"}
-            if start <= a.at < end and (how == mechanism or (not named and site.random.random() < share)):
+            if start <= a.at < end and (mechanism in how.split() or (not named and site.random.random() < share)):
                 verdict, fault = ("535", "rule") if named else (how, "backend")
         verdict, reached = self._limited(a, verdict)
         if verdict == "ok" and site.policy and site.policy.reset_by_login:

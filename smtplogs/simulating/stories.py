@@ -16,6 +16,8 @@ class Truth:
     start: float
     end: float
     subject: str | None = None
+    leads: bool = True
+    """Something else that happened is not its cause."""
 
     @property
     def span(self) -> tuple[datetime, datetime]:
@@ -67,8 +69,8 @@ class Town(Site):
         self.silent.append((start, start + length))
         self.truth.append(Truth("log_hole", start, start + length))
 
-    def forget(self, *, every: float = 8.0, length: float = 3 * HOUR) -> None:
-        """Change the password of an application's account; the application hammers on with the old one."""
+    def forget(self, *, every: float = 8.0, length: float = 3 * HOUR) -> str:
+        """Change the password of an application's account, and return it; the application hammers on with the old one."""
         user, ip, start = self.random.choice(self.users), "203.0.113.77", self.at(9, 14)
         for k in range(40):
             self.attempt(start - (40 - k) * HOUR, user, ip, "right", who="application")
@@ -77,6 +79,7 @@ class Town(Site):
             self.attempt(at, user, ip, "old", who="application")
             at += every * self.random.uniform(0.8, 1.2)
         self.truth.append(Truth("one_client_rise", start, at, ip))
+        return user
 
     def application(self, *, every: float = 10 * MINUTE) -> None:
         """Change a password; people follow at once, an application on a clock keeps the old one until the log ends."""

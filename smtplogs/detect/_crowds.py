@@ -1,0 +1,76 @@
+"""What addresses that never logged in did together: sums over the whole log, and lines spread evenly over it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from smtplogs.detect._findings import MOST_LINES
+from smtplogs.detect._ledger import attempts
+
+if TYPE_CHECKING:
+    from smtplogs.detect._ledger import Ledger
+
+MOST_NAMES = 10
+FAILED = pl.col("outcome") == "failure"
+
+
+def crowd_facts(ledger: Ledger, crowd: pl.DataFrame) -> dict[str, Any]:
+    """Return the figures of the one finding for all of a crowd of addresses (`ip_id`), and the lines behind it."""
+    refused = ledger.refused.join(crowd, on="ip_id", how="semi").filter(pl.col("n_bad") > 0)
+    causes = ledger.causes.join(crowd, on="ip_id", how="semi")
+    named = refused.select("account_id").drop_nulls().unique()
+    known = ledger.logins.select("account_id").unique()
+    hours = []
+    hour = pl.col("time").dt.truncate("1h").alias("hour")
+    written = pl.col("source").is_not_null() & pl.col("line_no").is_not_null()
+    has_lines = {"source", "line_no"} <= ledger.slices.present
+    for piece in attempts(ledger, where=FAILED & written, numbered=True) if has_lines else ():
+        hours.append(piece.join(crowd, on="ip_id", how="semi").group_by(hour).len())
+    return {
+        "start": causes["first_bad"].min(),
+        "end": causes["last_bad"].max(),
+        "n": refused["n_bad"].sum(),
+        "n_sources": refused["ip_id"].n_unique(),
+        "sources": _most(refused, "client_ip"),
+        "n_names": named.height,
+        "n_known": named.join(known, on="account_id", how="semi").height,
+        "names": _most(refused, "user"),
+        "cause": [*_most(causes, "cause"), None][0],
+        "n_logins": ledger.logins["n_ok"].sum(),
+        "evidence": _spread(ledger, crowd, pl.concat(hours).sort("hour")) if hours else [],
+    }
+
+
+def _most(rows: pl.DataFrame, column: str) -> list[str]:
+    """Return the values with the most failures, the most first."""
+    sums = rows.drop_nulls(column).group_by(column).agg(pl.col("n_bad").cast(pl.Int64).sum())
+    order = column if column == "cause" else pl.col(column).cast(pl.String)
+    return sums.sort("n_bad", order, descending=[True, False])[column].cast(pl.String).head(MOST_NAMES).to_list()
+
+
+def _spread(ledger: Ledger, crowd: pl.DataFrame, hours: pl.DataFrame) -> list[str]:
+    """Return the lines of a crowd, evenly spread, the first and the last among them: only their hours are read."""
+    n = int(hours["len"].sum())
+    if not n:
+        return []
+    most = min(MOST_LINES, n)
+    # as `spread` does: the first row of each of so many equal parts, and the last
+    places = sorted({-(-k * (n - 1) // max(most - 1, 1)) for k in range(most)})
+    first = hours.with_columns((pl.col("len").cum_sum() - pl.col("len")).cast(pl.Int64).alias("first"))
+    wanted = pl.DataFrame({"place": places}, schema={"place": pl.Int64}).join_asof(
+        first.select("hour", "first"), left_on="place", right_on="first", strategy="backward"
+    )
+    at = pl.col("time").dt.truncate("1h")
+    chosen = []
+    inside = FAILED & at.is_in(wanted["hour"].unique().implode())
+    for piece in attempts(ledger, "source", "line_no", where=inside, numbered=True):
+        rows = piece.join(crowd, on="ip_id", how="semi")
+        rows = rows.filter(pl.col("source").is_not_null(), pl.col("line_no").is_not_null())
+        rows = rows.sort("time", "line_no", "source_id").with_columns(at.alias("hour"))
+        rows = rows.join(first.select("hour", "first"), on="hour", maintain_order="left")
+        place = pl.col("first") + pl.int_range(pl.len()).over("hour")
+        told = rows.with_columns(place.alias("place")).join(wanted.select("place"), on="place", how="semi")
+        chosen.append(told.select("place", pl.format("{}:{}", "source", "line_no").alias("line")))
+    return pl.concat(chosen).sort("place")["line"].unique(maintain_order=True).to_list() if chosen else []
