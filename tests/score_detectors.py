@@ -81,7 +81,7 @@ def held_against(found: pl.DataFrame, truth: list[Truth], kinds: dict[str, str] 
 
 
 def incident_of(seed: int, story: str, folder: Path, *, users: int = 60) -> tuple[Tally, Counter[tuple[str, str]]]:
-    """Return how `incidents` tells one story, and (true kind, found kind) pairs."""
+    """Return how `incidents` tells one story, and (true kind, found kind) pairs; what is told of no story counts too."""
     place = town(seed, *(() if story == "quiet" else (story,)), users=users)
     events, traffic = place.read(folder)
     found = sl.incidents(events, traffic=traffic)
@@ -90,8 +90,9 @@ def incident_of(seed: int, story: str, folder: Path, *, users: int = 60) -> tupl
     for true in place.truth:
         near = [r["kind"] for r in loud.to_dicts() if agreeing(true, r["start"], r["end"])]
         matrix[true.kind, near[0] if near else "(nothing)"] += 1
-    if not place.truth:
-        matrix["(nothing)", loud["kind"][0] if loud.height else "(nothing)"] += 1
+    untrue = [r["kind"] for r in loud.to_dicts() if not any(agreeing(t, r["start"], r["end"]) for t in place.truth)]
+    if not place.truth or untrue:
+        matrix["(nothing)", untrue[0] if untrue else "(nothing)"] += 1
     return held_against(found, place.truth), matrix
 
 

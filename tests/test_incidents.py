@@ -169,6 +169,15 @@ def test_logins_that_stop_while_lines_go_on_are_the_network_else_the_log():
         assert found["evidence"] in ([], None)
 
 
+def test_a_quiet_five_minutes_before_an_outage_are_no_drop_of_their_own():
+    """The hour as a whole is low, for the outage is in it; who stays away for half an hour is missed all the same."""
+    rows = broken(normal(every=150), 1800, 3540)
+    (found,) = loud(events(silent(rows, 300, 600, but=2)))
+    assert (found["kind"], found["start"] > NINE + timedelta(seconds=1700)) == ("outage", True)
+    both = loud(events(silent(broken(normal(every=150), 3000, 3540), 0, 1500, but=4)))
+    assert sorted(f["kind"] for f in both) == ["network_loss", "outage"]
+
+
 def test_a_day_off_is_only_information():
     rows = [row for row in normal(days=6) if row[0] < -DAY or row[0] % 3600 < 200]
     assert {f["severity"] for f in loud(events(rows))} <= {"info", "warning"}
