@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from smtplogs.simulating.writing import exim, postfix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from smtplogs.simulating.server import Session
 
 __all__ = ["SCENARIOS", "simulate"]
 
@@ -132,7 +135,7 @@ def simulate(
         What is in ``truth.csv``, a row a thing that really happened: ``scenario``, ``kind`` (in the words of findings),
         ``subject`` (account, address, or both), ``start``, ``end`` (UTC), ``leads`` (false: a consequence of another
         row), ``observable`` (false: no log can show it, such as a lock that nobody else met, a ban of an address that
-        never came back) and ``n_refused`` [attempts], where that is counted.
+        did not come back soon) and ``n_refused`` [attempts], where that is counted.
 
     Raises
     ------
@@ -167,8 +170,7 @@ def simulate(
         SCENARIOS[name](place)
         whose += [name] * (len(place.truth) - len(whose))
     sessions = list(play(place))
-    last_seen = {s.ip: s.at for s in sessions}
-    truth = _table(place, whose, scenarios, last_seen)
+    truth = _table(place, whose, scenarios, sessions)
 
     main, reject = exim(sessions, place.mails)
     for name, lines in zip(FILES, (postfix(sessions, place.mails, dovecot=True), main, reject), strict=False):
@@ -178,17 +180,27 @@ def simulate(
     return truth
 
 
-def _table(place: Town, whose: list[str], scenarios: Sequence[str], last_seen: Mapping[str, float]) -> pl.DataFrame:
+BACK_SOON = 0.05
+"""A ban shows by a silence of about its length: its address came back within this share of it."""
+
+
+def _table(place: Town, whose: list[str], scenarios: Sequence[str], sessions: Sequence[Session]) -> pl.DataFrame:
     """Return what happened: what was planned, and what the server did to whom.
 
-    A lock shows if somebody else with the right secret met it, a ban if the address came back.
+    A lock shows if somebody else with the right secret met it, a ban if the address came back soon after.
     """
+    seen: dict[str, list[float]] = defaultdict(list)
+    for session in sessions if place.bans else ():
+        seen[session.ip].append(session.at)
     planned = set(" ".join(truth.subject or "" for truth in place.truth if truth.leads).split())
     locks = [
         (Truth("lockout", k.start, k.end, k.user, k.trigger not in planned), k.met_by_others(), len(k.refused))
         for k in place.locks
     ]  # fmt: skip
-    bans = [(Truth("ip_ban", start, end, ip), last_seen.get(ip, 0.0) >= end, None) for ip, start, end in place.bans]
+    bans = [
+        (Truth("ip_ban", start, end, ip), any(end <= t <= end + BACK_SOON * (end - start) for t in seen[ip]), None)
+        for ip, start, end in place.bans
+    ]
     limits = [
         (Truth("throttling", min(t), max(t), ip, ip not in planned), True, len(t))
         for ip, t in sorted(place.refusals.items())
