@@ -69,11 +69,9 @@ def _cured(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     good = narrow(events, "time", *CLIENT, "outcome").filter(
         pl.col("outcome") == "success", pl.col("client_ip").is_in(found["client_ip"].unique().implode())
     )
-    logins = good.select("time", *CLIENT).collect(engine="streaming")
-    after = (
-        found.select("story", *CLIENT, "start", "end").join(logins, on=CLIENT).filter(pl.col("time") >= pl.col("start"))
-    )
-    first = after.group_by("story").agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first())
+    after = good.join(found.lazy().select("story", *CLIENT, "start", "end"), on=CLIENT)
+    after = after.filter(pl.col("time") >= pl.col("start")).group_by("story")
+    first = after.agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first()).collect(engine="streaming")
     return first.filter(pl.col("fixed_at") > pl.col("end")).select("story", "fixed_at")
 
 
