@@ -169,6 +169,17 @@ def test_logins_that_stop_while_lines_go_on_are_the_network_else_the_log():
         assert found["evidence"] in ([], None)
 
 
+def test_a_hole_with_quiet_minutes_after_it_is_a_hole_that_ends_where_lines_begin():
+    rows = silent(silent(normal(every=150), 600, 2400), 2400, 3000, but=2)
+    (found,) = loud(events(rows), traffic=minutes(rows))
+    assert found["kind"] == "log_hole"
+    assert abs(found["start"] - NINE - timedelta(seconds=600)) <= timedelta(minutes=5)
+    assert abs(found["end"] - NINE - timedelta(seconds=2400)) <= timedelta(minutes=5)
+    mostly = silent(silent(normal(every=150), 600, 1500), 1500, 3300, but=3)
+    (found,) = loud(events(mostly), traffic=minutes(mostly))
+    assert found["kind"] == "network_loss"
+
+
 def test_a_quiet_five_minutes_before_an_outage_are_no_drop_of_their_own():
     """The hour as a whole is low, for the outage is in it; who stays away for half an hour is missed all the same."""
     rows = broken(normal(every=150), 1800, 3540)

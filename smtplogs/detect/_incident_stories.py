@@ -180,7 +180,9 @@ def _reasons(facts: Facts, kind: str, explained: list[str]) -> list[str]:
     if facts.n_bad and facts.stranger_share >= 0.5:
         reasons.append(f"{facts.stranger_share:.0%} of the failures are from addresses that never logged in.")
     if kind == "log_hole":
-        reasons.append(f"No line of any kind in {facts.hole_share:.0%} of this time.")
+        reasons.append(
+            f"{facts.hole_share:.0%} of the missing logins are missing where no line of any kind was written."
+        )
     if kind in {"network_loss", "log_hole"} and not facts.abrupt:
         reasons.append("The hour before was quiet already, as on a holiday.")
     if facts.thin:

@@ -191,7 +191,9 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
         .group_by("episode", "start", "end", "up", "down", "thin")
         .agg(
             pl.col("usual_bad", "usual_ok").filter(inside).sum(),
-            (pl.col("lines").filter(inside) == 0).mean().alias("hole_share"),
+            _hole_share(inside).alias("hole_share"),
+            pl.col("bin").filter(inside, pl.col("lines") == 0).min().alias("hole_start"),
+            pl.col("bin").filter(inside, pl.col("lines") == 0).max().alias("hole_end"),
             (was >= DROP * is_usual).alias("abrupt"),
             (~pl.col("up").first() & (fallen < limits.z)).alias("faint"),
         )
@@ -205,6 +207,15 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
         pl.col("end") >= pl.col("start_l") - HOUR,
     )
     return found.join(echoes, on="episode", how="anti", maintain_order="left")
+
+
+def _hole_share(inside: pl.Expr) -> pl.Expr:
+    """Return which share of the missing logins is missing where no line of any kind was written; of time, if none is."""
+    silent = pl.col("lines") == 0
+    missing = (pl.col("usual_ok") - pl.col("ok")).clip(lower_bound=0)
+    total = missing.filter(inside).sum()
+    in_time = silent.filter(inside).mean()
+    return pl.when(total > 0).then(missing.filter(inside, silent).sum() / total).otherwise(in_time)
 
 
 def _judged(
@@ -232,6 +243,9 @@ def _judged(
             if kind == "network_loss" and still_heard(at, described(rows.before), rows.n_days):
                 continue
         facts.start, facts.end = sharpened(facts, kind, marked)
+        if kind == "log_hole":  # quiet bins beside the hole are none of it
+            facts.start = max(facts.start, episode["hole_start"] - BIN)
+            facts.end = min(facts.end, episode["hole_end"] + 2 * BIN)
         kind = proved(facts, kind, marked)
         if kind in SERIOUS:
             facts.end = _until(slices, facts.end)
