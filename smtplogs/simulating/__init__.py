@@ -13,7 +13,7 @@ import polars as pl
 from smtplogs._durable import whole
 from smtplogs.errors import UnknownName
 from smtplogs.schema import TIME
-from smtplogs.simulating.devices import logging_in_for_each, mistaken, passwords_off, relaying, storming
+from smtplogs.simulating.devices import logging_in_for_each, mistaken, passwords_off, relaying, scanners, storming
 from smtplogs.simulating.people import Policy
 from smtplogs.simulating.server import play
 from smtplogs.simulating.stories import Town, Truth
@@ -99,7 +99,7 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
     "relay": partial(relaying, repaired=False),
     "relay-repaired": partial(relaying, repaired=True),
 }
-"""What can go wrong, beside people who mistype and bots that pass by."""
+"""What can go wrong, beside people who mistype, and bots and scanners that pass by."""
 
 
 def simulate(
@@ -107,9 +107,9 @@ def simulate(
 ) -> pl.DataFrame:
     """Write logs of a made-up mail site in which something goes wrong, and the truth about it beside them.
 
-    People log in at work and from their phones and mistype now and then, bots pass by. The server has secrets, locks,
-    limits and faults that its log does not show; it writes what Postfix with Dovecot would write, and, as another
-    server that saw the same, Exim. Addresses and domains are those reserved for documentation.
+    People log in at work and from their phones and mistype now and then, bots and scanners pass by. The server has
+    secrets, locks, limits and faults that its log does not show; it writes what Postfix with Dovecot would write, and,
+    as another server that saw the same, Exim. Addresses and domains are those reserved for documentation.
 
     Parameters
     ----------
@@ -169,6 +169,7 @@ def simulate(
     for name in dict.fromkeys(scenarios):
         SCENARIOS[name](place)
         whose += [name] * (len(place.truth) - len(whose))
+    scanners(place, 12)
     sessions = list(play(place))
     truth = _table(place, whose, scenarios, sessions)
 
