@@ -57,10 +57,14 @@ class Tally:
 
 
 def held_against(found: pl.DataFrame, truth: list[Truth], kinds: dict[str, str] | None = None) -> Tally:
-    """Hold findings above info against the truth: same kind, overlapping, and the same subject where one is known."""
+    """Hold findings above info against the truth: same kind, overlapping, and the same subject where one is known.
+
+    What the detector itself calls a part of another finding is not counted by itself.
+    """
     tally = Tally()
     loud = found.filter(pl.col("status") == "found", pl.col("severity") != "info").to_dicts()
-    tally.found, tally.true = len(loud), len(truth)
+    leading = [r for r in loud if r["part_of"] is None]
+    tally.found, tally.true = len(leading), len(truth)
     for true in truth:
         kind = (kinds or {}).get(true.kind, true.kind)
         same = [r for r in loud if r["kind"] == kind and agreeing(true, r["start"], r["end"])]
@@ -75,8 +79,8 @@ def held_against(found: pl.DataFrame, truth: list[Truth], kinds: dict[str, str] 
             tally.end_s.append(abs((same[0]["end"] - end).total_seconds()))
         else:
             tally.missed.append(f"{true.kind} {true.span[0]:%d %H:%M} {true.subject or ''}")
-    tally.right = sum(bool(r.get("right")) for r in loud)
-    tally.wrong = [f"{r['kind']}: {r['title']}" for r in loud if not r.get("right")]
+    tally.right = sum(bool(r.get("right")) for r in leading)
+    tally.wrong = [f"{r['kind']}: {r['title']}" for r in leading if not r.get("right")]
     return tally
 
 

@@ -181,6 +181,20 @@ def test_a_campaign_is_told_with_its_marks_in_columns_that_can_be_written():
     assert set(nested) == {pl.List(pl.String)}
 
 
+@pytest.mark.parametrize(("others", "one_story"), [(0, True), (3, True), (12, False)])
+def test_who_guess_at_one_account_by_turns_are_their_campaign(others: int, one_story: bool):
+    """Ten addresses of one list, each a try at ann within ten minutes; `others` have no list in common."""
+    listed = [
+        (h * 3600 + 120 * k, f"n{h}@example.com", f"203.0.113.{k}", "failure") for k in range(10) for h in range(3)
+    ]
+    at_once = [(9000 + 50 * k, "u0@example.com", f"203.0.113.{k}", "failure") for k in range(10)]
+    at_once += [(9001 + 30 * k, "u0@example.com", f"198.51.100.{k}", "failure", {"count": 3}) for k in range(others)]
+    found = sl.attacks(events(users(3) + listed + at_once))
+    (campaign,) = found.filter(kind="distributed").to_dicts()
+    (guess,) = found.filter(kind="brute_force", subject="u0@example.com").to_dicts()
+    assert (guess["part_of"] == campaign["finding_id"]) == one_story
+
+
 def test_lists_that_overlap_by_less_than_a_third_stay_apart():
     common, more = ["x", "y", "z"], [f"n{i}" for i in range(4)]
     assert groups(lists(("a", 3, common + more), ("b", 3, [*common, *(f"m{i}" for i in range(4))]))) == [

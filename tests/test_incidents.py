@@ -121,6 +121,27 @@ def test_one_client_is_no_outage_however_often_it_fails():
     assert found["evidence"][0].endswith(":" + str(len(rows) + 1))
 
 
+def one_rise(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+    (found,) = [f for f in loud(events(rows)) if f["kind"] == "one_client_rise"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("n", "back", "severity"),
+    [(29, 60, "info"), (30, 60, "warning"), (29, None, "warning"), (29, 3700, "warning"), (29, 3500, "info")],
+)
+def test_a_person_who_mistypes_often_and_gets_in_is_information(n: int, back: float | None, severity: str):
+    rows = [(-9000 + i, "u3@example.com", "203.0.113.9", "success", {}) for i in range(3)]
+    rows += [(620 + i, "u3@example.com", "203.0.113.9", "failure", {}) for i in range(n)]
+    rows += [(620 + n + back, "u3@example.com", "203.0.113.9", "success", {})] if back else []
+    found = one_rise(normal(days=4) + rows)
+    assert (found["kind"], found["severity"]) == ("one_client_rise", severity)
+    assert (found["recovered_at"] is not None) == (back is not None and back < 3600)
+    others = [(620 + n + 60, "u4@example.com", "203.0.113.9", "success", {})]
+    found = one_rise([*normal(days=4), *rows[: 3 + n], *others])
+    assert found["severity"] == "warning"
+
+
 @pytest.mark.parametrize(("n", "hit"), [(20, True), (19, False)])
 def test_twenty_failures_stand_out_and_nineteen_do_not(n: int, hit: bool):
     rows = [(620 + i, "u3@example.com", "203.0.113.9", "failure", {}) for i in range(n)]

@@ -74,6 +74,7 @@ class Facts:
     hole_share: float = 0.0
     thin: bool = False
     abrupt: bool = True
+    typed: bool = False
     recovered_at: datetime | None = None
     shared: tuple[str, str] | None = None
     cause: str | None = None
@@ -280,8 +281,8 @@ def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
     """Return what a partial fault proves to be between its first and its last refusal.
 
     The bins at both ends hold logins from before and after, and somebody may mistype then. Without these: an ``outage``
-    if hardly anybody got in, or nobody while nine tenths were refused; a ``policy_change`` if those who were shut out
-    have something in common that nobody who got in has.
+    if hardly anybody got in, or nobody while nine tenths were refused; a ``policy_change`` if nobody got in, while nine
+    tenths were refused, who has something in common with them, and others did.
     """
     if kind != "partial_fault":
         return kind
@@ -291,22 +292,46 @@ def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
     if facts.hit_share >= ALL:
         if ok <= LEAST_SHARE * (ok + bad):
             return "outage"
-        logins = ours.filter(pl.col("ok") > 0)["time"].sort()
-        refused = ours.filter(pl.col("bad") > 0).sort("time")
-        between = refused.group_by(pl.Series("after", logins.search_sorted(refused["time"]))).agg(
-            pl.col("bad").sum(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
-        )
-        most = between.sort("bad", "after").row(-1, named=True)
-        if most["bad"] >= (1 - LEAST_SHARE) * bad:
-            facts.start, facts.end = most["first"], most["last"]
+        n, first, last = _longest_refusal(ours)
+        if n >= (1 - LEAST_SHARE) * bad:
+            facts.start, facts.end = first, last
             return "outage"
-    shared = _shared(at)
-    clients = ours.group_by("client_ip").agg(pl.col("bad").sum(), pl.col("ok").sum()).filter(pl.col("bad") > 0)
-    only = clients.filter(pl.col("ok") == 0).height
-    if shared and shared[0] != "host" and only >= MOST * max(clients.height, FEW):
-        facts.shared, facts.n_failing_only = shared, only
-        return "policy_change"
+    for dimension in SHARED:
+        values = ours.filter(pl.col("bad") > 0).drop_nulls(dimension).group_by(dimension).agg(pl.col("bad").sum())
+        if dimension == "host" or values.is_empty():
+            continue
+        value = values.sort("bad", dimension).row(-1)[0]
+        n, first, last = _longest_refusal(ours.filter(pl.col(dimension) == value))
+        if n < (1 - LEAST_SHARE) * bad:
+            continue
+        during = at.filter(pl.col("time") >= first, pl.col("time") <= last)
+        clients = during.filter("established").group_by("client_ip").agg(pl.col("bad").sum(), pl.col("ok").sum())
+        clients = clients.filter(pl.col("bad") > 0)
+        only = clients.filter(pl.col("ok") == 0).height
+        others = int(during.filter(pl.col(dimension) != value)["ok"].sum())
+        if others >= FEW and only >= MOST * max(clients.height, FEW):
+            facts.shared, facts.n_failing_only = (dimension, str(value)), only
+            facts.start, facts.end = first, last
+            return "policy_change"
     return kind
+
+
+def _longest_refusal(rows: pl.DataFrame) -> tuple[int, Any, Any]:
+    """Return how many were refused in the worst stretch without a login, and the first and the last of them."""
+    logins = rows.filter(pl.col("ok") > 0)["time"].sort()
+    refused = rows.filter(pl.col("bad") > 0).sort("time")
+    if refused.is_empty():
+        return 0, None, None
+    between = refused.group_by(pl.Series("after", logins.search_sorted(refused["time"]))).agg(
+        pl.col("bad").sum(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
+    )
+    return between.sort("bad", "after").select("bad", "first", "last").row(-1)
+
+
+def own_failures(facts: Facts, inside: pl.DataFrame) -> int:
+    """Return how often the client that explains most of the rise was refused on its account."""
+    own = inside.filter(pl.col("client_ip") == facts.top_ip, pl.col("account") == facts.top_user)
+    return int(own.filter(pl.col("time") >= facts.start, pl.col("time") <= facts.end)["bad"].sum())
 
 
 def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, datetime]:

@@ -136,8 +136,11 @@ def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     pairs = child.join_where(
         server.select(pl.all().name.suffix("_l")),
         pl.col("start") >= pl.col("start_l") - slack,
-        pl.col("end") <= pl.col("end_l") + slack,
+        pl.col("start") <= pl.col("end_l") + slack,
     )
+    # refusals of many accounts at a time are the fault, even if one of them mistypes an hour later
+    within = (pl.col("end") <= pl.col("end_l") + slack) | (pl.col("subject_kind") == "server")
+    pairs = pairs.filter(within)
     own = pl.col("kind").cast(pl.String).is_in([*SIGN, *RISE, "throttling", "cert_not_trusted"])
     pairs = pairs.filter(own, pl.col("rank") > pl.col("rank_l"))
     waves = nodes.filter(pl.col("kind").cast(pl.String).is_in(["distributed", "stuffing"]))

@@ -81,7 +81,7 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
     "lockout": _locking,
     "outage": lambda place: place.down("454"),
     "outage-535": lambda place: place.down("535"),
-    "partial-fault": lambda place: place.down("454", share=0.35),
+    "partial-fault": lambda place: place.down("454", length=2700.0, share=0.5),
     "policy-change": lambda place: place.down("LOGIN", length=3600.0),
     "network-loss": Town.unplug,
     "log-hole": Town.stop_logging,
