@@ -48,6 +48,17 @@ def test_brute_force_is_ten_failures_on_one_account_in_ten_minutes(n: int, gap: 
     assert found == ([("brute_force", "warning", HOSTILE, n)] if hit else [])
 
 
+@pytest.mark.parametrize(("later", "two"), [(9000, True), (60, False)])
+def test_two_who_guess_at_one_account_one_after_the_other_are_two(later: int, two: bool):
+    """At the same time none of three made more than half of the failures: one finding for the account."""
+    first = guesses(20, 60)
+    second = [(t + later, user, "203.0.113.67", outcome) for t, user, _, outcome in guesses(20, 60)]
+    third = [] if two else [(t + 30, user, "203.0.113.68", outcome) for t, user, _, outcome in guesses(20, 60)]
+    found = told(events(users(3) + first + second + third))
+    subjects = [HOSTILE, "203.0.113.67"] if two else ["u0@example.com"]
+    assert [(kind, subject) for kind, _, subject, _ in found] == [("brute_force", s) for s in subjects]
+
+
 def test_count_is_attempts():
     row = (0, "u0@example.com", HOSTILE, "failure", {"count": 10})
     assert told(events([*users(3), row])) == [("brute_force", "warning", HOSTILE, 10)]
