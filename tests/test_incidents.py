@@ -190,6 +190,15 @@ def test_logins_that_stop_while_lines_go_on_are_the_network_else_the_log():
         assert found["evidence"] in ([], None)
 
 
+@pytest.mark.parametrize(("begin", "severity"), [(0, "info"), (3600, "warning")])
+def test_a_late_morning_is_only_information(begin: int, severity: str):
+    """Nobody works before nine: who is missing from nine on may be late; who is missing from ten on had been there."""
+    day = [row for row in normal(days=5, every=150) if 0 <= row[0] % DAY < 3600]
+    rows = [(t + hour, *rest) for hour in range(0, begin + 1, 3600) for t, *rest in day]
+    (found,) = [f for f in loud(events(silent(rows, begin, begin + 3600, but=3))) if f["kind"] == "network_loss"]
+    assert found["severity"] == severity
+
+
 def test_a_hole_with_quiet_minutes_after_it_is_a_hole_that_ends_where_lines_begin():
     rows = silent(silent(normal(every=150), 600, 2400), 2400, 3000, but=2)
     (found,) = loud(events(rows), traffic=minutes(rows))

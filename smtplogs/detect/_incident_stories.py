@@ -193,7 +193,7 @@ def _reasons(facts: Facts, kind: str, explained: list[str]) -> list[str]:
             f"{facts.hole_share:.0%} of the missing logins are missing where no line of any kind was written."
         )
     if kind in {"network_loss", "log_hole"} and not facts.abrupt:
-        reasons.append("The hour before was quiet already, as on a holiday.")
+        reasons.append("The hour before was quiet already, as on a holiday or at dawn.")
     if facts.thin:
         reasons.append("No earlier comparable day in the log: what is usual is taken from the hours around it.")
     return reasons

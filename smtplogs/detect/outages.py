@@ -201,7 +201,8 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
             _hole_share(inside).alias("hole_share"),
             pl.col("bin").filter(inside, pl.col("lines") == 0).min().alias("hole_start"),
             pl.col("bin").filter(inside, pl.col("lines") == 0).max().alias("hole_end"),
-            (was >= DROP * is_usual).alias("abrupt"),
+            # where the hour before is empty every day, as at dawn, a late morning looks the same
+            ((is_usual >= limits.count) & (was >= DROP * is_usual)).alias("abrupt"),
             (~pl.col("up").first() & (fallen < limits.z)).alias("faint"),
         )
         .sort("episode")
