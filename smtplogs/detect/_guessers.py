@@ -122,7 +122,8 @@ def _told(
     for name in apart:
         own = groups[name]
         tries = own["tries_per_name"][0] if "tries_per_name" in own.columns else None
-        rows.append(told(kind, name, facts_of(book, own) | {"tries_per_name": tries}))
+        row = told(kind, name, facts_of(book, own) | {"tries_per_name": tries})
+        rows.append(row | {"_sources": own["client_ip"].drop_nulls().cast(pl.String).to_list()})
     rest = pairs.filter(~one_by_one, ~pl.col("client_ip").cast(pl.String).is_in(list(members)))
     if rest.height:
         facts = facts_of(book, rest)

@@ -152,7 +152,8 @@ def _folded(
     own: dict[str, list[dict[str, Any]]] = {}
     rows = []
     for row in singles:
-        campaign = members.get(row["client_ip"]) if row["client_ip"] else _shared(row["sources"], members)
+        sources = row.pop("_sources", row["sources"])
+        campaign = members.get(row["client_ip"]) if row["client_ip"] else _shared(sources, members)
         if campaign and row["kind"] in {"spray", "enumeration"} and not row["hits"]:
             own.setdefault(campaign, []).append(row)
         else:
