@@ -121,6 +121,16 @@ def test_one_client_is_no_outage_however_often_it_fails():
     assert found["evidence"][0].endswith(":" + str(len(rows) + 1))
 
 
+@pytest.mark.parametrize("more", [0, 9])
+def test_one_client_is_named_with_its_own_account_whatever_the_others_try(more: int):
+    """Half of the rise is one address on one account; all others guess at another one, now and then more often."""
+    hammer = [(600 + 2 * i, "u3@example.com", "203.0.113.9", "failure", {}) for i in range(20 + more)]
+    others = [(601 + 2 * i, "u4@example.com", f"198.51.100.{i}", "failure", {}) for i in range(20)]
+    (found,) = loud(events(normal() + hammer + others))
+    assert (found["kind"], found["client_ip"], found["user"]) == ("one_client_rise", "203.0.113.9", "u3@example.com")
+    assert (found["start"], found["end"]) == (NINE + timedelta(seconds=600), NINE + timedelta(seconds=638 + 2 * more))
+
+
 def one_rise(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
     (found,) = [f for f in loud(events(rows)) if f["kind"] == "one_client_rise"]
     return found

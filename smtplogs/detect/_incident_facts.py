@@ -69,6 +69,7 @@ class Facts:
     top_ip_good_before: bool = False
     top_user: str | None = None
     top_user_share: float = 0.0
+    one_name: bool = False
     stranger_share: float = 0.0
     deferred_share: float = 0.0
     hole_share: float = 0.0
@@ -159,11 +160,23 @@ def facts_of(rows: Rows, known: pl.DataFrame, start: datetime, end: datetime) ->
         facts.n_names = bad["account"].drop_nulls().n_unique()
         facts.top_ip, facts.top_ip_share = _top(at, before, rows.n_days, "client_ip", "bad")
         facts.top_user, facts.top_user_share = _top(at, before, rows.n_days, "account", "bad")
+        _name_one_client(facts, bad)
         first = bad.filter(pl.col("client_ip") == facts.top_ip)["first_good"].min() if facts.top_ip else None
         facts.top_ip_good_before = first is not None and first < start  # pyright: ignore
         facts.shared = _shared(at)
         facts.explained_by = decomposition(at, before, rows.n_days, "bad")
     return facts, inside
+
+
+def _name_one_client(facts: Facts, bad: pl.DataFrame) -> None:
+    """Tell whether the address that made most of a rise failed on one account, and name that one."""
+    own = bad.filter(pl.col("client_ip") == facts.top_ip)
+    names = own.drop_nulls("account").group_by("account").agg(pl.col("bad").sum()).sort("bad", "account")
+    if facts.top_ip_share >= MOST and names.height:
+        user, n = names.row(-1)
+        facts.one_name = n >= MOST * int(own["bad"].sum())
+        if facts.one_name and user != facts.top_user:
+            facts.top_user, facts.top_user_share = str(user), n / facts.n_bad
 
 
 def _most(rows: pl.DataFrame, column: str) -> Any:
@@ -271,7 +284,7 @@ def verdict(facts: Facts, *, up: bool) -> str:
             return "outage"
         return "partial_fault"
     if facts.top_ip_share >= MOST:
-        return "one_client_rise" if facts.top_user_share >= MOST or facts.n_names == 0 else "spray_rise"
+        return "one_client_rise" if facts.one_name or facts.n_names == 0 else "spray_rise"
     if facts.stranger_share >= MOST or facts.top_user_share >= MOST:
         return "botnet_rise"
     return "unclear_rise"
