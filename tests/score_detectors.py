@@ -57,10 +57,14 @@ class Tally:
 
 
 def held_against(found: pl.DataFrame, truth: list[Truth], kinds: dict[str, str] | None = None) -> Tally:
-    """Hold findings above info against the truth: same kind, overlapping, and the same subject where one is known."""
+    """Hold findings above info against the truth: same kind, overlapping, and the same subject where one is known.
+
+    What the detector itself calls a part of another finding is not counted by itself.
+    """
     tally = Tally()
     loud = found.filter(pl.col("status") == "found", pl.col("severity") != "info").to_dicts()
-    tally.found, tally.true = len(loud), len(truth)
+    leading = [r for r in loud if r["part_of"] is None]
+    tally.found, tally.true = len(leading), len(truth)
     for true in truth:
         kind = (kinds or {}).get(true.kind, true.kind)
         same = [r for r in loud if r["kind"] == kind and agreeing(true, r["start"], r["end"])]
@@ -75,13 +79,13 @@ def held_against(found: pl.DataFrame, truth: list[Truth], kinds: dict[str, str] 
             tally.end_s.append(abs((same[0]["end"] - end).total_seconds()))
         else:
             tally.missed.append(f"{true.kind} {true.span[0]:%d %H:%M} {true.subject or ''}")
-    tally.right = sum(bool(r.get("right")) for r in loud)
-    tally.wrong = [f"{r['kind']}: {r['title']}" for r in loud if not r.get("right")]
+    tally.right = sum(bool(r.get("right")) for r in leading)
+    tally.wrong = [f"{r['kind']}: {r['title']}" for r in leading if not r.get("right")]
     return tally
 
 
 def incident_of(seed: int, story: str, folder: Path, *, users: int = 60) -> tuple[Tally, Counter[tuple[str, str]]]:
-    """Return how `incidents` tells one story, and (true kind, found kind) pairs."""
+    """Return how `incidents` tells one story, and (true kind, found kind) pairs; what is told of no story counts too."""
     place = town(seed, *(() if story == "quiet" else (story,)), users=users)
     events, traffic = place.read(folder)
     found = sl.incidents(events, traffic=traffic)
@@ -90,8 +94,9 @@ def incident_of(seed: int, story: str, folder: Path, *, users: int = 60) -> tupl
     for true in place.truth:
         near = [r["kind"] for r in loud.to_dicts() if agreeing(true, r["start"], r["end"])]
         matrix[true.kind, near[0] if near else "(nothing)"] += 1
-    if not place.truth:
-        matrix["(nothing)", loud["kind"][0] if loud.height else "(nothing)"] += 1
+    untrue = [r["kind"] for r in loud.to_dicts() if not any(agreeing(t, r["start"], r["end"]) for t in place.truth)]
+    if not place.truth or untrue:
+        matrix["(nothing)", untrue[0] if untrue else "(nothing)"] += 1
     return held_against(found, place.truth), matrix
 
 

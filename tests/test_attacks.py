@@ -48,6 +48,17 @@ def test_brute_force_is_ten_failures_on_one_account_in_ten_minutes(n: int, gap: 
     assert found == ([("brute_force", "warning", HOSTILE, n)] if hit else [])
 
 
+@pytest.mark.parametrize(("later", "two"), [(9000, True), (60, False)])
+def test_two_who_guess_at_one_account_one_after_the_other_are_two(later: int, two: bool):
+    """At the same time none of three made more than half of the failures: one finding for the account."""
+    first = guesses(20, 60)
+    second = [(t + later, user, "203.0.113.67", outcome) for t, user, _, outcome in guesses(20, 60)]
+    third = [] if two else [(t + 30, user, "203.0.113.68", outcome) for t, user, _, outcome in guesses(20, 60)]
+    found = told(events(users(3) + first + second + third))
+    subjects = [HOSTILE, "203.0.113.67"] if two else ["u0@example.com"]
+    assert [(kind, subject) for kind, _, subject, _ in found] == [("brute_force", s) for s in subjects]
+
+
 def test_count_is_attempts():
     row = (0, "u0@example.com", HOSTILE, "failure", {"count": 10})
     assert told(events([*users(3), row])) == [("brute_force", "warning", HOSTILE, 10)]
@@ -179,6 +190,20 @@ def test_a_campaign_is_told_with_its_marks_in_columns_that_can_be_written():
     assert found["active_hours"][0].to_list() == ["09", "10", "11", "12"]
     nested = [t for t in found.schema.values() if isinstance(t, pl.List)]
     assert set(nested) == {pl.List(pl.String)}
+
+
+@pytest.mark.parametrize(("others", "one_story"), [(0, True), (9, True), (10, False), (12, False)])
+def test_who_guess_at_one_account_by_turns_are_their_campaign(others: int, one_story: bool):
+    """Ten addresses of one list, each a try at ann within ten minutes; `others` have no list in common."""
+    listed = [
+        (h * 3600 + 120 * k, f"n{h}@example.com", f"203.0.113.{k}", "failure") for k in range(10) for h in range(3)
+    ]
+    at_once = [(9000 + 50 * k, "u0@example.com", f"203.0.113.{k}", "failure") for k in range(10)]
+    at_once += [(9001 + 30 * k, "u0@example.com", f"198.51.100.{k}", "failure", {"count": 3}) for k in range(others)]
+    found = sl.attacks(events(users(3) + listed + at_once))
+    (campaign,) = found.filter(kind="distributed").to_dicts()
+    (guess,) = found.filter(kind="brute_force", subject="u0@example.com").to_dicts()
+    assert (guess["part_of"] == campaign["finding_id"]) == one_story
 
 
 def test_lists_that_overlap_by_less_than_a_third_stay_apart():

@@ -122,6 +122,37 @@ def test_one_client_is_no_outage_however_often_it_fails():
     assert found["evidence"][0].endswith(":" + str(len(rows) + 1))
 
 
+@pytest.mark.parametrize("more", [0, 9])
+def test_one_client_is_named_with_its_own_account_whatever_the_others_try(more: int):
+    """Half of the rise is one address on one account; all others guess at another one, now and then more often."""
+    hammer = [(600 + 2 * i, "u3@example.com", "203.0.113.9", "failure", {}) for i in range(20 + more)]
+    others = [(601 + 2 * i, "u4@example.com", f"198.51.100.{i}", "failure", {}) for i in range(20)]
+    (found,) = loud(events(normal() + hammer + others))
+    assert (found["kind"], found["client_ip"], found["user"]) == ("one_client_rise", "203.0.113.9", "u3@example.com")
+    assert (found["start"], found["end"]) == (NINE + timedelta(seconds=600), NINE + timedelta(seconds=638 + 2 * more))
+
+
+def one_rise(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+    (found,) = [f for f in loud(events(rows)) if f["kind"] == "one_client_rise"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("n", "back", "severity"),
+    [(29, 60, "info"), (30, 60, "warning"), (29, None, "warning"), (29, 3700, "warning"), (29, 3500, "info")],
+)
+def test_a_person_who_mistypes_often_and_gets_in_is_information(n: int, back: float | None, severity: str):
+    rows = [(-9000 + i, "u3@example.com", "203.0.113.9", "success", {}) for i in range(3)]
+    rows += [(620 + i, "u3@example.com", "203.0.113.9", "failure", {}) for i in range(n)]
+    rows += [(620 + n + back, "u3@example.com", "203.0.113.9", "success", {})] if back else []
+    found = one_rise(normal(days=4) + rows)
+    assert (found["kind"], found["severity"]) == ("one_client_rise", severity)
+    assert (found["recovered_at"] is not None) == (back is not None and back < 3600)
+    others = [(620 + n + 60, "u4@example.com", "203.0.113.9", "success", {})]
+    found = one_rise([*normal(days=4), *rows[: 3 + n], *others])
+    assert found["severity"] == "warning"
+
+
 @pytest.mark.parametrize(("n", "hit"), [(20, True), (19, False)])
 def test_twenty_failures_stand_out_and_nineteen_do_not(n: int, hit: bool):
     rows = [(620 + i, "u3@example.com", "203.0.113.9", "failure", {}) for i in range(n)]
@@ -168,6 +199,35 @@ def test_logins_that_stop_while_lines_go_on_are_the_network_else_the_log():
         (found,) = loud(events(hole), traffic=traffic)
         assert found["kind"] == "log_hole"
         assert found["evidence"] in ([], None)
+
+
+@pytest.mark.parametrize(("begin", "severity"), [(0, "info"), (3600, "warning")])
+def test_a_late_morning_is_only_information(begin: int, severity: str):
+    """Nobody works before nine: who is missing from nine on may be late; who is missing from ten on had been there."""
+    day = [row for row in normal(days=5, every=150) if 0 <= row[0] % DAY < 3600]
+    rows = [(t + hour, *rest) for hour in range(0, begin + 1, 3600) for t, *rest in day]
+    (found,) = [f for f in loud(events(silent(rows, begin, begin + 3600, but=3))) if f["kind"] == "network_loss"]
+    assert found["severity"] == severity
+
+
+def test_a_hole_with_quiet_minutes_after_it_is_a_hole_that_ends_where_lines_begin():
+    rows = silent(silent(normal(every=150), 600, 2400), 2400, 3000, but=2)
+    (found,) = loud(events(rows), traffic=minutes(rows))
+    assert found["kind"] == "log_hole"
+    assert abs(found["start"] - NINE - timedelta(seconds=600)) <= timedelta(minutes=5)
+    assert abs(found["end"] - NINE - timedelta(seconds=2400)) <= timedelta(minutes=5)
+    mostly = silent(silent(normal(every=150), 600, 1500), 1500, 3300, but=3)
+    (found,) = loud(events(mostly), traffic=minutes(mostly))
+    assert found["kind"] == "network_loss"
+
+
+def test_a_quiet_five_minutes_before_an_outage_are_no_drop_of_their_own():
+    """The hour as a whole is low, for the outage is in it; who stays away for half an hour is missed all the same."""
+    rows = broken(normal(every=150), 1800, 3540)
+    (found,) = loud(events(silent(rows, 300, 600, but=2)))
+    assert (found["kind"], found["start"] > NINE + timedelta(seconds=1700)) == ("outage", True)
+    both = loud(events(silent(broken(normal(every=150), 3000, 3540), 0, 1500, but=4)))
+    assert sorted(f["kind"] for f in both) == ["network_loss", "outage"]
 
 
 def test_a_day_off_is_only_information():

@@ -84,11 +84,26 @@ def test_an_attack_leads_the_lock_and_the_rise_it_caused_and_a_takeover_leads_th
     }
 
 
+def test_a_ban_of_strangers_leads_the_rise_they_made_and_a_ban_of_ours_is_its_effect():
+    rise = ("one_client_rise", {})
+    for severity, leader in (("info", "ip_ban"), ("warning", "one_client_rise")):
+        found = tree(merged(made(rise, ("ip_ban", {"user": None, "severity": severity}))))
+        assert found[leader] is None
+        assert set(found.values()) == {None, leader}
+    attack = tree(merged(made(rise, ("ip_ban", {"user": None, "severity": "info"}), ("brute_force", {}))))
+    assert attack == {"brute_force": None, "ip_ban": "brute_force", "one_client_rise": "brute_force"}
+
+
 def test_refusals_within_an_outage_belong_to_it():
     server = {"subject_kind": "server", "subject": "logins", "user": None, "client_ip": None}
     later = {"start": NINE + timedelta(hours=3), "end": NINE + timedelta(hours=4), "user": "bob", "client_ip": None}
     found = merged(made(("outage", server), ("failure_streak", {}), ("rotation", later)))
     assert tree(found) == {"outage": None, "failure_streak": "outage", "rotation": None}
+    # one of many may mistype an hour later; a streak of one account that goes on so long is another story
+    longer = {"end": NINE + timedelta(hours=2)}
+    for who, leader in ((server | {"subject": "many accounts"}, "outage"), ({}, None)):
+        found = tree(merged(made(("outage", server), ("failure_streak", who | longer))))
+        assert found["failure_streak"] == leader
 
 
 def test_another_client_account_or_day_is_another_story():

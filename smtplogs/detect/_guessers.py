@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST = 10
 MAIN = 0.5
-"""An account that one address fails on more than all others together is that address's story."""
+"""An account that one address fails on more than all others together, at any time or in one hour, is that address's story."""
 
 UNKNOWN = 0.5
 PER_NAME = 3
@@ -84,16 +84,23 @@ def guessers(
     burst = bursts(slices, condition, book, limits.failures, limits.within)
     if burst.is_empty():
         return rows
-    sums = burst.group_by("account", "client_ip").agg(pl.col("n").sum())
-    sums = sums.with_columns((pl.col("n") / pl.col("n").sum().over("account")).alias("share"))
-    main = sums.filter(pl.col("share") >= MAIN).unique("account", keep="first")
+    main = pl.concat([_mains(burst, []), _mains(burst, ["hour"]).filter(pl.col("n") >= limits.failures)])
+    main = main.select("account", "client_ip").unique(maintain_order=True)
     alone = main.join(pl.concat([asking, wide]), on="client_ip", how="anti").select("client_ip", "account")
     pairs = book.pairs.join(alone, on=["client_ip", "account"])
     rows += _told("brute_force", "client_ip", pairs, book, {}, source_row)
-    shared = sums.join(main, on="account", how="anti").select("account").unique()
+    shared = burst.join(main, on="account", how="anti").select("account").unique()
     hostile = book.sources.filter("hostile").select("client_ip")
     pairs = book.pairs.join(shared, on="account").join(hostile, on="client_ip", how="semi")
     return rows + _told("brute_force", "account", pairs, book, {}, account_row)
+
+
+def _mains(burst: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Return the addresses that fail on an account (in an hour) more than all others together: two guessers in turn are two."""
+    sums = burst.group_by("account", "client_ip", *by).agg(pl.col("n").sum())
+    sums = sums.filter(pl.col("n") >= MAIN * pl.col("n").sum().over("account", *by))
+    sums = sums.sort("account", "client_ip", *by).unique(["account", *by], keep="first", maintain_order=True)
+    return sums.select("account", "client_ip", "n")
 
 
 def _told(
@@ -115,7 +122,8 @@ def _told(
     for name in apart:
         own = groups[name]
         tries = own["tries_per_name"][0] if "tries_per_name" in own.columns else None
-        rows.append(told(kind, name, facts_of(book, own) | {"tries_per_name": tries}))
+        row = told(kind, name, facts_of(book, own) | {"tries_per_name": tries})
+        rows.append(row | {"_sources": own["client_ip"].drop_nulls().cast(pl.String).to_list()})
     rest = pairs.filter(~one_by_one, ~pl.col("client_ip").cast(pl.String).is_in(list(members)))
     if rest.height:
         facts = facts_of(book, rest)

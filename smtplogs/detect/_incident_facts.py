@@ -70,11 +70,13 @@ class Facts:
     top_ip_good_before: bool = False
     top_user: str | None = None
     top_user_share: float = 0.0
+    one_name: bool = False
     stranger_share: float = 0.0
     deferred_share: float = 0.0
     hole_share: float = 0.0
     thin: bool = False
     abrupt: bool = True
+    typed: bool = False
     recovered_at: datetime | None = None
     shared: tuple[str, str] | None = None
     cause: str | None = None
@@ -163,11 +165,23 @@ def facts_of(
         facts.n_names = bad["account"].drop_nulls().n_unique()
         facts.top_ip, facts.top_ip_share = _top(at, before, rows.n_days, "client_ip", "bad")
         facts.top_user, facts.top_user_share = _top(at, before, rows.n_days, "account", "bad")
+        _name_one_client(facts, bad)
         first = bad.filter(pl.col("client_ip") == facts.top_ip)["first_good"].min() if facts.top_ip else None
         facts.top_ip_good_before = first is not None and first < start  # pyright: ignore
         facts.shared = _shared(at)
         facts.explained_by = decomposition(at, before, rows.n_days, "bad")
     return facts, inside
+
+
+def _name_one_client(facts: Facts, bad: pl.DataFrame) -> None:
+    """Tell whether the address that made most of a rise failed on one account, and name that one."""
+    own = bad.filter(pl.col("client_ip") == facts.top_ip)
+    names = own.drop_nulls("account").group_by("account").agg(pl.col("bad").sum()).sort("bad", "account")
+    if facts.top_ip_share >= MOST and names.height:
+        user, n = names.row(-1)
+        facts.one_name = n >= MOST * int(own["bad"].sum())
+        if facts.one_name and user != facts.top_user:
+            facts.top_user, facts.top_user_share = str(user), n / facts.n_bad
 
 
 def _most(rows: pl.DataFrame, column: str) -> Any:
@@ -275,7 +289,7 @@ def verdict(facts: Facts, *, up: bool) -> str:
             return "outage"
         return "partial_fault"
     if facts.top_ip_share >= MOST:
-        return "one_client_rise" if facts.top_user_share >= MOST or facts.n_names == 0 else "spray_rise"
+        return "one_client_rise" if facts.one_name or facts.n_names == 0 else "spray_rise"
     if facts.stranger_share >= MOST or facts.top_user_share >= MOST:
         return "botnet_rise"
     return "unclear_rise"
@@ -285,8 +299,8 @@ def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
     """Return what a partial fault proves to be between its first and its last refusal.
 
     The bins at both ends hold logins from before and after, and somebody may mistype then. Without these: an ``outage``
-    if hardly anybody got in, or nobody while nine tenths were refused; a ``policy_change`` if those who were shut out
-    have something in common that nobody who got in has.
+    if hardly anybody got in, or nobody while nine tenths were refused; a ``policy_change`` if nobody got in, while nine
+    tenths were refused, who has something in common with them, and others did.
     """
     if kind != "partial_fault":
         return kind
@@ -296,22 +310,46 @@ def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
     if facts.hit_share >= ALL:
         if ok <= LEAST_SHARE * (ok + bad):
             return "outage"
-        logins = ours.filter(pl.col("ok") > 0)["time"].sort()
-        refused = ours.filter(pl.col("bad") > 0).sort("time")
-        between = refused.group_by(pl.Series("after", logins.search_sorted(refused["time"]))).agg(
-            pl.col("bad").sum(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
-        )
-        most = between.sort("bad", "after").row(-1, named=True)
-        if most["bad"] >= (1 - LEAST_SHARE) * bad:
-            facts.start, facts.end = most["first"], most["last"]
+        n, first, last = _longest_refusal(ours)
+        if n >= (1 - LEAST_SHARE) * bad:
+            facts.start, facts.end = first, last
             return "outage"
-    shared = _shared(at)
-    clients = ours.group_by("client_ip").agg(pl.col("bad").sum(), pl.col("ok").sum()).filter(pl.col("bad") > 0)
-    only = clients.filter(pl.col("ok") == 0).height
-    if shared and shared[0] != "host" and only >= MOST * max(clients.height, FEW):
-        facts.shared, facts.n_failing_only = shared, only
-        return "policy_change"
+    for dimension in SHARED:
+        values = ours.filter(pl.col("bad") > 0).drop_nulls(dimension).group_by(dimension).agg(pl.col("bad").sum())
+        if dimension == "host" or values.is_empty():
+            continue
+        value = values.sort("bad", dimension).row(-1)[0]
+        n, first, last = _longest_refusal(ours.filter(pl.col(dimension) == value))
+        if n < (1 - LEAST_SHARE) * bad:
+            continue
+        during = at.filter(pl.col("time") >= first, pl.col("time") <= last)
+        clients = during.filter("established").group_by("client_ip").agg(pl.col("bad").sum(), pl.col("ok").sum())
+        clients = clients.filter(pl.col("bad") > 0)
+        only = clients.filter(pl.col("ok") == 0).height
+        others = int(during.filter(pl.col(dimension) != value)["ok"].sum())
+        if others >= FEW and only >= MOST * max(clients.height, FEW):
+            facts.shared, facts.n_failing_only = (dimension, str(value)), only
+            facts.start, facts.end = first, last
+            return "policy_change"
     return kind
+
+
+def _longest_refusal(rows: pl.DataFrame) -> tuple[int, Any, Any]:
+    """Return how many were refused in the worst stretch without a login, and the first and the last of them."""
+    logins = rows.filter(pl.col("ok") > 0)["time"].sort()
+    refused = rows.filter(pl.col("bad") > 0).sort("time")
+    if refused.is_empty():
+        return 0, None, None
+    between = refused.group_by(pl.Series("after", logins.search_sorted(refused["time"]))).agg(
+        pl.col("bad").sum(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
+    )
+    return between.sort("bad", "after").select("bad", "first", "last").row(-1)
+
+
+def own_failures(facts: Facts, inside: pl.DataFrame) -> int:
+    """Return how often the client that explains most of the rise was refused on its account."""
+    own = inside.filter(pl.col("client_ip") == facts.top_ip, pl.col("account") == facts.top_user)
+    return int(own.filter(pl.col("time") >= facts.start, pl.col("time") <= facts.end)["bad"].sum())
 
 
 def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, datetime]:

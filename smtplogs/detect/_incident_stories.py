@@ -54,7 +54,7 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
     drop = kind in {"network_loss", "log_hole"}
     return {
         "kind": kind,
-        "severity": "serious" if kind in SERIOUS else "warning" if facts.abrupt or not drop else "info",
+        "severity": _severity(facts, kind),
         "subject_kind": subject_kind,
         "subject": subject,
         "user": facts.top_user if one else None,
@@ -89,6 +89,13 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
         "sources": facts.sources,
         "n_names": facts.n_names,
     }
+
+
+def _severity(facts: Facts, kind: str) -> str:
+    if kind in SERIOUS:
+        return "serious"
+    small = kind in {"network_loss", "log_hole"} and not facts.abrupt
+    return "info" if small or facts.typed else "warning"
 
 
 def _subject(facts: Facts, kind: str) -> tuple[str, str]:
@@ -179,10 +186,14 @@ def _reasons(facts: Facts, kind: str, explained: list[str]) -> list[str]:
         )
     if facts.n_bad and facts.stranger_share >= 0.5:
         reasons.append(f"{facts.stranger_share:.0%} of the failures are from addresses that never logged in.")
+    if facts.typed:
+        reasons.append("That client got in at last: a person who mistypes looks the same.")
     if kind == "log_hole":
-        reasons.append(f"No line of any kind in {facts.hole_share:.0%} of this time.")
+        reasons.append(
+            f"{facts.hole_share:.0%} of the missing logins are missing where no line of any kind was written."
+        )
     if kind in {"network_loss", "log_hole"} and not facts.abrupt:
-        reasons.append("The hour before was quiet already, as on a holiday.")
+        reasons.append("The hour before was quiet already, as on a holiday or at dawn.")
     if facts.thin:
         reasons.append("No earlier comparable day in the log: what is usual is taken from the hours around it.")
     return reasons

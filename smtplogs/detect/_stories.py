@@ -29,11 +29,12 @@ ALONE = (
 
 RANKS = {
     **dict.fromkeys(SERVER, 0), **dict.fromkeys(TAKEN, 1), **dict.fromkeys(ATTACK, 3), **dict.fromkeys(LOCK, 4),
-    **dict.fromkeys(RISE, 5), **dict.fromkeys(EFFECT, 6), **dict.fromkeys(SIGN, 7),
+    **dict.fromkeys(RISE, 6), **dict.fromkeys(EFFECT, 7), **dict.fromkeys(SIGN, 8),
 }  # fmt: skip
-CLIENT = 2
+CLIENT, BANNED = 2, 5
 """Who leads: a fault of the server; a takeover; what is wrong with a client (every kind that is not named here: a
-forgotten application, a rotation, wrong settings, a relay's refusals); an attack; then what these lead to."""
+forgotten application, a rotation, wrong settings, a relay's refusals); an attack; a lock; a ban of strangers, which tells
+more than the rise they made; then what these lead to."""
 
 RULE = -1
 """A rule that shuts passwords out of a whole domain leads even what looks like a fault of the server."""
@@ -70,7 +71,8 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         "severity",
         _sources(found).alias("sources"),
     ).filter(pl.col("start").is_not_null())
-    rank = pl.when(_of_ours(nodes)).then(CLIENT).when(_rule()).then(RULE).otherwise("rank")
+    rank = pl.when(_of_ours(nodes)).then(CLIENT).when(_rule()).then(RULE)
+    rank = rank.when(pl.col("kind") == "ip_ban", pl.col("severity") == "info").then(BANNED).otherwise("rank")
     nodes = nodes.with_columns(rank.alias("rank"))
     child = nodes.filter(pl.col("part_of").is_null() | ~pl.col("part_of").is_in(nodes["id"].implode()))
     edges = pl.concat([*_same(child, nodes), _inside(child, nodes), _shared(child, nodes), _ruled(child, nodes)])
@@ -136,8 +138,11 @@ def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     pairs = child.join_where(
         server.select(pl.all().name.suffix("_l")),
         pl.col("start") >= pl.col("start_l") - slack,
-        pl.col("end") <= pl.col("end_l") + slack,
+        pl.col("start") <= pl.col("end_l") + slack,
     )
+    # refusals of many accounts at a time are the fault, even if one of them mistypes an hour later
+    within = (pl.col("end") <= pl.col("end_l") + slack) | (pl.col("subject_kind") == "server")
+    pairs = pairs.filter(within)
     own = pl.col("kind").cast(pl.String).is_in([*SIGN, *RISE, "throttling", "cert_not_trusted"])
     pairs = pairs.filter(own, pl.col("rank") > pl.col("rank_l"))
     waves = nodes.filter(pl.col("kind").cast(pl.String).is_in(["distributed", "stuffing"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +152,8 @@ def _folded(
     own: dict[str, list[dict[str, Any]]] = {}
     rows = []
     for row in singles:
-        campaign = members.get(row["client_ip"]) if row["client_ip"] else None
+        sources = row.pop("_sources", row["sources"])
+        campaign = members.get(row["client_ip"]) if row["client_ip"] else _shared(sources, members)
         if campaign and row["kind"] in {"spray", "enumeration"} and not row["hits"]:
             own.setdefault(campaign, []).append(row)
         else:
@@ -162,6 +164,13 @@ def _folded(
             row["because"].append(f"{len(fast):,} of them tried ten accounts or more within an hour.")
             row["severity"] = max([row, *fast], key=lambda r: SEVERITIES.index(r["severity"]))["severity"]
     return campaigns + rows
+
+
+def _shared(sources: Sequence[str], members: dict[str, str]) -> str | None:
+    """Return the campaign to which most of these addresses belong: who guess at one account by turns act as one."""
+    of = Counter(members[ip] for ip in sources if ip in members)
+    campaign, n = max(of.items(), key=lambda item: (item[1], item[0]), default=(None, 0))
+    return campaign if 2 * n > len(sources) else None
 
 
 def _campaigns(slices: Slices, condition: pl.Expr, book: Book) -> tuple[dict[str, str], list[dict[str, Any]]]:

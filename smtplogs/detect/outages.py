@@ -16,6 +16,7 @@ from smtplogs.detect._incident_facts import (
     decomposition,
     described,
     facts_of,
+    own_failures,
     proved,
     sharpened,
     still_heard,
@@ -52,7 +53,9 @@ COLUMNS: dict[str, Column] = {
         pl.Enum(SHOWN_AS), "outage, fault: what clients were told: temporary (4xx), refusal (a plain 535), mixed"
     ),
     "recovered_at": Column(
-        TIME, "outage, fault, policy: next login of a client that was hit; null: none in a day", "UTC"
+        TIME,
+        "outage, fault, policy: next login of a client that was hit, null: none in a day; one client: its own, within an hour",
+        "UTC",
     ),
     "shared": Column(pl.String, "what the refused have in common and the others not, as `mechanism=PLAIN`"),
     "explained_by": Column(
@@ -69,6 +72,10 @@ DETAIL = ("account", "client_ip", "helo", "mechanism", "service", "host", "tls",
 TEXTS = [pl.col(c).cast(pl.String) for c in ("account", "client_ip", "helo", "mechanism", "service", "host", "tls")]
 STAGES = ("auth", "tls")
 HOUR = timedelta(hours=1)
+BY_HAND = 30
+"""Fewer refusals of one client that then gets in may be a person who mistypes: told as info. A program repeats them, and
+30 within an hour are a storm (``misconfigured_clients``). Own choice."""
+
 BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_error")
 
 
@@ -110,8 +117,8 @@ def incidents(
     -------
     DataFrame
         Findings of the kinds ``outage``, ``partial_fault``, ``policy_change`` (serious), ``network_loss``,
-        ``log_hole``, ``one_client_rise``, ``spray_rise``, ``botnet_rise``, ``unclear_rise`` (warning): the common
-        columns and those of ``COLUMNS``. With status ``not_assessable``: less than an hour of log, or no logins in it.
+        ``log_hole``, ``one_client_rise``, ``spray_rise``, ``botnet_rise``, ``unclear_rise`` (warning; *info* for
+        one client with fewer than 30 refusals that then gets in): the common columns and those of ``COLUMNS``. With status ``not_assessable``: less than an hour of log, or no logins in it.
 
     Notes
     -----
@@ -192,8 +199,11 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
         .group_by("episode", "start", "end", "up", "down", "thin")
         .agg(
             pl.col("usual_bad", "usual_ok").filter(inside).sum(),
-            (pl.col("lines").filter(inside) == 0).mean().alias("hole_share"),
-            (was >= DROP * is_usual).alias("abrupt"),
+            _hole_share(inside).alias("hole_share"),
+            pl.col("bin").filter(inside, pl.col("lines") == 0).min().alias("hole_start"),
+            pl.col("bin").filter(inside, pl.col("lines") == 0).max().alias("hole_end"),
+            # where the hour before is empty every day, as at dawn, a late morning looks the same
+            ((is_usual >= limits.count) & (was >= DROP * is_usual)).alias("abrupt"),
             (~pl.col("up").first() & (fallen < limits.z)).alias("faint"),
         )
         .sort("episode")
@@ -206,6 +216,15 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
         pl.col("end") >= pl.col("start_l") - HOUR,
     )
     return found.join(echoes, on="episode", how="anti", maintain_order="left")
+
+
+def _hole_share(inside: pl.Expr) -> pl.Expr:
+    """Return which share of the missing logins is missing where no line of any kind was written; of time, if none is."""
+    silent = pl.col("lines") == 0
+    missing = (pl.col("usual_ok") - pl.col("ok")).clip(lower_bound=0)
+    total = missing.filter(inside).sum()
+    in_time = silent.filter(inside).mean()
+    return pl.when(total > 0).then(missing.filter(inside, silent).sum() / total).otherwise(in_time)
 
 
 def _judged(
@@ -234,7 +253,13 @@ def _judged(
             if kind == "network_loss" and still_heard(at, described(rows.before), rows.n_days):
                 continue
         facts.start, facts.end = sharpened(facts, kind, marked)
+        if kind == "log_hole":  # quiet bins beside the hole are none of it
+            facts.start = max(facts.start, episode["hole_start"] - BIN)
+            facts.end = min(facts.end, episode["hole_end"] + 2 * BIN)
         kind = proved(facts, kind, marked)
+        if kind == "one_client_rise":
+            facts.recovered_at = _back(slices, counted, facts)
+            facts.typed = facts.recovered_at is not None and own_failures(facts, marked) < BY_HAND
         if kind in SERIOUS:
             facts.end = _until(slices, facts.end)
             facts.recovered_at = _recovered(slices, counted, marked, facts)
@@ -261,6 +286,16 @@ def _recovered(slices: Slices, counted: pl.Expr, marked: pl.DataFrame, facts: Fa
         back = piece.filter(pl.col("client_ip").cast(pl.String).is_in(hit.implode()))["time"].min()
         if back is not None:
             return back  # pyright: ignore
+    return None
+
+
+def _back(slices: Slices, counted: pl.Expr, facts: Facts) -> datetime | None:
+    """Return when the one client of a rise logged in to the same account, within an hour; None if it did not."""
+    good = counted & (pl.col("outcome") == "success")
+    for piece in pieces(slices, "client_ip", "account", where=good, since=facts.end, until=facts.end + HOUR):
+        own = piece.filter(pl.col("client_ip") == facts.top_ip, pl.col("account") == facts.top_user)
+        if own.height:
+            return own["time"].min()  # pyright: ignore
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ import polars as pl
 from smtplogs._durable import whole
 from smtplogs.errors import UnknownName
 from smtplogs.schema import TIME
-from smtplogs.simulating.devices import logging_in_for_each, mistaken, passwords_off, relaying, storming
+from smtplogs.simulating.devices import logging_in_for_each, mistaken, passwords_off, relaying, scanners, storming
 from smtplogs.simulating.people import Policy
 from smtplogs.simulating.server import play
 from smtplogs.simulating.stories import Town, Truth
@@ -20,6 +21,8 @@ from smtplogs.simulating.writing import exim, postfix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from smtplogs.simulating.server import Session
 
 __all__ = ["SCENARIOS", "simulate"]
 
@@ -78,7 +81,7 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
     "lockout": _locking,
     "outage": lambda place: place.down("454"),
     "outage-535": lambda place: place.down("535"),
-    "partial-fault": lambda place: place.down("454", share=0.35),
+    "partial-fault": lambda place: place.down("454", length=2700.0, share=0.5),
     "policy-change": lambda place: place.down("LOGIN", length=3600.0),
     "network-loss": Town.unplug,
     "log-hole": Town.stop_logging,
@@ -96,7 +99,7 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
     "relay": partial(relaying, repaired=False),
     "relay-repaired": partial(relaying, repaired=True),
 }
-"""What can go wrong, beside people who mistype and bots that pass by."""
+"""What can go wrong, beside people who mistype, and bots and scanners that pass by."""
 
 
 def simulate(
@@ -104,9 +107,9 @@ def simulate(
 ) -> pl.DataFrame:
     """Write logs of a made-up mail site in which something goes wrong, and the truth about it beside them.
 
-    People log in at work and from their phones and mistype now and then, bots pass by. The server has secrets, locks,
-    limits and faults that its log does not show; it writes what Postfix with Dovecot would write, and, as another
-    server that saw the same, Exim. Addresses and domains are those reserved for documentation.
+    People log in at work and from their phones and mistype now and then, bots and scanners pass by. The server has
+    secrets, locks, limits and faults that its log does not show; it writes what Postfix with Dovecot would write, and,
+    as another server that saw the same, Exim. Addresses and domains are those reserved for documentation.
 
     Parameters
     ----------
@@ -132,7 +135,7 @@ def simulate(
         What is in ``truth.csv``, a row a thing that really happened: ``scenario``, ``kind`` (in the words of findings),
         ``subject`` (account, address, or both), ``start``, ``end`` (UTC), ``leads`` (false: a consequence of another
         row), ``observable`` (false: no log can show it, such as a lock that nobody else met, a ban of an address that
-        never came back) and ``n_refused`` [attempts], where that is counted.
+        did not come back soon) and ``n_refused`` [attempts], where that is counted.
 
     Raises
     ------
@@ -166,9 +169,9 @@ def simulate(
     for name in dict.fromkeys(scenarios):
         SCENARIOS[name](place)
         whose += [name] * (len(place.truth) - len(whose))
+    scanners(place, 12)
     sessions = list(play(place))
-    last_seen = {s.ip: s.at for s in sessions}
-    truth = _table(place, whose, scenarios, last_seen)
+    truth = _table(place, whose, scenarios, sessions)
 
     main, reject = exim(sessions, place.mails)
     for name, lines in zip(FILES, (postfix(sessions, place.mails, dovecot=True), main, reject), strict=False):
@@ -178,17 +181,27 @@ def simulate(
     return truth
 
 
-def _table(place: Town, whose: list[str], scenarios: Sequence[str], last_seen: Mapping[str, float]) -> pl.DataFrame:
+BACK_SOON = 0.05
+"""A ban shows by a silence of about its length: its address came back within this share of it."""
+
+
+def _table(place: Town, whose: list[str], scenarios: Sequence[str], sessions: Sequence[Session]) -> pl.DataFrame:
     """Return what happened: what was planned, and what the server did to whom.
 
-    A lock shows if somebody else with the right secret met it, a ban if the address came back.
+    A lock shows if somebody else with the right secret met it, a ban if the address came back soon after.
     """
+    seen: dict[str, list[float]] = defaultdict(list)
+    for session in sessions if place.bans else ():
+        seen[session.ip].append(session.at)
     planned = set(" ".join(truth.subject or "" for truth in place.truth if truth.leads).split())
     locks = [
         (Truth("lockout", k.start, k.end, k.user, k.trigger not in planned), k.met_by_others(), len(k.refused))
         for k in place.locks
     ]  # fmt: skip
-    bans = [(Truth("ip_ban", start, end, ip), last_seen.get(ip, 0.0) >= end, None) for ip, start, end in place.bans]
+    bans = [
+        (Truth("ip_ban", start, end, ip), any(end <= t <= end + BACK_SOON * (end - start) for t in seen[ip]), None)
+        for ip, start, end in place.bans
+    ]
     limits = [
         (Truth("throttling", min(t), max(t), ip, ip not in planned), True, len(t))
         for ip, t in sorted(place.refusals.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 from smtplogs.simulating.people import DAY, HOUR, MINUTE, Mail
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 NAMES = {"local_part_only": "{local}", "blank_or_break": "{user}", "wrong_kind": "apikey"}
 """Mistakes that stand in the name: the server only sees an account that does not exist."""
 
+SCANNED = ("port_25", "no_tls", "tls_mode", "old_tls", "mechanism", "bad_base64", "no_login")
 ENDS = (" ", "\n")
 RELAY = "smtp.example.net"
 FIRST_PAUSE, LONGEST_PAUSE = 300.0, 4000.0
@@ -42,6 +44,16 @@ def mistaken(place: Town, kind: str) -> None:
         last = at
         at += every * r.uniform(0.9, 1.1)
     place.truth.append(Truth(kind, start, last, f"{name.strip()} at {ip}" if kind in NAMES else ip))
+
+
+def scanners(place: Town, n: int) -> None:
+    """Let n strangers look at the ports as scanners do: with the same signs as clients that are set up wrongly."""
+    r = random.Random(f"{place.seed} scanners")  # noqa: S311 - the same for the same seed, and nobody else's luck changes
+    for _ in range(n):
+        ip, at, kind = place.stranger(), r.uniform(0, place.days) * DAY, r.choice(SCANNED)
+        for _ in range(r.choice((1, 1, 2, 5, 30))):
+            place.attempt(at, place.users[0], ip, "right", who="scanner", mistake=kind)
+            at += r.choice((r.uniform(1, 20), r.uniform(600, 40_000)))
 
 
 def storming(place: Town) -> None:

@@ -107,7 +107,8 @@ def exim(sessions: Iterable[Session], mails: Iterable[Mail] = ()) -> tuple[list[
 
 
 def _device(s: Session) -> str:
-    return f"device-{s.ip.rsplit('.', 1)[-1]}"
+    number = s.ip.rsplit(".", 1)[-1]
+    return f"device-{number}" if number.isdigit() else "localhost"
 
 
 def _iso(at: float) -> str:
