@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -61,8 +61,8 @@ def attempts(
 def book_of(slices: Slices, judged: pl.Expr) -> Book:
     """Return the sums of all attempts."""
     key = ["client_ip", "account"]
-    number = dict.fromkeys(("n_ok", "n_bad", "n_unknown"), pl.Int64())
-    known = Sums(key, number | dict.fromkeys(("first_bad", "last_bad", "last_ok"), TIME))
+    numbers: dict[str, Any] = dict.fromkeys(("n_ok", "n_bad", "n_unknown"), pl.Int64())
+    known = Sums(key, numbers | dict.fromkeys(("first_bad", "last_bad", "last_ok"), TIME))
     for piece in attempts(slices, judged):
         n = pl.col("n").cast(pl.Int64)
         sums = piece.group_by(key).agg(
