@@ -74,11 +74,9 @@ def _cured(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     """Return when each client logged in to the same account after its storm, if it did not in the midst of it."""
     theirs = pl.col("client_ip").is_in(found["client_ip"].unique().implode())
     good = narrow(events, "time", *CLIENT, where=(pl.col("outcome") == "success") & theirs)
-    logins = good.select("time", *CLIENT).collect(engine="streaming")
-    after = (
-        found.select("story", *CLIENT, "start", "end").join(logins, on=CLIENT).filter(pl.col("time") >= pl.col("start"))
-    )
-    first = after.group_by("story").agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first())
+    after = good.join(found.lazy().select("story", *CLIENT, "start", "end"), on=CLIENT)
+    after = after.filter(pl.col("time") >= pl.col("start")).group_by("story")
+    first = after.agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first()).collect(engine="streaming")
     return first.filter(pl.col("fixed_at") > pl.col("end")).select("story", "fixed_at")
 
 
