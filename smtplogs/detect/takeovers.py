@@ -102,10 +102,12 @@ def compromises(
     sent = _sent(slices, good, newcomers, window)
     least = pl.max_horizontal(pl.lit(float(messages)), times_usual * pl.col("usual").fill_null(0.0))
     least_to = pl.max_horizontal(pl.lit(float(messages)), times_usual * pl.col("usual_recipients").fill_null(0.0))
+    # the few that sent much first: every new source with every hour of its account could grow beyond memory
+    bursts = newcomers.join(sent, on=PAIR, how="inner")
+    bursts = bursts.filter((pl.col("n") >= messages) | (pl.col("recipients") >= messages))
     # its own burst counts among the account's hours: an owner who sends seldom would look busy by it
     found = (
-        newcomers.join(sent, on=PAIR, how="inner")
-        .join(_usual_without(hours, newcomers, usual), on=PAIR, how="left")
+        bursts.join(_usual_without(hours, bursts, usual), on=PAIR, how="left")
         .filter((pl.col("n") >= least) | (pl.col("recipients") >= least_to))
         .sort("first", *PAIR)
     )
