@@ -417,7 +417,7 @@ def _leaked(rows: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     return _shown(
         some.with_columns(
             *(pl.lit(None, pl.String).alias(c) for c in nothing), code=pl.lit(None, pl.UInt16),
-            stage=pl.lit("auth"), outcome=pl.lit("info"), basis=pl.lit("line"), _lines=pl.lit([], pl.List(pl.UInt64)),
+            stage=pl.lit("session"), outcome=pl.lit("info"), basis=pl.lit("line"), _lines=pl.lit([], pl.List(pl.UInt64)),
             _secrets=pl.concat_list(pl.col("_secret")).list.drop_nulls(), _leaks=pl.lit(value=True),
         ),
         "leak",

@@ -59,7 +59,7 @@ LEAK = "leak"
 
 
 def leaks(lines: pl.DataFrame, parts: Sequence[pl.DataFrame], tally: Tally) -> list[pl.DataFrame]:
-    """Return records of the framed lines that hold a secret and give no event: `info` at stage `auth`.
+    """Return records of the framed lines that hold a secret and give no event: `info` at stage `session`.
 
     `parts` are the records that the lines gave; the tally knows which lines nothing took. A secret in the log is worth
     telling whatever else the line says.
@@ -76,7 +76,7 @@ def leaks(lines: pl.DataFrame, parts: Sequence[pl.DataFrame], tally: Tally) -> l
         found = found.filter(~pl.col("line_no").is_in(pl.concat(told).implode()))
     if found.is_empty():
         return []
-    words = {"format": LEAK, "pattern": LEAK, "_role": "event", "side": "server", "stage": "auth", "outcome": "info"}
+    words = {"format": LEAK, "pattern": LEAK, "_role": "event", "side": "server", "stage": "session", "outcome": "info"}
     return [
         found.drop("message", "line", "written", strict=False).with_columns(
             *(pl.lit(word).alias(name) for name, word in words.items()), basis=pl.lit("line")
