@@ -84,34 +84,50 @@ def surely_lines(heads: pl.DataFrame, more: Sequence[Dialogue | Table] = ()) -> 
     Series
         The numbers of such files.
     """
-    dialogues = [f.looks for f in (*DIALOGUES, *more) if isinstance(f, Dialogue)]
     tables = [t for t in (*TABLES, *more) if isinstance(t, Table)]
-    looks = [*dialogues, *(w.looks for w in unwrapping.WRAPPERS), _ODD]
+    ours = [_ODD, *(w.looks for w in unwrapping.WRAPPERS), *filter(None, map(_looks, (*DIALOGUES, *TABLES)))]
     text = pl.col("line").str
-    odd = pl.any_horizontal(*(text.contains(regex) for regex in looks), *(_one_of(t) for t in tables))
-    return heads.group_by(FILE).agg(odd.any().alias("odd")).filter(~pl.col("odd"))[FILE]
+    odd = text.contains("|".join(f"(?:{_GROUP.sub('(?:', regex)})" for regex in ours))
+    others = [text.contains(regex) for regex in map(_looks, more) if regex]
+    wide = [text.count_matches(t.separator, literal=True) >= len(t.header) - 2 for t in tables if t.header]
+    named = [
+        text.contains(f"{n.partition('=')[0]}=", literal=True) for t in tables if t.layout == "logfmt" for n in t.needs
+    ]
+    found = heads.filter(pl.any_horizontal(odd, *others, *wide, *named))[FILE].to_list()
+    for table in tables:
+        if table.layout == "csv" and not table.header:
+            found += _with_header(heads, table)[FILE].to_list()
+    files = heads[FILE].unique()
+    return files.filter(~files.is_in(list(set(found))))
 
 
 _ODD = "^[\\s\ufeff]*[\\[{]|\x1b\\["
 """JSON, and colours that must come off before a line is looked at."""
 
+_GROUP = re.compile(r"\(\?P<[^>]+>")
+"""A group by name: of one name there may be one in a regex."""
 
-def _one_of(table: Table) -> pl.Expr:
-    """Lines that could be records of a table, or its header; more than are."""
-    text = pl.col("line").str
-    if table.layout == "json":
-        return pl.lit(value=False)  # such a line begins with a brace
-    if table.layout == "regex":
-        bare = text.replace(table.before, "").str if table.before else text
-        fits = [bare.contains(p if isinstance(p, str) else p.regex) for p in table.patterns]
-        return pl.any_horizontal(fits)
-    if table.layout == "csv" and table.header:
-        return text.count_matches(table.separator, literal=True) >= len(table.header) - 2
-    if table.layout == "csv":
-        named = text.replace_all('"', "", literal=True).str
-        words = {word for need in table.needs for word in need.partition("=")[0].split()}
-        return pl.all_horizontal(named.contains(f"(?i){re.escape(word)}") for word in sorted(words))
-    return pl.any_horizontal(text.contains(f"{need.partition('=')[0]}=", literal=True) for need in table.needs)
+_ANCHOR = re.compile(r"(?<=[|(:])\^|^\^")
+
+
+def _looks(format_: Dialogue | Table) -> str:
+    """Return a regex for lines that may be of a format, and some that are not; empty: it is told otherwise."""
+    if isinstance(format_, Dialogue):
+        return format_.looks
+    if format_.layout != "regex":
+        return ""
+    # what stands before a record comes off, where it is there
+    records = "|".join(_ANCHOR.sub("^?", p if isinstance(p, str) else p.regex) for p in format_.patterns)
+    return _GROUP.sub("(?:", f"^(?:{format_.before})?(?:{records})")
+
+
+def _with_header(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Return the lines that may be the header of a CSV file: all words of its needs stand there."""
+    words = {word for need in table.needs for word in need.partition("=")[0].split()}
+    for word in sorted(words, key=len, reverse=True):
+        bare = pl.col("line").str.replace_all('"', "", literal=True).str
+        lines = lines.filter(bare.contains(f"(?i){re.escape(word)}"))
+    return lines
 
 
 def _inner(head: Sequence[str]) -> pl.DataFrame:

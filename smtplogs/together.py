@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 SMALL = 1 << 20
 """Expanded bytes up to which a file shares a batch."""
 
-BATCH_BYTES = 16 << 20
-"""Bytes of files that share one: as many lines as a large file is read in at a time."""
+BATCH_BYTES = 12 << 20
+"""Bytes of files that share one: a chunk of `parse`, of which two groups may be in work at once."""
 
 BATCH_FILES = 2_000
 """And how many files at most."""

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -334,6 +335,15 @@ def test_the_glance_never_says_otherwise_than_the_long_look() -> None:
 
     assert [n for n in sure if not right[n]] == []
     assert len(sure) > 0.6 * sum(right)
+
+
+def test_formats_of_others_take_part_in_the_glance() -> None:
+    head = pl.DataFrame({FILE: [0], "line": ["A line of another program"]}, schema_overrides={FILE: pl.UInt32})
+    other = replace(next(t for t in TABLES if t.name == "kerio"), patterns=("^b$|^A line .*$",))
+
+    assert recognising.surely_lines(head).to_list() == [0]
+    assert recognising.surely_lines(head, (other,)).to_list() == []
+    assert recognising.surely_lines(head, (*TABLES, *DIALOGUES)).to_list() == [0]
 
 
 def test_a_header_of_a_table_is_no_log(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import shutil
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
@@ -120,15 +119,15 @@ def tables_of(files: list[str], how: How) -> Tables:
 
 def _dataset_for_now(files: list[str], how: How, needed: int, free: int) -> str:
     """Parse logs into a dataset that goes with this process."""
-    folder = tempfile.mkdtemp(prefix="smtplogs-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    place = tempfile.TemporaryDirectory(prefix="smtplogs-", ignore_cleanup_errors=True)
+    atexit.register(place.cleanup)
     complain(
         f"these logs may take {needed / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB are free: they go through a dataset in "
-        f"{folder}, which is removed at the end; `smtplogs parse` makes one to keep"
+        f"{place.name}, which is removed at the end; `smtplogs parse` makes one to keep"
     )
     given = {name: value for name, value in asdict(how).items() if name not in ("since", "until")}
-    sl.parse(files, folder, **given)
-    return folder
+    sl.parse(files, place.name, **given)
+    return place.name
 
 
 def named(files: list[str]) -> list[str]:
