@@ -320,7 +320,14 @@ def _as_events(
 
 def leaked(rows: pl.DataFrame) -> pl.DataFrame:
     """Return events of lines without a stamp (`line_no`, `raw`, `redacted`, `source`): told for the secret in them."""
-    words = {"format": LEAK, "side": "server", "stage": "session", "outcome": "info", "basis": "line", "protocol": "smtp"}
+    words = {
+        "format": LEAK,
+        "side": "server",
+        "stage": "session",
+        "outcome": "info",
+        "basis": "line",
+        "protocol": "smtp",
+    }
     known = rows.with_columns(
         *(pl.lit(word).alias(name) for name, word in words.items()),
         time=pl.lit(None, TIME), time_quality=pl.lit("none"), count=pl.lit(1, pl.UInt32),
