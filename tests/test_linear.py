@@ -50,6 +50,7 @@ PYTHON_RE = {
     "probing/shapes.py": (3, "a parameter"),
     "probing/wire.py": (2, "replies of the server that is asked, 64 kB at most"),
     "pseudonyms.py": (6, "distinct names, on `share` alone"),
+    "recognising.py": (2, "regexes of our formats, put into one"),
     "redacting.py": (3, "the few lines that nothing took and that name somebody"),
     "replies/catalogue.py": (2, "rows of the catalogue, when it is loaded"),
     "replies/explaining.py": (1, "a name of a program"),
