@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import redacting, sasl
-from smtplogs.dialogue import VERB
 from smtplogs.sasl import CUT
+from smtplogs.talking import VERB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,6 +26,7 @@ from smtplogs.matching import LEAK
 from smtplogs.normalising import normalised
 from smtplogs.schema import TIME, TRAFFIC, as_table
 from smtplogs.stitching import FINISHED, finished, stacked
+from smtplogs.talking import LINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -310,7 +311,7 @@ def _as_events(
     failing = ~pl.col("outcome").cast(pl.String).is_in(["success", "info"])
     found = redacting.without_typed_passwords(found, failing.fill_null(value=True))
     if "_lines" in found.columns:
-        line = pl.element() % dialogue.LINES
+        line = pl.element() % LINES
         own = pl.concat_str(_source_of(pl.element(), sources), pl.lit(":"), line.cast(pl.String))
         lines = pl.col("_lines").list.set_difference(pl.concat_list("_ref")).list.sort().list.head(MOST_LINES)
         found = found.with_columns(also=lines.list.eval(own))
@@ -337,7 +338,7 @@ def leaked(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _source_of(ref: pl.Expr, sources: list[str]) -> pl.Expr:
     """Return the file of a line among several."""
-    return (ref // dialogue.LINES).replace_strict(list(range(len(sources))), sources, return_dtype=pl.String)
+    return (ref // LINES).replace_strict(list(range(len(sources))), sources, return_dtype=pl.String)
 
 
 def _without(found: pl.DataFrame) -> pl.DataFrame:

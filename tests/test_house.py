@@ -22,7 +22,7 @@ FLOORS = (
     {"_frames"},
     {"joining", "redacting", "normalising", "sasl", "sources", "stamps", "unwrapping", "replies"},
     {"logformats", "accounting"},
-    {"cutting", "matching", "cells", "documents", "turns"},
+    {"cutting", "matching", "cells", "documents", "turns", "talking"},
     {"parsing", "dialogue", "tabling"},
     {"linking", "overview"},
     {"spine"},
