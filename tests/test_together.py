@@ -99,7 +99,14 @@ def assert_same(paths: Any, **how: Any) -> Told:
 # --- real files
 
 
-@pytest.mark.parametrize("how", [{}, {"tz": "Europe/Warsaw", "traffic": False}, {"only": "postfix", "year": 2025}])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        pytest.param({"tz": "Europe/Warsaw", "traffic": False}, marks=pytest.mark.slow),
+        pytest.param({"only": "postfix", "year": 2025}, marks=pytest.mark.slow),
+    ],
+)
 def test_all_samples(how: dict[str, Any]) -> None:
     told = assert_same(SAMPLES, **how)
 
