@@ -78,18 +78,17 @@ def _number(path: Path) -> int | None:
 
 def available() -> int | None:
     """Return the bytes that this process may still take: what is free (all there is, where nobody tells), within its limits."""
-    free = [n for n in (_free(),) if n is not None]
-    return min((*free, *(grant.bytes for grant in granted())), default=None)
+    return min((*_free(), *(grant.bytes for grant in granted())), default=None)
 
 
-def _free() -> int | None:
-    """Return what the kernel of Linux calls available; elsewhere all memory there is."""
+def _free() -> list[int]:
+    """Return what the kernel of Linux calls available; elsewhere all memory there is, if that is told."""
     with suppress(OSError, ValueError, StopIteration):
         line = next(line for line in MEMINFO.read_text().splitlines() if line.startswith("MemAvailable:"))
-        return int(line.split()[1]) * 1024
+        return [int(line.split()[1]) * 1024]
     with suppress(AttributeError, OSError, ValueError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return None
+        return [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    return []
 
 
 def enough(size: int) -> None:

@@ -157,11 +157,15 @@ def _found_as(plan: Planned) -> str:
     return stem if mark and number.isdigit() and plan.why.startswith("another log") else plan.source.name
 
 
+SHRINK = 8
+"""Logs shrink to about an eighth when they are packed."""
+
+
 def weight(source: sources.Source) -> int:
-    """Guess the expanded bytes of a source; logs shrink to about an eighth."""
+    """Guess the expanded bytes of a source."""
     if source.stored_bytes is None:
         return GROUP_BYTES
-    return source.stored_bytes * 8 if source.compression else source.stored_bytes
+    return source.stored_bytes * SHRINK if source.compression else source.stored_bytes
 
 
 def groups(chosen: Iterable[tuple[Planned, Anchor]]) -> Iterator[list[tuple[Planned, Anchor]]]:

@@ -57,6 +57,9 @@ def take(lines: pl.DataFrame, tally: Tally, *, traffic: bool, only: str | None) 
 LEAK = "leak"
 """In place of the name of a format: a line that is told for the secret in it alone."""
 
+LEAKED = {"format": LEAK, "side": "server", "stage": "session", "outcome": "info", "basis": "line"}
+"""What such a line becomes: context of a session, like all that is no attempt."""
+
 
 def leaks(lines: pl.DataFrame, parts: Sequence[pl.DataFrame], tally: Tally) -> list[pl.DataFrame]:
     """Return records of the framed lines that hold a secret and give no event: `info` at stage `session`.
@@ -76,10 +79,10 @@ def leaks(lines: pl.DataFrame, parts: Sequence[pl.DataFrame], tally: Tally) -> l
         found = found.filter(~pl.col("line_no").is_in(pl.concat(told).implode()))
     if found.is_empty():
         return []
-    words = {"format": LEAK, "pattern": LEAK, "_role": "event", "side": "server", "stage": "session", "outcome": "info"}
+    words = {**LEAKED, "pattern": LEAK, "_role": "event"}
     return [
         found.drop("message", "line", "written", strict=False).with_columns(
-            *(pl.lit(word).alias(name) for name, word in words.items()), basis=pl.lit("line")
+            pl.lit(word).alias(name) for name, word in words.items()
         )
     ]
 

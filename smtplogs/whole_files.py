@@ -22,7 +22,7 @@ from smtplogs import (
 )
 from smtplogs.accounting import Tally
 from smtplogs.logformats import Dialogue, Table
-from smtplogs.matching import LEAK
+from smtplogs.matching import LEAKED
 from smtplogs.normalising import normalised
 from smtplogs.schema import TIME, TRAFFIC, as_table
 from smtplogs.stitching import FINISHED, finished, stacked
@@ -321,17 +321,9 @@ def _as_events(
 
 def leaked(rows: pl.DataFrame) -> pl.DataFrame:
     """Return events of lines without a stamp (`line_no`, `raw`, `redacted`, `source`): told for the secret in them."""
-    words = {
-        "format": LEAK,
-        "side": "server",
-        "stage": "session",
-        "outcome": "info",
-        "basis": "line",
-        "protocol": "smtp",
-    }
     known = rows.with_columns(
-        *(pl.lit(word).alias(name) for name, word in words.items()),
-        time=pl.lit(None, TIME), time_quality=pl.lit("none"), count=pl.lit(1, pl.UInt32),
+        *(pl.lit(word).alias(name) for name, word in LEAKED.items()),
+        protocol=pl.lit("smtp"), time=pl.lit(None, TIME), time_quality=pl.lit("none"), count=pl.lit(1, pl.UInt32),
     )  # fmt: skip
     return as_table(known, FINISHED)
 

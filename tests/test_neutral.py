@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 import smtplogs as sl
 from smtplogs import cli
+from test_secrets import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,13 +98,6 @@ def events(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("events") / "events.parquet"
     run("read", log, "-o", out)
     return out
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(a) for a in arguments])
-    assert isinstance(end.value.code, int)
-    return end.value.code
 
 
 def inert_csv(text: str) -> None:

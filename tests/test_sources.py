@@ -35,6 +35,7 @@ from smtplogs.sources import (
     lines_of,
     open_source,
     series,
+    stored_bytes,
 )
 from smtplogs.sources import _feeding as feeding
 from smtplogs.sources._expanding import compression_of, expand
@@ -897,3 +898,14 @@ def test_plain_files_and_standard_input_need_no_thread(here: Path, monkeypatch: 
     for source in (source_of(LINES), standard_input(monkeypatch, gzip.compress(LINES))):
         for _ in Reading(source, chunk_bytes=1000):
             assert ahead_threads() == 0
+
+
+def test_bytes_on_disk_are_told_without_opening_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "logs" / "old").mkdir(parents=True)
+    (tmp_path / "logs/mail.log").write_bytes(b"x" * 100)
+    (tmp_path / "logs/old/mail.log.1.gz").write_bytes(gzip.compress(b"x" * 1000))
+    packed = (tmp_path / "logs/old/mail.log.1.gz").stat().st_size
+    monkeypatch.setattr("builtins.open", None)
+
+    assert stored_bytes([str(tmp_path / "logs"), "-", str(tmp_path / "none")]) == 100 + packed
+    assert stored_bytes([str(tmp_path / "logs/*.log")]) == 100

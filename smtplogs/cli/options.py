@@ -19,7 +19,7 @@ from smtplogs._granted import available
 from smtplogs._visible import visible
 from smtplogs.cli.helping import a_line_each, in_one_line
 from smtplogs.datasets import is_dataset
-from smtplogs.making import weight
+from smtplogs.making import SHRINK, weight
 
 Files = Annotated[
     list[str],
@@ -109,7 +109,10 @@ def tables_of(files: list[str], how: How) -> Tables:
     if all(Path(f).suffix == ".parquet" for f in files):
         return Tables(sl.load(files, **when), None, None)
     if not all(map(is_dataset, files)):
-        needed, free = HELD_PER_BYTE * sum(map(weight, sources.find(files)[0])), available()
+        free = available()
+        # a bound that opens no file, as if all were packed: few logs are so large that it takes a closer look
+        large = free is not None and HELD_PER_BYTE * SHRINK * sources.stored_bytes(files) > free
+        needed = HELD_PER_BYTE * sum(map(weight, sources.find(files)[0])) if large else 0
         if free is None or needed <= free:
             return Tables(*sl.read(files, **asdict(how), full=True))
         files = [_dataset_for_now(files, how, needed, free)]

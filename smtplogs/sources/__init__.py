@@ -14,7 +14,7 @@ from smtplogs.sources._feeding import (
     open_source,
     whole,
 )
-from smtplogs.sources._finding import find, series, turn
+from smtplogs.sources._finding import find, series, stored_bytes, turn
 from smtplogs.sources._source import Problem, Source
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "lines_of_all",
     "open_source",
     "series",
+    "stored_bytes",
     "turn",
     "whole",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -72,6 +73,16 @@ def find(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> tu
     if not sources:
         raise NothingToRead(_nothing(given, problems))
     return sorted(sources.values(), key=turn), problems
+
+
+def stored_bytes(paths: Iterable[str]) -> int:
+    """Return the bytes that the files behind paths take on disk, as far as that is told without opening any."""
+    total = 0
+    for named in chain.from_iterable(map(_named, paths)):
+        if isinstance(named, _Candidate) and named.name != STDIN:
+            with suppress(OSError):
+                total += os.stat(named.name).st_size  # noqa: PTH116 - Path would rewrite the name
+    return total
 
 
 def _nothing(given: list[str], problems: list[Problem]) -> str:
