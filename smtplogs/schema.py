@@ -322,34 +322,42 @@ def conform(frame: F, table: Mapping[str, Column] = EVENTS) -> F:
 
     Words outside a vocabulary become ``unknown`` where the vocabulary has that word, else null.
     """
-    casts = []
     schema = frame.collect_schema()
-    for name, column in table.items():
-        if name not in schema or schema[name] == column.dtype:
-            continue
-        expr = pl.col(name)
-        if isinstance(column.dtype, pl.Enum):
-            known = expr.cast(pl.String).cast(column.dtype, strict=False)
-            if "unknown" in column.dtype.categories:
-                known = pl.when(expr.is_not_null()).then(known.fill_null(pl.lit("unknown", column.dtype)))
-            expr = known
-        elif isinstance(column.dtype, pl.Datetime):
-            zone = getattr(schema[name], "time_zone", None)
-            expr = expr.cast(pl.Datetime("us", zone))
-            expr = expr.dt.convert_time_zone("UTC") if zone else expr.dt.replace_time_zone("UTC")
-        elif isinstance(column.dtype, pl.List):
-            expr = expr.cast(pl.List(pl.String), strict=False)
-        else:
-            expr = expr.cast(column.dtype, strict=False)
-        casts.append(expr.alias(name))
+    casts = [
+        _cast(name, column.dtype, schema[name])
+        for name, column in table.items()
+        if name in schema and schema[name] != column.dtype
+    ]
     return frame.with_columns(casts) if casts else frame
 
 
-def as_table(frame: F, table: Mapping[str, Column]) -> F:
-    """Return exactly the table's columns, in order and dtype; missing ones are null."""
-    present = frame.collect_schema().names()
-    missing = [pl.lit(None, c.dtype).alias(n) for n, c in table.items() if n not in present]
-    return conform(frame.select(n for n in table if n in present), table).with_columns(missing).select(list(table))
+def as_table(frame: F, table: Mapping[str, Column], *, fill: bool = True) -> F:
+    """Return exactly the table's columns, in order and dtype; missing ones are null, or without `fill` left out."""
+    schema = frame.collect_schema()
+    if not any(name in schema for name in table):  # literals alone would make one row
+        return frame.clear().select().with_columns(pl.lit(None, c.dtype).alias(n) for n, c in table.items() if fill)
+    return frame.select(
+        _cast(name, column.dtype, schema[name]) if name in schema else pl.lit(None, column.dtype).alias(name)
+        for name, column in table.items()
+        if fill or name in schema
+    )
+
+
+def _cast(name: str, dtype: Any, now: Any) -> pl.Expr:
+    """Return a column in its documented dtype."""
+    expr = pl.col(name)
+    if now == dtype:
+        return expr
+    if isinstance(dtype, pl.Enum):
+        known = expr.cast(pl.String).cast(dtype, strict=False)
+        if "unknown" in dtype.categories:
+            known = pl.when(expr.is_not_null()).then(known.fill_null(pl.lit("unknown", dtype)))
+        return known.alias(name)
+    if isinstance(dtype, pl.Datetime):
+        zone = getattr(now, "time_zone", None)
+        expr = expr.cast(pl.Datetime("us", zone))
+        return expr.dt.convert_time_zone("UTC") if zone else expr.dt.replace_time_zone("UTC")
+    return expr.cast(pl.List(pl.String) if isinstance(dtype, pl.List) else dtype, strict=False)
 
 
 def to_polars(frame: Frame) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from smtplogs.linking import reference
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
 from smtplogs.overview import WAITS
-from smtplogs.schema import EVENTS, RECORDS, TIME, Column, conform
+from smtplogs.schema import EVENTS, RECORDS, TIME, Column, as_table
 from smtplogs.spine import ATTEMPTS, Cut, column, cut
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ FINISHED = {
 
 def finished(part: pl.DataFrame) -> pl.DataFrame:
     """Keep the columns of finished events, as far as there are any."""
-    return conform(part.select([c for c in FINISHED if c in part.columns]), FINISHED)
+    return as_table(part, FINISHED, fill=False)
 
 
 def _line_events(part: pl.DataFrame, here: pl.DataFrame, found: Cut, kept: pl.DataFrame) -> pl.DataFrame:
