@@ -359,17 +359,14 @@ def _within(s: Slice) -> pl.Expr:
 
 def _read(task: SliceTask, *kinds: str) -> pl.DataFrame:
     """Read the rows of these kinds in and around the slice."""
-    s = task.slice
+    s, time = task.slice, pl.col("time")
+    here = time.is_null() if s.begin is None or s.end is None else (time >= s.begin - REACH) & (time < s.end + REACH)
     frames = []
     for where in task.pieces:
         kind = where.piece.kind
         if kind not in kinds:
             continue
-        scan = pl.scan_parquet(where.path, hive_partitioning=False)
-        if s.begin is None or s.end is None:
-            scan = scan.filter(pl.col("time").is_null())
-        else:
-            scan = scan.filter(pl.col("time") >= s.begin - REACH, pl.col("time") < s.end + REACH)
+        scan = pl.scan_parquet(where.path, hive_partitioning=False).filter(here)
         if kind == "events":
             scan = scan.select(CONTEXT)
         frame = scan.collect()
