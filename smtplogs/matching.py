@@ -17,6 +17,7 @@ from smtplogs.normalising import with_keys
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from smtplogs.logformats._envelopes import Envelope
     from smtplogs.logformats._format import Lines, Pattern
 
 
@@ -95,21 +96,66 @@ def _format_of(patterns: Sequence[Pattern]) -> Lines:
 def unframed(lines: pl.DataFrame, tally: Tally) -> pl.DataFrame:
     """Split lines into stamp, host, program, pid and message; what no envelope fits is not understood."""
     rest, parts = lines, []
-    for envelope in ENVELOPES:
+    one_line = not lines["line"].str.contains("\n", literal=True).any()
+    for before, envelope in _order(lines["line"]):
         if rest.is_empty():
             break
-        tried = rest.with_columns(pl.col("line").str.extract_groups(envelope.regex).alias("_groups")).unnest("_groups")
+        aside = rest["line"].str.contains(before) if before else None
+        some = rest if aside is None else rest.filter(~aside)
+        tried = _without_head(some, envelope) if one_line else _groups(some, envelope.regex)
         hit = tried["stamp"].is_not_null()
         if hit.any():
             program = pl.col("program") if "program" in tried.columns else pl.lit(None, pl.String)
             parts.append(tried.filter(hit).with_columns(program=pl.coalesce(program, pl.lit(envelope.program))))
-            rest = rest.filter(~hit)
+            rest = some.filter(~hit) if aside is None else pl.concat([rest.filter(aside), some.filter(~hit)])
     if rest.height:
         tally.miss(None, None, rest)
         tally.leak(rest)
     if parts:
         return pl.concat(parts, how="diagonal_relaxed")
     return lines.clear().with_columns(program=pl.lit(None, pl.String), stamp=pl.lit(None, pl.String))
+
+
+LOOKED_AT = 50
+"""Lines of a batch by which its usual envelope is told."""
+
+
+def _order(lines: pl.Series) -> Iterator[tuple[str, Envelope]]:
+    """Yield the envelopes in their order, each with a regex of the lines that it may not take yet.
+
+    In a large batch the usual one comes before them all, for lines that none of those before it fits: nearly all lines
+    then are tried on one envelope instead of on two dozen.
+    """
+    if lines.len() > LOOKED_AT**2:
+        some = lines.gather_every(lines.len() // LOOKED_AT)
+        fits = [some.str.contains(e.regex).sum() for e in ENVELOPES]
+        usual = fits.index(max(fits))
+        if usual and fits[usual]:
+            yield _any_before(usual), ENVELOPES[usual]
+    yield from (("", envelope) for envelope in ENVELOPES)
+
+
+@functools.cache
+def _any_before(number: int) -> str:
+    """Return one regex for all lines that the envelopes before this one fit."""
+    regexes = "|".join(e.regex.removesuffix(_MESSAGE) for e in ENVELOPES[:number])
+    return re.sub(r"\(\?P<[a-z_]+>", "(?:", regexes)
+
+
+_MESSAGE = "(?P<message>.*)$"
+
+
+def _without_head(lines: pl.DataFrame, envelope: Envelope) -> pl.DataFrame:
+    """Return the groups of an envelope; where the message is all the rest, it is not matched but left over."""
+    head = envelope.regex.removesuffix(_MESSAGE)
+    if head == envelope.regex:
+        return _groups(lines, head)
+    found = _groups(lines, f"^(?P<_head>{head.removeprefix('^')})")
+    return found.with_columns(message=pl.col("line").str.strip_prefix(pl.col("_head"))).drop("_head")
+
+
+def _groups(lines: pl.DataFrame, regex: str) -> pl.DataFrame:
+    return lines.with_columns(pl.col("line").str.extract_groups(regex).alias("_groups")).unnest("_groups")
 
 
 def claimed(program: str, *, traffic: bool = False) -> Lines | None:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from smtplogs import accounting, parsing
+from smtplogs import accounting, matching, parsing
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Lines, Pattern, Sample, formats
 from smtplogs.logformats._envelopes import ENVELOPES
 from smtplogs.logformats._format import DEFAULTS, ENVELOPE_COLUMNS, Part
@@ -168,3 +168,19 @@ def test_formats_lists_every_pattern() -> None:
 
     assert frame.height == sum(len(f.patterns) for f in ALL) + len(DIALOGUES) + len(TABLES)
     assert frame.select("format", "pattern").is_unique().all()
+
+
+@pytest.mark.parametrize("two_lines", [True, False])
+@pytest.mark.parametrize("usual", ["exim_file", "rfc3164", "dovecot_file"])
+def test_to_try_the_usual_envelope_first_changes_nothing(usual: str, two_lines: bool) -> None:
+    odd = ["no envelope at all", "", *(["2025-11-03 09:05:01 two\nlines"] if two_lines else [])]
+    mine = next(e.sample for e in ENVELOPES if e.name == usual)
+    texts = [e.sample for e in ENVELOPES] + odd + [mine] * matching.LOOKED_AT**2
+    lines = pl.DataFrame({"line": texts}).with_row_index("line_no")
+    assert next(matching._order(lines["line"]))[1].name == usual
+    told = accounting.Tally()
+    found = matching.unframed(lines, told).sort("line_no")
+    assert sum(told.counts.values()) == lines.height - found.height == len(odd)
+    alone = [matching.unframed(lines[i], accounting.Tally()) for i in range(len(ENVELOPES) + len(odd) + 1)]
+    alone += [alone[-1]] * (lines.height - len(alone))
+    assert found.drop("line_no").equals(pl.concat(alone, how="diagonal_relaxed").select(found.columns).drop("line_no"))
