@@ -76,8 +76,12 @@ def tools(path: Path) -> list[Tool]:
     list of Tool
         `rg` is the yardstick and comes first.
     """
+    exim = "main" in path.name
+    words, jail = (
+        ((" authenticator failed ", " A="), "exim") if exim else (("]: SASL ", ", sasl_method="), "postfix[mode=auth]")
+    )
     found = [
-        Tool("rg -c", "count of AUTH lines", ["rg", "-a", "-c", "-F", "-e", "]: SASL ", "-e", ", sasl_method=", "{}"]),
+        Tool("rg -c", "count of AUTH lines", ["rg", "-a", "-c", "-F", "-e", words[0], "-e", words[1], "{}"]),
         Tool("import smtplogs", "nothing: the start", python("import smtplogs as sl; sl.read")),
         Tool("sl.read", "events, stitched", python(READ, "{}")),
         Tool("sl.read(full=True)", "events, coverage, traffic", python(READ_FULL, "{}")),
@@ -94,10 +98,10 @@ def tools(path: Path) -> list[Tool]:
             ["lnav", "-n", "-c", ";SELECT count(*) FROM syslog_log WHERE log_body LIKE '%SASL%'", "{}"],
             20,
         ),
-        Tool("fail2ban-regex", "address per failure", ["fail2ban-regex", "{}", "postfix[mode=auth]"], 20),
+        Tool("fail2ban-regex", "address per failure", ["fail2ban-regex", "{}", jail], 20),
     ]
-    exim = "main" in path.name
-    found = [t for t in found if exim or t.name != "eximstats"]
+    others = ("mawk", "DuckDB, one regex", "pandas, one regex", "pflogsumm", "lnav -n") if exim else ("eximstats",)
+    found = [t for t in found if t.name not in others]
     return [t for t in found if shutil.which(t.command[0]) and (not t.needs or find_spec(t.needs))]
 
 
