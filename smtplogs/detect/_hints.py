@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs import _toml
 from smtplogs._addresses import kinds_of
 from smtplogs.detect._rhythm import rhythm, schedules
 from smtplogs.schema import CONFIDENCES, EVENTS
@@ -41,7 +41,7 @@ LEAST_SESSIONS = 5
 def hint_table() -> tuple[dict[str, Any], ...]:
     """Return the hints as dictionaries, those of higher confidence first; a ValueError names a mistake in the table."""
     text = resources.files("smtplogs.detect").joinpath("hints.toml").read_text("utf-8")
-    hints = tomllib.loads(text)["hint"]
+    hints = _toml.loads(text)["hint"]
     known = {"id", "software", "sort", "confidence", "source", "address", "schedule", *_TEXTS, *_BOUNDS}
     for hint in hints:
         if strange := set(hint) - known:

@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
+from smtplogs import _toml
 from smtplogs.errors import BadCatalogue
 from smtplogs.replies.catalogue import Row
 
@@ -113,7 +114,7 @@ def _layer(files: Any, layer: int) -> tuple[Row, ...]:
 def _rows_of(name: str, file: Traversable, layer: int) -> Iterator[Row]:
     """Read one file: `source` for all its rows, and a `[[row]]` table each."""
     try:
-        table = tomllib.loads(file.read_text("utf-8"))
+        table = _toml.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadCatalogue(f"{name} is no TOML file that can be read: {error}") from error
     given = table.get("row")
