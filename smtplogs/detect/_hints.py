@@ -11,7 +11,7 @@ import polars as pl
 from smtplogs import _toml
 from smtplogs._addresses import kinds_of
 from smtplogs.detect._rhythm import rhythm, schedules
-from smtplogs.schema import CONFIDENCES, EVENTS
+from smtplogs.schema import CONFIDENCES, lacking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +58,8 @@ def habits(events: pl.LazyFrame, whose: pl.Expr) -> pl.DataFrame:
 
     Names, orders of mechanisms, TLS, rhythm of its sessions, how it leaves.
     """
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in _USED if c not in events.collect_schema()]
     rows = (
-        events.with_columns(missing)
+        events.with_columns(lacking(events, _USED))
         .filter(
             pl.col("client_ip").is_not_null(),
             pl.col("side").fill_null("server") == "server",

@@ -9,7 +9,7 @@ import polars as pl
 from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs.detect._attempts import account
 from smtplogs.detect._slices import compact, stretches
-from smtplogs.schema import EVENTS
+from smtplogs.schema import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,9 +57,8 @@ def narrow(events: pl.LazyFrame, *columns: str, where: pl.Expr | None = None) ->
 
     `where` is asked of event columns, before accounts are brought to their normal form.
     """
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in USED if c not in events.collect_schema()]
     return (
-        events.with_columns(missing)
+        events.with_columns(lacking(events, USED))
         .filter(
             pl.col("side").fill_null("server") == "server",
             pl.col("protocol").fill_null("smtp") == "smtp",

@@ -97,9 +97,9 @@ def pieces(
         if start >= end:
             continue
         rows = slices.events.filter(pl.col("time") >= start, pl.col("time") < end)
-        lacking = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in EVENTS if c not in slices.present]
         if where is not None:
-            rows = rows.with_columns(lacking).filter(where)
+            absent = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in EVENTS if c not in slices.present]
+            rows = (rows.with_columns(absent) if absent else rows).filter(where)
         rows = rows.select(pl.col(n) if n in slices.present else pl.lit(None, EVENTS[n].dtype).alias(n) for n in names)
         piece = rows.collect(engine="streaming")
         if "account" in columns:

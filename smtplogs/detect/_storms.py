@@ -12,7 +12,7 @@ from smtplogs.detect._attempts import chained, dense
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._signs import narrow
 from smtplogs.detect._slices import stretches
-from smtplogs.replies import causes
+from smtplogs.replies.meanings import cause_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ ONE_EACH = 1.2
 UNLIMITED = 4
 """A client that no limit refused is told only if it logs in so many times as often."""
 
-PERMANENT = tuple(causes().filter(pl.col("waiting_helps") == False)["cause"].cast(pl.String))  # noqa: E712
+PERMANENT = tuple(cause for cause, entry in cause_table().items() if entry["waiting_helps"] is False)
 """Causes that no waiting cures."""
 
 

@@ -112,7 +112,8 @@ def _judged(events: pl.LazyFrame, names: pl.Series, client: Sequence[str], proto
     """Return the attempts on some accounts that say something about the secret."""
     # a name with a blank at its end is a mistake in the name, whatever the password
     clean = pl.col("user") == pl.col("user").str.strip_chars()
-    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in events.collect_schema()]
+    present = events.collect_schema().names()
+    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in present]
     mine = events.filter(
         pl.col("stage") == "auth",
         pl.col("outcome").is_in(["success", "failure"]),

@@ -11,7 +11,7 @@ from smtplogs.detect._relay_stories import STATES, not_assessable_row, refusal_r
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._slices import lazy_door
 from smtplogs.replies import causes
-from smtplogs.schema import EVENTS, TIME, TRAFFIC, Column, as_table, need
+from smtplogs.schema import EVENTS, TIME, TRAFFIC, Column, as_table, lacking, need
 
 if TYPE_CHECKING:
     from smtplogs.schema import Frame
@@ -105,9 +105,8 @@ def _refusals(events: pl.LazyFrame) -> pl.DataFrame:
         "stage", "count", "host", "relay_host", "server_ip", "queue_id", "delivery", "user", "detail", "reply_code",
         "enhanced_code", "source", "line_no",
     )  # fmt: skip
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in used if c not in events.collect_schema()]
     return (
-        events.with_columns(missing)
+        events.with_columns(lacking(events, used))
         .filter(
             pl.col("side") == "client",
             ~pl.col("outcome").is_in(["success", "info"]),
