@@ -34,7 +34,7 @@ def within(work: Callable[[], T]) -> T:
     def run(column: pl.Series) -> pl.Series:
         try:
             returned.append(work())
-        except BaseException as error:  # noqa: BLE001 - the engine would raise another in its place
+        except BaseException as error:  # the engine would raise another in its place
             raised.append(error)
         return column
 

@@ -148,8 +148,8 @@ def read(
             events = events.filter(pl.col("time") < end)
         return events, coverage, tally.merged_traffic([given.taken_out("traffic")])
 
-    events, *others = within(tables) if few else tables()
-    return (events, *others) if full else events
+    three = within(tables) if few else tables()
+    return three if full else three[0]
 
 
 def asked(format: str) -> tuple[str | None, Dialogue | Table | None]:  # noqa: A002
@@ -197,7 +197,13 @@ def read_files(
     """
     unread = [(p.name, "note" if p.on_purpose else "error", p.message) for p in problems]
     size = sum(s.stored_bytes or 0 for s in found)
-    bar = Meter(size, "reading", "B", show=bool(progress) or (not few and shown(progress)), delay=AT_ONCE if progress is None else 0)
+    bar = Meter(
+        size,
+        "reading",
+        "B",
+        show=bool(progress) or (not few and shown(progress)),
+        delay=AT_ONCE if progress is None else 0,
+    )
     sink = Gathered()
     known: dict[int, Passed] = {}
     with Here() if few else ThreadPoolExecutor(WORKERS) as pool, bar as meter:

@@ -164,9 +164,9 @@ def sessions(
         known += overview.of_events(events)
         for hour, n in events["time"].dt.truncate("1h").value_counts().iter_rows():
             hours[f"{hour:%Y-%m-%dT%H}" if hour else NO_TIME] += n
-        for rows in events.sort("time", "source", "line_no").iter_slices(ROWS):
+        for some in events.sort("time", "source", "line_no").iter_slices(ROWS):
             path = f".sessions/{len(files)}.parquet"
-            done = piece("sessions", rows, path, dataset / "loose" / path, about)
+            done = piece("sessions", some, path, dataset / "loose" / path, about)
             files.append(Where(dataset, "", replace(done, kind="tied")))
     # rows of other sessions were looked at when they were written, these come of what is no row yet
     for events in across:

@@ -6,8 +6,8 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-from rewrite_parsed import PACKAGE, copies, texts
 
+from rewrite_parsed import PACKAGE, copies, texts
 from smtplogs import _toml
 
 if TYPE_CHECKING:
