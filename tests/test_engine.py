@@ -108,6 +108,7 @@ def test_a_crew_of_none_answers_like_any_other() -> None:
         failed.result()
 
 
+@two
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_work_is_interrupted_like_any_other() -> None:
     code = """
