@@ -35,8 +35,8 @@ def without_doubles(frames: Sequence[pl.DataFrame], spans: pl.DataFrame) -> list
         The frames without the doubles, rows in the order they had.
     """
     close = _overlapping(spans)
-    lines = [_lines(frame, i, close) for i, frame in enumerate(frames) if frame.height]
-    if close.is_empty() or not lines:
+    lines = [_lines(frame, i, close) for i, frame in enumerate(frames) if frame.height and close.height]
+    if not lines:
         return list(frames)
     every = pl.concat(lines)
     twice = every.filter(pl.col("source").n_unique().over("_line") > 1)

@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 WORKERS = 2
 """Chunks parsed at once. Polars brings its own threads; two keep both cores of a small machine busy."""
 
-AT_ONCE = 2
-"""Chunks parsed as one batch: what each batch costs beside its lines is paid half as often."""
+AT_ONCE = (2, 6)
+"""Chunks parsed as one batch, at least and, of a large file, at most: what each batch costs beside its lines is paid less often."""
+
+SHARES = 4
+"""Batches into which a file is cut at least, before they grow: fewer would leave a core idle."""
 
 MINUTES = 200_000
 """Rows of traffic that wait for later lines of the same minute; then those of days gone by are handed on."""
@@ -403,13 +406,14 @@ def _batches(
             yield batch
 
     read = 0
+    at_once = _at_once(reading)
     held: list[pl.LazyFrame] = []
     for lines in parsing.chunks(reading, chosen):
         if advance is not None:
             advance(reading.bytes - read)
             read = reading.bytes
         held.append(lines if mixed is None else mixed.others(lines))
-        if len(held) == AT_ONCE:
+        if len(held) == at_once:
             waiting.append(pool.submit(parsing.parse, pl.concat(held), chosen))
             held = []
         if len(waiting) >= WORKERS:
@@ -418,3 +422,11 @@ def _batches(
         waiting.append(pool.submit(parsing.parse, pl.concat(held), chosen))
     while waiting:
         yield from next_one()
+
+
+def _at_once(reading: sources.Reading) -> int:
+    """Return how many chunks are parsed as one batch: few of a small file, and where memory counts."""
+    few, many = AT_ONCE
+    if reading.chunk_bytes < sources.CHUNK:
+        return few
+    return min(many, max(few, (reading.source.stored_bytes or 0) // (SHARES * reading.chunk_bytes)))

@@ -5,6 +5,7 @@ Works on the events and the loose records of all files, whatever their order.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -80,12 +81,14 @@ FEW = 100_000
 
 
 def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Sort one column after the other, taking it out of the frame: there is never a second copy of the whole table."""
+    """Sort two columns at a time, taking them out of the frame: there is never a second copy of the whole table."""
     order = events.select(pl.arg_sort_by(by, nulls_last=True, maintain_order=True)).to_series()
     if events.height < FEW:
         return events[order]
     names = [c for c in events.columns if events[c].null_count() < events.height]
-    return pl.DataFrame([events.drop_in_place(name).rechunk().gather(order) for name in names])
+    columns = (events.drop_in_place(name) for name in names)
+    with ThreadPoolExecutor(2) as pool:
+        return pl.DataFrame(list(pool.map(lambda column: column.rechunk().gather(order), columns)))
 
 
 def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:
@@ -129,9 +132,6 @@ def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:
         return events
     if "tls" not in events.columns:
         events = events.with_columns(tls=pl.lit(None, pl.String))
-    proven = pl.col("plain") & pl.col("tls").is_null()
-    if not events.select(proven.any()).item():
-        return events
-    does = pl.Series(sorted(starttls), dtype=pl.String)
-    proven = (proven & pl.col("program").is_in(does.implode())).fill_null(value=False)
-    return events.with_columns(tls=pl.when(proven).then(pl.lit("none")).otherwise("tls"))
+    rows = events.select((pl.col("plain") & pl.col("tls").is_null()).arg_true()).to_series()
+    rows = rows.filter(events["program"].gather(rows).is_in(sorted(starttls)).fill_null(value=False))
+    return events if rows.is_empty() else events.with_columns(events["tls"].scatter(rows, "none"))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from smtplogs.sources._pieces import Pieces
     from smtplogs.sources._source import Source
 
-CHUNK = 32 << 20
-"""Bytes of a chunk: smaller ones cost more for each line, larger ones only memory."""
+CHUNK = 30 << 20
+"""Bytes of a chunk: smaller ones cost more for each line, larger ones only memory; and glibc keeps none of 32 MiB."""
 
 MAX_LINE = 16 << 20
 """A longer line is cut here."""
@@ -30,9 +30,10 @@ MAX_LINE = 16 << 20
 MOST_LINES = 1 << 20
 """Lines of a chunk at most: each costs some hundred bytes on the way, however short it is."""
 
-# Freed at once, this tells glibc to keep memory of such sizes for the next chunk. Else it hands each chunk back and
-# faults in fresh pages for the next, which doubles the cost of feeding (0.7 cpu-s/GB). Elsewhere it does nothing. Of
-# `bytes` the pages come from the kernel as zeros and are never touched; a `bytearray` is filled, which takes 20 ms.
+# Freed at once, this tells glibc to keep memory up to this size (it never does beyond 32 MiB) for the next chunk. Else
+# it hands each chunk back and faults in fresh pages for the next, which doubles the cost of feeding (0.7 cpu-s/GB).
+# Elsewhere it does nothing. Of `bytes` the pages come from the kernel as zeros and are never touched; a `bytearray` is
+# filled, which takes 20 ms.
 bytes(31 << 20)
 
 START = 1024
@@ -77,6 +78,8 @@ class Reading:
     ----------
     source
         What is read.
+    chunk_bytes
+        Bytes of a chunk, about.
     lines
         Lines handed out so far.
     bytes
@@ -117,7 +120,7 @@ class Reading:
         self.note: str | None = None
         self.sha256: str | None = None
         self.start = b""
-        self._chunk_bytes = chunk_bytes
+        self.chunk_bytes = chunk_bytes
         self._max_line = max_line
         self._digest = hashlib.sha256() if hash else None
         self._pieces = _expanded(source)
@@ -164,8 +167,8 @@ class Reading:
         if self.source.compression or (self.source.place and self.source.place.expanded):
             self._pieces = ahead(self._pieces, _AHEAD)
         whole = True
-        pieces = self._cut(sliced(as_utf8(self._measured()), min(self._chunk_bytes, self._max_line)))
-        for data in _whole_lines(pieces, self._chunk_bytes):
+        pieces = self._cut(sliced(as_utf8(self._measured()), min(self.chunk_bytes, self._max_line)))
+        for data in _whole_lines(pieces, self.chunk_bytes):
             for part, n_lines in _of_few_lines(data, _count(data)):
                 chunk = Chunk(part, self.lines + 1, n_lines)
                 self.lines += n_lines
