@@ -50,6 +50,18 @@ def test_what_it_raises_is_raised_here_and_the_next_work_is_done() -> None:
     assert _engine.within(where) != where()
 
 
+@two
+def test_small_work_is_collected_at_once_and_no_other() -> None:
+    assert _engine.within(_engine.by_size) == "in-memory"
+    assert _engine.by_size() == "streaming"
+    with pytest.raises(ZeroDivisionError):
+        _engine.within(lambda: 1 / 0)
+    seen = pl.select(a=pl.lit(0), b=pl.lit(1)).select(
+        pl.col("a").map_batches(lambda _: pl.Series([_engine.by_size()]), return_dtype=pl.String), pl.col("b") + 1
+    )
+    assert seen["a"].item() == "streaming"
+
+
 def test_work_within_work_stays_where_it_is() -> None:
     outer, inner = _engine.within(lambda: (where(), _engine.within(where)))
 

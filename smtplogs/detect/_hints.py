@@ -10,6 +10,7 @@ import polars as pl
 
 from smtplogs import _toml
 from smtplogs._addresses import kinds_of
+from smtplogs._engine import by_size
 from smtplogs.detect._rhythm import rhythm, schedules
 from smtplogs.schema import CONFIDENCES, lacking
 
@@ -67,7 +68,7 @@ def habits(events: pl.LazyFrame, whose: pl.Expr) -> pl.DataFrame:
             whose,
         )
         .select("time", "client_ip", "stage", "outcome", *(c for c in _USED if c != "side"))
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
 
     def distinct(column: str) -> pl.Expr:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import polars as pl
 
-from smtplogs._engine import within
+from smtplogs._engine import by_size, within
 from smtplogs.detect._attempts import account
 from smtplogs.detect._findings import MOST_LINES
 from smtplogs.schema import EVENTS, PROTOCOLS, conform, need, to_polars
@@ -61,7 +61,7 @@ def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
         .group_by("hour")
         .len()
         .sort("hour")
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
     piece = (hours["len"].cast(pl.Int64).cum_sum() - 1) // MOST_ROWS
     spans = hours.group_by(piece.alias("piece"), maintain_order=True).agg(
@@ -101,7 +101,7 @@ def pieces(
             absent = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in EVENTS if c not in slices.present]
             rows = (rows.with_columns(absent) if absent else rows).filter(where)
         rows = rows.select(pl.col(n) if n in slices.present else pl.lit(None, EVENTS[n].dtype).alias(n) for n in names)
-        piece = rows.collect(engine="streaming")
+        piece = rows.collect(engine=by_size())
         if "account" in columns:
             piece = piece.with_columns(account_numbers(piece["user"]))
         yield compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood, networks_of
+from smtplogs._engine import by_size
 from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account, dense, login_attempts
 from smtplogs.detect._rhythm import rhythm, schedules
 from smtplogs.detect._slices import compact, judged, pieces, sliced, texts
@@ -120,7 +121,7 @@ def _judged(events: pl.LazyFrame, names: pl.Series, client: Sequence[str], proto
         clean,
         account(pl.col("user")).is_in(names.implode()),
     )
-    mine = compact(mine.select(used).collect(engine="streaming"))
+    mine = compact(mine.select(used).collect(engine=by_size()))
     tries = login_attempts(mine.lazy(), protocols=protocols, client=client)
     tries = tries.filter(~pl.col("cause").is_in(OTHER_CAUSES).fill_null(False))
     return tries.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._engine import by_size
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._relay_stories import STATES, not_assessable_row, refusal_row
 from smtplogs.detect._rhythm import rhythm
@@ -186,7 +187,7 @@ def _logged_sent(events: pl.LazyFrame) -> pl.DataFrame:
     if not {"host", "relay_host", "delivery"} <= set(events.collect_schema()):
         return pl.DataFrame(schema=wanted)
     rows = events.filter(pl.col("side") == "client", (pl.col("delivery") == "sent") | (pl.col("outcome") == "success"))
-    return rows.select("host", "relay_host", "time", pl.lit(1, pl.UInt32).alias("n_sent")).collect(engine="streaming")
+    return rows.select("host", "relay_host", "time", pl.lit(1, pl.UInt32).alias("n_sent")).collect(engine=by_size())
 
 
 def _meanings() -> pl.DataFrame:
