@@ -17,5 +17,6 @@ gc.set_threshold(1_000_000)
 
 def loaded() -> None:
     """Look for garbage as usual from now on, but not in what was loaded."""
-    gc.freeze()
-    gc.set_threshold(*_USUAL)
+    if gc.get_threshold() != _USUAL:
+        gc.freeze()
+        gc.set_threshold(*_USUAL)

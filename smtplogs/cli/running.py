@@ -39,17 +39,19 @@ _ROOM_OF = {command: room for room, commands in COMMANDS.items() for command in 
 
 def every_command() -> App:
     """Return the program with all its commands."""
-    for room in COMMANDS:
-        import_module(f"smtplogs.cli.{room}")
-    return app
+    return _with(*COMMANDS)
 
 
 def _app_for(given: Sequence[str]) -> App:
     """Return the program with the command that was asked for; with all of them if that is not certain."""
     room = _ROOM_OF.get(given[0]) if given else None
-    if room is None:
-        return every_command()
-    import_module(f"smtplogs.cli.{room}")
+    return every_command() if room is None else _with(room)
+
+
+def _with(*rooms: str) -> App:
+    for room in rooms:
+        import_module(f"smtplogs.cli.{room}")
+    _allocating.loaded()
     return app
 
 
@@ -61,9 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
         signal.siginterrupt(signal.SIGINT, True)  # the handler of Polars lets a read of a silent pipe go on
     try:
         given = sys.argv[1:] if arguments is None else arguments
-        program = _app_for(given)
-        _allocating.loaded()
-        code = program(
+        code = _app_for(given)(
             [PIPE if word == "-" else word for word in given],
             console=console(),
             exit_on_error=False,
