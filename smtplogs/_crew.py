@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 import warnings
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
@@ -23,6 +23,19 @@ R = TypeVar("R")
 
 RETRIES = 3
 """How often a piece of work is tried again when it or its worker fails."""
+
+
+class Here(Executor):
+    """Does each piece of work at once, on the thread that hands it in."""
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Do it; what it raises is raised where its result is asked for, as of other crews."""
+        done: Future[R] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
 
 
 class Stopped(Exception):

@@ -120,7 +120,7 @@ def literals(*, traffic: bool = False, only: str | None = None) -> tuple[str, ..
     """Every literal that may announce a line of ours, without those that another one implies."""
     found = {text for _, p in matching.wanted(traffic=traffic, only=only) if p.role != "dismiss" for text in p.literals}
     found |= set(redacting.SPOKEN)
-    return tuple(sorted(t for t in found if not any(o != t and o in t for o in found)))
+    return tuple(sorted(t for t in found if sum(map(t.__contains__, found)) == 1))  # itself alone
 
 
 LINES = {"line_no": pl.UInt64, "line": pl.String}

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Literal, overload
 import polars as pl
 
 from smtplogs import replies, sources, stitching, tally, whole_files
-from smtplogs._crew import Meter, shown
+from smtplogs._crew import Here, Meter, shown
+from smtplogs._engine import within
 from smtplogs.datasets import is_dataset, load, moment
 from smtplogs.dating import anchors
 from smtplogs.declaring import format_named
 from smtplogs.errors import UnknownName
 from smtplogs.logformats import ALL, Dialogue, Lines, Table
+from smtplogs.making import weight
 from smtplogs.onefile import WORKERS, Gathered, Passed, Settings
 from smtplogs.schema import COVERAGE, as_table
 from smtplogs.settling import settle
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2.0
 """Seconds within which an answer needs no progress bar."""
+
+FEW_BYTES = 8 << 20
+"""Logs up to this size give one batch of lines: there is nothing to do side by side."""
 
 
 @overload
@@ -130,14 +135,21 @@ def read(
         catalogue=None if catalogue is None else replies.checked(catalogue),
     )
     begin, end = moment(since, tz=tz), moment(until, tz=tz)
-    given, coverage = read_files(paths, settings, progress=progress)
-    across = whole_files.over_borders(given.taken_out("turns"), settings.catalogue)
-    events = settle(stitching.stacked(given.taken_out("events"), *across), given.taken_out("loose"))
-    if begin is not None:
-        events = events.filter(pl.col("time") >= begin)
-    if end is not None:
-        events = events.filter(pl.col("time") < end)
-    return (events, coverage, tally.merged_traffic([given.taken_out("traffic")])) if full else events
+    found, problems = sources.find(paths)
+    few = all(s.stored_bytes is not None for s in found) and sum(map(weight, found)) <= FEW_BYTES
+
+    def tables() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        given, coverage = read_files(found, problems, settings, few=few, progress=progress)
+        across = whole_files.over_borders(given.taken_out("turns"), settings.catalogue)
+        events = settle(stitching.stacked(given.taken_out("events"), *across), given.taken_out("loose"))
+        if begin is not None:
+            events = events.filter(pl.col("time") >= begin)
+        if end is not None:
+            events = events.filter(pl.col("time") < end)
+        return events, coverage, tally.merged_traffic([given.taken_out("traffic")])
+
+    three = within(tables) if few else tables()
+    return three if full else three[0]
 
 
 def asked(format: str) -> tuple[str | None, Dialogue | Table | None]:  # noqa: A002
@@ -171,15 +183,30 @@ def checked(format: str) -> str | None:  # noqa: A002
     return None if format == "auto" else format
 
 
-def read_files(paths: Paths, settings: Settings, *, progress: bool | None = False) -> tuple[Gathered, pl.DataFrame]:
-    """Read every file once; return what they gave, and the coverage table with what could not be read."""
-    found, problems = sources.find(paths)
+def read_files(
+    found: list[sources.Source],
+    problems: list[sources.Problem],
+    settings: Settings,
+    *,
+    few: bool = False,
+    progress: bool | None = False,
+) -> tuple[Gathered, pl.DataFrame]:
+    """Read every file once; return what they gave, and the coverage table with what could not be read.
+
+    `few`: there are so few lines that no other thread is asked, and nobody waits for a bar.
+    """
     unread = [(p.name, "note" if p.on_purpose else "error", p.message) for p in problems]
     size = sum(s.stored_bytes or 0 for s in found)
-    bar = Meter(size, "reading", "B", show=shown(progress), delay=AT_ONCE if progress is None else 0)
+    bar = Meter(
+        size,
+        "reading",
+        "B",
+        show=bool(progress) or (not few and shown(progress)),
+        delay=AT_ONCE if progress is None else 0,
+    )
     sink = Gathered()
     known: dict[int, Passed] = {}
-    with ThreadPoolExecutor(WORKERS) as pool, bar as meter:
+    with Here() if few else ThreadPoolExecutor(WORKERS) as pool, bar as meter:
         given = list(map(Given, found, anchors(found, settings)))
         for n, passed in read_all(given, settings, pool, sink, advance=meter):
             known[n] = passed

@@ -12,7 +12,7 @@ import polars as pl
 from smtplogs.errors import MissingColumns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import pandas as pd
 
@@ -315,6 +315,12 @@ def need(frame: pl.DataFrame | pl.LazyFrame, *columns: str) -> None:
         raise MissingColumns(
             f"the frame lacks the column(s) {', '.join(missing)}; it should come from smtplogs.read() or .load()"
         )
+
+
+def lacking(frame: pl.DataFrame | pl.LazyFrame, columns: Iterable[str]) -> list[pl.Expr]:
+    """Return a null column, in its documented dtype, for each of these event columns that the frame lacks."""
+    present = frame.collect_schema().names()  # asked once: each answer builds every vocabulary anew
+    return [pl.lit(None, EVENTS[c].dtype).alias(c) for c in columns if c not in present]
 
 
 def conform(frame: F, table: Mapping[str, Column] = EVENTS) -> F:

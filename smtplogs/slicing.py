@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -159,13 +160,14 @@ def sessions(
     turns = stacked(*(taken(Where(dataset, part.name, p).path, TURNS) for part in parts for p in part.of("turns")))
     across = over_borders(turns, catalogue)
     files, hours, known = [], defaultdict(int), overview.Overview()
-    for k, events in enumerate((*across, *_tied(dataset, parts, order, [b for b in batches if b]))):
+    for events in chain(across, _tied(dataset, parts, order, [b for b in batches if b])):
         known += overview.of_events(events)
         for hour, n in events["time"].dt.truncate("1h").value_counts().iter_rows():
             hours[f"{hour:%Y-%m-%dT%H}" if hour else NO_TIME] += n
-        path = f".sessions/{k}.parquet"
-        done = piece("sessions", events.sort("time", "source", "line_no"), path, dataset / "loose" / path, about)
-        files.append(Where(dataset, "", replace(done, kind="tied")))
+        for some in events.sort("time", "source", "line_no").iter_slices(ROWS):
+            path = f".sessions/{len(files)}.parquet"
+            done = piece("sessions", some, path, dataset / "loose" / path, about)
+            files.append(Where(dataset, "", replace(done, kind="tied")))
     # rows of other sessions were looked at when they were written, these come of what is no row yet
     for events in across:
         known += overview.spans_of(events)
@@ -177,19 +179,25 @@ def _tied(
 ) -> Iterator[pl.DataFrame]:
     """Yield the events of sessions that go from file to file: those of some hosts at a time."""
     for hosts in batches:
-        frames = []
-        for part in parts:
-            if not set(hosts).isdisjoint(h for names in part.hosts.values() for h in names):
-                for p in part.of("sessions"):
-                    frame = taken(Where(dataset, part.name, p).path, RECORDS)
-                    frames.append(frame.filter(host_of(frame).is_in(hosts)))
-        loose = stacked(*frames)
-        if loose.is_empty():
-            continue
-        turn = pl.col("source").replace_strict(list(order), list(order.values()), default=len(order))
-        events = sessions_of(loose.sort(turn, "line_no", maintain_order=True))
+        # no name for the records: none of them is held while their events are being written
+        events = sessions_of(_cut_off(dataset, parts, order, hosts))
         if events.height:
             yield events
+
+
+def _cut_off(dataset: Path, parts: Sequence[Part], order: dict[str, int], hosts: list[str]) -> pl.DataFrame:
+    """Return the records of some hosts whose sessions begin or end in another file, the oldest file first."""
+    frames = []
+    for part in parts:
+        if not set(hosts).isdisjoint(h for names in part.hosts.values() for h in names):
+            for p in part.of("sessions"):
+                frame = taken(Where(dataset, part.name, p).path, RECORDS)
+                frames.append(frame.filter(host_of(frame).is_in(hosts)))
+    loose = stacked(*frames)
+    if loose.is_empty():
+        return loose
+    turn = pl.col("source").replace_strict(list(order), list(order.values()), default=len(order))
+    return loose.sort(turn, "line_no", maintain_order=True)
 
 
 def with_doubles_open(
@@ -378,14 +386,16 @@ def _read(task: SliceTask, *kinds: str) -> pl.DataFrame:
 
 def _fingerprint(task: SliceTask, known: Overview, *, with_context: bool) -> str:
     """Return a hash of all that the result depends on."""
-    tied = _read(task, "tied")
+    tied, lines = _read(task, "tied"), hashlib.sha256()
+    for rows in tied.iter_slices(ROWS):
+        lines.update(rows.write_ndjson().encode())
     facts = {
         "pieces": sorted(
             w.piece.sha256
             for w in task.pieces
             if w.piece.kind in ("open", "waiting") or (with_context and w.piece.kind == "events")
         ),
-        "tied": hashlib.sha256(tied.write_ndjson().encode()).hexdigest() if tied.height else "",
+        "tied": lines.hexdigest() if tied.height else "",
         "starttls": sorted(known.starttls),
         "order": known.order,
         "by_host": known.by_host,

@@ -778,3 +778,31 @@ def test_a_dataset_is_judged_without_being_held_and_as_its_logs_are(
 
     assert of_dataset["events"] == of_logs["events"] > 1000
     assert of_dataset["findings"] == of_logs["findings"]
+
+
+# ---- what a command loads
+
+
+@pytest.mark.parametrize("room", cli.running.COMMANDS)
+def test_a_command_is_made_in_the_room_that_is_loaded_for_it(room: str) -> None:
+    mine = set(cli.running.COMMANDS[room].split())
+    code = (
+        "import sys; from smtplogs.cli import running; "
+        f"app = running._app_for([{min(mine)!r}]); "
+        "print(*(name for name in app if not name.startswith('-')), sep='\\n'); "
+        "print(*(m for m in sys.modules if m.startswith('smtplogs.cli.')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert set(done.stdout.split()) == mine
+    loaded = {name.rpartition(".")[2] for name in done.stderr.split()}
+    assert loaded & set(cli.running.COMMANDS) == {room}
+
+
+def test_garbage_is_looked_for_as_usual_once_the_commands_are_there() -> None:
+    code = (
+        "import gc; usual = gc.get_threshold(); import smtplogs.cli; off = gc.get_threshold(); smtplogs.cli.app; "
+        "assert off[0] > usual[0] and gc.get_threshold() == usual and gc.isenabled() and gc.get_freeze_count() > 0"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -86,7 +86,7 @@ def test_every_kept_line_of_a_sample_is_accounted_for(path: Path) -> None:
     lines = data.decode().split("\n")
     events = []
     for full in (True, False):
-        given, coverage = reading.read_files(path, reading.Settings(traffic=full, year=2026))
+        given, coverage = reading.read_files(*find(path), reading.Settings(traffic=full, year=2026))
         events.append(settle(given.taken_out("events"), given.taken_out("loose")))
         whole = coverage.row(0, named=True)
         n_kept = sum(kept(text, traffic=full) for text in lines)

@@ -129,7 +129,7 @@ def test_traffic_does_not_depend_on_chunks(tmp_path: Path, monkeypatch: pytest.M
 def test_without_full_no_traffic_is_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "mail.log", *LOG)
     settings = reading.Settings(now=datetime(2026, 12, 1, tzinfo=UTC))
-    given, _ = reading.read_files(path, settings)
+    given, _ = reading.read_files(*reading.sources.find(path), settings)
 
     assert given.taken_out("traffic").is_empty()
 

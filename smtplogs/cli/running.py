@@ -7,13 +7,52 @@ import os
 import signal
 import sys
 import traceback
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import polars as pl
 from cyclopts import CycloptsError, UnusedCliTokensError
 
 from smtplogs._visible import visible
+from smtplogs.cli import _allocating
 from smtplogs.cli.options import PIPE, app, complain, console
 from smtplogs.errors import SmtplogsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cyclopts import App
+
+COMMANDS = {
+    "answers": "coverage evidence explain findings triage",
+    "functions": "attacks causes client-hints columns compromises exposure geo incidents lockouts misconfigured-clients "
+    "relay-refusals samples sessions stale-credentials summary throttling to-ecs",
+    "learning": "formats lab sample simulate unpack",
+    "logs": "parse read share verify watch",
+    "pages": "notebook plot report",
+    "servers": "compare-probe probe",
+}
+"""Room -> its commands."""
+
+_ROOM_OF = {command: room for room, commands in COMMANDS.items() for command in commands.split()}
+
+
+def every_command() -> App:
+    """Return the program with all its commands."""
+    return _with(*COMMANDS)
+
+
+def _app_for(given: Sequence[str]) -> App:
+    """Return the program with the command that was asked for; with all of them if that is not certain."""
+    room = _ROOM_OF.get(given[0]) if given else None
+    return every_command() if room is None else _with(room)
+
+
+def _with(*rooms: str) -> App:
+    for room in rooms:
+        import_module(f"smtplogs.cli.{room}")
+    _allocating.loaded()
+    return app
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -24,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
         signal.siginterrupt(signal.SIGINT, True)  # the handler of Polars lets a read of a silent pipe go on
     try:
         given = sys.argv[1:] if arguments is None else arguments
-        code = app(
+        code = _app_for(given)(
             [PIPE if word == "-" else word for word in given],
             console=console(),
             exit_on_error=False,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 from polars.exceptions import PolarsError
 
-from smtplogs.schema import EVENTS, need
+from smtplogs.schema import lacking, need
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ POLICY_CAUSES = ("oauth_required", "auth_disabled_by_policy", "access_policy_den
 ORDER = ("time", "source_id", "line_no", "ok", "client_id")
 
 
+@functools.cache
 def duration(text: str, parameter: str) -> timedelta:
     """Return a Polars duration string such as ``"15m"`` as a timedelta; a ValueError names the parameter."""
     origin = datetime(1970, 1, 1)  # noqa: DTZ001 - only a difference leaves this function
@@ -54,9 +56,8 @@ def login_attempts(
         of the texts: ``account_id, ip_id, client_id, source_id``.
     """
     need(events, *NEEDED, *client)
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in ALSO_USED if c not in events.collect_schema()]
     tries = (
-        events.with_columns(missing)
+        events.with_columns(lacking(events, ALSO_USED))
         .filter(
             pl.col("stage") == "auth",
             pl.col("side").fill_null("server") == "server",

@@ -35,6 +35,8 @@ def spread(rows: pl.DataFrame, by: str, most: int = MOST_LINES) -> pl.DataFrame:
 
 def lines(rows: pl.DataFrame, by: str, most: int = MOST_LINES) -> dict[Any, list[str]]:
     """Return the evidence of each group as ``source:line_no`` in order of time; rows without a line are passed over."""
+    if rows.is_empty():
+        return {}
     known = rows.filter(pl.col("source").is_not_null(), pl.col("line_no").is_not_null())
     known = spread(known.sort(by, "time", "line_no", "source"), by, most)
     named = known.select(by, pl.format("{}:{}", "source", "line_no").alias("line")).unique(maintain_order=True)
@@ -62,6 +64,8 @@ def as_findings(rows: Iterable[Mapping[str, Any]], detector: str, columns: Mappi
 
 def weightiest_first(findings: pl.DataFrame) -> pl.DataFrame:
     """Sort findings by severity, then number of events, then start; ties by subject and identifier."""
+    if findings.height < 2:
+        return findings
     weight = {word: i for i, word in enumerate(SEVERITIES)}
     return findings.sort(
         pl.col("severity").cast(pl.String).replace_strict(weight, default=-1, return_dtype=pl.Int8),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs import _toml
 from smtplogs._addresses import kinds_of
+from smtplogs._engine import by_size
 from smtplogs.detect._rhythm import rhythm, schedules
-from smtplogs.schema import CONFIDENCES, EVENTS
+from smtplogs.schema import CONFIDENCES, lacking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ LEAST_SESSIONS = 5
 def hint_table() -> tuple[dict[str, Any], ...]:
     """Return the hints as dictionaries, those of higher confidence first; a ValueError names a mistake in the table."""
     text = resources.files("smtplogs.detect").joinpath("hints.toml").read_text("utf-8")
-    hints = tomllib.loads(text)["hint"]
+    hints = _toml.loads(text)["hint"]
     known = {"id", "software", "sort", "confidence", "source", "address", "schedule", *_TEXTS, *_BOUNDS}
     for hint in hints:
         if strange := set(hint) - known:
@@ -58,9 +59,8 @@ def habits(events: pl.LazyFrame, whose: pl.Expr) -> pl.DataFrame:
 
     Names, orders of mechanisms, TLS, rhythm of its sessions, how it leaves.
     """
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in _USED if c not in events.collect_schema()]
     rows = (
-        events.with_columns(missing)
+        events.with_columns(lacking(events, _USED))
         .filter(
             pl.col("client_ip").is_not_null(),
             pl.col("side").fill_null("server") == "server",
@@ -68,7 +68,7 @@ def habits(events: pl.LazyFrame, whose: pl.Expr) -> pl.DataFrame:
             whose,
         )
         .select("time", "client_ip", "stage", "outcome", *(c for c in _USED if c != "side"))
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
 
     def distinct(column: str) -> pl.Expr:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from smtplogs._engine import by_size
 from smtplogs.detect._signs import narrow
 
 MANY_CLIENTS = 5
@@ -67,7 +68,7 @@ def find_passwords_switched_off(events: pl.LazyFrame) -> tuple[pl.DataFrame, pl.
     good = auth & (pl.col("outcome") == "success") & pl.col("mechanism").str.contains(OAUTH).fill_null(False)
     tokens = narrow(events, "account", where=good).select(domain.alias("domain"))
     # few logs know tokens at all: without them no domain is looked at
-    known = tokens.group_by("domain").len().filter(pl.col("len") >= OAUTH_LOGINS).collect(engine="streaming")
+    known = tokens.group_by("domain").len().filter(pl.col("len") >= OAUTH_LOGINS).collect(engine=by_size())
     columns = ("time", "client_ip", "account", "n", "stage", "outcome", "mechanism", "source", "line_no")
     judged = auth & pl.col("outcome").is_in(["success", "failure"])
     if known["domain"].null_count() == known.height:
@@ -91,14 +92,14 @@ def find_passwords_switched_off(events: pl.LazyFrame) -> tuple[pl.DataFrame, pl.
         .filter(pl.col("last_ok").is_not_null(), pl.col("n_token") >= OAUTH_LOGINS)
         .sort("domain")
         .with_row_index("story")
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
     if last.is_empty():
         return last.with_columns(start="last_ok", end="last_ok").clear(), pl.DataFrame()
     worked = rows.filter(password).select("account").unique()
-    after = rows.join(last.lazy(), on="domain").filter(pl.col("time") > pl.col("last_ok")).collect(engine="streaming")
+    after = rows.join(last.lazy(), on="domain").filter(pl.col("time") > pl.col("last_ok")).collect(engine=by_size())
     failed = after.filter(~pl.col("token")).join(
-        worked.collect(engine="streaming"), on="account", how="semi", maintain_order="left"
+        worked.collect(engine=by_size()), on="account", how="semi", maintain_order="left"
     )
     tokens = after.filter("token", "ok").group_by("story").agg(pl.len().alias("n_tokens_after"))
     told = (

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood, networks_of
+from smtplogs._engine import by_size
 from smtplogs.detect._attempts import account
 from smtplogs.detect._slices import compact, stretches
-from smtplogs.schema import EVENTS
+from smtplogs.schema import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,9 +58,8 @@ def narrow(events: pl.LazyFrame, *columns: str, where: pl.Expr | None = None) ->
 
     `where` is asked of event columns, before accounts are brought to their normal form.
     """
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in USED if c not in events.collect_schema()]
     return (
-        events.with_columns(missing)
+        events.with_columns(lacking(events, USED))
         .filter(
             pl.col("side").fill_null("server") == "server",
             pl.col("protocol").fill_null("smtp") == "smtp",
@@ -75,7 +75,7 @@ def narrow(events: pl.LazyFrame, *columns: str, where: pl.Expr | None = None) ->
 
 def in_parts(events: pl.LazyFrame) -> list[pl.Expr]:
     """Return conditions that part the addresses so that each part has some millions of events, to be held in memory."""
-    n = 1 + events.select(pl.len()).collect(engine="streaming").item() // PART
+    n = 1 + events.select(pl.len()).collect(engine=by_size()).item() // PART
     return [pl.col("client_ip").hash(0) % n == k for k in range(n)]
 
 
@@ -167,7 +167,7 @@ def find_signs(slices: Slices) -> pl.DataFrame:
         kinds = rows.with_columns(_kind().alias("kind"), (pl.col("outcome") == "info").alias("weak"))
         port = pl.when(plain_port()).then(pl.lit("port 25")).otherwise("service").alias("service")
         found = kinds.filter(pl.col("kind").is_not_null()).with_columns(port).select(columns)
-        parts.append(compact(found.collect(engine="streaming")))
+        parts.append(compact(found.collect(engine=by_size())))
     return pl.concat(parts).sort("time", "source", "line_no", "kind", nulls_last=True)
 
 
@@ -195,7 +195,7 @@ def acquaintances(
         )
         .select("client_ip", "user")
         .unique()
-        .collect(engine="streaming")
+        .collect(engine=by_size())
         .group_by("client_ip")
         .agg(account(pl.col("user")).drop_nulls().n_unique().alias("n_names"))
     )
@@ -224,7 +224,7 @@ def logins_of(events: pl.LazyFrame) -> pl.DataFrame:
         .filter(pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]))
         .group_by("user", "client_ip")
         .agg(pl.len().alias("n_ok"), pl.col("time").min().alias("first_ok"), pl.col("time").max().alias("last_ok"))
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
     return (
         logged.group_by(account(pl.col("user")).alias("account"), "client_ip")

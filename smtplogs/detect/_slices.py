@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import polars as pl
 
+from smtplogs._engine import by_size, within
 from smtplogs.detect._attempts import account
 from smtplogs.detect._findings import MOST_LINES
 from smtplogs.schema import EVENTS, PROTOCOLS, conform, need, to_polars
@@ -25,6 +26,9 @@ MOST_ROWS = 2_000_000
 
 NUMBERED = ("account", "client_ip", "user", "source", "helo", "host", "mechanism", "service", "tls", "relay_host")
 """Texts that repeat: held as categories, 4 bytes a row, equal over the pieces."""
+
+FEW = 200_000
+"""Rows up to which the queries about them cost more in being asked than in being answered."""
 
 SCRAMBLE = 2_654_435_761
 """Knuth's multiplier: spreads times, so that the lowest of the products are a fair choice of lines, which does not
@@ -57,7 +61,7 @@ def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
         .group_by("hour")
         .len()
         .sort("hour")
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
     piece = (hours["len"].cast(pl.Int64).cum_sum() - 1) // MOST_ROWS
     spans = hours.group_by(piece.alias("piece"), maintain_order=True).agg(
@@ -93,11 +97,11 @@ def pieces(
         if start >= end:
             continue
         rows = slices.events.filter(pl.col("time") >= start, pl.col("time") < end)
-        lacking = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in EVENTS if c not in slices.present]
         if where is not None:
-            rows = rows.with_columns(lacking).filter(where)
+            absent = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in EVENTS if c not in slices.present]
+            rows = (rows.with_columns(absent) if absent else rows).filter(where)
         rows = rows.select(pl.col(n) if n in slices.present else pl.lit(None, EVENTS[n].dtype).alias(n) for n in names)
-        piece = rows.collect(engine="streaming")
+        piece = rows.collect(engine=by_size())
         if "account" in columns:
             piece = piece.with_columns(account_numbers(piece["user"]))
         yield compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))
@@ -214,7 +218,8 @@ def _door(
     @functools.wraps(function)
     def at_the_door(frame: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         lazy = prepared(frame) if isinstance(frame, pl.LazyFrame) else to_polars(frame).lazy()
-        answer = function(lazy, *args, **kwargs)
+        work = functools.partial(function, lazy, *args, **kwargs)
+        answer = within(work) if not isinstance(frame, pl.LazyFrame) and len(frame) <= FEW else work()
         return answer.to_pandas() if hasattr(frame, "iloc") else answer
 
     at_the_door.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import polars as pl
 
+from smtplogs._engine import by_size
+
 BANNED = ("stage", "outcome", "client_ip", "duration_s", "source", "line_no")
 
 BESIDE = timedelta(seconds=10)
@@ -21,7 +23,7 @@ def stated_bans(table: pl.LazyFrame) -> pl.DataFrame:
     # most lines of sessions only end one: of them none is read
     said = (pl.col("outcome") == "throttled") & (pl.col("duration_s") > 0)
     said = said | (pl.col("format") == "fail2ban") if "format" in present else said
-    events = table.filter(pl.col("stage") == "session", said).select(used).collect(engine="streaming")
+    events = table.filter(pl.col("stage") == "session", said).select(used).collect(engine=by_size())
     if {"format", "detail"} <= set(events.columns):
         events = _ended(events)
     stated = (pl.col("outcome") == "throttled") & (pl.col("duration_s") > 0) & pl.col("time").is_not_null()

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood, networks_of
+from smtplogs._engine import by_size
 from smtplogs.detect._attempts import chained, dense
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._signs import narrow
 from smtplogs.detect._slices import stretches
-from smtplogs.replies import causes
+from smtplogs.replies.meanings import cause_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ ONE_EACH = 1.2
 UNLIMITED = 4
 """A client that no limit refused is told only if it logs in so many times as often."""
 
-PERMANENT = tuple(causes().filter(pl.col("waiting_helps") == False)["cause"].cast(pl.String))  # noqa: E712
+PERMANENT = tuple(cause for cause, entry in cause_table().items() if entry["waiting_helps"] is False)
 """Causes that no waiting cures."""
 
 
@@ -47,7 +48,7 @@ def find_storms(
         where=~pl.col("outcome").is_in(["success", "info", "throttled"]) & pl.col("cause").is_in(PERMANENT),
     )  # fmt: skip
     # addresses first: most are strangers, and the names they tried are nobody's concern
-    addresses = refused.group_by("client_ip").agg(pl.col("n").sum()).collect(engine="streaming")
+    addresses = refused.group_by("client_ip").agg(pl.col("n").sum()).collect(engine=by_size())
     addresses = addresses.filter(pl.col("n") >= min(per_hour, per_day))["client_ip"]
     ip = pl.col("client_ip")
     near = logins.select(neighbourhood(ip).alias("net")).drop_nulls()["net"].unique()
@@ -56,11 +57,11 @@ def find_storms(
     close = neighbourhood(ip).is_in(near.implode()).fill_null(False)
     looked_at = addresses.to_frame().filter(here | close)["client_ip"]
     refused = refused.filter(ip.is_in(looked_at.implode()))
-    totals = refused.group_by(CLIENT).agg(pl.col("n").sum()).collect(engine="streaming")
+    totals = refused.group_by(CLIENT).agg(pl.col("n").sum()).collect(engine=by_size())
     names = totals.drop_nulls("account").group_by("client_ip").agg(pl.len().alias("n_names"))
     many = totals.filter(pl.col("n") >= min(per_hour, per_day)).join(names, on="client_ip", how="left")
     ours = many.filter(here | (close & (pl.col("n_names").fill_null(0) <= FEW_NAMES))).select(CLIENT)
-    rows = refused.join(ours.lazy(), on=CLIENT, how="semi", nulls_equal=True).collect(engine="streaming")
+    rows = refused.join(ours.lazy(), on=CLIENT, how="semi", nulls_equal=True).collect(engine=by_size())
     rows = chained(rows.sort(*CLIENT, "time", "source", "line_no", nulls_last=True), CLIENT, DAY)
     fast = rows.filter(dense(rows, per_hour, HOUR)).select("chain").unique()
     long = rows.filter(dense(rows, per_day, DAY)).select("chain").unique()
@@ -76,7 +77,7 @@ def _cured(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     good = narrow(events, "time", *CLIENT, where=(pl.col("outcome") == "success") & theirs)
     after = good.join(found.lazy().select("story", *CLIENT, "start", "end"), on=CLIENT)
     after = after.filter(pl.col("time") >= pl.col("start")).group_by("story")
-    first = after.agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first()).collect(engine="streaming")
+    first = after.agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first()).collect(engine=by_size())
     return first.filter(pl.col("fixed_at") > pl.col("end")).select("story", "fixed_at")
 
 
@@ -123,7 +124,7 @@ def find_hourly_logins(slices: Slices, *, per_hour: int) -> tuple[pl.DataFrame, 
             pl.col("n_mails") <= ONE_EACH * pl.col("n_logins"),
             pl.col("n_logins") <= ONE_EACH * pl.col("n_mails"),
         )
-        .collect(engine="streaming")
+        .collect(engine=by_size())
         for events in stretches(slices)
     ]
     clients = (
@@ -141,7 +142,7 @@ def find_hourly_logins(slices: Slices, *, per_hour: int) -> tuple[pl.DataFrame, 
     )
     theirs = pl.col("client_ip").is_in(clients["client_ip"].unique().implode())
     limited = pl.col("cause").is_in(["throttled_auth", "throttled_connection"])
-    limits = narrow(slices.events, *columns, where=limited & theirs).collect(engine="streaming")
+    limits = narrow(slices.events, *columns, where=limited & theirs).collect(engine=by_size())
     met = clients.join(limits, on="client_ip", suffix="_met").filter(
         pl.col("account_met").is_null() | (pl.col("account_met") == pl.col("account")),
         pl.col("time").is_between(pl.col("start") - HOUR, pl.col("end") + HOUR),
@@ -152,7 +153,7 @@ def find_hourly_logins(slices: Slices, *, per_hour: int) -> tuple[pl.DataFrame, 
     n_met = met.group_by("story").agg(pl.col("n").sum().alias("n_limited"))
     logins = narrow(slices.events, *columns, where=ok & theirs & (pl.col("stage") == "auth"))
     mails = logins.join(clients.lazy().select(*CLIENT, "story", "start", "end"), on=CLIENT)
-    mails = mails.filter(pl.col("time").is_between("start", "end")).select(met.columns).collect(engine="streaming")
+    mails = mails.filter(pl.col("time").is_between("start", "end")).select(met.columns).collect(engine=by_size())
     told = clients.join(n_met, on="story", how="left", maintain_order="left").with_columns(
         pl.col("n_limited").fill_null(0)
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood, networks_of
+from smtplogs._engine import by_size
 from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account, dense, login_attempts
 from smtplogs.detect._rhythm import rhythm, schedules
 from smtplogs.detect._slices import compact, judged, pieces, sliced, texts
@@ -112,14 +113,15 @@ def _judged(events: pl.LazyFrame, names: pl.Series, client: Sequence[str], proto
     """Return the attempts on some accounts that say something about the secret."""
     # a name with a blank at its end is a mistake in the name, whatever the password
     clean = pl.col("user") == pl.col("user").str.strip_chars()
-    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in events.collect_schema()]
+    present = events.collect_schema().names()
+    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in present]
     mine = events.filter(
         pl.col("stage") == "auth",
         pl.col("outcome").is_in(["success", "failure"]),
         clean,
         account(pl.col("user")).is_in(names.implode()),
     )
-    mine = compact(mine.select(used).collect(engine="streaming"))
+    mine = compact(mine.select(used).collect(engine=by_size()))
     tries = login_attempts(mine.lazy(), protocols=protocols, client=client)
     tries = tries.filter(~pl.col("cause").is_in(OTHER_CAUSES).fill_null(False))
     return tries.filter(pl.col("account_id").is_not_null(), pl.col("client_id").is_not_null())

@@ -18,7 +18,7 @@ from smtplogs.detect.outages import incidents
 from smtplogs.detect.relaying import relay_refusals
 from smtplogs.detect.takeovers import compromises
 from smtplogs.detect.throttles import throttling
-from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, Column, as_table, dtypes
+from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, Column, as_table, dtypes, empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,8 +70,13 @@ def findings(events: pl.LazyFrame, *, coverage: Frame | None = None, traffic: Fr
     return merged(pl.concat(found))
 
 
+_PACKED = empty(FINDINGS).with_columns(pl.lit(None, pl.String).alias("details"))
+
+
 def _packed(found: pl.DataFrame) -> pl.DataFrame:
     """Return findings with their own columns folded into `details`; own columns without a value are left out."""
+    if found.is_empty():
+        return _PACKED
     own = found.select(pl.exclude(list(FINDINGS)))
     details = pl.Series("details", [None] * found.height, pl.String)
     if own.width and own.height:

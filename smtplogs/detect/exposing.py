@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._addresses import is_private
+from smtplogs._engine import by_size
 from smtplogs.detect._exposure_stories import TRENDS, others_row, passwords_row, secret_row, weak_row
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._signs import narrow, plain_port
@@ -91,7 +92,7 @@ def _logins_by_user(events: pl.LazyFrame) -> pl.DataFrame:
         _logins(events, "account", "n")
         .group_by("account")
         .agg(pl.col("n").sum().alias("n_all"))
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
 
 
@@ -109,13 +110,13 @@ def _weak_logins(events: pl.LazyFrame) -> pl.DataFrame:
         rows.filter(rule).select(pl.lit(kind).alias("kind"), *columns, pl.col(seen).alias("seen"))
         for kind, (rule, seen) in found.items()
     ]
-    return pl.concat(pl.collect_all(parts, engine="streaming"))
+    return pl.concat(pl.collect_all(parts, engine=by_size()))
 
 
 def _halves(events: pl.LazyFrame) -> tuple[datetime | None, datetime | None]:
     """Return the middle and the end of the log."""
     span = events.select(pl.col("time").min(), pl.col("time").max().alias("end"))
-    start, end = span.collect(engine="streaming").row(0)
+    start, end = span.collect(engine=by_size()).row(0)
     return (start + (end - start) / 2, end) if start else (None, None)
 
 
@@ -183,7 +184,7 @@ def _passwords(events: pl.LazyFrame) -> list[dict[str, Any]]:
     both = (
         rows.group_by("domain")
         .agg(pl.col("token", "password").any(), pl.col("n").sum().alias("n_all"))
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
     both = both.filter("token", "password").sort("domain").with_row_index("story")
     if both.is_empty():
@@ -191,7 +192,7 @@ def _passwords(events: pl.LazyFrame) -> list[dict[str, Any]]:
     mine = (
         rows.filter("password")
         .join(both.lazy().select("domain", "story", "n_all"), on="domain")
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
     found = mine.group_by("story").agg(
         pl.col("domain", "n_all").first(),
@@ -212,7 +213,7 @@ def _secrets(events: pl.LazyFrame, end: datetime | None) -> list[dict[str, Any]]
     if not {"redacted", "source", "line_no"} <= set(events.collect_schema()):
         return []
     rows = events.filter(pl.col("redacted").is_not_null()).select("source", "redacted", "time", "line_no")
-    mine = rows.unique().collect(engine="streaming").sort("source", "redacted", "line_no")
+    mine = rows.unique().collect(engine=by_size()).sort("source", "redacted", "line_no")
     found = (
         mine.group_by("source", "redacted", maintain_order=True)
         .agg(pl.len().alias("n"), pl.col("time").min().alias("first"), pl.col("time").max().alias("last"))

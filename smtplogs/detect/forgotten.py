@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._engine import by_size
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._forgotten_stories import STATES, never_row, not_assessable_row, rotation_row, stale_row
 from smtplogs.detect._hints import likely_software
@@ -110,7 +111,7 @@ def stale_credentials(
         events, successes=successes, failures=failures, client=client, protocols=protocols, networks=networks
     )
     span = events.select(pl.col("time").min(), pl.col("time").max().alias("end"))
-    log_start, log_end = span.collect(engine="streaming").row(0)
+    log_start, log_end = span.collect(engine=by_size()).row(0)
     share = turned.n_unnamed / turned.n_failures if turned.n_failures else 0.0
     stories = _stories(turned, log_start, log_end, share)
     software = likely_software(events, stories["client_ip"].unique().drop_nulls().to_list())

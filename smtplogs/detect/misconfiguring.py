@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._engine import by_size
 from smtplogs.detect import _misconfig_stories as stories
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._findings import as_findings, lines
@@ -162,7 +163,7 @@ def _without_later_logins(signs: pl.DataFrame, events: pl.LazyFrame) -> pl.DataF
         )
         .select("session")
         .unique()
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
     return signs.filter(~pl.col("session").is_in(worked["session"].implode()).fill_null(False))
 
@@ -300,7 +301,7 @@ def _fixed(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
             pl.col("client_ip").is_in(ips), pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"])
         )
         .select("client_ip", pl.col("time").alias("ok_at"))
-        .collect(engine="streaming")
+        .collect(engine=by_size())
     )
     after = found.select("story", "client_ip", "start", "end").join(ok, on="client_ip")
     return (

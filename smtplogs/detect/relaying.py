@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._engine import by_size
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._relay_stories import STATES, not_assessable_row, refusal_row
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._slices import lazy_door
 from smtplogs.replies import causes
-from smtplogs.schema import EVENTS, TIME, TRAFFIC, Column, as_table, need
+from smtplogs.schema import EVENTS, TIME, TRAFFIC, Column, as_table, lacking, need
 
 if TYPE_CHECKING:
     from smtplogs.schema import Frame
@@ -105,9 +106,8 @@ def _refusals(events: pl.LazyFrame) -> pl.DataFrame:
         "stage", "count", "host", "relay_host", "server_ip", "queue_id", "delivery", "user", "detail", "reply_code",
         "enhanced_code", "source", "line_no",
     )  # fmt: skip
-    missing = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in used if c not in events.collect_schema()]
     return (
-        events.with_columns(missing)
+        events.with_columns(lacking(events, used))
         .filter(
             pl.col("side") == "client",
             ~pl.col("outcome").is_in(["success", "info"]),
@@ -187,7 +187,7 @@ def _logged_sent(events: pl.LazyFrame) -> pl.DataFrame:
     if not {"host", "relay_host", "delivery"} <= set(events.collect_schema()):
         return pl.DataFrame(schema=wanted)
     rows = events.filter(pl.col("side") == "client", (pl.col("delivery") == "sent") | (pl.col("outcome") == "success"))
-    return rows.select("host", "relay_host", "time", pl.lit(1, pl.UInt32).alias("n_sent")).collect(engine="streaming")
+    return rows.select("host", "relay_host", "time", pl.lit(1, pl.UInt32).alias("n_sent")).collect(engine=by_size())
 
 
 def _meanings() -> pl.DataFrame:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs import _toml
 from smtplogs.errors import BadFormat
 from smtplogs.logformats._envelopes import STAMP
 from smtplogs.logformats._format import PARTS, SPEECH, Dialogue, Excerpt, Field, Shape, Table, Turn
@@ -57,7 +58,7 @@ def declared(path: str | Path) -> Dialogue | Table:
     """
     where = str(path)
     try:
-        given = tomllib.loads(Path(path).read_text("utf-8-sig"))
+        given = _toml.loads(Path(path).read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadFormat(f"{where}: {error.strerror if isinstance(error, OSError) else error}") from error
     try:

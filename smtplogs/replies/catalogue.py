@@ -95,7 +95,7 @@ class Row:
             (self.evidence == 0, "nothing to recognise it by"),
             (bool(self.vendor_code and self.text), "a text beside a vendor code, which decides alone"),
             (self.basis not in BASES, f"unknown basis {self.basis!r}"),
-            (not set(self.instead) <= set(cause_table()), f"unknown cause in instead {list(self.instead)}"),
+            (not set(self.instead) <= cause_table().keys(), f"unknown cause in instead {list(self.instead)}"),
             (self.cause in self.instead, "its own cause among the others in instead"),
             (self.outcome is not None and self.outcome not in OUTCOMES, f"unknown outcome {self.outcome!r}"),
             (self.side not in (*SIDES, "any"), f"unknown side {self.side!r}"),

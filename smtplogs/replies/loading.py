@@ -11,6 +11,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
+from smtplogs import _toml
 from smtplogs.errors import BadCatalogue
 from smtplogs.replies.catalogue import Row
 
@@ -113,7 +114,7 @@ def _layer(files: Any, layer: int) -> tuple[Row, ...]:
 def _rows_of(name: str, file: Traversable, layer: int) -> Iterator[Row]:
     """Read one file: `source` for all its rows, and a `[[row]]` table each."""
     try:
-        table = tomllib.loads(file.read_text("utf-8"))
+        table = _toml.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadCatalogue(f"{name} is no TOML file that can be read: {error}") from error
     given = table.get("row")
@@ -142,14 +143,19 @@ def _types() -> dict[str, tuple[type, bool]]:
     return found
 
 
+@functools.cache
+def _needed() -> tuple[str, ...]:
+    """Fields that every row must have."""
+    return tuple(f.name for f in dataclasses.fields(Row) if f.default is dataclasses.MISSING)
+
+
 def _fields(entry: dict[str, Any]) -> dict[str, Any]:
     """Check the fields of a row and their types; a single value may stand for a list of one."""
     types = _types()
     for name in entry.keys() - types.keys():
         near = difflib.get_close_matches(name, types, n=1)
         raise ValueError(f"unknown field {name!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
-    needed = [f.name for f in dataclasses.fields(Row) if f.default is dataclasses.MISSING]
-    if missing := [name for name in needed if name not in entry]:
+    if missing := [name for name in _needed() if name not in entry]:
         raise ValueError(f"no {', '.join(missing)}")
     given = {}
     for name, value in entry.items():

@@ -263,36 +263,36 @@ def _literals(mine: Own | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for row in rows(mine) if not row.vendor_code for text in row.text))
 
 
+_AND = "\x1f"
+"""Stands between the values of a condition on the way into the engine, which takes texts faster than lists."""
+
+
 @functools.cache
 def _filed(mine: Own | None) -> pl.DataFrame:
     """The catalogue filed by clue, with all conditions of each row; one line per clue of a row."""
-    lines = [
-        {
-            "clue": clue,
-            "by_text": clue in row.text,
-            "by_words": row.spoken,
-            "row": number,
-            "weight": _weight(number, row),
-            "pattern": row.pattern,
-            "side_asked": None if row.side == "any" else [row.side],
-            "stage_asked": row.stage or None,
-            "program_asked": row.program or None,
-            "service_asked": row.service or None,
-            "reply_code_asked": row.code or None,
-            "enhanced_code_asked": row.enhanced or None,
-            "vendor_code_asked": [code.lower() for code in row.vendor_code] or None,
-            "level_asked": [level.lower() for level in row.level] or None,
-        }
-        for number, row in enumerate(rows(mine))
-        for clue in _clues(row)
-    ]
-    head = {
-        "clue": pl.String,
-        "by_text": pl.Boolean,
-        "by_words": pl.Boolean,
-        "row": pl.UInt16,
-        "weight": pl.Int64,
-        "pattern": pl.String,
+    known = rows(mine)
+    filed = [(clue, clue in row.text, number) for number, row in enumerate(known) for clue in _clues(row)]
+    asked = {
+        "side": [() if row.side == "any" else (row.side,) for row in known],
+        "stage": [row.stage for row in known],
+        "program": [row.program for row in known],
+        "service": [row.service for row in known],
+        "reply_code": [tuple(map(str, row.code)) for row in known],
+        "enhanced_code": [row.enhanced for row in known],
+        "vendor_code": [tuple(code.lower() for code in row.vendor_code) for row in known],
+        "level": [tuple(level.lower() for level in row.level) for row in known],
     }
-    asked = {f"{name}_asked": pl.List(dtype) for name, dtype in EVIDENCE.items() if name != "detail"}
-    return pl.DataFrame(lines, schema=head | asked)
+    each = pl.DataFrame(
+        {
+            "by_words": [row.spoken for row in known],
+            "row": pl.Series(range(len(known)), dtype=pl.UInt16),
+            "weight": [_weight(number, row) for number, row in enumerate(known)],
+            "pattern": pl.Series([row.pattern for row in known], dtype=pl.String),
+            **{name: pl.Series([_AND.join(v) if v else None for v in values], dtype=pl.String) for name, values in asked.items()},
+        }
+    ).select(
+        "by_words", "row", "weight", "pattern",
+        *(pl.col(n).str.split(_AND).cast(pl.List(EVIDENCE[n])).alias(f"{n}_asked") for n in EVIDENCE if n != "detail"),
+    )  # fmt: skip
+    clues, by_text, numbers = zip(*filed, strict=True)
+    return pl.DataFrame({"clue": clues, "by_text": by_text}).hstack(each[list(numbers)])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from importlib import resources
 from typing import Any
 
 import polars as pl
 
+from smtplogs import _toml
 from smtplogs.schema import CAUSES, OUTCOMES
 
 COLUMNS = {
@@ -35,7 +35,7 @@ WHO = ("client owner", "account owner", "application owner", "mail admin", "tena
 def cause_table() -> dict[str, dict[str, Any]]:
     """Cause -> its fields, in the order of `schema.CAUSES`; what has no answer is None."""
     text = resources.files("smtplogs.replies").joinpath("causes.toml").read_text("utf-8")
-    table = {cause: dict.fromkeys(COLUMNS) | entry for cause, entry in tomllib.loads(text).items()}
+    table = {cause: dict.fromkeys(COLUMNS) | entry for cause, entry in _toml.loads(text).items()}
     if tuple(table) != CAUSES:
         raise ValueError("causes.toml does not hold the causes of the schema in their order")
     if strange := {other for entry in table.values() for other in entry["mistaken_for"] or ()} - set(CAUSES):
@@ -47,7 +47,7 @@ def cause_table() -> dict[str, dict[str, Any]]:
 def checklist() -> dict[str, dict[str, Any]]:
     """Item of the troubleshooting article -> question, answer, and the detectors that look for it, if any."""
     text = resources.files("smtplogs.replies").joinpath("checklist.toml").read_text("utf-8")
-    return {item: {"decided_by": []} | entry for item, entry in tomllib.loads(text).items()}
+    return {item: {"decided_by": []} | entry for item, entry in _toml.loads(text).items()}
 
 
 def causes() -> pl.DataFrame:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-import tomllib
 from importlib import resources
 from typing import Any
 
 import polars as pl
+
+from smtplogs import _toml
 
 _STEPS = (
     ("tls", r"(?i)in reply to starttls|after starttls|starttls (?:command )?failed|command: 'starttls'"),
@@ -40,7 +41,7 @@ PROVIDER_FIELDS = ("name", "hosts", "marks", "user", "secret", "ports", "beware"
 def providers() -> tuple[dict[str, Any], ...]:
     """What is known of each provider and server: how it is recognised, what it wants as name and secret, traps."""
     text = resources.files("smtplogs.replies").joinpath("providers.toml").read_text("utf-8")
-    return tuple(dict.fromkeys(PROVIDER_FIELDS) | entry for entry in tomllib.loads(text)["provider"])
+    return tuple(dict.fromkeys(PROVIDER_FIELDS) | entry for entry in _toml.loads(text)["provider"])
 
 
 def step(text: pl.Expr) -> pl.Expr:
