@@ -6,6 +6,7 @@ whole. Its files::
     events/month=2026-06/NAME-1.parquet   events that no other file can change (by the month they fall into)
     open-1.parquet                        events that may change, as they are without the other files
     waiting-1.parquet                     records of Dovecot and PAM
+    unlinked-1.parquet                    records of Exim, Sendmail and OpenSMTPD, which ids tie together
     sessions-1.parquet                    sessions that another file begins or ends
     turns-1.parquet                       the same of dialogues: what was said, without secrets
     traffic/, coverage/, not_understood/  as their tables say
@@ -25,6 +26,7 @@ import polars as pl
 
 from smtplogs import overview
 from smtplogs._durable import plain_error, sha256_of, sync_folder, whole
+from smtplogs.linking import FORMATS
 from smtplogs.overview import WAITS, Overview
 from smtplogs.schema import COVERAGE, EVENTS, RECORDS, TRAFFIC, Column, as_table
 from smtplogs.settling import may_change, plain_text
@@ -214,10 +216,10 @@ class PartWriter:
     def take(self, kind: str, frame: pl.DataFrame) -> None:
         """Take rows; write when many have gathered."""
         if kind == "loose":
-            waits = frame["format"].is_in(list(WAITS))
-            for name, rows in (("waiting", frame.filter(waits)), ("sessions", frame.filter(~waits))):
-                if rows.height:
-                    self.take(name, rows)
+            waits, by_id = (frame["format"].is_in(list(formats)) for formats in (WAITS, FORMATS))
+            for name, mine in (("waiting", waits), ("unlinked", by_id), ("sessions", ~(waits | by_id))):
+                if mine.any():
+                    self.take(name, frame.filter(mine))
             return
         self._rows.setdefault(kind, []).append(frame)
         self._waiting[kind] += frame.height
@@ -255,8 +257,8 @@ class PartWriter:
             self._flush_events(as_table(frame, FINISHED))
         elif kind == "turns":
             self._write(kind, frame)
-        elif kind in ("waiting", "sessions"):
-            self._look_at(frame, overview.of_loose(frame))
+        elif kind in ("waiting", "unlinked", "sessions"):
+            self._look_at(frame, overview.of_events(frame) if kind == "unlinked" else overview.of_loose(frame))
             self._write(kind, frame.select(c for c in frame.columns if c in RECORDS or c == "_role"))
         else:
             table = {"traffic": TRAFFIC, "coverage": COVERAGE, "missed": MISSED}[kind]
@@ -340,7 +342,7 @@ def without(part: Part, dead: set[str], folder: Path, to: Path, name: str, by: s
     writer = PartWriter(to, name, by, about)
     tables = {"events": EVENTS, "open": FINISHED, "traffic": TRAFFIC, "coverage": COVERAGE, "not_understood": MISSED}
     tables["turns"] = TURNS
-    kinds = {"open": "events", "waiting": "loose", "sessions": "loose", "not_understood": "missed"}
+    kinds = {"open": "events", "not_understood": "missed"} | dict.fromkeys(("waiting", "unlinked", "sessions"), "loose")
     for old in part.pieces:
         frame = taken(folder / old.path, tables.get(old.kind, RECORDS)).filter(~pl.col("source").is_in(list(dead)))
         if frame.height:

@@ -2,8 +2,10 @@
 
 Every rule of `settling` looks at most REACH back or forward (ten minutes from an attempt that only Dovecot logged to the
 Postfix line that explains it; five for the success that tells a penalty from an outage; each pairing a few seconds).
-So a slice is settled with that much around it, and of the result its own stretch is kept. What reaches further comes as
-an overview of all files, and as the sessions that go from file to file, which are tied together first.
+So a slice is settled with that much around it, and of the result its own stretch is kept. Records that ids tie together
+(Exim, Sendmail, OpenSMTPD) are linked with LINK_REACH around the slice: a session that lasts longer than that may be told
+as two. What reaches further comes as an overview of all files, and as Postfix sessions that go from file to file, which
+are tied together first.
 """
 
 from __future__ import annotations
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 REACH = dt.timedelta(minutes=15)
 """Further than any rule of `settling` looks."""
+
+LINK_REACH = dt.timedelta(hours=2)
+"""Longer than most sessions of Exim, Sendmail and OpenSMTPD last; each hour without a line ends one (`linking`)."""
 
 SLICE_ROWS = 200_000
 """Rows (events and waiting records) of a slice, if hours can be parted so far: about 100 MB."""
@@ -314,14 +319,14 @@ def tasks(
     standing: dict[str, str],
 ) -> list[SliceTask]:
     """Return what has to be settled, with the fingerprints of what `standing` has by slice."""
-    all_ = [Where(dataset, part.name, p) for part in parts for p in part.of("events", "open", "waiting")]
+    all_ = [Where(dataset, part.name, p) for part in parts for p in part.of("events", "open", "waiting", "unlinked")]
     all_ += tied
     out = []
     for s in slices:
         if s.begin is None or s.end is None:
             mine = [w for w in all_ if w.piece.kind != "events"]
         else:
-            mine = [w for w in all_ if _touches(w.piece, s.begin - REACH, s.end + REACH)]
+            mine = [w for w in all_ if _touches(w.piece, s.begin - reach(w.piece.kind), s.end + reach(w.piece.kind))]
         if any(w.piece.kind != "events" for w in mine):
             out.append(SliceTask(dataset, s, tuple(mine), known, by, about, standing.get(title(s))))
     return out
@@ -340,7 +345,7 @@ def settled(task: SliceTask) -> dict[str, Any]:
     dict
         slice, fingerprint, and the piece that was written: None if nothing is left or it stands there already.
     """
-    open_, waiting = _read(task, "open", "tied"), _read(task, "waiting")
+    open_, waiting = stacked(_read(task, "open", "tied"), _linked(task)), _read(task, "waiting")
     names = {source for frame in (open_, waiting) if frame.height for source in frame["source"].unique()}
     known = replace(task.known, spans={s: span for s, span in task.known.spans.items() if s in names})
     context = None
@@ -365,20 +370,34 @@ def _within(s: Slice) -> pl.Expr:
     return (pl.col("time") >= s.begin) & (pl.col("time") < s.end)
 
 
+def reach(kind: str) -> dt.timedelta:
+    """Return how far around a slice the rows of a kind are looked at."""
+    return LINK_REACH if kind == "unlinked" else REACH
+
+
+def _around(s: Slice, by: dt.timedelta) -> pl.Expr:
+    time = pl.col("time")
+    return time.is_null() if s.begin is None or s.end is None else (time >= s.begin - by) & (time < s.end + by)
+
+
+def _linked(task: SliceTask) -> pl.DataFrame:
+    """Return the events in and around the slice of records that ids tie together."""
+    events = sessions_of(_read(task, "unlinked"))
+    return events.filter(_around(task.slice, REACH)) if events.height else events
+
+
 def _read(task: SliceTask, *kinds: str) -> pl.DataFrame:
     """Read the rows of these kinds in and around the slice."""
-    s, time = task.slice, pl.col("time")
-    here = time.is_null() if s.begin is None or s.end is None else (time >= s.begin - REACH) & (time < s.end + REACH)
     frames = []
     for where in task.pieces:
         kind = where.piece.kind
         if kind not in kinds:
             continue
-        scan = pl.scan_parquet(where.path, hive_partitioning=False).filter(here)
+        scan = pl.scan_parquet(where.path, hive_partitioning=False).filter(_around(task.slice, reach(kind)))
         if kind == "events":
             scan = scan.select(CONTEXT)
         frame = scan.collect()
-        table = RECORDS if kind == "waiting" else FINISHED
+        table = RECORDS if kind in ("waiting", "unlinked") else FINISHED
         frame = frame.with_columns(pl.col(n).cast(table[n].dtype, strict=False) for n in frame.columns if n in table)
         frames.append(frame)
     return stacked(*frames)
@@ -393,7 +412,7 @@ def _fingerprint(task: SliceTask, known: Overview, *, with_context: bool) -> str
         "pieces": sorted(
             w.piece.sha256
             for w in task.pieces
-            if w.piece.kind in ("open", "waiting") or (with_context and w.piece.kind == "events")
+            if w.piece.kind in ("open", "waiting", "unlinked") or (with_context and w.piece.kind == "events")
         ),
         "tied": lines.hexdigest() if tied.height else "",
         "starttls": sorted(known.starttls),

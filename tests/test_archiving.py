@@ -35,6 +35,10 @@ LOGS = {
     name: sorted(p for p in (SAMPLES / name).iterdir() if ".log" in p.name)
     for name in ("postfix/lockout", "postfix/new-year", "postfix/postfix3.7-dovecot2.3", "dovecot/log-path")
 }
+LINKED = {
+    name: sorted(p for p in (SAMPLES / name).iterdir() if p.name in ("mainlog", "rejectlog", "mail.log"))
+    for name in ("exim/panel", "exim/smarthost", "sendmail/office", "opensmtpd/office")
+}
 
 
 def ordered(frame: pl.DataFrame) -> pl.DataFrame:
@@ -89,16 +93,36 @@ def test_a_dataset_holds_what_read_gives(tmp_path: Path, sample: str) -> None:
 
 
 @pytest.mark.slow
-def test_small_pieces_everywhere_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sample", ["postfix/lockout", *LINKED])
+def test_small_pieces_everywhere_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: str) -> None:
     """Chunks, row limits and slices a hundred times smaller than usual: every border is crossed."""
     monkeypatch.setattr(making, "CHUNK_BYTES", 50_000)
     monkeypatch.setattr(parts, "ROWS", 100)
     monkeypatch.setattr(slicing, "ROWS", 50)
-    monkeypatch.setattr(slicing, "SLICE_ROWS", 60)
-    sl.parse(LOGS["postfix/lockout"], tmp_path / "out", by="day")
+    monkeypatch.setattr(slicing, "SLICE_ROWS", 20)
+    logs = (LOGS | LINKED)[sample]
+    sl.parse(logs, tmp_path / "out", by="day")
 
-    assert len(manifest(tmp_path / "out")["slices"]) > 20
-    assert_same(tmp_path / "out", LOGS["postfix/lockout"])
+    assert len(manifest(tmp_path / "out")["slices"]) > 2
+    assert_same(tmp_path / "out", logs)
+
+
+def test_linked_records_are_settled_where_a_file_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exim's records are tied slice by slice: a log that comes later does not have all the others linked again."""
+    monkeypatch.setattr(slicing, "SLICE_ROWS", 60)
+    main, reject = LINKED["exim/panel"]
+    lines = lines_of([main])
+    first = write(tmp_path / "mainlog.1", *lines[: len(lines) // 2])
+    second = write(tmp_path / "mainlog", *lines[len(lines) // 2 :])
+    out = tmp_path / "out"
+    sl.parse([first, reject], out)
+    before = {s["slice"]: s["fingerprint"] for s in manifest(out)["slices"]}
+    sl.parse(second, out)
+    after = {s["slice"]: s["fingerprint"] for s in manifest(out)["slices"]}
+
+    assert_same(out, [first, second, reject])
+    assert len(before.items() & after.items()) > 2
+    assert len(after) > len(before)
 
 
 def test_all_samples_at_once_or_one_by_one_backwards(tmp_path: Path) -> None:
