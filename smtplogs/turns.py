@@ -77,6 +77,8 @@ def spoken(lines: pl.DataFrame, format_: Dialogue, cut: Cut) -> tuple[pl.DataFra
     if not parts:
         return _shaped(lines.clear()), rest, noise
     turns = pl.concat(parts).sort("line_no", maintain_order=True)
+    # a reply that goes on in lines without a stamp is of the time of its first
+    turns = turns.with_columns(pl.col("stamp").forward_fill())
     if format_.line_break:
         turns = turns.with_columns(pl.col("text").str.replace_all(format_.line_break, "\n", literal=True))
     if format_.space:
