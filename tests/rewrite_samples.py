@@ -82,6 +82,7 @@ READ: dict[str, dict[str, Any]] = {
     "smartermail/wrong-password": {},
     "smtplib/three-failures": {},
     "stalwart-json/webhook": {},
+    "ssmtp/container": {"year": 2026},
     "stalwart/old-password": {},
     "swaks/starttls": {},
     "telnet/by-hand": {},

@@ -8,7 +8,6 @@ from smtplogs.logformats._postfix_parts import LIMIT_LITERALS, LIMIT_WORDS, alwa
 
 _SMTP_IN = "exim src/smtp_in.c"
 _ACL = f"{_SMTP_IN} acl; main and reject log; the text is the site's, the router's or the ACL's"
-_PEER = PEER.replace("(?P<session>", "(?:")
 _STEP = r"(?:after )?(?P<step>RCPT|MAIL|DATA|EHLO|HELO|STARTTLS|VRFY|EXPN|ETRN|predata|connection)(?: or HELO)?"
 _FROM = r"(?: F=(?:<(?P<sender>.*?)>|[^ ]+))?"
 _ARG = r'(?: (?:<[^>]*>|[^ :"]*))?(?: in "connect" ACL)?'
