@@ -120,6 +120,8 @@ def explain(
     if (whole := _whole(text)) is not None and (rows := list(_diagnosed(text, whole, how))):
         return pl.DataFrame(rows, schema=_SCHEMA)
     rows = [row for piece in pasted.pieces(text, MAX_LINES) for row in _explained(piece, how)]
+    if any(row.get("cause") for row in rows):  # prose around a refusal comes behind it
+        rows.sort(key=lambda row: row["verdict"] == "not understood" and row.get("format") is None)
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 

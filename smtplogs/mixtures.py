@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import matching, parsing, unwrapping
+from smtplogs import matching, parsing, recognising, unwrapping
 from smtplogs.accounting import Tally
 from smtplogs.logformats import DIALOGUES, Dialogue
 
@@ -86,6 +86,4 @@ def _owner() -> pl.Expr:
 def _logged(lines: pl.DataFrame) -> pl.Series:
     """Return which lines stand under a tag that a format of single lines claims."""
     framed = matching.unframed(lines, Tally())
-    claimed = [p for p in framed["program"].unique().drop_nulls() if matching.claimed(p, traffic=True)]
-    ours = framed.filter(pl.col("program").is_in(claimed) & (pl.col("stamp") != ""))["line_no"]
-    return lines["line_no"].is_in(ours.implode())
+    return lines["line_no"].is_in(recognising.claimed(framed.filter(pl.col("stamp") != "")).implode())

@@ -197,12 +197,16 @@ def _with_needs(rows: pl.DataFrame, needs: dict[str, str], table: Table) -> pl.D
 
 
 def share_of_lines(lines: pl.DataFrame) -> float:
-    """Return the share of lines that stand under a tag which a format of single lines claims.
+    """Return the share of lines that stand under a tag which a format of single lines claims."""
+    return claimed(matching.unframed(lines.select("line_no", "line"), Tally())).len() / lines.height
+
+
+def claimed(framed: pl.DataFrame) -> pl.Series:
+    """Return the numbers of the lines under a tag which a format of single lines claims.
 
     Where the log names no program (Exim's own: date, time, words), a pattern must fit.
     """
-    framed = matching.unframed(lines.select("line_no", "line"), Tally())
-    ours = 0
+    ours = [framed["line_no"].clear()]
     for (program,), mine in (
         framed.filter(pl.col("program").is_not_null()).partition_by("program", as_dict=True).items()
     ):
@@ -210,8 +214,8 @@ def share_of_lines(lines: pl.DataFrame) -> float:
             continue
         if program in _NAMELESS:
             known = matching.patterns_for(program, traffic=True)
-            fits = [pl.col("message").str.contains(p.regex) for _, p in known]
-            ours += int(mine.select(pl.any_horizontal(fits).sum()).item())
+            fits = pl.any_horizontal(pl.col("message").str.contains(p.regex) for _, p in known)
+            ours.append(mine.filter(fits)["line_no"])
         else:
-            ours += mine.height
-    return ours / lines.height
+            ours.append(mine["line_no"])
+    return pl.concat(ours)

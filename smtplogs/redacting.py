@@ -185,8 +185,15 @@ def leaks(lines: pl.DataFrame, column: str = "line", *, missed: bool = False) ->
     return found.filter(pl.col("redacted").is_not_null() & ~pl.col(column).str.contains(r"\b250[- ]AUTH[ =]"))
 
 
+_NAMES = r"^(?:[A-Za-z][A-Za-z0-9-]{0,14}\\{1,2}[A-Za-z][A-Za-z._-]*[0-9]{0,4}|[A-Z]\p{Ll}+(?:-[A-Z]\p{Ll}+)?\.[A-Z]\p{Ll}+(?:-[A-Z]\p{Ll}+)?)$"
+r"""`DOMAIN\name` of Windows (NetBIOS: at most 15), `First.Last`: forms of logins, whatever classes they are of."""
+
+
 def looks_like_password(user: pl.Expr) -> pl.Expr:
-    """True for a login without `@`, of 8 or more characters, of 3 or more of: lower, upper, digit, other."""
+    """True for a login without `@`, of 8 or more characters, of 3 or more of: lower, upper, digit, other.
+
+    The forms of `_NAMES` are names.
+    """
     classes = pl.sum_horizontal(
         user.str.contains(c).cast(pl.UInt8) for c in ("[a-z]", "[A-Z]", "[0-9]", r"[^a-zA-Z0-9]")
     )
@@ -196,6 +203,7 @@ def looks_like_password(user: pl.Expr) -> pl.Expr:
         & ~user.str.starts_with("[redacted:")
         & (user.str.len_chars() >= 8)
         & (classes >= 3)
+        & ~user.str.contains(_NAMES)
     )
 
 

@@ -26,7 +26,20 @@ _DIGEST_USER = re.compile(r'(?:^|,) *username="((?:[^"\\]|\\.)*)"')
 CUT = "[redacted]"
 """What stands in place of a secret that was cut."""
 
-_MASKED = frozenset({"***", "*", "=", "", "<authentication response>", "<Binary Data>", CUT})
+_MASKED = frozenset(
+    {
+        "***",
+        "*",
+        "=",
+        "",
+        "<authentication response>",
+        "<Binary Data>",
+        CUT,
+        "[credentials hidden]",
+        "<credentials hidden>",
+        "&lt;credentials hidden&gt;",
+    }
+)
 
 
 _PLACEHOLDERS = _MASKED | {"/* secret */"}

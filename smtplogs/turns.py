@@ -77,8 +77,12 @@ def spoken(lines: pl.DataFrame, format_: Dialogue, cut: Cut) -> tuple[pl.DataFra
     if not parts:
         return _shaped(lines.clear()), rest, noise
     turns = pl.concat(parts).sort("line_no", maintain_order=True)
+    # a reply that goes on in lines without a stamp is of the time of its first
+    turns = turns.with_columns(pl.col("stamp").forward_fill())
     if format_.line_break:
         turns = turns.with_columns(pl.col("text").str.replace_all(format_.line_break, "\n", literal=True))
+    if format_.space:
+        turns = turns.with_columns(pl.col("text").str.replace_all(format_.space, " ", literal=True))
     return _named(_sided(turns, format_), format_, cut), rest, noise
 
 
@@ -132,7 +136,7 @@ def _sided(turns: pl.DataFrame, format_: Dialogue) -> pl.DataFrame:
             .when((word == "received") & pl.col("text").str.contains(r"^(?i)(?:EHLO|HELO) ")).then(pl.lit("server"))
         )  # fmt: skip
         who = ["token", "local", "remote"]
-        side = shown.drop_nulls().first().over(who).fill_null("server")
+        side = pl.coalesce("side", shown.drop_nulls().first().over(who)).fill_null("server")
     turns = turns.with_columns(side=side)
     logs = pl.when(pl.col("side") == "client")
     other = pl.when(pl.col("side") == "client").then(pl.lit("server")).otherwise(pl.lit("client"))

@@ -129,6 +129,33 @@ def test_stuffing_is_fifty_accounts_from_twenty_addresses_once_each(n: int, hit:
     assert [k for k, *_ in found if k == "stuffing"] == (["stuffing"] if hit else [])
 
 
+@pytest.mark.parametrize(
+    ("addresses", "accounts", "each", "hit"),
+    [(100, 5, 1, True), (99, 5, 1, False), (100, 4, 1, False), (100, 5, 2, True), (120, 6, 3, False)],
+)
+def test_a_hundred_addresses_that_aim_at_five_accounts_once_each_are_a_campaign(
+    addresses: int, accounts: int, each: int, hit: bool
+):
+    """Each tries an account once or twice, so that no ban per address would fire; of three tries it is another story."""
+    rows = [
+        (600 * i + 7 * k, f"u{i % accounts}@example.com", f"198.51.100.{i}", "failure")
+        for i in range(addresses)
+        for k in range(each)
+    ]
+    found = sl.attacks(events(users(9) + rows)).filter(pl.col("kind") == "distributed")
+    assert found.select("severity", "n_events", "part_of").rows() == (
+        [("warning", addresses * each, None)] if hit else []
+    )
+    assert found["advice"].str.starts_with("A ban per address never fires").all()
+
+
+def test_names_that_nobody_has_and_a_few_a_day_are_no_campaign():
+    strangers = [(600 * i, f"admin{i % 5}", f"198.51.100.{i}", "failure") for i in range(200)]
+    slow = [(15_000 * i, f"u{i % 5}@example.com", f"198.51.100.{i}", "failure") for i in range(200)]
+    for rows in (strangers, slow):
+        assert told(events(users(9) + rows)) == []
+
+
 def test_without_names_nothing_can_be_told():
     found = sl.attacks(events([(i, None, HOSTILE, "failure") for i in range(30)]))
     assert found.select("kind", "status").rows() == [("spray", "not_assessable")]

@@ -198,3 +198,31 @@ def test_what_explain_says_agrees_with_what_read_makes_of_the_line(tmp_path: Pat
     assert (event["outcome"], event["cause"], event["basis"]) == tuple(
         first(ISO)[n] for n in ("outcome", "cause", "basis")
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            "Cannot send message using the server mail.example.com\nThe sender address ann@example.com was rejected.\n\n"
+            "The server response was: 5.7.0 Authentication Required.",
+            "auth_required",
+        ),
+        (
+            "Das Senden der Nachricht ist fehlgeschlagen.\nDer Postausgangs-Server (SMTP) mail.example.com unterstützt die "
+            "gewählte Authentifizierungsmethode nicht.",
+            "mechanism_unsupported",
+        ),
+        ("MailKit.Security.AuthenticationException: 535: 5.7.8 Error: authentication failed", "bad_credentials"),
+        ("554-Transaction failed\n554-Unauthorized sender address.\n554 For explanation visit us", "sender_not_owned"),
+        ("Net::OpenTimeout (execution expired)", "service_unavailable"),
+        ("javax.net.ssl.SSLHandshakeException: No appropriate protocol (protocol is disabled or cipher suites are inappropriate)", "tls_too_old"),
+    ],
+)  # fmt: skip
+def test_prose_around_a_refusal_comes_behind_it(text: str, cause: str) -> None:
+    assert first(text)["cause"] == cause
+
+
+def test_lines_of_logs_stay_in_their_order() -> None:
+    lines = sl.explain(f"Mar  2 09:00:00 mx postfix/smtpd[7]: odd words of AUTH\n{FAILED}")["line_no"].to_list()
+    assert lines == sorted(lines)

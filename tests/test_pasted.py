@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import polars as pl
 import pytest
 
 import smtplogs as sl
@@ -100,13 +101,20 @@ def test_a_trace_about_something_else_is_not_understood() -> None:
 
 
 def test_two_different_refusals_in_a_trace_are_two_answers() -> None:
-    text = "SERVER -> CLIENT: 454 4.7.0 Too many login attempts, please try again later.\nSERVER -> CLIENT: 535 5.7.8 Username and Password not accepted\nSERVER -> CLIENT: 535 5.7.8 Username and Password not accepted"
+    text = "app.SmtpError: 454 4.7.0 Too many login attempts, please try again later.\napp.SmtpError: 535 5.7.8 Username and Password not accepted\napp.SmtpError: 535 5.7.8 Username and Password not accepted"
     answers = sl.explain(text)
 
     assert [c for v, c in answers.select("verdict", "cause").rows() if v == "a reply"] == [
         "throttled_auth",
         "bad_credentials",
     ]
+
+
+def test_replies_of_a_session_without_the_client_are_each_told() -> None:
+    text = "SERVER -> CLIENT: 454 4.7.0 Too many login attempts, please try again later.\nSERVER -> CLIENT: 535 5.7.8 Username and Password not accepted"
+    answers = sl.explain(text).filter(pl.col("verdict") == "diagnosis")
+
+    assert answers["cause"].to_list() == ["throttled_auth", "bad_credentials"]
 
 
 def test_log_lines_around_a_trace_stay_log_lines() -> None:

@@ -222,6 +222,15 @@ def test_names_that_look_like_passwords_become_pseudonyms_of_this_run() -> None:
         ("abcdefg1", False),  # two classes
         ("Abcdefg1@example.com", False),
         ("mail-user-7", True),
+        (r"EXAMPLE\ann.lee", False),  # a domain of Windows and a name
+        (r"EXAMPLE\Ann7", False),
+        (r"Secret\12xy34", True),  # no name behind the backslash
+        (r"ABCDEFGHIJKLMNO\ann", False),
+        (r"ABCDEFGHIJKLMNOP\ann", True),  # a domain has at most 15 letters
+        ("Ann.Müller", False),
+        ("Ann-Lise.Lee-Smith", False),
+        ("Ann.Lee2026!", True),
+        ("Ann.Lee.Secret", True),
         ("", False),
         (None, False),
         ("[redacted:user]#00000000", False),

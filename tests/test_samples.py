@@ -43,6 +43,15 @@ EXCEPTIONS = {
     "exchange-pop/wrong-password": {"15.0.0.0": "15.0.0.0"},
     "exchange/receive": {"15.0.0.0": "15.0.0.0"},
     "exchange/send": {"15.0.0.0": "15.0.0.0"},
+    "javamail/wrong-password": {
+        word: word
+        for word in (
+            "javax.mail.AuthenticationFailedException",
+            "com.sun.mail.smtp.SMTPTransport",
+            "Authenticator.authenticate",
+            "SMTPTransport.java",
+        )
+    },
     "kumomta-acct/guesser": {"0.0.0.0": "0.0.0.0"},
     "mailu/two-logs": {"0.0.0.0": "`0.0.0.0`"},
     "mailenable/wrong-password": {

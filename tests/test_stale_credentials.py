@@ -181,6 +181,13 @@ def test_names_in_other_letters_are_one_account():
     assert only(stale(forgotten().with_columns(odd.alias("user"))))["n_elsewhere"] == 2
 
 
+def test_the_domain_before_a_backslash_is_no_other_account():
+    r"""Exchange writes `CORP\ann` when it accepts a login, and what was typed when it refuses one."""
+    good = pl.col("outcome") == "success"
+    odd = pl.when(good).then(pl.lit("CORP\\Ann")).otherwise(pl.lit("ann"))
+    assert only(stale(forgotten().with_columns(odd.alias("user"))))["n_elsewhere"] == 2
+
+
 def test_many_accounts_that_turn_at_once_are_a_change_of_rule():
     parts = [
         forgotten().with_columns(

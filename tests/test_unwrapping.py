@@ -64,6 +64,8 @@ WRAPPED = {
     "cri": (f"{OUTER} stdout F {SYSLOG}", SYSLOG, OUTER),
     "docker_logs": (f"{OUTER} {SYSLOG}", SYSLOG, OUTER),
     "docker_json": (json.dumps({"log": SYSLOG + "\n", "stream": "stdout", "time": OUTER}), SYSLOG, OUTER),
+    "json_export": (json.dumps({"@timestamp": OUTER, "message": SYSLOG, "host": {"name": "mx1"}}), SYSLOG, OUTER),
+    "csv_export": (f'"{OUTER}","mx1","{SYSLOG}","mail"', SYSLOG, None),
     "journal_json": (json.dumps(ENTRY), REBUILT, None),
 }
 FOLDED = f"Nov  3 09:05:09 mx1 {TAG}message repeated 4 times: [ {MESSAGE}]"
@@ -104,6 +106,19 @@ def test_a_wrapper_is_known_by_its_lines_and_comes_off(name: str):
     assert found.columns == ["line_no", "line", "outer", "written"]
     assert found.rows() == [(1, inner, outer, line)]
     assert carry is None
+
+
+@pytest.mark.parametrize("key", ["message", "line", "log", "msg", "textPayload", "_raw", "@message"])
+def test_a_line_stored_as_json_may_stand_in_any_of_the_usual_fields(key: str):
+    odd = SYSLOG.replace("bob@", r'"b\o"@')
+    assert peel("json_export", json.dumps({"a": {"b": 1}, key: f"{odd}\r\n", "time": 1795168801000})) == [odd]
+    assert detect([json.dumps({key: "user ann failed to log in"})]) is None
+
+
+def test_quotes_are_undone_in_lines_stored_as_csv_and_the_header_passes():
+    odd = SYSLOG.replace("bob@", '"bob"@')
+    assert peel("csv_export", "time,message", '"x",,"' + odd.replace('"', '""') + '"') == ["time,message", odd]
+    assert detect(['2026-11-20T10:00:01Z,"ann","2026-11-20T10:00:01Z","Failure, again"']) is None
 
 
 @pytest.mark.parametrize("line", [*PLAIN, FOLDED])
@@ -152,7 +167,9 @@ def test_nothing_is_known_of_no_lines():
 
 
 def test_wrappers_that_escape_or_cut_text_ask_for_all_lines():
-    assert {w.name for w in WRAPPERS if w.keep_all} == {"docker_json", "cri", "journal_export"}
+    assert {w.name for w in WRAPPERS if w.keep_all} == {
+        "docker_json", "cri", "journal_export", "json_export", "csv_export",
+    }  # fmt: skip
     array = {**ENTRY, "MESSAGE": [97, 98]}
     spellings = [json.dumps(array), json.dumps(array, separators=(",", ":")), '{"MESSAGE" : [ 97 ]}']
     for spelling in spellings:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 REFUTED = "Logins of these addresses outside this log: wrongly set up, new or rarely used clients look the same."
 NOISE = "Leave it to a ban per address (fail2ban and the like); failures of strangers are the daily noise of a server."
 KNOWN_AIM = 5
+ONE_EACH = (
+    "A ban per address never fires at this: ask for long passwords or a second factor on these accounts, count failures "
+    "per account, and look at each login from a new address."
+)
 HARD_PER_DAY = 10
 """Failures a day on one account that exists: Entra would lock it."""
 
@@ -129,8 +133,8 @@ def crowd_row(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def campaign_row(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the finding for addresses that work through one list of names."""
+def campaign_row(facts: Mapping[str, Any], *, once: bool = False) -> dict[str, Any]:
+    """Return the finding for addresses that work through one list of names; `once`: with a try or two each."""
     aimed = facts["worst_per_day"] >= HARD_PER_DAY
     row = _common(facts) | {
         "kind": "distributed",
@@ -139,16 +143,22 @@ def campaign_row(facts: Mapping[str, Any]) -> dict[str, Any]:
         "subject": f"{facts['n_sources']} addresses around {facts['sources'][0]}",
         "user": None,
         "client_ip": None,
-        "title": f"{facts['n_sources']:,} addresses share one list of {counted(facts['n_names'], 'name')}: refused "
+        "title": f"{facts['n_sources']:,} addresses{' that try once or twice each' if once else ''} share one list of "
+        f"{counted(facts['n_names'], 'name')}: refused "
         f"{times(facts['n'])} {stretch(facts['start'], facts['end'])}.",
-        "advice": _advice(facts, None, aimed=aimed),
+        "advice": ONE_EACH if once and not facts["hits"] else _advice(facts, None, aimed=aimed),
     }
     marks = [
         f"{words} {name(facts[key])}"
         for key, words in (("helo", "HELO name"), ("mechanism", "mechanism"))
         if facts.get(key)
     ]
-    row["because"] = [*row["because"], "They are linked by three shared names or more, a third of what they tried."]
+    link = (
+        "Each tried once or twice, nearly always an account that exists; guessers who do not know them try other names."
+        if once
+        else "They are linked by three shared names or more, a third of what they tried."
+    )
+    row["because"] = [*row["because"], link]
     if marks:
         row["because"].append(f"Most of them use the {' and the '.join(marks)}.")
     return row

@@ -36,8 +36,11 @@ def duration(text: str, parameter: str) -> timedelta:
 
 
 def account(user: pl.Expr) -> pl.Expr:
-    """Return the normal form of a login, by which attempts are brought together: no blanks around it, lower case."""
-    form = user.str.strip_chars().str.to_lowercase()
+    r"""Return the normal form of a login, by which attempts are brought together: no blanks around it, lower case.
+
+    Of `DOMAIN\name` the name: Exchange writes the domain when it accepts a login, and what was typed when it refuses one.
+    """
+    form = user.str.strip_chars().str.to_lowercase().str.replace(r"^[a-z0-9.-]+\\{1,2}", "")
     return pl.when(form != "").then(form)
 
 

@@ -38,6 +38,9 @@ HOLE_LINES = 30
 """A hole in the log: no line at all where the quietest of at least two comparable days had 30 or more. Lines come in
 bursts, a dozen for a session, so that a Poisson spread would be no measure."""
 
+HOLE_BINS, HOLE_MOST = 4, 120
+"""Where a session writes more lines than that (Exchange: some 25), as many as four usual bins hold, at most 120."""
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -147,9 +150,11 @@ def holes(bins: pl.DataFrame, column: str) -> pl.Series:
     """Tell the bins in which nothing was written at all although lines are always written then."""
     if bins.filter(pl.col(column) == 0).is_empty():
         return bins.select(pl.repeat(value=False, n=pl.len()).alias("hole")).to_series()
+    written = bins.filter(pl.col(column) > 0).select(HOLE_BINS * pl.col(column).median()).item() or 0
+    least = min(max(HOLE_LINES, written), HOLE_MOST)
     fired = pl.lit(value=False)
     for width in DOWN_WINDOWS:
-        hit = (pl.col("n") >= LEAST_DAYS) & (pl.col("lowest") >= HOLE_LINES) & (pl.col("seen") == 0)
+        hit = (pl.col("n") >= LEAST_DAYS) & (pl.col("lowest") >= least) & (pl.col("seen") == 0)
         fired = fired | pl.lit(_spread(_compared(bins, column, width).select(hit.alias("hit")).to_series(), width))
     return bins.select(fired.fill_null(value=False).alias("hole")).to_series()
 

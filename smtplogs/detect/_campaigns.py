@@ -22,6 +22,26 @@ MOST_PAIRS = 3_000_000
 """Pairs that are compared at most; of names that would give more the rarer are kept: they tell most."""
 
 
+LIGHT_TRIES, LIGHT_SOURCES, LIGHT_PER_ACCOUNT, LIGHT_ACCOUNTS = 2, 100, 20, 5
+"""Addresses that try once or twice share no list of names. Together they are a campaign where a hundred of them or more
+aim at five accounts that exist or more, twenty at each: what strangers guess every day are names that do not exist."""
+
+
+def once_each(pairs: pl.DataFrame, sources: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs of a campaign whose addresses try once or twice each; none, if there is no such campaign.
+
+    Parameters
+    ----------
+    pairs, sources, known
+        As in a `Book`.
+    """
+    light = sources.filter(pl.col("n_ok") == 0, pl.col("n_bad") <= LIGHT_TRIES).select("client_ip")
+    aimed = pairs.filter(pl.col("n_bad") > 0).join(light, on="client_ip", how="semi")
+    aimed = aimed.join(known, on="account", how="semi").filter(pl.len().over("account") >= LIGHT_PER_ACCOUNT)
+    enough = aimed["account"].n_unique() >= LIGHT_ACCOUNTS and aimed["client_ip"].n_unique() >= LIGHT_SOURCES
+    return aimed if enough else aimed.clear()
+
+
 def linked(pairs: pl.DataFrame) -> pl.DataFrame:
     """Return which sources belong together: ``ip, campaign``, campaigns numbered by size.
 

@@ -146,7 +146,7 @@ def _advice(story: Mapping[str, Any], relay: str, server: str, wants: str | None
     told = f"On {server}, for the relay {relay}: {fix[0].lower() + fix[1:]}"
     if wants and story["family"] in ("credential", "policy"):
         told += f"; as user name it wants {wants}"
-    flush = "; then send what waits (postqueue -f)" if story["n_deferred"] else ""
+    flush = "; then send what waits (Postfix: postqueue -f, Exim: exim -qff)" if story["n_deferred"] else ""
     return f"{told}{flush}."
 
 

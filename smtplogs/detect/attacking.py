@@ -10,6 +10,7 @@ import polars as pl
 
 from smtplogs.detect._attack_facts import ROUND, Book, attempts, book_of, light_hours
 from smtplogs.detect._attack_stories import (
+    HARD_PER_DAY,
     campaign_row,
     no_names_row,
     no_unknown_row,
@@ -18,7 +19,7 @@ from smtplogs.detect._attack_stories import (
     stuffing_row,
 )
 from smtplogs.detect._attempts import duration
-from smtplogs.detect._campaigns import linked
+from smtplogs.detect._campaigns import linked, once_each
 from smtplogs.detect._findings import as_findings, finding_id
 from smtplogs.detect._guessers import MAIN, MOST, UNKNOWN, Limits, facts_of, guessers
 from smtplogs.detect._presets import PRESETS, bans, fires, keyed
@@ -59,6 +60,8 @@ COLUMNS: dict[str, Column] = {
 
 STUFFING_SOURCES, STUFFING_NAMES, STUFFING_EDGE = 20, 50, 5
 LIGHT = 3
+ONCE = 2**32 - 1
+"""Number of the campaign of those that try once or twice: no address has it."""
 
 
 @sliced_door
@@ -180,6 +183,12 @@ def _campaigns(slices: Slices, condition: pl.Expr, book: Book) -> tuple[dict[str
     found = linked(pairs.select(pl.col("client_ip").alias("ip"), pl.col("account").alias("name")))
     members: dict[str, str] = {}
     rows = []
+    light = once_each(book.pairs, book.sources.join(found, left_on="client_ip", right_on="ip", how="anti"), book.known)
+    if light.height:
+        number = pl.lit(ONCE, pl.UInt32).alias("campaign")
+        found = pl.concat(
+            [found, light.select(pl.col("client_ip").unique().alias("ip"), number)], how="vertical_relaxed"
+        )
     marks = _fingerprints(slices, condition, found) if found.height else {}
     for (number,), own in found.group_by("campaign", maintain_order=True):
         mine = book.pairs.join(own.select(pl.col("ip").alias("client_ip")), on="client_ip", how="semi")
@@ -187,7 +196,10 @@ def _campaigns(slices: Slices, condition: pl.Expr, book: Book) -> tuple[dict[str
         days = max((facts["end"] - facts["start"]) / timedelta(days=1), 1.0)
         aimed = mine.join(book.known, on="account", how="semi").group_by("account").agg(pl.col("n_bad").sum())
         facts["worst_per_day"] = (aimed["n_bad"].max() or 0) / days  # pyright: ignore
-        row = campaign_row(facts)
+        once = light.height > 0 and number == ONCE
+        if once and facts["worst_per_day"] < HARD_PER_DAY:
+            continue  # the daily noise
+        row = campaign_row(facts, once=once)
         rows.append(row)
         name = finding_id("attacks", row["subject_kind"], row["subject"], row["start"])
         members |= dict.fromkeys(own["ip"].cast(pl.String).to_list(), name)

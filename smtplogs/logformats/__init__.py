@@ -22,6 +22,7 @@ from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP
 from smtplogs.logformats.exim import EXIM
 from smtplogs.logformats.haraka import HARAKA
 from smtplogs.logformats.kerio import KERIO
+from smtplogs.logformats.mailers import MAILERS
 from smtplogs.logformats.mailu import MAILU
 from smtplogs.logformats.mox import MOX
 from smtplogs.logformats.msmtp import MSMTP
@@ -32,15 +33,16 @@ from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.rspamd import RSPAMD
 from smtplogs.logformats.sendmail import SENDMAIL
+from smtplogs.logformats.ssmtp import SSMTP
 from smtplogs.logformats.stalwart import STALWART, STALWART_JSON
 from smtplogs.logformats.transcripts import TRANSCRIPTS
 from smtplogs.logformats.vpopmail import VPOPMAIL
-from smtplogs.logformats.windows_servers import HMAILSERVER, MAILENABLE, MDAEMON
+from smtplogs.logformats.windows_servers import HMAILSERVER, IIS, MAILENABLE, MDAEMON, SMARTERMAIL
 from smtplogs.logformats.zimbra import ZIMBRA
 
 ALL: tuple[Lines, ...] = (
     POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER,
-    NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, ASSP, ORACLE)  # fmt: skip
+    NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, ASSP, ORACLE, SSMTP)  # fmt: skip
 """Formats of single lines under an envelope: several may share a file."""
 
 EXAMPLE = "example-relay"
@@ -52,7 +54,8 @@ DECLARED = tuple(
 """Formats that are declared in TOML. That their samples pass is held by the tests."""
 
 DIALOGUES: tuple[Dialogue, ...] = (
-    EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, *TRANSCRIPTS, *(f for f in DECLARED if isinstance(f, Dialogue)),
+    EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *TRANSCRIPTS,
+    *(f for f in DECLARED if isinstance(f, Dialogue)),
 )  # fmt: skip
 TABLES: tuple[Table, ...] = (
     ENTRA, ENTRA_CSV, EXCHANGE_IMAP, EXCHANGE_POP, EXCHANGE_EVENT, STALWART, STALWART_JSON, KERIO, DOMINO, CISCO_ESA,

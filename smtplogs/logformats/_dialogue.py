@@ -94,6 +94,8 @@ class Dialogue:
         Lines carry no token: a session goes from a line that `begins` one to the next.
     line_break
         How the format writes a line break inside a reply.
+    space
+        How it writes a space in what was said.
     written_by
         Software and versions, or where the shape is known from.
     samples, not_these
@@ -113,6 +115,7 @@ class Dialogue:
     key: tuple[str, ...] = ()
     blocks: bool = False
     line_break: str = ""
+    space: str = ""
     written_by: str
     samples: tuple[Excerpt, ...]
     cannot_show: tuple[str, ...] = ()

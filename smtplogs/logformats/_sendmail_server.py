@@ -15,7 +15,7 @@ PEER = r"(?:[^ @\[\]]+@)?(?:(?P<client_name>[^ \[\]@,]+) )?\[(?P<client_ip>(?:IP
 """`ident@name [address] (may be forged)`: no port; IPv6 in its long form."""
 
 _SRVRSMTP = "sendmail/srvrsmtp.c"
-_SAID = r"[^(]* \((?P<vendor_code>-?[0-9]+)\) (?P<detail>.*?)"
+_SAID = r"[^(]* \((?P<vendor_code>-?[0-9]+)\)(?: (?P<detail>.*?))?"
 _NAMELESS = r"[^(]* \((?P<vendor_code>-?[0-9]+)\) (?P<detail>.*?All-whitespace username\.)"
 
 auth = always(stage="auth", side="server")

@@ -6,7 +6,8 @@ from smtplogs.logformats._exim_auth import FAILED, REFUSED
 from smtplogs.logformats._exim_client import ATTEMPTS, DELIVERIES
 from smtplogs.logformats._exim_mail import MAIL, SESSION
 from smtplogs.logformats._exim_other import OTHER
-from smtplogs.logformats._exim_rejects import BROKEN_TLS, LIMITS, REJECTS
+from smtplogs.logformats._exim_rejects import LIMITS, REJECTS
+from smtplogs.logformats._exim_tls import BROKEN_TLS
 from smtplogs.logformats._format import Lines
 
 EXIM = Lines(

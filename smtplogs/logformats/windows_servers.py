@@ -1,4 +1,4 @@
-"""hMailServer, MDaemon, MailEnable: mail servers for Windows whose logs are dialogues."""
+"""hMailServer, MDaemon, MailEnable, SmarterMail, IIS: mail servers for Windows whose logs are dialogues."""
 
 from __future__ import annotations
 
@@ -143,3 +143,109 @@ MAILENABLE = Dialogue(
         ),
     ),
 )
+
+_SM = r"^(?P<stamp>\[[0-9]{4}\.[0-9]{2}\.[0-9]{2}\] [0-9:]{8}(?:\.[0-9]{1,3})?) \[(?P<client_ip>[0-9A-Fa-f.:]+)\]\[(?P<session>[0-9]+)\] "
+
+SMARTERMAIL = Dialogue(
+    "smartermail",
+    "SmarterMail SMTP log",
+    looks=r"^\[[0-9]{4}\.[0-9]{2}\.[0-9]{2}\] [0-9:]{8}(?:\.[0-9]{1,3})? \[[0-9A-Fa-f.:]+\]\[[0-9]+\] ",
+    side="server",
+    key=("client_ip",),
+    written_by="SmarterMail 15 and later (smtpLog); releases before put no date in front",
+    turns=(
+        Turn("glued", rf"{_SM}rsp: 250-.*250 .*$"),  # the lines of a reply without a break: what is offered cannot be read
+        Turn("server", rf"{_SM}rsp: (?P<text>.*)$", speaker="server"),
+        Turn("client", rf"{_SM}cmd: (?P<text>.*)$", speaker="client"),
+        Turn("user", rf"{_SM}Authenticating as (?P<user>[^ ]+)$"),
+        Turn("ended", rf"{_SM}disconnected at .*$", ends=True),
+        Turn("other", rf"{_SM}.*$"),
+    ),
+    cannot_show=("the zone of its clock", "ports"),
+    samples=(
+        Excerpt(
+            "[2026.11.20] 10:00:00.100 [203.0.113.5][12345678] rsp: 220 mail.example.com\n"
+            "[2026.11.20] 10:00:00.100 [203.0.113.5][12345678] connected at 11/20/2026 10:00:00 AM\n"
+            "[2026.11.20] 10:00:00.200 [203.0.113.5][12345678] cmd: EHLO pc\n"
+            "[2026.11.20] 10:00:00.200 [203.0.113.5][12345678] rsp: 250-mail.example.com Hello [203.0.113.5]250-SIZE 31457280250-AUTH LOGIN CRAM-MD5250-8BITMIME250-DSN250 OK\n"
+            "[2026.11.20] 10:00:00.300 [203.0.113.5][12345678] cmd: AUTH LOGIN\n"
+            "[2026.11.20] 10:00:00.300 [203.0.113.5][12345678] rsp: 334 VXNlcm5hbWU6\n"
+            "[2026.11.20] 10:00:00.400 [203.0.113.5][12345678] Authenticating as ann@example.com\n"
+            "[2026.11.20] 10:00:00.400 [203.0.113.5][12345678] rsp: 334 UGFzc3dvcmQ6\n"
+            "[2026.11.20] 10:00:00.500 [203.0.113.5][12345678] rsp: 535 Authentication failed\n"
+            "[2026.11.20] 10:00:00.600 [203.0.113.5][12345678] cmd: QUIT\n"
+            "[2026.11.20] 10:00:00.600 [203.0.113.5][12345678] rsp: 221 Service closing transmission channel\n"
+            "[2026.11.20] 10:00:00.600 [203.0.113.5][12345678] disconnected at 11/20/2026 10:00:00 AM\n",
+            (
+                {
+                    "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "assumed",
+                    "side": "server", "client_ip": "203.0.113.5", "helo": "pc", "user": "ann@example.com",
+                    "mechanism": "LOGIN", "reply_code": 535, "detail": "Authentication failed",
+                },
+            ),
+        ),
+    ),
+)  # fmt: skip
+
+_IIS_AT = r"^(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}) "
+_IIS_IN = rf"{_IIS_AT}(?P<client_ip>{_IP}) (?P<helo>[^ ]+) (?P<service>SMTPSVC[0-9]+) (?P<host>[^ ]+) (?P<server_ip>{_IP}) (?:0|(?P<server_port>[0-9]+)) "
+_IIS_OUT = r"(?P<service>SMTPSVC[0-9]+) (?P<host>[^ ]+) [^ ]+ (?P<server_port>[0-9]+) "
+_IIS_HEARD = rf"{_IIS_AT}(?P<server_ip>{_IP}) OutboundConnectionResponse {_IIS_OUT}"
+_IIS_SAID = rf"{_IIS_AT}(?P<server_ip>{_IP}) OutboundConnectionCommand {_IIS_OUT}"
+
+IIS = Dialogue(
+    "iis-smtp",
+    "IIS SMTP service (W3C log)",
+    looks=r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} [^ ]+ [^ ]+ SMTPSVC[0-9]+ ",
+    least=0.25,
+    key=("side", "server_ip", "client_ip", "helo"),
+    space="+",
+    written_by="IIS 6 to 10, SMTP virtual server, W3C extended log with all fields in their default order; UTC",
+    turns=(
+        Turn("reply", rf"{_IIS_HEARD}- - (?P<text>[^ ]+) .*$", speaker="server", sets={"side": "client"}),
+        Turn(
+            "auth", rf"{_IIS_SAID}(?P<text>AUTH) - \+?(?P<mechanism>[A-Za-z0-9-]{{3,}}) .*$",
+            speaker="client", sets={"side": "client"},
+        ),
+        Turn("command", rf"{_IIS_SAID}(?P<text>[A-Za-z]+) .*$", speaker="client", sets={"side": "client"}),
+        Turn(
+            "login", rf"{_IIS_IN}(?P<text>AUTH) - \+?(?P<mechanism>[A-Za-z0-9-]{{3,}}) (?P<answer>[2-5][0-9]{{2}}) .*$",
+            speaker="client", sets={"side": "server"},
+        ),
+        Turn(
+            "asked", rf"{_IIS_IN}(?P<text>AUTH|MAIL|STARTTLS) [^ ]+ [^ ]+ (?P<answer>[2-5][0-9]{{2}}) .*$",
+            speaker="client", sets={"side": "server"},
+        ),
+        Turn("other", r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} [^ ]+ [^ ]+ SMTPSVC[0-9]+ .*$", speaker="noise"),
+        Turn("header", r"^#.*$", speaker="noise"),
+    ),
+    cannot_show=("sessions: its lines carry no token", "the user", "what was said to clients, but for the code", "TLS"),
+    samples=(
+        Excerpt(
+            "#Fields: date time c-ip cs-username s-sitename s-computername s-ip s-port cs-method cs-uri-stem cs-uri-query sc-status sc-win32-status sc-bytes cs-bytes time-taken cs-version cs-host cs(User-Agent) cs(Cookie) cs(Referer)\n"
+            "2026-11-20 09:00:01 198.51.100.25 OutboundConnectionResponse SMTPSVC1 WEB1 - 587 - - 220+mail.example.com+ESMTP 0 0 26 0 15 SMTP - - - -\n"
+            "2026-11-20 09:00:01 198.51.100.25 OutboundConnectionCommand SMTPSVC1 WEB1 - 587 EHLO - WEB1 0 0 4 0 15 SMTP - - - -\n"
+            "2026-11-20 09:00:01 198.51.100.25 OutboundConnectionResponse SMTPSVC1 WEB1 - 587 - - 250-mail.example.com 0 0 20 0 31 SMTP - - - -\n"
+            "2026-11-20 09:00:01 198.51.100.25 OutboundConnectionResponse SMTPSVC1 WEB1 - 587 - - 250+AUTH+LOGIN 0 0 14 0 31 SMTP - - - -\n"
+            "2026-11-20 09:00:01 198.51.100.25 OutboundConnectionCommand SMTPSVC1 WEB1 - 587 AUTH - LOGIN 0 0 4 0 31 SMTP - - - -\n"
+            "2026-11-20 09:00:01 198.51.100.25 OutboundConnectionResponse SMTPSVC1 WEB1 - 587 - - 334+VXNlcm5hbWU6 0 0 16 0 46 SMTP - - - -\n"
+            "2026-11-20 09:00:02 198.51.100.25 OutboundConnectionResponse SMTPSVC1 WEB1 - 587 - - 535+5.7.8+Authentication+failed 0 0 31 0 62 SMTP - - - -\n"
+            "2026-11-20 09:00:02 198.51.100.25 OutboundConnectionCommand SMTPSVC1 WEB1 - 587 QUIT - - 0 0 4 0 62 SMTP - - - -\n"
+            "2026-11-20 09:00:04 203.0.113.5 PC1 SMTPSVC1 WEB1 192.0.2.25 0 EHLO - +PC1 250 0 200 8 0 SMTP - - - -\n"
+            "2026-11-20 09:00:05 203.0.113.5 PC1 SMTPSVC1 WEB1 192.0.2.25 0 MAIL - +FROM:<ann@example.com> 530 0 43 31 0 SMTP - - - -\n",
+            (
+                {
+                    "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "assumed",
+                    "side": "client", "server_ip": "198.51.100.25", "server_port": 587, "mechanism": "LOGIN",
+                    "auth_offered": ["LOGIN"], "tls": "none", "reply_code": 535, "enhanced_code": "5.7.8",
+                    "detail": "Authentication failed",
+                },
+                {
+                    "stage": "mail", "outcome": "refused", "cause": "auth_required", "basis": "assumed",
+                    "side": "server", "client_ip": "203.0.113.5", "server_ip": "192.0.2.25", "helo": "PC1",
+                    "reply_code": 530, "detail": "530",
+                },
+            ),
+        ),
+    ),
+)  # fmt: skip

@@ -39,7 +39,9 @@ _BROUGHT_BY = (
 )
 """Words that a client, a relay log or a library writes before the reply it passes on."""
 
-_PASSED_ON = rf"""(?is)(?:{"|".join(_BROUGHT_BY)})['"]?[:=; (]+(?:b?['"]|\()?((?:{_CODE}(?:[- ]|$)|{_ENHANCED} ).*)$"""
+_PASSED_ON = (
+    rf"""(?is)(?:{"|".join(_BROUGHT_BY)})['"]?[:=; (]+(?:b?['"]|\()?((?:{_CODE}(?:[- ]|: |$)|{_ENHANCED} ).*)$"""
+)
 _EMBEDDED = rf"(?s)(?:^(?:<[-~* ]*|\*+ *|[Ss]: ?)?({_CODE}(?:[- ].*)?)|(?:[:\]] |\()({_CODE}[- ].*))$"
 _QUOTED = (
     rf"""(?s)\(({_CODE}), b?'((?:[^'\\]|\\.)*)'""",  # Python's smtplib
@@ -54,7 +56,7 @@ _BEHIND = (
     r"(?:\\r|\\n)+$",
 )
 _BARE = rf"^{_CODE}(?:[- ]|$)"
-_PARTS = rf"(?s)^(?:({_CODE})(?:[- ]+|$))?(?:({_ENHANCED})(?:[ \t]+|$))?(.*)$"
+_PARTS = rf"(?s)^(?:({_CODE})(?:[- ]+|: +|$))?(?:({_ENHANCED})(?:[ \t]+|$))?(.*)$"
 
 
 class Reply(NamedTuple):

@@ -164,6 +164,32 @@ def _peel_docker_json(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+_WRITTEN = rf"{PRI}(?:1 )?{STAMP} [^ \"]+ [^ \"]+"
+"""How a whole line of a syslog begins, within quotes."""
+
+_FIELDS = ("message", "line", "log", "msg", "textPayload", "_raw", "['@message']", "event.original")
+_TIMES = ("['@timestamp']", "timestamp", "time", "ts")
+_EXPORT = rf'^\{{.*"(?:message|line|log|msg|textPayload|_raw|@message|original)" ?: ?"{_WRITTEN}'
+_CSV = rf'^(?:(?:"[^"]*"|[^",]*),)*"(?P<inner>{_WRITTEN}(?:[^"]|"")*)"(?:,.*)?$'
+
+
+def _peel_export(lines: pl.DataFrame) -> pl.DataFrame:
+    """Take the line out of the first of `_FIELDS` that holds one; the store's time only where it is written in full."""
+    texts = [_LINE.str.json_path_match(f"$.{name}" if name[0] != "[" else f"${name}") for name in _FIELDS]
+    times = [_LINE.str.json_path_match(f"$.{name}" if name[0] != "[" else f"${name}") for name in _TIMES]
+    whole = lines.select(pl.coalesce(pl.when(t.str.contains(rf"^{_WRITTEN}")).then(t) for t in texts).alias("inner"))
+    outer = pl.coalesce(pl.when(t.str.contains(rf"^{RFC3339}$")).then(t) for t in times)
+    return whole.hstack(lines.select(outer.alias("outer"))).select(
+        pl.col("inner").str.strip_suffix("\n").str.strip_suffix("\r"),
+        pl.when(pl.col("inner").is_not_null()).then("outer").alias("outer"),
+    )
+
+
+def _peel_csv(lines: pl.DataFrame) -> pl.DataFrame:
+    inner = _LINE.str.extract(_CSV).str.replace_all('""', '"', literal=True)
+    return lines.select(inner.alias("inner"), pl.lit(None, pl.String).alias("outer"))
+
+
 WRAPPERS = (
     Wrapper(
         "journal_json",
@@ -182,6 +208,10 @@ WRAPPERS = (
     ),
     Wrapper("cri", "Kubernetes CRI", _CRI, _peel_cri, keep_all=True),
     Wrapper("docker_logs", "docker logs -t", rf"{_STAMPED}|^{ISO_DATE}T{CLOCK}\.[0-9]{{9}}Z ", _groups(_STAMPED)),
+    Wrapper(
+        "json_export", "lines stored as JSON (Elastic, Loki, CloudWatch ...)", _EXPORT, _peel_export, keep_all=True
+    ),
+    Wrapper("csv_export", "lines stored as CSV (Kibana, Graylog, Grafana ...)", _CSV, _peel_csv, keep_all=True),
     Wrapper("compose", "docker compose logs", rf"^{_COLOUR}[0-9A-Za-z][0-9A-Za-z_.-]* +\| ", _peel_compose),
 )
 """In this order where two fit equally many lines."""
