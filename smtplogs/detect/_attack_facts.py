@@ -46,7 +46,7 @@ def attempts(
     slices: Slices, judged: pl.Expr, outcomes: Sequence[str] = ("success", "failure")
 ) -> Iterator[pl.DataFrame]:
     """Yield ``time, account, client_ip, n, ok, bad, unknown`` of each piece."""
-    for piece in pieces(slices, *TRIES, where=judged & pl.col("outcome").is_in(list(outcomes))):
+    for piece in pieces(slices, *TRIES, words={"stage": ["auth"], "outcome": outcomes}, where=judged):
         yield piece.select(
             "time",
             "account",

@@ -102,7 +102,11 @@ def ledger_of(events: pl.LazyFrame, *, protocols: Sequence[str], client: Sequenc
 
 
 def attempts(
-    ledger: Ledger, *columns: str, where: pl.Expr | None = None, numbered: bool = False
+    ledger: Ledger,
+    *columns: str,
+    outcomes: Sequence[str] = OUTCOMES,
+    where: pl.Expr | None = None,
+    numbered: bool = False,
 ) -> Iterator[pl.DataFrame]:
     """Yield the attempts of each piece: ``time, client_ip, client, n`` (how many times), ``cause, ok, bad`` and columns.
 
@@ -111,7 +115,9 @@ def attempts(
     times part the pieces.
     """
     names = dict.fromkeys(["client_ip", "outcome", "count", "cause", *ledger.client, *columns])
-    for piece in pieces(ledger.slices, *names, where=ledger.where if where is None else ledger.where & where):
+    words = {"stage": ["auth"], "outcome": outcomes}
+    where = ledger.where if where is None else ledger.where & where
+    for piece in pieces(ledger.slices, *names, words=words, where=where):
         client = pl.col("client_ip")
         if ledger.client != ("client_ip",):
             parts = [pl.col(c).cast(pl.String) for c in ledger.client]

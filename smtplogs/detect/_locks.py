@@ -367,9 +367,10 @@ def with_logins(locks: Locks, ledger: Ledger) -> pl.DataFrame:
     around = around.explode("time").drop_nulls("time")
     if around.is_empty():
         return locks.evidence
-    then = (pl.col("outcome") == "success") & pl.col("time").is_in(around["time"].unique().implode())
+    then = pl.col("time").is_in(around["time"].unique().implode())
     parts = [locks.evidence]
-    for piece in attempts(ledger, "user", "source", "line_no", where=then, numbered=True):
+    columns = ("user", "source", "line_no")
+    for piece in attempts(ledger, *columns, outcomes=["success"], where=then, numbered=True):
         logins = around.join(piece, on=["account_id", "time"]).sort("lock", "time", "source_id", "line_no", "client_id")
         logins = logins.unique(["lock", "time"], keep="first", maintain_order=True)
         parts.append(logins.select(locks.evidence.columns))

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import functools
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
+from smtplogs._written import only
 from smtplogs.detect._attempts import account
 from smtplogs.detect._findings import MOST_LINES
 from smtplogs.schema import EVENTS, PROTOCOLS, conform, need, to_polars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 MOST_ROWS = 2_000_000
 """Rows of a piece, about: with twenty narrow columns some 300 MB while it is being worked on."""
@@ -66,41 +69,64 @@ def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
     return Slices(events, present, tuple(spans.select("hour", "end").iter_rows()))
 
 
-def stretches(slices: Slices) -> Iterator[pl.LazyFrame]:
-    """Yield the rows of each piece, all columns of them, still lazy; of an empty table one that is empty."""
+def stretches(slices: Slices, words: Mapping[str, Sequence[str]]) -> Iterator[pl.LazyFrame]:
+    """Yield the rows of each piece with these words, all columns of them, still lazy; of an empty table one that is empty."""
+    events = only(slices.events, words)
     if not slices.bounds:
-        yield slices.events.head(0)
+        yield events.head(0)
     for first, last in slices.bounds:
-        yield slices.events.filter(pl.col("time") >= first, pl.col("time") < last)
+        yield events.filter(pl.col("time") >= first, pl.col("time") < last)
 
 
 def pieces(
     slices: Slices,
     *columns: str,
+    words: Mapping[str, Sequence[str]] | None = None,
     where: pl.Expr | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield the rows of each piece: only these columns, in their documented dtypes; missing ones are null.
 
-    `account` (normal form of the login) may be asked for like a column. `where` sees event columns. Rows from `since`
-    on and before `until`; texts that repeat are categories.
+    `account` (normal form of the login) may be asked for like a column. `words` that must stand in some columns are
+    asked first, and cost little; `where` sees event columns. Rows from `since` on and before `until`; texts that repeat
+    are categories. The next piece is read while one is worked on.
     """
     names = list(dict.fromkeys("user" if c == "account" else c for c in ("time", *columns)))
     numbered = [c for c in NUMBERED if c in columns and c != "account"]
-    for first, last in slices.bounds:
-        start, end = max(first, since or first), min(last, until or last)
-        if start >= end:
-            continue
-        rows = slices.events.filter(pl.col("time") >= start, pl.col("time") < end)
-        lacking = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in EVENTS if c not in slices.present]
+    lacking = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in EVENTS if c not in slices.present]
+    words = words or {}
+    events = only(slices.events, words) if slices.present.issuperset(words) else slices.events.clear()
+    bounds = [(max(first, since or first), min(last, until or last)) for first, last in slices.bounds]
+
+    def read(start: datetime, end: datetime) -> pl.DataFrame:
+        rows = events.filter(pl.col("time") >= start, pl.col("time") < end)
         if where is not None:
             rows = rows.with_columns(lacking).filter(where)
         rows = rows.select(pl.col(n) if n in slices.present else pl.lit(None, EVENTS[n].dtype).alias(n) for n in names)
         piece = rows.collect(engine="streaming")
         if "account" in columns:
             piece = piece.with_columns(account_numbers(piece["user"]))
-        yield compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))
+        return compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))
+
+    yield from ahead([functools.partial(read, start, end) for start, end in bounds if start < end])
+
+
+def ahead(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
+    """Yield what the jobs return, in their order; a second thread does the next one while the last is made use of.
+
+    Polars lets other threads run meanwhile: work that it does on one core leaves the other free for reading.
+    """
+    if len(jobs) < 2:  # noqa: PLR2004
+        yield from (job() for job in jobs)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(jobs[0])
+        for job in jobs[1:]:
+            done, coming = coming.result(), reader.submit(job)
+            yield done
+            del done
+        yield coming.result()
 
 
 def account_numbers(users: pl.Series) -> pl.Series:
@@ -163,6 +189,7 @@ def proof(
     wanted: pl.DataFrame,
     keys: Sequence[str],
     *,
+    words: Mapping[str, Sequence[str]] | None = None,
     where: pl.Expr | None = None,
 ) -> dict[Any, list[str]]:
     """Return the lines behind findings: finding -> ``source:line_no``, in order of time, at most 20.
@@ -173,7 +200,7 @@ def proof(
         ``finding, start, end`` and the key columns: rows of the events with these keys, from start to end, both in.
     keys
         Columns of the events (or `account`) that the rows of a finding share.
-    where
+    words, where
         Which events count at all.
     """
     if wanted.is_empty():
@@ -183,7 +210,7 @@ def proof(
     since, last = span_of(wanted, "start", "end")
     until = last + timedelta(microseconds=1)
     chosen: list[pl.DataFrame] = []
-    for piece in pieces(slices, *keys, "source", "line_no", where=where, since=since, until=until):
+    for piece in pieces(slices, *keys, "source", "line_no", words=words, where=where, since=since, until=until):
         if piece.is_empty():
             continue
         first, final = span_of(piece, "time", "time")

@@ -166,11 +166,11 @@ def _worth_a_look(
 def _pairs(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.DataFrame:
     """Return how often each client succeeded and failed: ``account, client_ip, n_ok, n_bad`` and the client columns."""
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip", *client)
-    where = judged(protocols) & pl.col("outcome").is_in(["success", "failure"])
+    words = {"stage": ["auth"], "outcome": ["success", "failure"]}
     keys = list(dict.fromkeys(["user", "client_ip", *client]))
     sums = Sums(keys, {"n_ok": pl.UInt32(), "n_bad": pl.UInt32()})
     n, ok = pl.col("count").fill_null(1).cast(pl.Int64), pl.col("outcome") == "success"
-    for piece in pieces(slices, "outcome", "count", *keys, where=where):
+    for piece in pieces(slices, "outcome", "count", *keys, words=words, where=judged(protocols)):
         sums.add(piece.group_by(keys).agg(n.filter(ok).sum().alias("n_ok"), n.filter(~ok).sum().alias("n_bad")))
     known = sums.all()
     users = known.select("user").unique()

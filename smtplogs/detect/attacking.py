@@ -59,6 +59,7 @@ COLUMNS: dict[str, Column] = {
 
 STUFFING_SOURCES, STUFFING_NAMES, STUFFING_EDGE = 20, 50, 5
 LIGHT = 3
+FAILED = {"stage": ["auth"], "outcome": ["failure"]}
 
 
 @sliced_door
@@ -199,7 +200,7 @@ def _fingerprints(slices: Slices, condition: pl.Expr, found: pl.DataFrame) -> di
     """Return what the members of each campaign have in common: HELO name, mechanism, hours of the day."""
     members = found.rename({"ip": "client_ip"})
     parts = []
-    for piece in pieces(slices, "client_ip", "helo", "mechanism", where=condition & (pl.col("outcome") == "failure")):
+    for piece in pieces(slices, "client_ip", "helo", "mechanism", words=FAILED, where=condition):
         own = piece.join(members, on="client_ip")
         parts.append(
             own.group_by("campaign", "helo", "mechanism", pl.col("time").dt.hour().alias("hour")).agg(pl.len())
@@ -338,9 +339,8 @@ def _proved(slices: Slices, condition: pl.Expr, rows: list[dict[str, Any]]) -> l
         by_ip += [place | {"client_ip": a} for a in addresses]
         if not addresses and row.get("user"):
             by_account.append(place | {"account": row["user"]})
-    failed = condition & (pl.col("outcome") == "failure")
     lines = {}
     for key, wanted in (("client_ip", by_ip), ("account", by_account)):
         if wanted:
-            lines |= proof(slices, pl.DataFrame(wanted), (key,), where=failed)
+            lines |= proof(slices, pl.DataFrame(wanted), (key,), words=FAILED, where=condition)
     return [row | {"evidence": lines.get(i, [])} for i, row in enumerate(rows)]
