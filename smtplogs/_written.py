@@ -37,12 +37,12 @@ def made_from(texts: pl.LazyFrame, finished: Callable[[pl.LazyFrame], pl.LazyFra
     return table
 
 
-def only(table: pl.LazyFrame, words: Mapping[str, Sequence[str]]) -> pl.LazyFrame:
+def only(table: pl.LazyFrame, words: Mapping[str, Sequence[str]], look: pl.Expr | None = None) -> pl.LazyFrame:
     """Return the rows that have one of these words in each of these columns.
 
     A cast to categories hides a condition from the reader of Parquet files. Of a table made from texts the condition is
     put to the texts, so that of other rows no column is read. ``unknown`` may stand for any word: it is asked of the
-    finished table.
+    finished table. `look`: a condition that leaves out no text that it would keep as a category.
     """
     written: Written | None = getattr(table, PLACE, None)
     if written is not None:
@@ -51,6 +51,9 @@ def only(table: pl.LazyFrame, words: Mapping[str, Sequence[str]]) -> pl.LazyFram
             for column, some in words.items()
             if column in written.columns and "unknown" not in some
         ]
+        if look is not None:
+            early.append(look)
         if early:
             table = written.finished(written.texts.filter(early))
-    return table.filter(pl.col(column).is_in(list(some)) for column, some in words.items())
+    table = table.filter(pl.col(column).is_in(list(some)) for column, some in words.items())
+    return table if look is None else table.filter(look)

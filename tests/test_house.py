@@ -17,7 +17,17 @@ ROOMS = sorted(p for p in PACKAGE.rglob("*.py") if "_data" not in p.parts)
 
 FLOORS = (
     {"errors"},
-    {"_visible", "_spans", "_durable", "_granted", "_addresses", "translating", "numeric_dates", "pseudonyms", "_written"},
+    {
+        "_visible",
+        "_spans",
+        "_durable",
+        "_granted",
+        "_addresses",
+        "translating",
+        "numeric_dates",
+        "pseudonyms",
+        "_written",
+    },
     {"schema"},
     {"_frames"},
     {"joining", "redacting", "normalising", "sasl", "sources", "stamps", "unwrapping", "replies"},

@@ -115,8 +115,8 @@ def test_sums_add_up_whatever_waits(monkeypatch: pytest.MonkeyPatch):
 
 def test_stretches_are_lazy_and_of_nothing_there_is_one():
     slices = sliced(some().lazy(), "time")
-    assert [s.collect().height for s in stretches(slices)] == [240]
-    assert [s.collect().height for s in stretches(sliced(empty(EVENTS).lazy(), "time"))] == [0]
+    assert [s.collect().height for s in stretches(slices, {})] == [240]
+    assert [s.collect().height for s in stretches(sliced(empty(EVENTS).lazy(), "time"), {})] == [0]
 
 
 def test_compacting_changes_nothing():

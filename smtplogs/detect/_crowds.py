@@ -36,7 +36,13 @@ class Hours:
     def without(self, others: Hours) -> pl.DataFrame:
         """Return ``hour, n`` in order of time, but for what others, some of these addresses, did."""
         less = [part.with_columns(-pl.col("n")) for part in others._parts]
-        return pl.concat([*self._parts, *less]).group_by("hour").agg(pl.col("n").sum()).filter(pl.col("n") > 0).sort("hour")
+        return (
+            pl.concat([*self._parts, *less])
+            .group_by("hour")
+            .agg(pl.col("n").sum())
+            .filter(pl.col("n") > 0)
+            .sort("hour")
+        )
 
 
 def crowd_facts(ledger: Ledger, crowd: pl.DataFrame, strangers: Hours) -> dict[str, Any]:

@@ -69,9 +69,14 @@ def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
     return Slices(events, present, tuple(spans.select("hour", "end").iter_rows()))
 
 
-def stretches(slices: Slices, words: Mapping[str, Sequence[str]]) -> Iterator[pl.LazyFrame]:
-    """Yield the rows of each piece with these words, all columns of them, still lazy; of an empty table one that is empty."""
-    events = only(slices.events, words)
+def stretches(
+    slices: Slices, words: Mapping[str, Sequence[str]], look: pl.Expr | None = None
+) -> Iterator[pl.LazyFrame]:
+    """Yield the rows of each piece, all columns of them, still lazy; of an empty table one that is empty.
+
+    `words` and `look`: what is asked first, as `only` asks it.
+    """
+    events = only(slices.events, words, look)
     if not slices.bounds:
         yield events.head(0)
     for first, last in slices.bounds:
@@ -85,12 +90,13 @@ def pieces(
     where: pl.Expr | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    timeless: bool = False,
 ) -> Iterator[pl.DataFrame]:
     """Yield the rows of each piece: only these columns, in their documented dtypes; missing ones are null.
 
     `account` (normal form of the login) may be asked for like a column. `words` that must stand in some columns are
-    asked first, and cost little; `where` sees event columns. Rows from `since` on and before `until`; texts that repeat
-    are categories. The next piece is read while one is worked on.
+    asked first, and cost little; `where` sees event columns. Rows from `since` on and before `until`, and if `timeless`
+    at last those without a time; texts that repeat are categories. The next piece is read while one is worked on.
     """
     names = list(dict.fromkeys("user" if c == "account" else c for c in ("time", *columns)))
     numbered = [c for c in NUMBERED if c in columns and c != "account"]
@@ -99,8 +105,7 @@ def pieces(
     events = only(slices.events, words) if slices.present.issuperset(words) else slices.events.clear()
     bounds = [(max(first, since or first), min(last, until or last)) for first, last in slices.bounds]
 
-    def read(start: datetime, end: datetime) -> pl.DataFrame:
-        rows = events.filter(pl.col("time") >= start, pl.col("time") < end)
+    def read(rows: pl.LazyFrame) -> pl.DataFrame:
         if where is not None:
             rows = rows.with_columns(lacking).filter(where)
         rows = rows.select(pl.col(n) if n in slices.present else pl.lit(None, EVENTS[n].dtype).alias(n) for n in names)
@@ -109,7 +114,11 @@ def pieces(
             piece = piece.with_columns(account_numbers(piece["user"]))
         return compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))
 
-    yield from ahead([functools.partial(read, start, end) for start, end in bounds if start < end])
+    time = pl.col("time")
+    parts = [events.filter(time >= start, time < end) for start, end in bounds if start < end]
+    if timeless:
+        parts.append(events.filter(time.is_null()))
+    yield from ahead([functools.partial(read, part) for part in parts])
 
 
 def ahead(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
@@ -117,7 +126,7 @@ def ahead(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
 
     Polars lets other threads run meanwhile: work that it does on one core leaves the other free for reading.
     """
-    if len(jobs) < 2:  # noqa: PLR2004
+    if len(jobs) < 2:
         yield from (job() for job in jobs)
         return
     with ThreadPoolExecutor(1) as reader:

@@ -168,7 +168,11 @@ def lockouts(
     by_strangers = book.filter("stranger").select("ip_id")
     hours = Hours(by_strangers if by_strangers.height > strangers else by_strangers.clear())
     history = histories(
-        ledger, trusted_successes=trusted_successes, trusted_last=established, recover=back, beside=[busy.add, hours.add]
+        ledger,
+        trusted_successes=trusted_successes,
+        trusted_last=established,
+        recover=back,
+        beside=[busy.add, hours.add],
     )
     locks = find_locks(history, rules)
     streaks = find_streaks(ledger, history.rows, book, locks, rules, strangers)

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._written import only
 from smtplogs.detect import _misconfig_stories as stories
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._hints import known_bots, likely_software
+from smtplogs.detect._logins import ACCEPTED, logins_of
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._shared_faults import find_certificate_faults, find_passwords_switched_off
-from smtplogs.detect._signs import NAME_KINDS, acquaintances, find_signs, logins_of, meant, shape_of
+from smtplogs.detect._signs import NAME_KINDS, acquaintances, find_signs, meant, shape_of
 from smtplogs.detect._slices import lazy_door, sliced
 from smtplogs.detect._storms import find_hourly_logins, find_storms
 from smtplogs.schema import TIME, Column
@@ -121,8 +123,8 @@ def misconfigured_clients(
     least = duration(span, "span")
     slices = sliced(events, "time", "stage", "outcome", "client_ip", "user")
     signs = find_signs(slices)
-    every = logins_of(events)
-    known = acquaintances(events, signs, every, networks)
+    every, hours = logins_of(slices, per_hour=logins_per_hour)
+    known = acquaintances(slices, signs, every, networks)
     logins = every.drop_nulls("account")
     signs = _without_later_logins(meant(signs, logins, known), events)
     rows: list[dict[str, Any]] = []
@@ -137,7 +139,7 @@ def misconfigured_clients(
     storms, storm_lines = find_storms(events, logins, networks, per_hour=storm_per_hour, per_day=storm_per_day)
     limits = (pl.lit(storm_per_hour).alias("per_hour"), pl.lit(storm_per_day).alias("per_day"))
     rows += _told(storms.with_columns(_per_day(), *limits), storm_lines, stories.storm_row)
-    rows += _told(*find_hourly_logins(slices, per_hour=logins_per_hour), stories.hourly_row)
+    rows += _told(*find_hourly_logins(events, hours, per_hour=logins_per_hour), stories.hourly_row)
     rows += _scanners(strangers, logins, sessions)
     return as_findings(rows, "misconfigured_clients", COLUMNS)
 
@@ -155,11 +157,8 @@ def _without_later_logins(signs: pl.DataFrame, events: pl.LazyFrame) -> pl.DataF
     if "session" not in events.collect_schema():
         return signs
     worked = (
-        events.filter(
-            pl.col("outcome") == "success",
-            pl.col("stage").is_in(["auth", "mail"]),
-            pl.col("session").is_in(signs["session"].drop_nulls().unique().implode()),
-        )
+        only(events, ACCEPTED)
+        .filter(pl.col("session").is_in(signs["session"].drop_nulls().unique().implode()))
         .select("session")
         .unique()
         .collect(engine="streaming")
@@ -296,9 +295,8 @@ def _fixed(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     """Return when each client logged in after its last sign, if it did not between the first and the last."""
     ips = found["client_ip"].unique().implode()
     ok = (
-        events.filter(
-            pl.col("client_ip").is_in(ips), pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"])
-        )
+        only(events, ACCEPTED)
+        .filter(pl.col("client_ip").is_in(ips))
         .select("client_ip", pl.col("time").alias("ok_at"))
         .collect(engine="streaming")
     )
