@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -34,6 +34,34 @@ SCRAMBLE = 2_654_435_761
 depend on how a log was cut into files."""
 
 
+class Accounts:
+    """The accounts of logins as categories; each distinct login is brought to its normal form once."""
+
+    def __init__(self) -> None:
+        """Know none at first."""
+        # at the place of each category of a login: whether it was seen, and its account
+        self._known = pl.Series("seen", [], pl.Boolean), pl.Series("account", [], pl.Categorical())
+
+    def of(self, users: pl.Series) -> pl.Series:
+        """Return the account of each login; null for none."""
+        logged = users.cast(pl.Categorical)
+        places = logged.to_physical()
+        seen, forms = self._known
+        missing = int(-1 if places.max() is None else places.max()) + 1 - len(seen)  # pyright: ignore
+        if missing > 0:
+            seen = pl.concat([seen, pl.repeat(value=False, n=missing, eager=True).alias("seen")])
+            forms = pl.concat([forms, pl.Series("account", [None], pl.Categorical()).new_from_index(0, missing)])
+        new = logged.filter(~seen.gather(places).fill_null(value=True)).unique()
+        if len(new):
+            own = new.cast(pl.String).to_frame("user").select(account(pl.col("user")).cast(pl.Categorical))
+            both = pl.DataFrame({"place": new.to_physical(), "account": own.to_series()})
+            every = pl.int_range(len(seen), dtype=pl.UInt32, eager=True).to_frame("place")
+            every = every.join(both.with_columns(now=True), on="place", how="left", maintain_order="left")
+            every = every.select(seen | pl.col("now").fill_null(value=False), pl.coalesce("account", forms))
+            seen, forms = self._known = every.to_series(0), every.to_series(1)
+        return forms.gather(places)
+
+
 @dataclass(frozen=True)
 class Slices:
     """A lazy event table and the bounds of its pieces: half-open, in order of time, together all rows with a time."""
@@ -41,6 +69,7 @@ class Slices:
     events: pl.LazyFrame
     present: frozenset[str]
     bounds: tuple[tuple[datetime, datetime], ...]
+    accounts: Accounts = field(default_factory=Accounts)
 
 
 def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
@@ -111,7 +140,7 @@ def pieces(
         rows = rows.select(pl.col(n) if n in slices.present else pl.lit(None, EVENTS[n].dtype).alias(n) for n in names)
         piece = rows.collect(engine="streaming")
         if "account" in columns:
-            piece = piece.with_columns(account_numbers(piece["user"]))
+            piece = piece.with_columns(slices.accounts.of(piece["user"]))
         return compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))
 
     time = pl.col("time")
@@ -136,20 +165,6 @@ def ahead(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
             yield done
             del done
         yield coming.result()
-
-
-def account_numbers(users: pl.Series) -> pl.Series:
-    """Return the accounts of logins as categories, each distinct login brought to its normal form once."""
-    logged = users.cast(pl.Categorical)
-    frame = pl.DataFrame({"number": logged.to_physical(), "user": logged})
-    distinct = frame.unique("number").sort("number").drop_nulls()
-    forms = distinct.select("number", account(pl.col("user").cast(pl.String)).cast(pl.Categorical).alias("account"))
-    if forms.height == 0:
-        return pl.Series("account", [None] * len(users), pl.Categorical())
-    width = int(forms["number"].max()) + 1  # pyright: ignore
-    table = pl.DataFrame({"number": pl.int_range(width, dtype=pl.UInt32, eager=True)})
-    every = table.join(forms, on="number", how="left", maintain_order="left")["account"]
-    return every.gather(logged.to_physical())
 
 
 def judged(protocols: Sequence[str] = ("smtp",), stages: Sequence[str] = ("auth",)) -> pl.Expr:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._attack_facts import ROUND, Book, attempts, book_of, light_hours
+from smtplogs.detect._attack_facts import Book, attempts, book_of
 from smtplogs.detect._attack_stories import (
     campaign_row,
     no_names_row,
@@ -20,6 +20,7 @@ from smtplogs.detect._attack_stories import (
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._campaigns import linked
 from smtplogs.detect._findings import as_findings, finding_id
+from smtplogs.detect._flurries import ROUND, Bursts, LightHours, Rounds
 from smtplogs.detect._guessers import MAIN, MOST, UNKNOWN, Limits, facts_of, guessers
 from smtplogs.detect._presets import PRESETS, bans, fires, keyed
 from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, span_of, texts
@@ -135,10 +136,13 @@ def attacks(
     if not book.n_named:
         return as_findings([no_names_row(first, last, book.n_bad)], "attacks", COLUMNS)
     members, rows = _campaigns(slices, condition, book)
-    singles = [
-        *guessers(slices, condition, book, Limits(names, unknown_names, failures, span), members),
-        *_stuffing(slices, condition, book, members),
-    ]
+    limits = Limits(names, unknown_names, failures, span)
+    looks = Bursts(book, limits.failures, limits.within), Rounds(book, limits.names), LightHours(_light(book, members))
+    for piece in attempts(slices, condition, ["failure"]):
+        for look in looks:
+            look.add(piece)
+    burst, wide, light = (look.found() for look in looks)
+    singles = [*guessers(book, burst, wide, limits, members), *_stuffing(book, light)]
     rows = _folded(rows, singles, members)
     strangers = book.sources.filter("stranger")
     if not book.n_unknown and strangers.filter(pl.col("n_names") >= unknown_names).height:
@@ -218,15 +222,20 @@ def _fingerprints(slices: Slices, condition: pl.Expr, found: pl.DataFrame) -> di
     return marks
 
 
-def _stuffing(slices: Slices, condition: pl.Expr, book: Book, members: dict[str, str]) -> list[dict[str, Any]]:
-    """Return a row for each stretch of hours in which many addresses try many accounts, each once or twice."""
+def _light(book: Book, members: dict[str, str]) -> pl.DataFrame:
+    """Return the addresses that try little and belong to no campaign; none if they are too few for stuffing."""
     light = book.sources.filter(
         pl.col("n_ok") <= pl.col("n_names_ok"), pl.col("n_names_ok") <= 1, pl.col("n_names") <= LIGHT,
         pl.col("n_bad") <= 2 * LIGHT, ~pl.col("client_ip").cast(pl.String).is_in(list(members)),
     ).select("client_ip")  # fmt: skip
-    if light.height < STUFFING_SOURCES:
+    return light if light.height >= STUFFING_SOURCES else light.clear()
+
+
+def _stuffing(book: Book, light: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return a row for each stretch of hours in which many addresses try many accounts, each once or twice."""
+    if light.is_empty():
         return []
-    hours = light_hours(slices, condition, light).drop_nulls("account")
+    hours = light.drop_nulls("account")
     if hours.is_empty():
         return []
     by_hour = hours.group_by("hour").agg(
