@@ -44,16 +44,12 @@ def only(table: pl.LazyFrame, words: Mapping[str, Sequence[str]], look: pl.Expr 
     put to the texts, so that of other rows no column is read. ``unknown`` may stand for any word: it is asked of the
     finished table. `look`: a condition that leaves out no text that it would keep as a category.
     """
+    asked = [(c, "unknown" not in some, pl.col(c).is_in(list(some))) for c, some in words.items()]
+    whole = [condition for *_, condition in asked]
     written: Written | None = getattr(table, PLACE, None)
     if written is not None:
-        early = [
-            pl.col(column).is_in(list(some))
-            for column, some in words.items()
-            if column in written.columns and "unknown" not in some
-        ]
-        if look is not None:
-            early.append(look)
-        if early:
-            table = written.finished(written.texts.filter(early))
-    table = table.filter(pl.col(column).is_in(list(some)) for column, some in words.items())
-    return table if look is None else table.filter(look)
+        early = [condition for column, plain, condition in asked if plain and column in written.columns]
+        early += [] if look is None else [look]
+        table = written.finished(written.texts.filter(early)) if early else table
+    whole += [] if look is None else [look]
+    return table.filter(whole) if whole else table

@@ -92,9 +92,14 @@ def histories(
     owner = owner.agg(
         pl.coalesce(pl.col("good").drop_nulls().first(), pl.col("first").drop_nulls().first()).alias("user")
     )
-    rows = pl.concat([*done, *waiting]).drop("user", "pair_last", "any_last").join(owner, on="account_id", how="left")
+    found = pl.concat([*done, *waiting]).drop("user", "pair_last", "any_last")
+    # the last piece and what was found piece by piece would stay beside what they are made into
+    del piece, named, mine, logins, at_work, rows, kept
+    done.clear()
+    waiting.clear()
+    found = found.join(owner, on="account_id", how="left")
     heals = (pl.col("next_ok") - pl.col("time") <= recover).fill_null(False).alias("heals")
-    return History(rows.with_columns(heals).sort("account_id", *ORDER), pl.concat(active))
+    return History(found.with_columns(heals).sort("account_id", *ORDER), pl.concat(active))
 
 
 def sprayers(book: pl.DataFrame) -> pl.Series:

@@ -149,7 +149,8 @@ def _witnesses(refusals: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 def _so_far(rows: pl.DataFrame, refusals: pl.DataFrame, moment: pl.Expr, name: str, *, exact: bool) -> pl.DataFrame:
     """Add how many failures the chain of each row had until a moment; `exact`: those of that moment too."""
-    sums = refusals.filter(~pl.col("said")).select(
+    here = refusals.join(rows.select("chain").unique(), on="chain", how="semi", maintain_order="left")
+    sums = here.filter(~pl.col("said")).select(
         "chain", pl.col("time").alias("moment"), pl.col("n").cum_sum().over("chain").alias(name)
     )
     return (

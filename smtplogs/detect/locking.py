@@ -174,13 +174,15 @@ def lockouts(
         recover=back,
         beside=[busy.add, hours.add],
     )
+    # first what holds most, and holds it no longer
+    bans = bans_of(ledger, told, busy, failures)
     locks = find_locks(history, rules)
     streaks = find_streaks(ledger, history.rows, book, locks, rules, strangers)
 
     first, last, n_refused, share = ledger.span()
     rows = _locks(locks, with_logins(locks, ledger), judged_triggers(locks, history, ledger, book), rules, share)
     rows += _streaks(streaks, locks, back, share) + _campaign(streaks, ledger, hours, share) + _outages(streaks)
-    rows += disabled_accounts(history.rows) + bans_of(ledger, told, busy, failures)
+    rows += disabled_accounts(history.rows) + bans
     if share == 1:
         rows.append(not_assessable_row(first, last, n_refused))
     return as_findings([row | {"unnamed_share": share} for row in rows], "lockouts", COLUMNS)
