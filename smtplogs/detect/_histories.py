@@ -49,6 +49,28 @@ def histories(
     Left out: failures of sprayers on names that never logged in and were never said to be locked; they are told by
     address.
     """
+    parts, names, active = _gathered(ledger, trusted_successes, trusted_last, beside)
+    if not parts:
+        return History(pl.DataFrame(), pl.DataFrame())
+    owner = pl.concat(names).group_by("account_id", maintain_order=True)
+    owner = owner.agg(
+        pl.coalesce(pl.col("good").drop_nulls().first(), pl.col("first").drop_nulls().first()).alias("user")
+    )
+    rows = pl.concat(parts).drop("user", "pair_last", "any_last")
+    # the parts would stay beside the whole
+    parts.clear()
+    rows = rows.join(owner, on="account_id", how="left")
+    heals = (pl.col("next_ok") - pl.col("time") <= recover).fill_null(False).alias("heals")
+    return History(rows.with_columns(heals).sort("account_id", *ORDER), pl.concat(active))
+
+
+def _gathered(
+    ledger: Ledger,
+    trusted_successes: int,
+    trusted_last: timedelta,
+    beside: Sequence[Callable[[pl.DataFrame], None]],
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame], list[pl.DataFrame]]:
+    """Return, part by part: the refused attempts, the names of accounts, how many accounts logged in by ten minutes."""
     spraying = pl.col("ip_id").is_in(sprayers(address_book(ledger)).implode()).fill_null(False)
     accounts = _of_interest(ledger, spraying)
     pair = ["account_id", "ip_id"]
@@ -86,20 +108,7 @@ def histories(
         done.append(kept.filter(~open_ended))
         waiting = [kept.filter(open_ended)]
         before = _after(before, logins.join(accounts.filter("worked"), on="account_id", how="semi"))
-    if not done:
-        return History(pl.DataFrame(), pl.DataFrame())
-    owner = pl.concat(names).group_by("account_id", maintain_order=True)
-    owner = owner.agg(
-        pl.coalesce(pl.col("good").drop_nulls().first(), pl.col("first").drop_nulls().first()).alias("user")
-    )
-    found = pl.concat([*done, *waiting]).drop("user", "pair_last", "any_last")
-    # the last piece and what was found piece by piece would stay beside what they are made into
-    del piece, named, mine, logins, at_work, rows, kept
-    done.clear()
-    waiting.clear()
-    found = found.join(owner, on="account_id", how="left")
-    heals = (pl.col("next_ok") - pl.col("time") <= recover).fill_null(False).alias("heals")
-    return History(found.with_columns(heals).sort("account_id", *ORDER), pl.concat(active))
+    return [*done, *waiting], names, active
 
 
 def sprayers(book: pl.DataFrame) -> pl.Series:
