@@ -47,25 +47,24 @@ def logins_of(slices: Slices, *, per_hour: int) -> tuple[pl.DataFrame, pl.DataFr
 
 
 def _hourly(piece: pl.DataFrame, per_hour: int) -> pl.DataFrame:
+    """Return the hours of one piece with enough logins and about as many mails."""
     hour = pl.col("time").dt.truncate("1h").alias("hour")
     smtp = pl.col("protocol").fill_null("smtp") == "smtp"
-    rows = piece.filter(smtp, pl.col("time").is_not_null(), *(pl.col(c).is_not_null() for c in CLIENT))
-    rows = rows.select(*CLIENT, "user", "stage", "time", hour, pl.col("count").fill_null(1).cast(pl.Int64).alias("n"))
-    many = (
-        rows.filter(pl.col("n") > 0)
-        .group_by(*CLIENT, "hour")
-        .agg(
-            pl.col("n").filter(pl.col("stage") == "auth").sum().alias("n_logins"),
-            pl.col("n").filter(pl.col("stage") == "mail").sum().alias("n_mails"),
-            pl.col("time").min().alias("start"),
-            pl.col("time").max().alias("end"),
-        )
-        .filter(
-            pl.col("n_logins") >= per_hour,
-            pl.col("n_mails") <= ONE_EACH * pl.col("n_logins"),
-            pl.col("n_logins") <= ONE_EACH * pl.col("n_mails"),
-        )
+    n = pl.col("count").fill_null(1).cast(pl.Int64)
+    rows = piece.filter(smtp, n > 0, pl.col("time").is_not_null(), *(pl.col(c).is_not_null() for c in CLIENT))
+    rows = rows.select(*CLIENT, "user", (pl.col("stage") == "auth").alias("login"), "time", hour, n.alias("n"))
+    by = [*CLIENT, "hour"]
+    # logins alone first: few hours have so many
+    many = rows.filter("login").group_by(by).agg(pl.col("n").sum()).filter(pl.col("n") >= per_hour)
+    hours = rows.join(many.select(by), on=by, how="semi").group_by(by)
+    sums = hours.agg(
+        pl.col("user").cast(pl.String).min(),
+        pl.col("n").filter("login").sum().alias("n_logins"),
+        pl.col("n").filter(~pl.col("login")).sum().alias("n_mails"),
+        pl.col("time").min().alias("start"),
+        pl.col("time").max().alias("end"),
     )
-    theirs = rows.filter(pl.col("n") > 0).join(many.select(*CLIENT, "hour"), on=[*CLIENT, "hour"])
-    named = theirs.group_by(*CLIENT, "hour").agg(pl.col("user").cast(pl.String).min())
-    return texts(many.join(named, on=[*CLIENT, "hour"]).drop("hour"))
+    sums = sums.filter(
+        pl.col("n_mails") <= ONE_EACH * pl.col("n_logins"), pl.col("n_logins") <= ONE_EACH * pl.col("n_mails")
+    )
+    return texts(sums.drop("hour"))
