@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs.detect._slices import Slices, pieces
-from smtplogs.detect._sums import Sums
+from smtplogs.detect._sums import Sums, summed
 from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
@@ -61,16 +61,18 @@ def book_of(slices: Slices, judged: pl.Expr) -> Book:
     numbers: dict[str, Any] = dict.fromkeys(("n_ok", "n_bad", "n_unknown"), pl.Int64())
     known = Sums(key, numbers | dict.fromkeys(("first_bad", "last_bad", "last_ok"), TIME))
     for piece in attempts(slices, judged):
-        n = pl.col("n").cast(pl.Int64)
-        sums = piece.group_by(key).agg(
-            n.filter("ok").sum().alias("n_ok"),
-            n.filter("bad").sum().alias("n_bad"),
-            n.filter(pl.col("bad") & pl.col("unknown")).sum().alias("n_unknown"),
-            pl.col("time").filter("bad").min().alias("first_bad"),
-            pl.col("time").filter("bad").max().alias("last_bad"),
-            pl.col("time").filter("ok").max().alias("last_ok"),
+        n, time = pl.col("n").cast(pl.Int64), pl.col("time")
+        rows = piece.select(
+            *key,
+            pl.when("ok").then(n).otherwise(0).alias("n_ok"),
+            pl.when("bad").then(n).otherwise(0).alias("n_bad"),
+            pl.when(pl.col("bad") & pl.col("unknown")).then(n).otherwise(0).alias("n_unknown"),
+            pl.when("bad").then(time).alias("bad_at"),
+            pl.when("ok").then(time).alias("ok_at"),
         )
-        known.add(sums)
+        ends = pl.col("bad_at").min().alias("first_bad"), pl.col("bad_at").max().alias("last_bad")
+        numbered = pl.col("n_ok", "n_bad", "n_unknown").sum()
+        known.add(summed(rows, key, numbered, *ends, pl.col("ok_at").max().alias("last_ok")))
     pairs = known.all()
     if pairs.is_empty():
         schema = {"client_ip": pl.Categorical(), "account": pl.Categorical()}

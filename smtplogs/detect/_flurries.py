@@ -9,6 +9,7 @@ import polars as pl
 
 from smtplogs.detect._attempts import dense
 from smtplogs.detect._slices import span_of
+from smtplogs.detect._sums import summed
 
 if TYPE_CHECKING:
     from smtplogs.detect._attack_facts import Book
@@ -87,7 +88,7 @@ class Rounds:
         if own.is_empty():
             return
         # an hour is never cut: of each name and hour only the count is kept
-        each = own.group_by("client_ip", "account", HOUR).agg(pl.col("n").sum())
+        each = summed(own.with_columns(HOUR), ["client_ip", "account", "hour"], pl.col("n").sum())
         self._each.append(each.select("client_ip", "n"))
         rows = own if self._carry is None else pl.concat([self._carry, own])
         rows = rows.sort("time")

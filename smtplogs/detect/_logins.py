@@ -8,7 +8,7 @@ import polars as pl
 
 from smtplogs.detect._attempts import account
 from smtplogs.detect._slices import pieces, texts
-from smtplogs.detect._sums import Sums
+from smtplogs.detect._sums import Sums, summed
 from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
@@ -33,11 +33,8 @@ def logins_of(slices: Slices, *, per_hour: int) -> tuple[pl.DataFrame, pl.DataFr
     server = pl.col("side").fill_null("server") == "server"
     for piece in pieces(slices, *columns, words=ACCEPTED, where=server, timeless=True):
         time = pl.col("time")
-        sums.add(
-            piece.group_by("user", "client_ip").agg(
-                pl.len().alias("n_ok"), time.min().alias("first_ok"), time.max().alias("last_ok")
-            )
-        )
+        ends = time.min().alias("first_ok"), time.max().alias("last_ok")
+        sums.add(summed(piece, ["user", "client_ip"], pl.len().alias("n_ok"), *ends))
         hours.append(_hourly(piece, per_hour))
     logged = texts(sums.all())
     every = logged.group_by(account(pl.col("user")).alias("account"), "client_ip").agg(
@@ -55,7 +52,7 @@ def _hourly(piece: pl.DataFrame, per_hour: int) -> pl.DataFrame:
     rows = rows.select(*CLIENT, "user", (pl.col("stage") == "auth").alias("login"), "time", hour, n.alias("n"))
     by = [*CLIENT, "hour"]
     # logins alone first: few hours have so many
-    many = rows.filter("login").group_by(by).agg(pl.col("n").sum()).filter(pl.col("n") >= per_hour)
+    many = summed(rows.filter("login"), by, pl.col("n").sum()).filter(pl.col("n") >= per_hour)
     hours = rows.join(many.select(by), on=by, how="semi").group_by(by)
     sums = hours.agg(
         pl.col("user").cast(pl.String).min(),

@@ -10,7 +10,7 @@ from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs._written import only
 from smtplogs.detect._attempts import account
 from smtplogs.detect._slices import compact, pieces, stretches, texts
-from smtplogs.detect._sums import Sums
+from smtplogs.detect._sums import Sums, summed
 from smtplogs.schema import EVENTS
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def acquaintances(slices: Slices, signs: pl.DataFrame, logins: pl.DataFrame, net
     where = (pl.col("side").fill_null("server") == "server") & pl.col("client_ip").is_in(here["client_ip"].implode())
     pairs = Sums(["client_ip", "account"], {"n_bad": pl.UInt32()})
     for piece in pieces(slices, "client_ip", "account", words=words, where=where, timeless=True):
-        pairs.add(piece.group_by("client_ip", "account").agg(pl.len().alias("n_bad")))
+        pairs.add(summed(piece, ["client_ip", "account"], pl.len().alias("n_bad")))
     names = pl.col("account").drop_nulls().n_unique().alias("n_names")
     failed = texts(pairs.all().group_by("client_ip").agg(names))
     book = here.join(failed, on="client_ip", how="left").join(book, on="client_ip", how="left")

@@ -14,7 +14,7 @@ from smtplogs._written import only
 from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account, dense, login_attempts
 from smtplogs.detect._rhythm import rhythm, schedules
 from smtplogs.detect._slices import ahead, compact, judged, pieces, sliced, texts
-from smtplogs.detect._sums import Sums
+from smtplogs.detect._sums import Sums, summed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,13 +175,16 @@ def _pairs(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]
     sums = Sums(keys, {"n_ok": pl.UInt32(), "n_bad": pl.UInt32()})
     n, ok = pl.col("count").fill_null(1).cast(pl.Int64), pl.col("outcome") == "success"
     for piece in pieces(slices, "outcome", "count", *keys, words=JUDGED, where=judged(protocols)):
-        sums.add(piece.group_by(keys).agg(n.filter(ok).sum().alias("n_ok"), n.filter(~ok).sum().alias("n_bad")))
+        rows = piece.with_columns(
+            pl.when(ok).then(n).otherwise(0).alias("n_ok"), pl.when(ok).then(0).otherwise(n).alias("n_bad")
+        )
+        sums.add(summed(rows, keys, pl.col("n_ok", "n_bad").sum()))
     known = sums.all()
     users = known.select("user").unique()
     users = users.with_columns(account(pl.col("user").cast(pl.String)).cast(pl.Categorical).alias("account"))
     known = known.join(users, on="user", how="left", nulls_equal=True)
     written = users.drop_nulls().group_by("account").agg(pl.col("user").cast(pl.String).alias("logins"))
-    return known.group_by("account", *keys[1:]).agg(pl.col("n_ok", "n_bad").sum()), written
+    return summed(known, ["account", *keys[1:]], pl.col("n_ok", "n_bad").sum()), written
 
 
 def _runs(judged: pl.DataFrame) -> pl.DataFrame:
