@@ -18,6 +18,7 @@ from simulate_accounts import Policy, busy_site
 from simulate_incidents import Town
 from smtplogs.detect import _busy, _slices, _sums, _turned
 from smtplogs.detect._attack_facts import attempts, book_of
+from smtplogs.detect._attempts import ordered
 from smtplogs.detect._busy import busy_addresses
 from smtplogs.detect._flurries import Rounds
 from smtplogs.detect._networks import network
@@ -99,6 +100,20 @@ def test_bans_by_silence_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch):
     assert "ip_ban" in whole["kind"].cast(pl.String).to_list()
     small_parts(monkeypatch)
     assert_frame_equal(sl.lockouts(frame.lazy()), whole)
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_rows_that_stand_in_order_are_only_grouped(null: bool):
+    rows = pl.DataFrame({"g": [2, 1, 2, 1, 1], "t": [1, 2, 2, 3, 3], "k": [9, 1, 2, 3, 4], "z": [0, 1, 2, 3, 4]})
+    rows = rows.with_columns(pl.when(pl.lit(not null) | (pl.col("z") > 0)).then("k").alias("k"))
+    want = [(1, 2, 1), (1, 3, 3), (1, 3, 4), (2, 1, None if null else 9), (2, 2, 2)]
+    for given in (rows, rows.reverse(), rows.sample(fraction=1, shuffle=True, seed=3)):
+        assert ordered(given, "g", ["t", "k"], "z").drop("z").rows() == want
+    # two rows of one moment and line: the ties tell
+    same = pl.DataFrame({"g": [1, 1, 1], "t": [5, 5, 4], "k": [1, 1, 1], "z": [2, 1, 3]})
+    assert ordered(same, "g", ["t", "k"], "z")["z"].to_list() == [3, 1, 2]
+    assert ordered(same[1:2], "g", ["t", "k"]).height == 1
+    assert ordered(same[:0], "g", ["t", "k"]).height == 0
 
 
 def test_busy_addresses_are_given_out_once_and_whole():

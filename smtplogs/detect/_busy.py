@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs.detect._attempts import ordered
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,7 +30,7 @@ class Busy:
         if self._addresses is None:
             return
         rows = piece.join(self._addresses, on="ip_id", how="semi", maintain_order="left")
-        rows = rows if _in_order(rows, *ORDER) else rows.sort(ORDER)
+        rows = ordered(rows, "ip_id", ORDER)
         rows = rows.select("time", "ip_id", pl.col("n").cast(pl.UInt32), "bad")
         for k, part in enumerate(self._parts):
             part.append(rows.filter(pl.col("ip_id") % len(self._parts) == k))
@@ -40,15 +42,6 @@ class Busy:
             if part:
                 rows = pl.concat(part).sort("ip_id", "time", maintain_order=True)
                 yield rows.with_columns(pl.col("n").cast(pl.Int64))
-
-
-def _in_order(rows: pl.DataFrame, *keys: str) -> bool:
-    """Tell whether rows stand in this order already, as those of a log mostly do: to see that is far less than to sort."""
-    right = pl.lit(value=True)
-    for key in reversed(keys):
-        before = pl.col(key).shift(1)
-        right = (pl.col(key) > before) | ((pl.col(key) == before) & right)
-    return bool(rows.select((right | (pl.int_range(pl.len()) == 0)).fill_null(value=False).all()).item())
 
 
 def busy_addresses(book: pl.DataFrame, failures: int) -> Busy:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs.detect._attempts import ordered
 from smtplogs.detect._ledger import SPRAYED, address_book, attempts
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def _gathered(
         for follow in beside:
             follow(piece)
         named = piece.filter(pl.col("account_id").is_not_null())
-        mine = named.join(accounts, on="account_id").sort("account_id", *ORDER[:3], "ok", "client_id")
+        mine = named.join(accounts, on="account_id", maintain_order="left")
+        mine = ordered(mine, "account_id", ORDER[:3], "ok", "client_id")
         names.append(_first_names(mine))
         rows = _around(mine.filter((~pl.col("ok")).any().over("account_id")), before)
         rows = rows.filter(~pl.col("ok"), pl.col("worked") | pl.col("said") | ~spraying)
