@@ -134,8 +134,9 @@ def misconfigured_clients(
     signs = signs.join(fault_lines.select("kind", "source", "line_no"), on=["kind", "source", "line_no"], how="anti")
     rows += _told(*find_passwords_switched_off(events), stories.passwords_off_row)
 
-    clients, mine, strangers = _clients(signs, known, logins, events, sessions, least)
-    rows += _told(clients, mine, stories.client_row)
+    mine, strangers = _clients(signs, known, logins, events, sessions, least)
+    del signs  # as large as all that follows
+    rows += _told(_summed(mine, logins, events), mine, stories.client_row)
     storms, storm_lines = find_storms(events, logins, networks, per_hour=storm_per_hour, per_day=storm_per_day)
     limits = (pl.lit(storm_per_hour).alias("per_hour"), pl.lit(storm_per_day).alias("per_day"))
     rows += _told(storms.with_columns(_per_day(), *limits), storm_lines, stories.storm_row)
@@ -173,8 +174,8 @@ def _clients(
     events: pl.LazyFrame,
     sessions: int,
     least: timedelta,
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Return the clients with a mistake, their rows (`story`), and the rows of strangers."""
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows of clients with a mistake (`story`), and in a few columns those of strangers."""
     accounts = logins["account"].unique().implode()
     stripped = pl.col("account").str.replace_all(r"^[\s'\"`?]+|[\s'\"`?]+$|#0[01][0-9]", "")
     here = (pl.col("n_ok") > 0) & ((pl.col("n_names") <= FEW_NAMES) | (pl.col("n_ok") >= pl.col("n_names")))
@@ -213,7 +214,7 @@ def _clients(
     mine = pl.concat([tied, timed]).sort(*by, "time", "source", "line_no", nulls_last=True)
     new = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in by)
     mine = mine.with_columns((new | (pl.int_range(pl.len()) == 0)).cast(pl.UInt32).cum_sum().alias("story"))
-    return _summed(mine, logins, events), mine, strange
+    return mine, strange.select("kind", "time", "client_ip", "n", "weak", "source", "line_no")
 
 
 def _starts(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
