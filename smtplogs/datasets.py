@@ -12,6 +12,7 @@ import polars as pl
 from dateutil import parser as dateparser
 
 from smtplogs._spans import zone
+from smtplogs._written import made_from
 from smtplogs.errors import NothingToRead
 from smtplogs.schema import COVERAGE, EVENTS, INPUTS, TRAFFIC, Column, as_table, dtypes, empty
 
@@ -139,12 +140,15 @@ def load(
         raise NothingToRead(f"no event table in {named}: {error}") from error
     if missing := [c for c in ("time", "stage", "outcome", "source") if table == "events" and c not in names]:
         raise NothingToRead(f"no event table in {named}: it lacks the column {missing[0]!r}")
-    frame = as_table(frame, columns)
-    if begin is not None:
-        frame = frame.filter(pl.col("time") >= begin)
-    if end is not None:
-        frame = frame.filter(pl.col("time") < end)
-    return pl.concat([frame, *notes]) if notes else frame
+
+    def finished(rows: pl.LazyFrame) -> pl.LazyFrame:
+        rows = as_table(rows, columns)
+        if begin is not None:
+            rows = rows.filter(pl.col("time") >= begin)
+        return rows if end is None else rows.filter(pl.col("time") < end)
+
+    loaded = made_from(frame, finished)
+    return pl.concat([loaded, *notes]) if notes else loaded
 
 
 def _inputs(given: list[str | PathLike[str]]) -> pl.LazyFrame:

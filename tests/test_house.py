@@ -28,6 +28,7 @@ FLOORS = (
         "translating",
         "numeric_dates",
         "pseudonyms",
+        "_written",
     },
     {"schema"},
     {"_frames"},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import threading
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -15,12 +17,18 @@ from hand_made import NINE, events
 from simulate_accounts import Policy, busy_site
 from simulate_incidents import Town
 from smtplogs.detect import _busy, _slices, _sums, _turned
+from smtplogs.detect._attack_facts import attempts, book_of
+from smtplogs.detect._attempts import ordered
 from smtplogs.detect._busy import busy_addresses
+from smtplogs.detect._flurries import Rounds
 from smtplogs.detect._networks import network
-from smtplogs.detect._slices import compact, judged, picked, pieces, proof, sliced, stretches
+from smtplogs.detect._slices import Accounts, ahead, compact, judged, picked, pieces, proof, sliced, stretches
 from smtplogs.detect._sums import Sums
 from smtplogs.errors import MissingColumns
 from smtplogs.schema import EVENTS, empty
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def some(n: int = 240) -> pl.DataFrame:
@@ -94,6 +102,20 @@ def test_bans_by_silence_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch):
     assert_frame_equal(sl.lockouts(frame.lazy()), whole)
 
 
+@pytest.mark.parametrize("null", [False, True])
+def test_rows_that_stand_in_order_are_only_grouped(null: bool):
+    rows = pl.DataFrame({"g": [2, 1, 2, 1, 1], "t": [1, 2, 2, 3, 3], "k": [9, 1, 2, 3, 4], "z": [0, 1, 2, 3, 4]})
+    rows = rows.with_columns(pl.when(pl.lit(not null) | (pl.col("z") > 0)).then("k").alias("k"))
+    want = [(1, 2, 1), (1, 3, 3), (1, 3, 4), (2, 1, None if null else 9), (2, 2, 2)]
+    for given in (rows, rows.reverse(), rows.sample(fraction=1, shuffle=True, seed=3)):
+        assert ordered(given, "g", ["t", "k"], "z").drop("z").rows() == want
+    # two rows of one moment and line: the ties tell
+    same = pl.DataFrame({"g": [1, 1, 1], "t": [5, 5, 4], "k": [1, 1, 1], "z": [2, 1, 3]})
+    assert ordered(same, "g", ["t", "k"], "z")["z"].to_list() == [3, 1, 2]
+    assert ordered(same[1:2], "g", ["t", "k"]).height == 1
+    assert ordered(same[:0], "g", ["t", "k"]).height == 0
+
+
 def test_busy_addresses_are_given_out_once_and_whole():
     book = pl.DataFrame({"ip_id": [0, 1, 2], "n_failed": [9, 1, 9], "n_rows": [5_000_000, 1, 5_000_000]})
     busy = busy_addresses(book, 5)
@@ -115,8 +137,69 @@ def test_sums_add_up_whatever_waits(monkeypatch: pytest.MonkeyPatch):
 
 def test_stretches_are_lazy_and_of_nothing_there_is_one():
     slices = sliced(some().lazy(), "time")
-    assert [s.collect().height for s in stretches(slices)] == [240]
-    assert [s.collect().height for s in stretches(sliced(empty(EVENTS).lazy(), "time"))] == [0]
+    assert [s.collect().height for s in stretches(slices, {})] == [240]
+    assert [s.collect().height for s in stretches(sliced(empty(EVENTS).lazy(), "time"), {})] == [0]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 9])
+def test_jobs_are_done_in_order_one_ahead(n: int):
+    begun: list[int] = []
+    ends = threading.Event()
+
+    def job(k: int) -> int:
+        begun.append(k)
+        if k == 1:
+            ends.set()
+        return k
+
+    got = []
+    for k in ahead([functools.partial(job, k) for k in range(n)]):
+        got.append(k)
+        # the second is done while the first is made use of, and no third
+        if k == 0 and n > 1:
+            assert ends.wait(10)
+            assert begun == [0, 1]
+    assert got == begun == list(range(n))
+
+
+def test_what_goes_wrong_ahead_is_told_and_who_stops_early_leaves_no_thread():
+    def wrong() -> int:
+        raise ValueError("wrong")
+
+    coming = ahead([lambda: 1, wrong, lambda: 3])
+    assert next(coming) == 1
+    with pytest.raises(ValueError, match="wrong"):
+        next(coming)
+    n = threading.active_count()
+    coming = ahead([lambda: 1, lambda: 2, lambda: 3])
+    assert next(coming) == 1
+    del coming
+    assert threading.active_count() == n
+
+
+def test_accounts_of_logins_are_told_whatever_came_before():
+    accounts = Accounts()
+    none = pl.Series([None, None], dtype=pl.String)
+    for users in (none, pl.Series([" Ann ", "bo", None, "", "ann"]), none, pl.Series(["bo", "Cy", "ANN"]), none[:0]):
+        want = [u.strip().lower() or None if u else None for u in users]
+        assert accounts.of(users).cast(pl.String).to_list() == want
+
+
+def test_addresses_that_try_many_names_are_told_over_hours_and_pieces(monkeypatch: pytest.MonkeyPatch):
+    """Ten names within one hour over the full hour, exactly an hour, and a second more."""
+    rows = []
+    for ip, step in ((1, 60), (2, 400), (3, 400.2)):
+        rows += [(3000 + k * step, f"u{k}", f"192.0.2.{ip}", "failure") for k in range(10)]
+    rows += [(3000 + k * 500, f"u{k}", "192.0.2.4", "failure") for k in range(60)]
+    frame = events(rows)
+    for most in (10**9, 1):
+        monkeypatch.setattr(_slices, "MOST_ROWS", most)
+        slices = sliced(frame.lazy(), "time")
+        rounds = Rounds(book_of(slices, judged()), 10)
+        for piece in attempts(slices, judged(), ["failure"]):
+            rounds.add(piece)
+        found = rounds.found().select(pl.col("client_ip").cast(pl.String), "most_names").sort("client_ip")
+        assert found.rows() == [("192.0.2.1", 10), ("192.0.2.2", 10)]
 
 
 def test_compacting_changes_nothing():
@@ -174,14 +257,16 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("function", IN_PIECES, ids=lambda f: f.__name__)
 def test_findings_are_the_same_in_pieces_shuffled_lazy_and_in_pandas(
-    function: Any, busy: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+    function: Any, busy: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     whole = function(busy)
     assert whole.filter(pl.col("status") == "found").height
     assert whole["evidence"].drop_nulls().list.len().max() <= 20  # pyright: ignore
     assert_frame_equal(function(busy.sample(fraction=1, shuffle=True, seed=2)), whole)
     small_parts(monkeypatch)
-    assert_frame_equal(function(busy.lazy()), whole)
+    # as `parse` writes them: words are texts
+    busy.with_columns(pl.selectors.enum().cast(pl.String)).write_parquet(tmp_path / "busy.parquet")
+    assert_frame_equal(function(sl.load(tmp_path)), whole)
     assert function(busy.to_pandas())["title"].tolist() == whole["title"].to_list()
 
 

@@ -99,6 +99,19 @@ def _numbers(texts: pl.Series) -> pl.Series:
     return texts.cast(pl.Enum(texts.unique().drop_nulls().sort())).to_physical().cast(pl.UInt32)
 
 
+def ordered(rows: pl.DataFrame, group: str, order: Sequence[str], *ties: str) -> pl.DataFrame:
+    """Return rows by group, and in this order within it.
+
+    Those of a log mostly stand in their order already: to see that, and to sort by the group alone, takes far less.
+    """
+    later = pl.lit(value=False)
+    for column in reversed(order):
+        before = pl.col(column).shift(1)
+        later = (pl.col(column) > before) | ((pl.col(column) == before) & later)
+    in_order = rows.select((later | (pl.int_range(pl.len()) == 0)).fill_null(value=False).all()).item()
+    return rows.sort(group, maintain_order=True) if in_order else rows.sort(group, *order, *ties)
+
+
 def chained(rows: pl.DataFrame, by: Sequence[str], pause: timedelta) -> pl.DataFrame:
     """Number the chains of refusals (`chain`): rows of one group, in order, without a longer pause between two."""
     new = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in by)

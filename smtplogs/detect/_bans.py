@@ -111,7 +111,7 @@ def _users(ledger: Ledger, silences: pl.DataFrame) -> pl.DataFrame:
     """Return who logs in from the addresses: ``client_ip, users`` as logged."""
     here = silences.select("client_ip").unique()
     parts = [pl.DataFrame(schema={"client_ip": pl.String, "user": pl.String})]
-    for piece in attempts(ledger, "user", where=pl.col("outcome") == "success"):
+    for piece in attempts(ledger, "user", outcomes=["success"]):
         logins = piece.select("client_ip", "user").unique()
         parts.append(texts(logins).join(here, on="client_ip", how="semi"))
     return pl.concat(parts).group_by("client_ip").agg(pl.col("user").drop_nulls().unique().sort().alias("users"))

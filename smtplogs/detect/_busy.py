@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs.detect._attempts import ordered
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_ROWS = 4_000_000
 """Attempts that are given out at a time, about."""
+
+ORDER = ("time", "source_id", "line_no")
 
 
 class Busy:
@@ -25,7 +29,8 @@ class Busy:
         """Take what is needed of one piece of the log; pieces come in order of time."""
         if self._addresses is None:
             return
-        rows = piece.join(self._addresses, on="ip_id", how="semi").sort("ip_id", "time", "source_id", "line_no")
+        rows = piece.join(self._addresses, on="ip_id", how="semi", maintain_order="left")
+        rows = ordered(rows, "ip_id", ORDER)
         rows = rows.select("time", "ip_id", pl.col("n").cast(pl.UInt32), "bad")
         for k, part in enumerate(self._parts):
             part.append(rows.filter(pl.col("ip_id") % len(self._parts) == k))

@@ -8,26 +8,58 @@ import polars as pl
 
 from smtplogs.detect._findings import MOST_LINES
 from smtplogs.detect._ledger import attempts
+from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
     from smtplogs.detect._ledger import Ledger
 
 MOST_NAMES = 10
-FAILED = pl.col("outcome") == "failure"
+FAILED = ["failure"]
+WRITTEN = (pl.col("source").is_not_null(), pl.col("line_no").is_not_null())
+HOUR = pl.col("time").dt.truncate("1h").alias("hour")
 
 
-def crowd_facts(ledger: Ledger, crowd: pl.DataFrame) -> dict[str, Any]:
-    """Return the figures of the one finding for all of a crowd of addresses (`ip_id`), and the lines behind it."""
+class Hours:
+    """How many failures of some addresses (`ip_id`) the log has a line of, hour by hour; taken piece by piece."""
+
+    def __init__(self, addresses: pl.DataFrame) -> None:
+        """Take the failures of these addresses."""
+        self.addresses = addresses
+        self._parts = [pl.DataFrame(schema={"hour": TIME, "n": pl.Int64})]
+
+    def add(self, piece: pl.DataFrame) -> None:
+        """Take those of one piece of the log."""
+        if self.addresses.height:
+            rows = piece.filter("bad", *WRITTEN).join(self.addresses, on="ip_id", how="semi")
+            self._parts.append(rows.group_by(HOUR).agg(pl.len().cast(pl.Int64).alias("n")))
+
+    def without(self, others: Hours) -> pl.DataFrame:
+        """Return ``hour, n`` in order of time, but for what others, some of these addresses, did."""
+        less = [part.with_columns(-pl.col("n")) for part in others._parts]
+        return (
+            pl.concat([*self._parts, *less])
+            .group_by("hour")
+            .agg(pl.col("n").sum())
+            .filter(pl.col("n") > 0)
+            .sort("hour")
+        )
+
+
+def crowd_facts(ledger: Ledger, crowd: pl.DataFrame, strangers: Hours) -> dict[str, Any]:
+    """Return the figures of the one finding for all of a crowd of addresses (`ip_id`), and the lines behind it.
+
+    `strangers`: what those did of whom the crowd is nearly all.
+    """
     refused = ledger.refused.join(crowd, on="ip_id", how="semi").filter(pl.col("n_bad") > 0)
     causes = ledger.causes.join(crowd, on="ip_id", how="semi")
     named = refused.select("account_id").drop_nulls().unique()
     known = ledger.logins.select("account_id").unique()
-    hours = []
-    hour = pl.col("time").dt.truncate("1h").alias("hour")
-    written = pl.col("source").is_not_null() & pl.col("line_no").is_not_null()
-    has_lines = {"source", "line_no"} <= ledger.slices.present
-    for piece in attempts(ledger, where=FAILED & written, numbered=True) if has_lines else ():
-        hours.append(piece.join(crowd, on="ip_id", how="semi").group_by(hour).len())
+    apart = Hours(strangers.addresses.join(crowd, on="ip_id", how="anti"))
+    if apart.addresses.height:
+        theirs = ledger.refused.join(apart.addresses, on="ip_id", how="semi")["client_ip"].cast(pl.String).unique()
+        where = pl.col("client_ip").is_in(theirs.implode())
+        for piece in attempts(ledger, "source", "line_no", outcomes=FAILED, where=where, numbered=True):
+            apart.add(piece)
     return {
         "start": causes["first_bad"].min(),
         "end": causes["last_bad"].max(),
@@ -39,7 +71,7 @@ def crowd_facts(ledger: Ledger, crowd: pl.DataFrame) -> dict[str, Any]:
         "names": _most(refused, "user"),
         "cause": [*_most(causes, "cause"), None][0],
         "n_logins": ledger.logins["n_ok"].sum(),
-        "evidence": _spread(ledger, crowd, pl.concat(hours).sort("hour")) if hours else [],
+        "evidence": _spread(ledger, crowd, strangers.without(apart)),
     }
 
 
@@ -52,23 +84,21 @@ def _most(rows: pl.DataFrame, column: str) -> list[str]:
 
 def _spread(ledger: Ledger, crowd: pl.DataFrame, hours: pl.DataFrame) -> list[str]:
     """Return the lines of a crowd, evenly spread, the first and the last among them: only their hours are read."""
-    n = int(hours["len"].sum())
+    n = int(hours["n"].sum())
     if not n:
         return []
     most = min(MOST_LINES, n)
     # as `spread` does: the first row of each of so many equal parts, and the last
     places = sorted({-(-k * (n - 1) // max(most - 1, 1)) for k in range(most)})
-    first = hours.with_columns((pl.col("len").cum_sum() - pl.col("len")).cast(pl.Int64).alias("first"))
+    first = hours.with_columns((pl.col("n").cum_sum() - pl.col("n")).alias("first"))
     wanted = pl.DataFrame({"place": places}, schema={"place": pl.Int64}).join_asof(
         first.select("hour", "first"), left_on="place", right_on="first", strategy="backward"
     )
-    at = pl.col("time").dt.truncate("1h")
     chosen = []
-    inside = FAILED & at.is_in(wanted["hour"].unique().implode())
-    for piece in attempts(ledger, "source", "line_no", where=inside, numbered=True):
-        rows = piece.join(crowd, on="ip_id", how="semi")
-        rows = rows.filter(pl.col("source").is_not_null(), pl.col("line_no").is_not_null())
-        rows = rows.sort("time", "line_no", "source_id").with_columns(at.alias("hour"))
+    inside = pl.col("time").dt.truncate("1h").is_in(wanted["hour"].unique().implode())
+    for piece in attempts(ledger, "source", "line_no", outcomes=FAILED, where=inside, numbered=True):
+        rows = piece.filter(*WRITTEN).join(crowd, on="ip_id", how="semi")
+        rows = rows.sort("time", "line_no", "source_id").with_columns(HOUR)
         rows = rows.join(first.select("hour", "first"), on="hour", maintain_order="left")
         place = pl.col("first") + pl.int_range(pl.len()).over("hour")
         told = rows.with_columns(place.alias("place")).join(wanted.select("place"), on="place", how="semi")

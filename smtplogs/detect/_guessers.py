@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._attack_facts import Book, bursts, rounds
 from smtplogs.detect._attack_stories import account_row, crowd_row, source_row
 from smtplogs.detect._slices import texts
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
 
-    from smtplogs.detect._slices import Slices
+    from smtplogs.detect._attack_facts import Book
 
 MOST = 10
 MAIN = 0.5
@@ -66,13 +65,14 @@ def facts_of(book: Book, pairs: pl.DataFrame) -> dict[str, Any]:
 
 
 def guessers(
-    slices: Slices, condition: pl.Expr, book: Book, limits: Limits, members: Mapping[str, str]
+    book: Book, burst: pl.DataFrame, wide: pl.DataFrame, limits: Limits, members: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Return a row for each address that sprays, enumerates or guesses, and for accounts that many guess at.
 
-    `members` of campaigns are not among those that are told together.
+    `burst` and `wide`: what ``Bursts`` and ``Rounds`` found. `members` of campaigns are not among those that are told
+    together.
     """
-    wide = rounds(slices, condition, book, limits.names).filter(pl.col("tries_per_name") <= PER_NAME)
+    wide = wide.filter(pl.col("tries_per_name") <= PER_NAME)
     asking = book.sources.filter(
         pl.col("hostile"), pl.col("n_names") >= limits.unknown_names, pl.col("n_unknown") >= UNKNOWN * pl.col("n_bad")
     )
@@ -81,7 +81,6 @@ def guessers(
     rows: list[dict[str, Any]] = []
     for kind, own in (("enumeration", asking), ("spray", wide)):
         rows += _told(kind, "client_ip", book.pairs.join(own, on="client_ip"), book, members, source_row)
-    burst = bursts(slices, condition, book, limits.failures, limits.within)
     if burst.is_empty():
         return rows
     main = pl.concat([_mains(burst, []), _mains(burst, ["hour"]).filter(pl.col("n") >= limits.failures)])

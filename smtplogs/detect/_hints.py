@@ -12,6 +12,7 @@ from smtplogs import _toml
 from smtplogs._addresses import kinds_of
 from smtplogs._engine import by_size
 from smtplogs.detect._rhythm import rhythm, schedules
+from smtplogs.detect._slices import compact
 from smtplogs.schema import CONFIDENCES, lacking
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def habits(events: pl.LazyFrame, whose: pl.Expr) -> pl.DataFrame:
         .select("time", "client_ip", "stage", "outcome", *(c for c in _USED if c != "side"))
         .collect(engine=by_size())
     )
+    rows = compact(rows)
 
     def distinct(column: str) -> pl.Expr:
         return pl.col(column).drop_nulls().unique().sort().head(MOST_VALUES)

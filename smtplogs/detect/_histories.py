@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs.detect._attempts import ordered
 from smtplogs.detect._ledger import SPRAYED, address_book, attempts
 
 if TYPE_CHECKING:
@@ -49,6 +50,28 @@ def histories(
     Left out: failures of sprayers on names that never logged in and were never said to be locked; they are told by
     address.
     """
+    parts, names, active = _gathered(ledger, trusted_successes, trusted_last, beside)
+    if not parts:
+        return History(pl.DataFrame(), pl.DataFrame())
+    owner = pl.concat(names).group_by("account_id", maintain_order=True)
+    owner = owner.agg(
+        pl.coalesce(pl.col("good").drop_nulls().first(), pl.col("first").drop_nulls().first()).alias("user")
+    )
+    rows = pl.concat(parts).drop("user", "pair_last", "any_last")
+    # the parts would stay beside the whole
+    parts.clear()
+    rows = rows.join(owner, on="account_id", how="left")
+    heals = (pl.col("next_ok") - pl.col("time") <= recover).fill_null(False).alias("heals")
+    return History(rows.with_columns(heals).sort("account_id", *ORDER), pl.concat(active))
+
+
+def _gathered(
+    ledger: Ledger,
+    trusted_successes: int,
+    trusted_last: timedelta,
+    beside: Sequence[Callable[[pl.DataFrame], None]],
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame], list[pl.DataFrame]]:
+    """Return, part by part: the refused attempts, the names of accounts, how many accounts logged in by ten minutes."""
     spraying = pl.col("ip_id").is_in(sprayers(address_book(ledger)).implode()).fill_null(False)
     accounts = _of_interest(ledger, spraying)
     pair = ["account_id", "ip_id"]
@@ -61,7 +84,8 @@ def histories(
         for follow in beside:
             follow(piece)
         named = piece.filter(pl.col("account_id").is_not_null())
-        mine = named.join(accounts, on="account_id").sort("account_id", *ORDER[:3], "ok", "client_id")
+        mine = named.join(accounts, on="account_id", maintain_order="left")
+        mine = ordered(mine, "account_id", ORDER[:3], "ok", "client_id")
         names.append(_first_names(mine))
         rows = _around(mine.filter((~pl.col("ok")).any().over("account_id")), before)
         rows = rows.filter(~pl.col("ok"), pl.col("worked") | pl.col("said") | ~spraying)
@@ -86,15 +110,7 @@ def histories(
         done.append(kept.filter(~open_ended))
         waiting = [kept.filter(open_ended)]
         before = _after(before, logins.join(accounts.filter("worked"), on="account_id", how="semi"))
-    if not done:
-        return History(pl.DataFrame(), pl.DataFrame())
-    owner = pl.concat(names).group_by("account_id", maintain_order=True)
-    owner = owner.agg(
-        pl.coalesce(pl.col("good").drop_nulls().first(), pl.col("first").drop_nulls().first()).alias("user")
-    )
-    rows = pl.concat([*done, *waiting]).drop("user", "pair_last", "any_last").join(owner, on="account_id", how="left")
-    heals = (pl.col("next_ok") - pl.col("time") <= recover).fill_null(False).alias("heals")
-    return History(rows.with_columns(heals).sort("account_id", *ORDER), pl.concat(active))
+    return [*done, *waiting], names, active
 
 
 def sprayers(book: pl.DataFrame) -> pl.Series:

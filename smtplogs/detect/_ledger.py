@@ -9,7 +9,7 @@ import polars as pl
 
 from smtplogs.detect._attempts import account
 from smtplogs.detect._slices import judged, pieces, sliced
-from smtplogs.detect._sums import Sums
+from smtplogs.detect._sums import Sums, summed
 from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
@@ -72,17 +72,17 @@ def ledger_of(events: pl.LazyFrame, *, protocols: Sequence[str], client: Sequenc
         [],
     )
     for piece in attempts(bare, "user"):
-        bad = piece.filter(~pl.col("ok"))
-        n, time = pl.col("n").filter("bad").sum().cast(pl.UInt32).alias("n_bad"), pl.col("time")
-        said = (pl.col("cause") == "account_locked").fill_null(False).any().alias("said")
-        refused.add(bad.group_by(PAIR).agg(n, (~pl.col("bad")).sum().alias("n_put_off"), said))
-        causes.add(
-            bad.filter("bad")
-            .group_by("client_ip", "cause")
-            .agg(n, time.min().alias("first_bad"), time.max().alias("last_bad"))
+        bad = piece.filter(~pl.col("ok")).with_columns(
+            pl.when("bad").then("n").otherwise(0).alias("n_bad"),
+            (~pl.col("bad")).cast(pl.UInt32).alias("n_put_off"),
+            (pl.col("cause") == "account_locked").fill_null(False).alias("said"),
         )
-        good = piece.filter("ok").group_by(PAIR)
-        logins.add(good.agg(pl.len().alias("n_ok"), time.min().alias("first_ok"), time.max().alias("last_ok")))
+        n, time = pl.col("n_bad").sum(), pl.col("time")
+        refused.add(summed(bad, PAIR, n, pl.col("n_put_off").sum(), pl.col("said").any()))
+        ends = time.min().alias("first_bad"), time.max().alias("last_bad")
+        causes.add(summed(bad.filter("bad"), ["client_ip", "cause"], n, *ends))
+        ends = time.min().alias("first_ok"), time.max().alias("last_ok")
+        logins.add(summed(piece.filter("ok"), PAIR, pl.len().alias("n_ok"), *ends))
         clients.append(piece["client"].unique())
     tables = refused.all(), logins.all()
     users, ips = (pl.concat([t[c].unique() for t in tables]).unique() for c in PAIR)
@@ -102,7 +102,11 @@ def ledger_of(events: pl.LazyFrame, *, protocols: Sequence[str], client: Sequenc
 
 
 def attempts(
-    ledger: Ledger, *columns: str, where: pl.Expr | None = None, numbered: bool = False
+    ledger: Ledger,
+    *columns: str,
+    outcomes: Sequence[str] = OUTCOMES,
+    where: pl.Expr | None = None,
+    numbered: bool = False,
 ) -> Iterator[pl.DataFrame]:
     """Yield the attempts of each piece: ``time, client_ip, client, n`` (how many times), ``cause, ok, bad`` and columns.
 
@@ -111,7 +115,9 @@ def attempts(
     times part the pieces.
     """
     names = dict.fromkeys(["client_ip", "outcome", "count", "cause", *ledger.client, *columns])
-    for piece in pieces(ledger.slices, *names, where=ledger.where if where is None else ledger.where & where):
+    words = {"stage": ["auth"], "outcome": outcomes}
+    where = ledger.where if where is None else ledger.where & where
+    for piece in pieces(ledger.slices, *names, words=words, where=where):
         client = pl.col("client_ip")
         if ledger.client != ("client_ip",):
             parts = [pl.col(c).cast(pl.String) for c in ledger.client]

@@ -149,7 +149,8 @@ def _witnesses(refusals: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 def _so_far(rows: pl.DataFrame, refusals: pl.DataFrame, moment: pl.Expr, name: str, *, exact: bool) -> pl.DataFrame:
     """Add how many failures the chain of each row had until a moment; `exact`: those of that moment too."""
-    sums = refusals.filter(~pl.col("said")).select(
+    here = refusals.join(rows.select("chain").unique(), on="chain", how="semi", maintain_order="left")
+    sums = here.filter(~pl.col("said")).select(
         "chain", pl.col("time").alias("moment"), pl.col("n").cum_sum().over("chain").alias(name)
     )
     return (
@@ -367,9 +368,10 @@ def with_logins(locks: Locks, ledger: Ledger) -> pl.DataFrame:
     around = around.explode("time").drop_nulls("time")
     if around.is_empty():
         return locks.evidence
-    then = (pl.col("outcome") == "success") & pl.col("time").is_in(around["time"].unique().implode())
+    then = pl.col("time").is_in(around["time"].unique().implode())
     parts = [locks.evidence]
-    for piece in attempts(ledger, "user", "source", "line_no", where=then, numbered=True):
+    columns = ("user", "source", "line_no")
+    for piece in attempts(ledger, *columns, outcomes=["success"], where=then, numbered=True):
         logins = around.join(piece, on=["account_id", "time"]).sort("lock", "time", "source_id", "line_no", "client_id")
         logins = logins.unique(["lock", "time"], keep="first", maintain_order=True)
         parts.append(logins.select(locks.evidence.columns))

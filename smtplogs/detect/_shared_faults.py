@@ -64,20 +64,20 @@ def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[p
 def find_passwords_switched_off(events: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the domains whose password logins fail from one moment on while tokens work, and the lines (`story`)."""
     domain = pl.col("account").str.extract(r"@([^@]+)$", 1)
-    auth = pl.col("stage") == "auth"
-    good = auth & (pl.col("outcome") == "success") & pl.col("mechanism").str.contains(OAUTH).fill_null(False)
-    tokens = narrow(events, "account", where=good).select(domain.alias("domain"))
+    good = {"stage": ["auth"], "outcome": ["success"]}
+    by_token = pl.col("mechanism").str.contains(OAUTH).fill_null(False)
+    tokens = narrow(events, "account", words=good, where=by_token).select(domain.alias("domain"))
     # few logs know tokens at all: without them no domain is looked at
     known = tokens.group_by("domain").len().filter(pl.col("len") >= OAUTH_LOGINS).collect(engine=by_size())
     columns = ("time", "client_ip", "account", "n", "stage", "outcome", "mechanism", "source", "line_no")
-    judged = auth & pl.col("outcome").is_in(["success", "failure"])
+    judged = {"stage": ["auth"], "outcome": ["success", "failure"]}
     if known["domain"].null_count() == known.height:
-        judged = pl.lit(value=False)
+        events = events.clear()
     rows = (
-        narrow(events, *columns, where=judged)
+        narrow(events, *columns, words=judged)
         .with_columns(
             domain.alias("domain"),
-            pl.col("mechanism").str.contains(OAUTH).fill_null(False).alias("token"),
+            by_token.alias("token"),
             (pl.col("outcome") == "success").alias("ok"),
         )
         .filter(pl.col("domain").is_in(known["domain"].drop_nulls().implode()))

@@ -8,12 +8,14 @@ import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs._engine import by_size
+from smtplogs._written import only
 from smtplogs.detect._attempts import account
-from smtplogs.detect._slices import compact, stretches
+from smtplogs.detect._slices import compact, pieces, stretches, texts
+from smtplogs.detect._sums import Sums, summed
 from smtplogs.schema import lacking
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from smtplogs.detect._slices import Slices
 
@@ -53,11 +55,19 @@ USED = (
 )  # fmt: skip
 
 
-def narrow(events: pl.LazyFrame, *columns: str, where: pl.Expr | None = None) -> pl.LazyFrame:
+def narrow(
+    events: pl.LazyFrame,
+    *columns: str,
+    words: Mapping[str, Sequence[str]] | None = None,
+    where: pl.Expr | None = None,
+) -> pl.LazyFrame:
     """Return rows of our SMTP server about a known address, at a known time; columns that are missing are null.
 
-    `where` is asked of event columns, before accounts are brought to their normal form.
+    `words` that must stand in some columns are asked first, and cost little; `where` is asked of event columns, before
+    accounts are brought to their normal form.
     """
+    if words:
+        events = only(events, words) if words.keys() <= set(events.collect_schema()) else events.clear()
     return (
         events.with_columns(lacking(events, USED))
         .filter(
@@ -158,12 +168,11 @@ def find_signs(slices: Slices) -> pl.DataFrame:
         "kind", "time", "client_ip", "user", "account", "session", "n", "service", "mechanism", "helo", "cause",
         "detail", "host", "weak", "source", "line_no",
     )  # fmt: skip
-    told = pl.col("outcome").is_in(["refused", "aborted", "failure", "info", "deferred"])
+    told = {"outcome": ["refused", "aborted", "failure", "info", "deferred"]}
     parts = []
-    for events in stretches(slices):
-        rows = narrow(
-            events, "stage", "outcome", "time", "client_ip", "account", "n", *USED, where=told & _worth_a_look()
-        )
+    look = _worth_a_look() if {"cause", "user", "detail"} <= slices.present else None
+    for events in stretches(slices, told, look):
+        rows = narrow(events, "stage", "outcome", "time", "client_ip", "account", "n", *USED, where=_worth_a_look())
         kinds = rows.with_columns(_kind().alias("kind"), (pl.col("outcome") == "info").alias("weak"))
         port = pl.when(plain_port()).then(pl.lit("port 25")).otherwise("service").alias("service")
         found = kinds.filter(pl.col("kind").is_not_null()).with_columns(port).select(columns)
@@ -171,9 +180,7 @@ def find_signs(slices: Slices) -> pl.DataFrame:
     return pl.concat(parts).sort("time", "source", "line_no", "kind", nulls_last=True)
 
 
-def acquaintances(
-    events: pl.LazyFrame, signs: pl.DataFrame, logins: pl.DataFrame, networks: Sequence[str]
-) -> pl.DataFrame:
+def acquaintances(slices: Slices, signs: pl.DataFrame, logins: pl.DataFrame, networks: Sequence[str]) -> pl.DataFrame:
     """Return what ties each address with a sign to us.
 
     ``client_ip, n_ok`` (logins from there), ``first_ok, last_ok, near`` (a neighbour logs in), ``own`` (private, or in
@@ -186,19 +193,13 @@ def acquaintances(
         .agg(pl.col("n_ok").sum(), pl.col("first_ok").min(), pl.col("last_ok").max())
     )
     near = book.select(neighbourhood(pl.col("client_ip")).alias("net")).unique()
-    failed = (
-        _of_server(events)
-        .filter(
-            pl.col("stage").is_in(["auth", "mail"]),
-            pl.col("outcome") == "failure",
-            pl.col("client_ip").is_in(here["client_ip"].implode()),
-        )
-        .select("client_ip", "user")
-        .unique()
-        .collect(engine=by_size())
-        .group_by("client_ip")
-        .agg(account(pl.col("user")).drop_nulls().n_unique().alias("n_names"))
-    )
+    words = {"stage": ["auth", "mail"], "outcome": ["failure"]}
+    where = (pl.col("side").fill_null("server") == "server") & pl.col("client_ip").is_in(here["client_ip"].implode())
+    pairs = Sums(["client_ip", "account"], {"n_bad": pl.UInt32()})
+    for piece in pieces(slices, "client_ip", "account", words=words, where=where, timeless=True):
+        pairs.add(summed(piece, ["client_ip", "account"], pl.len().alias("n_bad")))
+    names = pl.col("account").drop_nulls().n_unique().alias("n_names")
+    failed = texts(pairs.all().group_by("client_ip").agg(names))
     book = here.join(failed, on="client_ip", how="left").join(book, on="client_ip", how="left")
     known = book.with_columns(pl.col("n_ok", "n_names").fill_null(0), neighbourhood(pl.col("client_ip")).alias("net"))
     own = networks_of(known["client_ip"], networks).is_not_null() if networks else pl.lit(False)
@@ -206,31 +207,6 @@ def acquaintances(
         pl.col("net").is_in(near["net"].drop_nulls().implode()).fill_null(False).alias("near"),
         (is_private(pl.col("client_ip")) | own).alias("own"),
     ).drop("net")
-
-
-def _of_server(events: pl.LazyFrame) -> pl.LazyFrame:
-    if "side" not in events.collect_schema():
-        return events
-    return events.filter(pl.col("side").fill_null("server") == "server")
-
-
-def logins_of(events: pl.LazyFrame) -> pl.DataFrame:
-    """Return every login and accepted mail, on any protocol, by account (null: no name) and address.
-
-    ``account, client_ip, user`` (as logged), ``n_ok, first_ok, last_ok``.
-    """
-    logged = (
-        _of_server(events)
-        .filter(pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]))
-        .group_by("user", "client_ip")
-        .agg(pl.len().alias("n_ok"), pl.col("time").min().alias("first_ok"), pl.col("time").max().alias("last_ok"))
-        .collect(engine=by_size())
-    )
-    return (
-        logged.group_by(account(pl.col("user")).alias("account"), "client_ip")
-        .agg(pl.col("user").min(), pl.col("n_ok").sum(), pl.col("first_ok").min(), pl.col("last_ok").max())
-        .sort("account", "client_ip")
-    )
 
 
 def meant(signs: pl.DataFrame, logins: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import functools
 import inspect
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
 from smtplogs._engine import by_size, within
+from smtplogs._written import only
 from smtplogs.detect._attempts import account
 from smtplogs.detect._findings import MOST_LINES
 from smtplogs.schema import EVENTS, PROTOCOLS, conform, need, to_polars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 MOST_ROWS = 2_000_000
 """Rows of a piece, about: with twenty narrow columns some 300 MB while it is being worked on."""
@@ -35,6 +38,34 @@ SCRAMBLE = 2_654_435_761
 depend on how a log was cut into files."""
 
 
+class Accounts:
+    """The accounts of logins as categories; each distinct login is brought to its normal form once."""
+
+    def __init__(self) -> None:
+        """Know none at first."""
+        # at the place of each category of a login: whether it was seen, and its account
+        self._known = pl.Series("seen", [], pl.Boolean), pl.Series("account", [], pl.Categorical())
+
+    def of(self, users: pl.Series) -> pl.Series:
+        """Return the account of each login; null for none."""
+        logged = users.cast(pl.Categorical)
+        places = logged.to_physical()
+        seen, forms = self._known
+        missing = int(-1 if places.max() is None else places.max()) + 1 - len(seen)  # pyright: ignore
+        if missing > 0:
+            seen = pl.concat([seen, pl.repeat(value=False, n=missing, eager=True).alias("seen")])
+            forms = pl.concat([forms, pl.Series("account", [None], pl.Categorical()).new_from_index(0, missing)])
+        new = logged.filter(~seen.gather(places).fill_null(value=True)).unique()
+        if len(new):
+            own = new.cast(pl.String).to_frame("user").select(account(pl.col("user")).cast(pl.Categorical))
+            both = pl.DataFrame({"place": new.to_physical(), "account": own.to_series()})
+            every = pl.int_range(len(seen), dtype=pl.UInt32, eager=True).to_frame("place")
+            every = every.join(both.with_columns(now=True), on="place", how="left", maintain_order="left")
+            every = every.select(seen | pl.col("now").fill_null(value=False), pl.coalesce("account", forms))
+            seen, forms = self._known = every.to_series(0), every.to_series(1)
+        return forms.gather(places)
+
+
 @dataclass(frozen=True)
 class Slices:
     """A lazy event table and the bounds of its pieces: half-open, in order of time, together all rows with a time."""
@@ -42,6 +73,7 @@ class Slices:
     events: pl.LazyFrame
     present: frozenset[str]
     bounds: tuple[tuple[datetime, datetime], ...]
+    accounts: Accounts = field(default_factory=Accounts)
 
 
 def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
@@ -70,55 +102,73 @@ def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
     return Slices(events, present, tuple(spans.select("hour", "end").iter_rows()))
 
 
-def stretches(slices: Slices) -> Iterator[pl.LazyFrame]:
-    """Yield the rows of each piece, all columns of them, still lazy; of an empty table one that is empty."""
+def stretches(
+    slices: Slices, words: Mapping[str, Sequence[str]], look: pl.Expr | None = None
+) -> Iterator[pl.LazyFrame]:
+    """Yield the rows of each piece, all columns of them, still lazy; of an empty table one that is empty.
+
+    `words` and `look`: what is asked first, as `only` asks it.
+    """
+    events = only(slices.events, words, look)
     if not slices.bounds:
-        yield slices.events.head(0)
+        yield events.head(0)
     for first, last in slices.bounds:
-        yield slices.events.filter(pl.col("time") >= first, pl.col("time") < last)
+        yield events.filter(pl.col("time") >= first, pl.col("time") < last)
 
 
 def pieces(
     slices: Slices,
     *columns: str,
+    words: Mapping[str, Sequence[str]] | None = None,
     where: pl.Expr | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    timeless: bool = False,
 ) -> Iterator[pl.DataFrame]:
     """Yield the rows of each piece: only these columns, in their documented dtypes; missing ones are null.
 
-    `account` (normal form of the login) may be asked for like a column. `where` sees event columns. Rows from `since`
-    on and before `until`; texts that repeat are categories.
+    `account` (normal form of the login) may be asked for like a column. `words` that must stand in some columns are
+    asked first, and cost little; `where` sees event columns. Rows from `since` on and before `until`, and if `timeless`
+    at last those without a time; texts that repeat are categories. The next piece is read while one is worked on.
     """
     names = list(dict.fromkeys("user" if c == "account" else c for c in ("time", *columns)))
     numbered = [c for c in NUMBERED if c in columns and c != "account"]
-    for first, last in slices.bounds:
-        start, end = max(first, since or first), min(last, until or last)
-        if start >= end:
-            continue
-        rows = slices.events.filter(pl.col("time") >= start, pl.col("time") < end)
+    words = words or {}
+    events = only(slices.events, words) if slices.present.issuperset(words) else slices.events.clear()
+    bounds = [(max(first, since or first), min(last, until or last)) for first, last in slices.bounds]
+
+    def read(rows: pl.LazyFrame) -> pl.DataFrame:
         if where is not None:
             absent = [pl.lit(None, EVENTS[c].dtype).alias(c) for c in EVENTS if c not in slices.present]
             rows = (rows.with_columns(absent) if absent else rows).filter(where)
         rows = rows.select(pl.col(n) if n in slices.present else pl.lit(None, EVENTS[n].dtype).alias(n) for n in names)
         piece = rows.collect(engine=by_size())
         if "account" in columns:
-            piece = piece.with_columns(account_numbers(piece["user"]))
-        yield compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))
+            piece = piece.with_columns(slices.accounts.of(piece["user"]))
+        return compact(piece.with_columns(pl.col(c).cast(pl.Categorical) for c in numbered).select("time", *columns))
+
+    time = pl.col("time")
+    parts = [events.filter(time >= start, time < end) for start, end in bounds if start < end]
+    if timeless:
+        parts.append(events.filter(time.is_null()))
+    yield from ahead([functools.partial(read, part) for part in parts])
 
 
-def account_numbers(users: pl.Series) -> pl.Series:
-    """Return the accounts of logins as categories, each distinct login brought to its normal form once."""
-    logged = users.cast(pl.Categorical)
-    frame = pl.DataFrame({"number": logged.to_physical(), "user": logged})
-    distinct = frame.unique("number").sort("number").drop_nulls()
-    forms = distinct.select("number", account(pl.col("user").cast(pl.String)).cast(pl.Categorical).alias("account"))
-    if forms.height == 0:
-        return pl.Series("account", [None] * len(users), pl.Categorical())
-    width = int(forms["number"].max()) + 1  # pyright: ignore
-    table = pl.DataFrame({"number": pl.int_range(width, dtype=pl.UInt32, eager=True)})
-    every = table.join(forms, on="number", how="left", maintain_order="left")["account"]
-    return every.gather(logged.to_physical())
+def ahead(jobs: Sequence[Callable[[], T]]) -> Iterator[T]:
+    """Yield what the jobs return, in their order; a second thread does the next one while the last is made use of.
+
+    Polars lets other threads run meanwhile: work that it does on one core leaves the other free for reading.
+    """
+    if len(jobs) < 2:
+        yield from (job() for job in jobs)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(jobs[0])
+        for job in jobs[1:]:
+            done, coming = coming.result(), reader.submit(job)
+            yield done
+            del done
+        yield coming.result()
 
 
 def judged(protocols: Sequence[str] = ("smtp",), stages: Sequence[str] = ("auth",)) -> pl.Expr:
@@ -167,6 +217,7 @@ def proof(
     wanted: pl.DataFrame,
     keys: Sequence[str],
     *,
+    words: Mapping[str, Sequence[str]] | None = None,
     where: pl.Expr | None = None,
 ) -> dict[Any, list[str]]:
     """Return the lines behind findings: finding -> ``source:line_no``, in order of time, at most 20.
@@ -177,7 +228,7 @@ def proof(
         ``finding, start, end`` and the key columns: rows of the events with these keys, from start to end, both in.
     keys
         Columns of the events (or `account`) that the rows of a finding share.
-    where
+    words, where
         Which events count at all.
     """
     if wanted.is_empty():
@@ -187,7 +238,7 @@ def proof(
     since, last = span_of(wanted, "start", "end")
     until = last + timedelta(microseconds=1)
     chosen: list[pl.DataFrame] = []
-    for piece in pieces(slices, *keys, "source", "line_no", where=where, since=since, until=until):
+    for piece in pieces(slices, *keys, "source", "line_no", words=words, where=where, since=since, until=until):
         if piece.is_empty():
             continue
         first, final = span_of(piece, "time", "time")

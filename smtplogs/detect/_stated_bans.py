@@ -23,7 +23,11 @@ def stated_bans(table: pl.LazyFrame) -> pl.DataFrame:
     # most lines of sessions only end one: of them none is read
     said = (pl.col("outcome") == "throttled") & (pl.col("duration_s") > 0)
     said = said | (pl.col("format") == "fail2ban") if "format" in present else said
-    events = table.filter(pl.col("stage") == "session", said).select(used).collect(engine=by_size())
+    # what the files themselves can be asked comes first
+    early = pl.col("duration_s") > 0
+    early = early | (pl.col("format") == "fail2ban") if "format" in present else early
+    events = table.filter(early).filter(pl.col("stage") == "session", said)
+    events = events.select(used).collect(engine=by_size())
     if {"format", "detail"} <= set(events.columns):
         events = _ended(events)
     stated = (pl.col("outcome") == "throttled") & (pl.col("duration_s") > 0) & pl.col("time").is_not_null()

@@ -10,17 +10,14 @@ import polars as pl
 from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs._engine import by_size
 from smtplogs.detect._attempts import chained, dense
+from smtplogs.detect._logins import CLIENT
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._signs import narrow
-from smtplogs.detect._slices import stretches
 from smtplogs.replies.meanings import cause_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smtplogs.detect._slices import Slices
-
-CLIENT = ["client_ip", "account"]
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 FEW_NAMES = 3
@@ -28,9 +25,6 @@ FEW_NAMES = 3
 
 GROWING = 1.5
 """Back-off: the median of a gap divided by the one before it (own choice, as for throttled clients)."""
-
-ONE_EACH = 1.2
-"""Mails per login, at most and (as 1/1.2) at least, of a client that logs in for each."""
 
 UNLIMITED = 4
 """A client that no limit refused is told only if it logs in so many times as often."""
@@ -45,7 +39,7 @@ def find_storms(
     """Return the clients of ours that repeat refused attempts, a row each, and those attempts (`story`)."""
     refused = narrow(
         events, "time", "client_ip", "account", "user", "n", "cause", "source", "line_no",
-        where=~pl.col("outcome").is_in(["success", "info", "throttled"]) & pl.col("cause").is_in(PERMANENT),
+        words={"outcome": ["failure", "deferred", "aborted", "refused"], "cause": PERMANENT},
     )  # fmt: skip
     # addresses first: most are strangers, and the names they tried are nobody's concern
     addresses = refused.group_by("client_ip").agg(pl.col("n").sum()).collect(engine=by_size())
@@ -74,7 +68,7 @@ def find_storms(
 def _cured(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     """Return when each client logged in to the same account after its storm, if it did not in the midst of it."""
     theirs = pl.col("client_ip").is_in(found["client_ip"].unique().implode())
-    good = narrow(events, "time", *CLIENT, where=(pl.col("outcome") == "success") & theirs)
+    good = narrow(events, "time", *CLIENT, words={"outcome": ["success"]}, where=theirs)
     after = good.join(found.lazy().select("story", *CLIENT, "start", "end"), on=CLIENT)
     after = after.filter(pl.col("time") >= pl.col("start")).group_by("story")
     first = after.agg(pl.col("time").min().alias("fixed_at"), pl.col("end").first()).collect(engine=by_size())
@@ -104,32 +98,16 @@ def _storm_rows(rows: pl.DataFrame, fast: pl.Series) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def find_hourly_logins(slices: Slices, *, per_hour: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the clients that log in once for every mail, often, a row each, and the limits that they met (`story`)."""
+def find_hourly_logins(
+    events: pl.LazyFrame, hours: pl.DataFrame, *, per_hour: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the clients that log in once for every mail, often, a row each, and the limits that they met (`story`).
+
+    `hours`: as ``logins_of`` gives them.
+    """
     columns = ("time", "client_ip", "account", "user", "n", "stage", "outcome", "cause", "source", "line_no")
-    ok = (pl.col("outcome") == "success") & pl.col("user").is_not_null()
-    hourly = [
-        narrow(events, *columns[:6], where=ok & pl.col("stage").is_in(["auth", "mail"]))
-        .filter(pl.col("account").is_not_null())
-        .group_by(*CLIENT, pl.col("time").dt.truncate("1h").alias("hour"))
-        .agg(
-            pl.col("user").min(),
-            pl.col("n").filter(pl.col("stage") == "auth").sum().alias("n_logins"),
-            pl.col("n").filter(pl.col("stage") == "mail").sum().alias("n_mails"),
-            pl.col("time").min().alias("start"),
-            pl.col("time").max().alias("end"),
-        )
-        .filter(
-            pl.col("n_logins") >= per_hour,
-            pl.col("n_mails") <= ONE_EACH * pl.col("n_logins"),
-            pl.col("n_logins") <= ONE_EACH * pl.col("n_mails"),
-        )
-        .collect(engine=by_size())
-        for events in stretches(slices)
-    ]
     clients = (
-        pl.concat(hourly)
-        .group_by(CLIENT)
+        hours.group_by(CLIENT)
         .agg(
             pl.col("user").min(),
             pl.col("start").min(),
@@ -141,8 +119,8 @@ def find_hourly_logins(slices: Slices, *, per_hour: int) -> tuple[pl.DataFrame, 
         .with_row_index("story")
     )
     theirs = pl.col("client_ip").is_in(clients["client_ip"].unique().implode())
-    limited = pl.col("cause").is_in(["throttled_auth", "throttled_connection"])
-    limits = narrow(slices.events, *columns, where=limited & theirs).collect(engine=by_size())
+    limited = {"cause": ["throttled_auth", "throttled_connection"]}
+    limits = narrow(events, *columns, words=limited, where=theirs).collect(engine=by_size())
     met = clients.join(limits, on="client_ip", suffix="_met").filter(
         pl.col("account_met").is_null() | (pl.col("account_met") == pl.col("account")),
         pl.col("time").is_between(pl.col("start") - HOUR, pl.col("end") + HOUR),
@@ -151,7 +129,8 @@ def find_hourly_logins(slices: Slices, *, per_hour: int) -> tuple[pl.DataFrame, 
         "story", "time", pl.col("n_met").alias("n") if "n_met" in met.columns else "n", "source", "line_no"
     )
     n_met = met.group_by("story").agg(pl.col("n").sum().alias("n_limited"))
-    logins = narrow(slices.events, *columns, where=ok & theirs & (pl.col("stage") == "auth"))
+    good = {"stage": ["auth"], "outcome": ["success"]}
+    logins = narrow(events, *columns, words=good, where=theirs & pl.col("user").is_not_null())
     mails = logins.join(clients.lazy().select(*CLIENT, "story", "start", "end"), on=CLIENT)
     mails = mails.filter(pl.col("time").is_between("start", "end")).select(met.columns).collect(engine=by_size())
     told = clients.join(n_met, on="story", how="left", maintain_order="left").with_columns(

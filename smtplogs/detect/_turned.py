@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs._engine import by_size
+from smtplogs._written import only
 from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account, dense, login_attempts
 from smtplogs.detect._rhythm import rhythm, schedules
-from smtplogs.detect._slices import compact, judged, pieces, sliced, texts
-from smtplogs.detect._sums import Sums
+from smtplogs.detect._slices import ahead, compact, judged, pieces, sliced, texts
+from smtplogs.detect._sums import Sums, summed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PART = 2_000_000
+PART = 1_500_000
 """Attempts on accounts that are worth a look and are held at a time, about."""
 
 OTHER_CAUSES = (*POLICY_CAUSES, "account_locked", "account_disabled")
 """Refused for another reason than the secret."""
 
+JUDGED = {"stage": ["auth"], "outcome": ["success", "failure"]}
 CLIENT = ["account_id", "client_id"]
 RUN = [*CLIENT, "run"]
 
@@ -85,8 +88,11 @@ def find_turned(
     )
     parts, told, n_accounts, n_stories = [], [], 0, 0
     # in order of the accounts, so that their numbers and those of the stories go on from part to part
-    for own in _in_parts(names):
-        rows = _runs(_judged(events, own, client, protocols))
+    some = _in_parts(names)
+    for own, judged_ones in zip(
+        some, ahead([partial(_judged, events, own, client, protocols) for own in some]), strict=True
+    ):
+        rows = _runs(judged_ones)
         stale = _stale(rows, successes, failures)
         mixed = _mixed(rows, successes).join(stale, on=CLIENT, how="anti", maintain_order="left")
         found = pl.concat([stale, mixed, _never(rows, book, failures)], how="diagonal_relaxed")
@@ -102,25 +108,19 @@ def find_turned(
     return Turned(found, pl.concat(told), _changes(found), n_failures, n_unnamed)
 
 
-def _in_parts(names: pl.DataFrame) -> list[pl.Series]:
+def _in_parts(names: pl.DataFrame) -> list[pl.DataFrame]:
     """Part the accounts, in order of their names, so that each part has not many more than `PART` attempts."""
     part = names.sort("account").with_columns(((pl.col("n").cum_sum() - pl.col("n")) // PART).alias("part"))
-    parts = part.partition_by("part", maintain_order=True) if part.height else [part]
-    return [own["account"] for own in parts]
+    return part.partition_by("part", maintain_order=True) if part.height else [part]
 
 
-def _judged(events: pl.LazyFrame, names: pl.Series, client: Sequence[str], protocols: Sequence[str]) -> pl.DataFrame:
-    """Return the attempts on some accounts that say something about the secret."""
+def _judged(events: pl.LazyFrame, names: pl.DataFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.DataFrame:
+    """Return the attempts on some accounts (`logins`: their names as logged) that say something about the secret."""
+    users = names["logins"].explode().drop_nulls()
     # a name with a blank at its end is a mistake in the name, whatever the password
-    clean = pl.col("user") == pl.col("user").str.strip_chars()
-    present = events.collect_schema().names()
-    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in present]
-    mine = events.filter(
-        pl.col("stage") == "auth",
-        pl.col("outcome").is_in(["success", "failure"]),
-        clean,
-        account(pl.col("user")).is_in(names.implode()),
-    )
+    clean = users.filter(users == users.str.strip_chars())
+    used = [c for c in dict.fromkeys((*NEEDED, *ALSO_USED, *client)) if c in events.collect_schema()]
+    mine = only(events, JUDGED).filter(pl.col("user").is_in(clean.implode()))
     mine = compact(mine.select(used).collect(engine=by_size()))
     tries = login_attempts(mine.lazy(), protocols=protocols, client=client)
     tries = tries.filter(~pl.col("cause").is_in(OTHER_CAUSES).fill_null(False))
@@ -138,10 +138,10 @@ def _worth_a_look(
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[int, int]]:
     """Return the accounts of clients with enough failures, what is known of their addresses, and counts of failures.
 
-    Accounts: ``account, n`` (attempts). Of an address: the names it failed on, whether it, or its neighbours, ever
+    Accounts: ``account, n`` (attempts), ``logins`` (as logged). Of an address: the names it failed on, whether it, or its neighbours, ever
     logged in.
     """
-    pairs = _pairs(events, client, protocols)
+    pairs, users = _pairs(events, client, protocols)
     n_failures = int(pairs["n_bad"].sum())
     n_unnamed = int(pairs.filter(pl.col("account").is_null())["n_bad"].sum())
     sizes = pairs.group_by("account").agg((pl.col("n_ok") + pl.col("n_bad")).cast(pl.Int64).sum().alias("n"))
@@ -162,23 +162,30 @@ def _worth_a_look(
         neighbourhood(pl.col("client_ip")).is_in(net.drop_nulls().unique().implode()).fill_null(False).alias("near"),
         (is_private(pl.col("client_ip")) | own).alias("own"),
     )
-    return texts(sizes.join(some, on="account", how="semi")), book, (n_failures, n_unnamed)
+    names = sizes.join(some, on="account", how="semi").join(users, on="account", how="left")
+    return texts(names), book, (n_failures, n_unnamed)
 
 
-def _pairs(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.DataFrame:
-    """Return how often each client succeeded and failed: ``account, client_ip, n_ok, n_bad`` and the client columns."""
+def _pairs(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return how often each client succeeded and failed, and how accounts were written: ``account, logins``.
+
+    Of clients ``account, client_ip, n_ok, n_bad`` and the client columns.
+    """
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip", *client)
-    where = judged(protocols) & pl.col("outcome").is_in(["success", "failure"])
     keys = list(dict.fromkeys(["user", "client_ip", *client]))
     sums = Sums(keys, {"n_ok": pl.UInt32(), "n_bad": pl.UInt32()})
     n, ok = pl.col("count").fill_null(1).cast(pl.Int64), pl.col("outcome") == "success"
-    for piece in pieces(slices, "outcome", "count", *keys, where=where):
-        sums.add(piece.group_by(keys).agg(n.filter(ok).sum().alias("n_ok"), n.filter(~ok).sum().alias("n_bad")))
+    for piece in pieces(slices, "outcome", "count", *keys, words=JUDGED, where=judged(protocols)):
+        rows = piece.with_columns(
+            pl.when(ok).then(n).otherwise(0).alias("n_ok"), pl.when(ok).then(0).otherwise(n).alias("n_bad")
+        )
+        sums.add(summed(rows, keys, pl.col("n_ok", "n_bad").sum()))
     known = sums.all()
     users = known.select("user").unique()
     users = users.with_columns(account(pl.col("user").cast(pl.String)).cast(pl.Categorical).alias("account"))
     known = known.join(users, on="user", how="left", nulls_equal=True)
-    return known.group_by("account", *keys[1:]).agg(pl.col("n_ok", "n_bad").sum())
+    written = users.drop_nulls().group_by("account").agg(pl.col("user").cast(pl.String).alias("logins"))
+    return summed(known, ["account", *keys[1:]], pl.col("n_ok", "n_bad").sum()), written
 
 
 def _runs(judged: pl.DataFrame) -> pl.DataFrame:

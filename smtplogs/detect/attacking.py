@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._attack_facts import ROUND, Book, attempts, book_of, light_hours
+from smtplogs.detect._attack_facts import Book, attempts, book_of
 from smtplogs.detect._attack_stories import (
     HARD_PER_DAY,
     campaign_row,
@@ -21,6 +21,7 @@ from smtplogs.detect._attack_stories import (
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._campaigns import linked, once_each
 from smtplogs.detect._findings import as_findings, finding_id
+from smtplogs.detect._flurries import ROUND, Bursts, LightHours, Rounds
 from smtplogs.detect._guessers import MAIN, MOST, UNKNOWN, Limits, facts_of, guessers
 from smtplogs.detect._presets import PRESETS, bans, fires, keyed
 from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, span_of, texts
@@ -60,6 +61,7 @@ COLUMNS: dict[str, Column] = {
 
 STUFFING_SOURCES, STUFFING_NAMES, STUFFING_EDGE = 20, 50, 5
 LIGHT = 3
+FAILED = {"stage": ["auth"], "outcome": ["failure"]}
 ONCE = 2**32 - 1
 """Number of the campaign of those that try once or twice: no address has it."""
 
@@ -137,10 +139,13 @@ def attacks(
     if not book.n_named:
         return as_findings([no_names_row(first, last, book.n_bad)], "attacks", COLUMNS)
     members, rows = _campaigns(slices, condition, book)
-    singles = [
-        *guessers(slices, condition, book, Limits(names, unknown_names, failures, span), members),
-        *_stuffing(slices, condition, book, members),
-    ]
+    limits = Limits(names, unknown_names, failures, span)
+    looks = Bursts(book, limits.failures, limits.within), Rounds(book, limits.names), LightHours(_light(book, members))
+    for piece in attempts(slices, condition, ["failure"]):
+        for look in looks:
+            look.add(piece)
+    burst, wide, light = (look.found() for look in looks)
+    singles = [*guessers(book, burst, wide, limits, members), *_stuffing(book, light)]
     rows = _folded(rows, singles, members)
     strangers = book.sources.filter("stranger")
     if not book.n_unknown and strangers.filter(pl.col("n_names") >= unknown_names).height:
@@ -211,7 +216,7 @@ def _fingerprints(slices: Slices, condition: pl.Expr, found: pl.DataFrame) -> di
     """Return what the members of each campaign have in common: HELO name, mechanism, hours of the day."""
     members = found.rename({"ip": "client_ip"})
     parts = []
-    for piece in pieces(slices, "client_ip", "helo", "mechanism", where=condition & (pl.col("outcome") == "failure")):
+    for piece in pieces(slices, "client_ip", "helo", "mechanism", words=FAILED, where=condition):
         own = piece.join(members, on="client_ip")
         parts.append(
             own.group_by("campaign", "helo", "mechanism", pl.col("time").dt.hour().alias("hour")).agg(pl.len())
@@ -229,15 +234,20 @@ def _fingerprints(slices: Slices, condition: pl.Expr, found: pl.DataFrame) -> di
     return marks
 
 
-def _stuffing(slices: Slices, condition: pl.Expr, book: Book, members: dict[str, str]) -> list[dict[str, Any]]:
-    """Return a row for each stretch of hours in which many addresses try many accounts, each once or twice."""
+def _light(book: Book, members: dict[str, str]) -> pl.DataFrame:
+    """Return the addresses that try little and belong to no campaign; none if they are too few for stuffing."""
     light = book.sources.filter(
         pl.col("n_ok") <= pl.col("n_names_ok"), pl.col("n_names_ok") <= 1, pl.col("n_names") <= LIGHT,
         pl.col("n_bad") <= 2 * LIGHT, ~pl.col("client_ip").cast(pl.String).is_in(list(members)),
     ).select("client_ip")  # fmt: skip
-    if light.height < STUFFING_SOURCES:
+    return light if light.height >= STUFFING_SOURCES else light.clear()
+
+
+def _stuffing(book: Book, light: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return a row for each stretch of hours in which many addresses try many accounts, each once or twice."""
+    if light.is_empty():
         return []
-    hours = light_hours(slices, condition, light).drop_nulls("account")
+    hours = light.drop_nulls("account")
     if hours.is_empty():
         return []
     by_hour = hours.group_by("hour").agg(
@@ -350,9 +360,8 @@ def _proved(slices: Slices, condition: pl.Expr, rows: list[dict[str, Any]]) -> l
         by_ip += [place | {"client_ip": a} for a in addresses]
         if not addresses and row.get("user"):
             by_account.append(place | {"account": row["user"]})
-    failed = condition & (pl.col("outcome") == "failure")
     lines = {}
     for key, wanted in (("client_ip", by_ip), ("account", by_account)):
         if wanted:
-            lines |= proof(slices, pl.DataFrame(wanted), (key,), where=failed)
+            lines |= proof(slices, pl.DataFrame(wanted), (key,), words=FAILED, where=condition)
     return [row | {"evidence": lines.get(i, [])} for i, row in enumerate(rows)]

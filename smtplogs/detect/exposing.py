@@ -83,8 +83,7 @@ def exposure(events: pl.LazyFrame, *, users: int = 50) -> pl.DataFrame:
 
 
 def _logins(events: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
-    rows = narrow(events, "stage", "outcome", *columns)
-    return rows.filter(pl.col("stage") == "auth", pl.col("outcome") == "success").drop("stage", "outcome")
+    return narrow(events, *columns, words={"stage": ["auth"], "outcome": ["success"]})
 
 
 def _logins_by_user(events: pl.LazyFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import polars as pl
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._bans import bans_of
 from smtplogs.detect._busy import Busy, busy_addresses
-from smtplogs.detect._crowds import MOST_NAMES, crowd_facts
+from smtplogs.detect._crowds import MOST_NAMES, Hours, crowd_facts
 from smtplogs.detect._disabled import disabled_accounts
 from smtplogs.detect._findings import as_findings, finding_id, lines
 from smtplogs.detect._histories import histories
@@ -165,16 +165,24 @@ def lockouts(
         return as_findings(bans_of(ledger, told, Busy(), failures), "lockouts", COLUMNS)
     book = address_book(ledger)
     busy = Busy() if told.height else busy_addresses(book, failures)
+    by_strangers = book.filter("stranger").select("ip_id")
+    hours = Hours(by_strangers if by_strangers.height > strangers else by_strangers.clear())
     history = histories(
-        ledger, trusted_successes=trusted_successes, trusted_last=established, recover=back, beside=[busy.add]
+        ledger,
+        trusted_successes=trusted_successes,
+        trusted_last=established,
+        recover=back,
+        beside=[busy.add, hours.add],
     )
+    # first what holds most, and holds it no longer
+    bans = bans_of(ledger, told, busy, failures)
     locks = find_locks(history, rules)
     streaks = find_streaks(ledger, history.rows, book, locks, rules, strangers)
 
     first, last, n_refused, share = ledger.span()
     rows = _locks(locks, with_logins(locks, ledger), judged_triggers(locks, history, ledger, book), rules, share)
-    rows += _streaks(streaks, locks, back, share) + _campaign(streaks, ledger, share) + _outages(streaks)
-    rows += disabled_accounts(history.rows) + bans_of(ledger, told, busy, failures)
+    rows += _streaks(streaks, locks, back, share) + _campaign(streaks, ledger, hours, share) + _outages(streaks)
+    rows += disabled_accounts(history.rows) + bans
     if share == 1:
         rows.append(not_assessable_row(first, last, n_refused))
     return as_findings([row | {"unnamed_share": share} for row in rows], "lockouts", COLUMNS)
@@ -226,11 +234,11 @@ def _streaks(streaks: Streaks, locks: Locks, back: timedelta, share: float) -> l
     ]
 
 
-def _campaign(streaks: Streaks, ledger: Ledger, share: float) -> list[dict[str, Any]]:
+def _campaign(streaks: Streaks, ledger: Ledger, hours: Hours, share: float) -> list[dict[str, Any]]:
     """Return one row for the strangers, if they are many; none otherwise."""
     if streaks.crowd.is_empty():
         return []
-    facts = crowd_facts(ledger, streaks.crowd) | {"unnamed_share": share}
+    facts = crowd_facts(ledger, streaks.crowd, hours) | {"unnamed_share": share}
     return [campaign_row(facts) | {"evidence": facts["evidence"]}]
 
 

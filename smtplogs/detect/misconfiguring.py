@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._engine import by_size
+from smtplogs._written import only
 from smtplogs.detect import _misconfig_stories as stories
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._hints import known_bots, likely_software
+from smtplogs.detect._logins import ACCEPTED, logins_of
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._shared_faults import find_certificate_faults, find_passwords_switched_off
-from smtplogs.detect._signs import NAME_KINDS, acquaintances, find_signs, logins_of, meant, shape_of
+from smtplogs.detect._signs import NAME_KINDS, acquaintances, find_signs, meant, shape_of
 from smtplogs.detect._slices import lazy_door, sliced
 from smtplogs.detect._storms import find_hourly_logins, find_storms
 from smtplogs.schema import TIME, Column
@@ -122,8 +124,8 @@ def misconfigured_clients(
     least = duration(span, "span")
     slices = sliced(events, "time", "stage", "outcome", "client_ip", "user")
     signs = find_signs(slices)
-    every = logins_of(events)
-    known = acquaintances(events, signs, every, networks)
+    every, hours = logins_of(slices, per_hour=logins_per_hour)
+    known = acquaintances(slices, signs, every, networks)
     logins = every.drop_nulls("account")
     signs = _without_later_logins(meant(signs, logins, known), events)
     rows: list[dict[str, Any]] = []
@@ -133,12 +135,13 @@ def misconfigured_clients(
     signs = signs.join(fault_lines.select("kind", "source", "line_no"), on=["kind", "source", "line_no"], how="anti")
     rows += _told(*find_passwords_switched_off(events), stories.passwords_off_row)
 
-    clients, mine, strangers = _clients(signs, known, logins, events, sessions, least)
-    rows += _told(clients, mine, stories.client_row)
+    mine, strangers = _clients(signs, known, logins, events, sessions, least)
+    del signs  # as large as all that follows
+    rows += _told(_summed(mine, logins, events), mine, stories.client_row)
     storms, storm_lines = find_storms(events, logins, networks, per_hour=storm_per_hour, per_day=storm_per_day)
     limits = (pl.lit(storm_per_hour).alias("per_hour"), pl.lit(storm_per_day).alias("per_day"))
     rows += _told(storms.with_columns(_per_day(), *limits), storm_lines, stories.storm_row)
-    rows += _told(*find_hourly_logins(slices, per_hour=logins_per_hour), stories.hourly_row)
+    rows += _told(*find_hourly_logins(events, hours, per_hour=logins_per_hour), stories.hourly_row)
     rows += _scanners(strangers, logins, sessions)
     return as_findings(rows, "misconfigured_clients", COLUMNS)
 
@@ -156,11 +159,8 @@ def _without_later_logins(signs: pl.DataFrame, events: pl.LazyFrame) -> pl.DataF
     if "session" not in events.collect_schema():
         return signs
     worked = (
-        events.filter(
-            pl.col("outcome") == "success",
-            pl.col("stage").is_in(["auth", "mail"]),
-            pl.col("session").is_in(signs["session"].drop_nulls().unique().implode()),
-        )
+        only(events, ACCEPTED)
+        .filter(pl.col("session").is_in(signs["session"].drop_nulls().unique().implode()))
         .select("session")
         .unique()
         .collect(engine=by_size())
@@ -175,8 +175,8 @@ def _clients(
     events: pl.LazyFrame,
     sessions: int,
     least: timedelta,
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Return the clients with a mistake, their rows (`story`), and the rows of strangers."""
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows of clients with a mistake (`story`), and in a few columns those of strangers."""
     accounts = logins["account"].unique().implode()
     stripped = pl.col("account").str.replace_all(r"^[\s'\"`?]+|[\s'\"`?]+$|#0[01][0-9]", "")
     here = (pl.col("n_ok") > 0) & ((pl.col("n_names") <= FEW_NAMES) | (pl.col("n_ok") >= pl.col("n_names")))
@@ -215,7 +215,7 @@ def _clients(
     mine = pl.concat([tied, timed]).sort(*by, "time", "source", "line_no", nulls_last=True)
     new = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in by)
     mine = mine.with_columns((new | (pl.int_range(pl.len()) == 0)).cast(pl.UInt32).cum_sum().alias("story"))
-    return _summed(mine, logins, events), mine, strange
+    return mine, strange.select("kind", "time", "client_ip", "n", "weak", "source", "line_no")
 
 
 def _starts(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
@@ -297,9 +297,8 @@ def _fixed(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
     """Return when each client logged in after its last sign, if it did not between the first and the last."""
     ips = found["client_ip"].unique().implode()
     ok = (
-        events.filter(
-            pl.col("client_ip").is_in(ips), pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"])
-        )
+        only(events, ACCEPTED)
+        .filter(pl.col("client_ip").is_in(ips))
         .select("client_ip", pl.col("time").alias("ok_at"))
         .collect(engine=by_size())
     )

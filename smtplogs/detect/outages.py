@@ -24,7 +24,7 @@ from smtplogs.detect._incident_facts import (
 )
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
-from smtplogs.schema import TIME, TRAFFIC, Column, as_table
+from smtplogs.schema import OUTCOMES, TIME, TRAFFIC, Column, as_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +71,7 @@ COLUMNS: dict[str, Column] = {
 DETAIL = ("account", "client_ip", "helo", "mechanism", "service", "host", "tls", "cause", "outcome", "count")
 TEXTS = [pl.col(c).cast(pl.String) for c in ("account", "client_ip", "helo", "mechanism", "service", "host", "tls")]
 STAGES = ("auth", "tls")
+TRIED = {"stage": STAGES, "outcome": [o for o in OUTCOMES if o != "info"]}
 HOUR = timedelta(hours=1)
 BY_HAND = 30
 """Fewer refusals of one client that then gets in may be a person who mistypes: told as info. A program repeats them, and
@@ -160,7 +161,7 @@ def _counts(slices: Slices, counted: pl.Expr, traffic: pl.DataFrame | None) -> t
     n = pl.col("count").fill_null(1).cast(pl.Int64)
     good, at_auth = pl.col("outcome") == "success", pl.col("stage") == "auth"
     bad = pl.col("outcome").is_in(["failure", "deferred", "refused", "aborted"])
-    for piece in pieces(slices, "stage", "outcome", "count", "account", "client_ip", where=counted):
+    for piece in pieces(slices, "stage", "outcome", "count", "account", "client_ip", words=TRIED, where=counted):
         bins.append(
             piece.group_by(tick).agg(n.filter(good & at_auth).sum().alias("ok"), n.filter(bad).sum().alias("bad"))
         )

@@ -87,7 +87,7 @@ def compromises(
         raise ValueError(f"messages={messages!r} must be 1 or more, times_usual={times_usual!r} above 0")
     old, window = duration(established, "established"), duration(within, "within")
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
-    good = judged(protocols, ("auth", "mail")) & (pl.col("outcome") == "success")
+    good = judged(protocols, ("auth", "mail"))
     logins, hours = _sums(slices, good)
     if logins.is_empty():
         return as_findings([], "compromises", COLUMNS)
@@ -118,8 +118,8 @@ def compromises(
         "finding", "account", "client_ip", (pl.col("first") - BEFORE).alias("start"), pl.col("until").alias("end")
     )
     wanted = wanted.with_columns(pl.col("finding").cast(pl.Int64))
-    here = judged(protocols, ("auth", "mail")) & pl.col("outcome").is_in(["success", "failure"])
-    evidence = proof(slices, wanted, PAIR, where=here)
+    here = {"stage": ["auth", "mail"], "outcome": ["success", "failure"]}
+    evidence = proof(slices, wanted, PAIR, words=here, where=good)
     return as_findings(
         [_row(t, window) | {"evidence": evidence.get(t["finding"], [])} for t in told.iter_rows(named=True)],
         "compromises",
@@ -130,7 +130,8 @@ def compromises(
 def _sums(slices: Slices, good: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return first and last login of each account and source, and mails per account, source and hour."""
     logins, hours = [], []
-    for piece in pieces(slices, "stage", "count", "account", "client_ip", "n_recipients", where=good):
+    words = {"stage": ["auth", "mail"], "outcome": ["success"]}
+    for piece in pieces(slices, "stage", "count", "account", "client_ip", "n_recipients", words=words, where=good):
         named = piece.drop_nulls(PAIR)
         logins.append(named.group_by(PAIR).agg(pl.col("time").min().alias("first"), pl.col("time").max().alias("last")))
         mail = named.filter(pl.col("stage") == "mail")
@@ -176,7 +177,7 @@ def _sent(slices: Slices, good: pl.Expr, newcomers: pl.DataFrame, window: timede
     """Return what each new source sent within the window after its first login."""
     parts = []
     columns = ("stage", "count", "account", "client_ip", "n_recipients", "sender", "helo")
-    for piece in pieces(slices, *columns, where=good & (pl.col("stage") == "mail")):
+    for piece in pieces(slices, *columns, words={"stage": ["mail"], "outcome": ["success"]}, where=good):
         own = piece.join(newcomers.select(*PAIR, "first"), on=PAIR).filter(pl.col("time") - pl.col("first") <= window)
         parts.append(own.drop("stage"))
     if not parts:
@@ -201,14 +202,13 @@ def _failures(slices: Slices, protocols: Sequence[str], found: pl.DataFrame, new
     """Add what went before and after: failures of the source, other new sources, refusals of the account."""
     ips, accounts = found.select("client_ip").unique(), found.select("account").unique()
     failed, refused = [], []
-    bad = judged(protocols) & (pl.col("outcome") == "failure")
-    for piece in pieces(slices, "count", "account", "client_ip", where=bad):
+    bad = {"stage": ["auth"], "outcome": ["failure"]}
+    for piece in pieces(slices, "count", "account", "client_ip", words=bad, where=judged(protocols)):
         own = piece.join(ips, on="client_ip", how="semi")
         failed.append(
             own.select("time", "account", "client_ip", pl.col("count").fill_null(1).cast(pl.Int64).alias("n"))
         )
-    limits = pl.col("cause").is_in(list(REFUSALS))
-    for piece in pieces(slices, "count", "account", where=limits & pl.col("user").is_not_null()):
+    for piece in pieces(slices, "count", "account", words={"cause": REFUSALS}, where=pl.col("user").is_not_null()):
         refused.append(piece.join(accounts, on="account", how="semi").select("time", "account"))
     empty = pl.DataFrame(schema={"time": TIME, **found.select(PAIR).schema, "n": pl.Int64})
     tries = pl.concat([empty, *failed])

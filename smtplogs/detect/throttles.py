@@ -49,6 +49,7 @@ COLUMNS: dict[str, Column] = {
 """What ``throttling`` tells beside the common columns."""
 
 LEAST_GAP = timedelta(minutes=5)
+LIMITED = {"outcome": ["throttled"]}
 BACKING_OFF = 1.5
 KIND = {
     "throttled_auth": "auth",
@@ -106,8 +107,7 @@ def throttling(
     gap = duration(pause, "pause")
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
     here = spoken(protocols)
-    limited = here & (pl.col("outcome") == "throttled")
-    parts = [texts(p) for p in pieces(slices, "source", "line_no", *DETAIL, where=limited)]
+    parts = [texts(p) for p in pieces(slices, "source", "line_no", *DETAIL, words=LIMITED, where=here)]
     rows = pl.concat(parts) if parts else pl.DataFrame()
     if rows.is_empty():
         return as_findings([], "throttling", COLUMNS)
@@ -118,7 +118,7 @@ def throttling(
     accepted, logins = _accepted(slices, here, episodes)
     told = _around(episodes, accepted, logins)
     limits = _limits(rows, episodes, accepted)
-    evidence = _evidence(slices, limited, episodes)
+    evidence = _evidence(slices, here, episodes)
     found = [
         _row(e, limits[e["group"]]) | {"evidence": evidence.get(e["episode"], [])} for e in told.iter_rows(named=True)
     ]
@@ -281,7 +281,7 @@ def _limits(rows: pl.DataFrame, episodes: pl.DataFrame, accepted: pl.DataFrame) 
     return limits
 
 
-def _evidence(slices: Slices, limited: pl.Expr, episodes: pl.DataFrame) -> dict[Any, list[str]]:
+def _evidence(slices: Slices, here: pl.Expr, episodes: pl.DataFrame) -> dict[Any, list[str]]:
     """Return the lines of each episode."""
     lines: dict[Any, list[str]] = {}
     for (kind,), own in episodes.group_by("key_kind"):
@@ -290,7 +290,7 @@ def _evidence(slices: Slices, limited: pl.Expr, episodes: pl.DataFrame) -> dict[
             pl.col("episode").alias("finding"), pl.col("first").alias("start"), pl.col("last").alias("end"),
             pl.col("key").alias(column), pl.col("cause"),
         )  # fmt: skip
-        lines |= proof(slices, wanted, (column, "cause"), where=limited)
+        lines |= proof(slices, wanted, (column, "cause"), words=LIMITED, where=here)
     return lines
 
 
