@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from smtplogs.sources import Reading
 
-STALE = 500_000
+STALE = 150_000
 """Lines after which a session that never ended is finished all the same; and most turns of one that goes on and on."""
 
 MOST_LINES = 100

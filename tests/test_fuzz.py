@@ -108,7 +108,8 @@ def test_a_helo_that_holds_a_line_moves_no_blame(tmp_path: Path, name: str) -> N
     if len(helo) < 3:
         pytest.skip("no event names a HELO as the log has it")
     for hostile in HELOS[:4] if name.startswith("exim") else HELOS:
-        path.write_bytes(text.replace(helo, hostile).encode("utf-8", "surrogateescape"))
+        written = hostile.replace(" ", "+") if name.startswith("iis-smtp") else hostile  # as IIS writes a blank
+        path.write_bytes(text.replace(helo, written).encode("utf-8", "surrogateescape"))
         after = sl.read(path, year=2026)
 
         rows, was = set(after.select(columns).rows()), set(before.select(columns).rows())
