@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from smtplogs import __version__, custody, overview, slicing, sources
+from smtplogs import __version__, custody, opening, overview, slicing, sources
 from smtplogs._crew import Meter, each
 from smtplogs._durable import sync_folder, whole
 from smtplogs.custody import GROWN, READ, TWIN, UNCHANGED, Planned, Stored
@@ -197,7 +197,7 @@ class Run:
         tied, hours, more = slicing.sessions(self.dataset, self.parts, order, self.about, self.settings.catalogue)
         slices = slicing.grid(self.parts, hours, self.by)
         fresh = names - self.committed
-        slicing.with_doubles_open(self.dataset, self.parts, tied, fresh, slices, self.about)
+        opening.with_doubles_open(self.dataset, self.parts, tied, fresh, slices, self.about)
         known = overview.added(p.known for p in self.parts) + more
         done = {name: s["fingerprint"] for name, s in standing.items()}
         todo = slicing.tasks(self.dataset, self.parts, tied, slices, known, self.by, self.about, done)

@@ -88,7 +88,7 @@ def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     names = [c for c in events.columns if events[c].null_count() < events.height]
     columns = (events.drop_in_place(name) for name in names)
     with ThreadPoolExecutor(2) as pool:
-        return pl.DataFrame(list(pool.map(lambda column: column.rechunk().gather(order), columns)))
+        return pl.DataFrame(list(pool.map(lambda column: column.rechunk()[order], columns)))
 
 
 def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:

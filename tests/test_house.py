@@ -50,6 +50,7 @@ FLOORS = (
     {"together", "dating"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
+    {"opening"},
     {"reading", "runs"},
     {"archiving", "verifying", "probing"},
     {"detect"},

@@ -190,10 +190,8 @@ def _campaigns(slices: Slices, condition: pl.Expr, book: Book) -> tuple[dict[str
     rows = []
     light = once_each(book.pairs, book.sources.join(found, left_on="client_ip", right_on="ip", how="anti"), book.known)
     if light.height:
-        number = pl.lit(ONCE, pl.UInt32).alias("campaign")
-        found = pl.concat(
-            [found, light.select(pl.col("client_ip").unique().alias("ip"), number)], how="vertical_relaxed"
-        )
+        crowd = light.select(pl.col("client_ip").unique().alias("ip"), pl.lit(ONCE, pl.UInt32).alias("campaign"))
+        found = pl.concat([found, crowd], how="vertical_relaxed")
     marks = _fingerprints(slices, condition, found) if found.height else {}
     for (number,), own in found.group_by("campaign", maintain_order=True):
         mine = book.pairs.join(own.select(pl.col("ip").alias("client_ip")), on="client_ip", how="semi")
@@ -201,7 +199,7 @@ def _campaigns(slices: Slices, condition: pl.Expr, book: Book) -> tuple[dict[str
         days = max((facts["end"] - facts["start"]) / timedelta(days=1), 1.0)
         aimed = mine.join(book.known, on="account", how="semi").group_by("account").agg(pl.col("n_bad").sum())
         facts["worst_per_day"] = (aimed["n_bad"].max() or 0) / days  # pyright: ignore
-        once = light.height > 0 and number == ONCE
+        once = number == ONCE
         if once and facts["worst_per_day"] < HARD_PER_DAY:
             continue  # the daily noise
         row = campaign_row(facts, once=once)
