@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from smtplogs import _allocating
+
 if TYPE_CHECKING:
     from smtplogs.archiving import parse
     from smtplogs.charts import (
@@ -147,6 +149,7 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split
 
 def __getattr__(name: str) -> Any:
     if name in _ROOM_OF:
+        _allocating.engine()
         value = getattr(import_module(f"smtplogs.{_ROOM_OF[name]}"), name)
         globals()[name] = value
         return value

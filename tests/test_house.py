@@ -23,6 +23,7 @@ FLOORS = (
         "_durable",
         "_granted",
         "_addresses",
+        "_allocating",
         "_toml",
         "_engine",
         "translating",

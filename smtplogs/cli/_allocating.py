@@ -1,14 +1,12 @@
-"""How memory is kept and looked through: must be said before Polars is imported, so it is imported first."""
+"""What a command must say of memory before it loads anything: how it is kept, and when it is looked through."""
 
 from __future__ import annotations
 
 import gc
-import os
 
-os.environ.setdefault("_RJEM_MALLOC_CONF", "narenas:2,dirty_decay_ms:2000,muzzy_decay_ms:0")
-"""Settings of jemalloc, which the wheels of Polars for Linux carry: a batch finds the pages of the one before it, and two
-seconds later they are given back. `parse` spends half as much time in the kernel, at the same peak of memory
-(docs/checks.md)."""
+from smtplogs._allocating import engine
+
+engine()
 
 _USUAL = gc.get_threshold()
 gc.set_threshold(1_000_000)
