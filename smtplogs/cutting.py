@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs import replies
+from smtplogs._coded import Coded, coded
 from smtplogs.logformats._envelopes import HOT_ENVELOPES, HOT_KEY, STAMPS_ITSELF
 from smtplogs.normalising import canonical, service_of, without_stale_users
 from smtplogs.schema import RECORDS
@@ -26,28 +27,6 @@ if TYPE_CHECKING:
     from smtplogs.logformats._format import Lines, Part, Pattern
 
 _KEY = r"^(?P<host>[^ ]+) (?P<program>[^\[]+)(?:\[(?P<pid>[0-9]+)\])?$"
-
-
-@dataclass
-class Coded:
-    """A column of text as numbers: `codes` point into the distinct `words`; null stays null."""
-
-    codes: pl.Series
-    words: pl.Series
-
-    def spread(self, values: pl.Series) -> pl.Series:
-        """Return for each row the value of its word."""
-        return values.gather(self.codes) if self.codes.null_count() else values[self.codes]
-
-
-def coded(texts: pl.Series) -> Coded:
-    """Number the distinct texts in order of their first row."""
-    # categories of this column alone: they are freed with it
-    as_words = texts.cast(pl.Categorical(pl.Categories.random()))
-    words = as_words.unique()  # in order of their numbers, null somewhere among them
-    if words.null_count():
-        words = words.drop_nulls()
-    return Coded(as_words.to_physical().alias("code"), words.cast(pl.String))
 
 
 @dataclass
@@ -187,17 +166,11 @@ def take(
 
 def _announced(messages: pl.Series, pattern: Pattern) -> pl.Series:
     """Tell which messages hold the first fixed text of a pattern and one of its literals."""
-    first, *others = pattern.parts
-    if first.after:
-        begins = messages.str.starts_with(first.after)
-        if all(text in first.after for text in pattern.literals) or not begins.any():
-            return begins
-    else:
-        begins = None
-        if others and any(others[0].after in text for text in pattern.literals):
-            return messages.str.contains(others[0].after, literal=True)
-    words = pattern.literals
-    says = messages.str.contains("|".join(map(re.escape, words)), literal=False)
+    first, words = pattern.parts[0].after, pattern.literals
+    begins = messages.str.starts_with(first) if first else None
+    if begins is not None and (all(word in first for word in words) or not begins.any()):
+        return begins
+    says = messages.str.contains("|".join(map(re.escape, words)))
     return says if begins is None else begins & says
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import ipaddress
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from smtplogs import translating
+from smtplogs._coded import coded
 from smtplogs.schema import RECORDS
 
 if TYPE_CHECKING:
@@ -86,15 +87,11 @@ def canonical_addresses(values: pl.Series) -> pl.Series:
 
 
 def split_keys(frame: pl.DataFrame) -> pl.DataFrame:
-    """Take `key` (`host tag[pid]` or `host tag`) apart into host, program and pid, once per distinct key."""
-    keys = frame.select(pl.col("key").unique())
-    parts = keys.with_columns(
-        pl.col("key")
-        .str.extract_groups(r"^(?P<host>[^ ]*) (?P<program>[^\[]*)(?:\[(?P<pid>[0-9]+)\])?$")
-        .alias("_parts")
-    ).unnest("_parts")
-    parts = parts.with_columns(_nothing("host", ""), service_of(pl.col("program")).alias("service"))
-    return frame.drop("service", strict=False).join(parts, on="key", how="left", maintain_order="left")
+    """Take `key` (`host tag[pid]` or `host tag`) apart into host, program, pid and service, once per distinct key."""
+    keys = coded(frame["key"])
+    parts = keys.words.str.extract_groups(r"^(?P<host>[^ ]*) (?P<program>[^\[]*)(?:\[(?P<pid>[0-9]+)\])?$")
+    parts = parts.struct.unnest().with_columns(_nothing("host", ""), service_of(pl.col("program")).alias("service"))
+    return frame.drop("service", strict=False).hstack([keys.spread(part) for part in parts])
 
 
 def with_keys(frame: pl.DataFrame, host_name: str | None = None) -> pl.DataFrame:
@@ -114,10 +111,21 @@ def service_of(program: pl.Expr) -> pl.Expr:
 
 def canonical(frame: pl.DataFrame) -> pl.DataFrame:
     """Return captured text as canonical values in the documented dtypes, whatever columns there are."""
-    has = set(frame.columns)
+    has = frame.columns
     for column in ("client_ip", "server_ip"):
         if column in has:
-            frame = frame.with_columns(canonical_addresses(frame[column]).alias(column))
+            known = frame[column]
+            plain = canonical_addresses(known)
+            frame = frame if plain is known else frame.with_columns(plain.alias(column))
+    steps = "step" in has and frame["step"].null_count() < frame.height
+    exprs = _canonical(tuple(frame.schema.items()), steps=steps)
+    return frame.with_columns(exprs) if exprs else frame
+
+
+@functools.lru_cache(maxsize=1 << 10)
+def _canonical(columns: tuple[tuple[str, pl.DataType], ...], *, steps: bool) -> list[pl.Expr]:
+    """Return what makes canonical values of these columns (name and dtype); `steps`: some row names its SMTP step."""
+    has = dict(columns)
     exprs: list[pl.Expr] = []
     exprs += [_nothing(c, "unknown", "<unknown>", "") for c in ("client_name", "host") if c in has]
     exprs += [_nothing(c, "") for c in ("helo", "detail", "sender", "session", "vendor_code") if c in has]
@@ -136,21 +144,23 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
     if "tls" in has:
         exprs.append(pl.col("tls").replace(_ENCRYPTED | translating.TLS).alias("tls"))
     exprs += [
-        translating.seconds(pl.col(c)).alias(c)
-        for c in ("rate_window_s", "duration_s")
-        if c in has and frame.schema[c] == pl.String
+        translating.seconds(pl.col(c)).alias(c) for c in ("rate_window_s", "duration_s") if has.get(c) == pl.String
     ]
     if "delivery" in has:
         became = pl.col("delivery").str.to_lowercase().replace(translating.DELIVERY)
         exprs.append(became.cast(RECORDS["delivery"].dtype, strict=False))
-    if "step" in has and frame["step"].null_count() < frame.height:
+    if steps:
         step = pl.col("step").replace_strict(STAGE_OF_STEP, default="session", return_dtype=RECORDS["stage"].dtype)
         step = pl.when(pl.col("step").is_not_null()).then(step)
-        exprs.append((pl.coalesce("stage", step) if "stage" in has else step).alias("stage"))
-    if exprs:
-        frame = frame.with_columns(exprs)
-    casts = _casts(frame)
-    return frame.with_columns(casts) if casts else frame
+        stage = pl.col("stage").cast(RECORDS["stage"].dtype, strict=False)
+        exprs.append((pl.coalesce(stage, step) if "stage" in has else step).alias("stage"))
+    done = {expr.meta.output_name() for expr in exprs} | {"time", "time_quality"}
+    exprs += [
+        pl.col(name).cast(RECORDS[name].dtype, strict=False)
+        for name, dtype in columns
+        if name in RECORDS and name not in done and dtype != RECORDS[name].dtype
+    ]
+    return exprs
 
 
 def normalised(frame: pl.DataFrame) -> pl.DataFrame:
@@ -201,16 +211,3 @@ def _nothing(column: str, *words: str) -> pl.Expr:
     """Null where the text is one of the words that stand for nothing."""
     something = pl.all_horizontal(pl.col(column) != word for word in words)
     return pl.when(something).then(pl.col(column)).alias(column)
-
-
-def _casts(frame: pl.DataFrame) -> list[pl.Expr]:
-    """Casts to the documented dtypes of the columns present."""
-
-    def cast(name: str, dtype: Any) -> pl.Expr:
-        return pl.col(name).cast(dtype, strict=False)
-
-    return [
-        cast(name, RECORDS[name].dtype)
-        for name, dtype in frame.schema.items()
-        if name in RECORDS and dtype != RECORDS[name].dtype and name not in ("time", "time_quality")
-    ]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import linking, replies
+from smtplogs._coded import coded
 from smtplogs.linking import reference
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
@@ -23,7 +24,7 @@ from smtplogs.schema import EVENTS, RECORDS, TIME, Column, as_table
 from smtplogs.spine import ATTEMPTS, Cut, column, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 SUBMISSION = r"^(?:submission|smtps)"
 """Services on which a client is expected to log in (master.cf of Postfix 2.9 and later)."""
@@ -145,19 +146,19 @@ def _numbered(sessions: pl.DataFrame, carry: Carry) -> pl.DataFrame:
 
 
 def _counted(sessions: pl.DataFrame) -> pl.DataFrame:
-    """Read AUTH and STARTTLS out of the disconnect statistics; take the key apart."""
-    tried = sessions["stats"].str.contains("auth=", literal=True).fill_null(value=False)
-    auth = pl.when(tried).then(pl.col("stats")).str.extract_groups(_STATS_AUTH)
-    first, second = (auth.struct.field(c).cast(pl.UInt32, strict=False) for c in ("first", "second"))
-    starttls = pl.col("stats").str.contains("starttls=", literal=True) & ~pl.col("stats").str.contains(
+    """Read AUTH and STARTTLS out of the disconnect statistics, once per distinct text; take the key apart."""
+    stats = coded(sessions["stats"])
+    auth = stats.words.str.extract_groups(_STATS_AUTH).struct.unnest().cast(pl.UInt32, strict=False)
+    starttls = stats.words.str.contains("starttls=", literal=True) & ~stats.words.str.contains(
         "starttls=0", literal=True
     )
-    return split_keys(sessions).with_columns(
-        auth_ok=first,
-        auth_total=pl.coalesce(second, first),
-        starttls=starttls,
-        # a counter without STARTTLS proves plain text only where the service is known to do STARTTLS
-        plain=(pl.col("stats").is_not_null() & ~starttls & pl.col("tls").is_null()).fill_null(value=False),
+    counters = auth.select(auth_ok="first", auth_total=pl.coalesce("second", "first"), starttls=pl.lit(starttls))
+    # a counter without STARTTLS proves plain text only where the service is known to do STARTTLS
+    plain = pl.col("stats").is_not_null() & ~pl.col("starttls") & pl.col("tls").is_null()
+    return (
+        split_keys(sessions)
+        .hstack([stats.spread(counter) for counter in counters])
+        .with_columns(plain=plain.fill_null(value=False))
     )
 
 
@@ -189,12 +190,10 @@ def _events(parts: Sequence[pl.DataFrame], found: Cut, kept: pl.DataFrame) -> li
     mine = mine.scatter(kept["sid"], kept["row"])
     here = found.spine.with_columns(of=mine.gather(found.spine["sid"])).filter("event", pl.col("of").is_not_null())
     lines, used = [], []
-    for i, part in enumerate(parts):
-        rows = here.filter(pl.col("part") == i).sort("idx")
-        if rows.height:
-            told, complaints = _after_backend(_line_events(part, rows, found, kept), parts, found.spine)
-            lines.append(told)
-            used += complaints
+    for part, rows in _by_part(parts, here):
+        told, complaints = _after_backend(_line_events(part, rows, found, kept), parts, found.spine)
+        lines.append(told)
+        used += complaints
     if used:
         lines = [rows.filter(~pl.col("row").is_in(used)) for rows in lines]
     out = [*_logins(last, lines, kept), *lines, *_silent(last, kept), _info(last, kept.filter("told"))]
@@ -215,9 +214,23 @@ def finished(part: pl.DataFrame) -> pl.DataFrame:
     return as_table(part, FINISHED, fill=False)
 
 
-def _line_events(part: pl.DataFrame, here: pl.DataFrame, found: Cut, kept: pl.DataFrame) -> pl.DataFrame:
+def _by_part(parts: Sequence[pl.DataFrame], here: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Yield the records on a piece of the spine, frame by frame, with what the spine tells of each."""
+    places = pl.repeat(None, sum(part.height for part in parts), dtype=pl.UInt32, eager=True)
+    places = places.scatter(here["place"], pl.int_range(here.height, dtype=pl.UInt32, eager=True))
+    told, here = places.is_not_null(), here[places.drop_nulls()]
+    first = 0
+    for part in parts:
+        mine = told.slice(first, part.height)
+        first += part.height
+        if mine.any():
+            rows = part.filter(mine)
+            yield rows, here.head(rows.height)
+            here = here.slice(rows.height)
+
+
+def _line_events(rows: pl.DataFrame, here: pl.DataFrame, found: Cut, kept: pl.DataFrame) -> pl.DataFrame:
     """Give event rows what their session knows."""
-    rows = part[here["idx"]] if here.height < part.height else part
     own = kept.select("session", "plain", "starttls", "helo")[here["of"]]
     tls = found.facts.at("tls", here["tls"])
     known = here.select("of", "row", "backend").with_columns(

@@ -24,6 +24,7 @@ FLOORS = (
         "_granted",
         "_addresses",
         "_allocating",
+        "_coded",
         "_toml",
         "_engine",
         "translating",

@@ -30,7 +30,7 @@ ADDRESS = r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:%[0-9A-Za-z]+)?"
 
 LEVEL = "Warning|Error|Fatal|Panic"
 
-_MECHANISMS = (
+MECHANISMS = (
     "plain|login|cram-md5|digest-md5|scram-sha-(?:1|256)(?:-plus)?|xoauth2|oauthbearer|ntlm|gssapi|gss-spnego|external"
     "|anonymous|otp|skey|apop|rpa|winbind"
 )
@@ -40,7 +40,7 @@ _MECHANISMS = (
 _USER = r"(?P<user>.*?)"
 _PEER = rf",(?P<client_ip>{ADDRESS})"
 
-_DATABASE = rf"(?P<passdb>(?P<mechanism>{_MECHANISMS})|[A-Za-z0-9_.-]+)"
+_DATABASE = rf"(?P<passdb>(?P<mechanism>{MECHANISMS})|[A-Za-z0-9_.-]+)"
 _SESSION = r"(?:,master)?(?:,(?:<(?P<session>[^>]*)>)?)?"
 _PROCESS = r"auth(?:-worker)?(?:\((?:default|[0-9]+)\))?: "
 _WORKER = r"(?:conn [^ ]+ \([^)]*\): auth(?:-worker)?<[0-9]+>: )?"

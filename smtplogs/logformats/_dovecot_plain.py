@@ -5,12 +5,14 @@ A name without comma, bracket or angle bracket leaves no doubt where it ends; al
 
 from __future__ import annotations
 
-from smtplogs.logformats._dovecot_parts import PROGRAM, auth
+from smtplogs.logformats._dovecot_parts import MECHANISMS, PROGRAM, auth
 from smtplogs.logformats._format import Part, Pattern, Sample
 
 _NAME = r"(?P<user>[^,()<>\[\]]*)"
 _ADDRESS = r"(?P<client_ip>[0-9A-Fa-f.:]+)"
-_DATABASE = r"(?P<passdb>passwd-file|sql|ldap)"
+_DATABASES = "passwd-file|sql|ldap"
+_DATABASE = f"(?P<passdb>{_DATABASES})"
+_ASKED = f"(?P<passdb>(?P<mechanism>{MECHANISMS})|{_DATABASES})"
 _SAID = r"(?P<detail>Password mismatch|unknown user)"
 _BY = "dovecot src/auth/auth-request.c"
 
@@ -21,7 +23,7 @@ PLAIN = (
         literal=("): Password mismatch", "): unknown user"),
         parts=(
             Part("auth", r"(?:-worker\([0-9]+\))?"),
-            Part(": ", _DATABASE),
+            Part(": ", _ASKED),
             Part("(", _NAME, own=True),
             Part(",", rf"{_ADDRESS}(?:,<(?P<session>[^>]+)>)?"),
             Part("): ", _SAID),
@@ -52,6 +54,19 @@ PLAIN = (
                     detail="unknown user",
                     outcome="failure",
                     cause="unknown_user",
+                    basis="line",
+                ),
+            ),
+            Sample(
+                "auth: cram-md5(alice@example.com,203.0.113.9): Password mismatch",
+                auth(
+                    passdb="cram-md5",
+                    mechanism="CRAM-MD5",
+                    user="alice@example.com",
+                    client_ip="203.0.113.9",
+                    detail="Password mismatch",
+                    outcome="failure",
+                    cause="bad_credentials",
                     basis="line",
                 ),
             ),

@@ -1,0 +1,29 @@
+"""A column of text as numbers: what repeats is looked at once, and spread over its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass
+class Coded:
+    """A column of text as numbers: `codes` point into the distinct `words`; null stays null."""
+
+    codes: pl.Series
+    words: pl.Series
+
+    def spread(self, values: pl.Series) -> pl.Series:
+        """Return for each row the value of its word."""
+        return values.gather(self.codes) if self.codes.null_count() else values[self.codes]
+
+
+def coded(texts: pl.Series) -> Coded:
+    """Number the distinct texts in order of their first row."""
+    # categories of this column alone: they are freed with it
+    as_words = texts.cast(pl.Categorical(pl.Categories.random()))
+    words = as_words.unique()  # in order of their numbers, null somewhere among them
+    if words.null_count():
+        words = words.drop_nulls()
+    return Coded(as_words.to_physical().alias("code"), words.cast(pl.String))
