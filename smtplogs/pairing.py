@@ -291,8 +291,11 @@ def without_postfix(attempts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFram
     Where Postfix logs the address soon after, the attempt is counted there: as a failure (paired), or as the success
     that followed a deny database's "unknown user".
     """
-    postfix = events.filter(pl.col("format").is_in(list(ASKS_DOVECOT)) & pl.col("client_ip").is_not_null())
-    if attempts.is_empty() or postfix.is_empty():
+    if attempts.is_empty():
+        return attempts
+    postfix = events.select("client_ip", "time", "format").filter(pl.col("format").is_in(list(ASKS_DOVECOT)))
+    postfix = postfix.join(attempts.select(pl.col("client_ip").unique()), on="client_ip", how="semi")
+    if postfix.is_empty():
         return attempts
     after = postfix.select("client_ip", "time", _seen=pl.lit(value=True)).sort("time")
     timed = attempts.with_columns(time=pl.col("time") - pl.duration(seconds=10)).sort("time")

@@ -104,7 +104,7 @@ COARSE = (
     "SASL", "sasl_", "TLS", "SSL", "uth", "connect from ", "handshake", "reject", " said: ", "refused", "Refusing ",
     "statistics: max ", " after ", "imit ", "LIMIT ", "delivery temporarily ", "ogin", "repeated ", "haproxy",
     "non-SMTP", "offered ", "AUTH", " A=", "SMTP c", " overflowed ", "has exceeded the max", " Warning: ", "ender rate ",
-    "many messages in", "many recipients: ", "SMTPA, ", "SMTPSA, ", "reply=", " smtp ", " mta ", "smtp-in: ", "user credentials",
+    "many messages in", "many recipients: ", "SMTPA, ", "SMTPSA, ", "reply=", " smtp ", " mta ", "p-in: ", "user credentials",
     "Ban", "ban ", "LOGIN", "vchkpw-", "NUL char", "sSMTP", "]: < ", "]: > ", "tax error in", "espace username",
 )  # fmt: skip
 """Few short words, one of which stands in every line of ours: the engine looks for so few at once three times as fast
@@ -343,10 +343,10 @@ def _batch(
     if batch.height or leaks:
         used = pl.concat([f["_stamp"] for f in (*batch.parts, *leaks)]).unique()
         every = pl.concat(stamps, how="diagonal").filter(pl.col("_stamp").is_in(used.implode())).sort("line_no")
-        place = pl.int_range(every.height, dtype=pl.UInt32, eager=True)[every["_stamp"].arg_sort()]
-        at = pl.col("_stamp").replace_strict(every["_stamp"].sort(), place, return_dtype=pl.UInt32)
-        batch.parts = [f.with_columns(at) for f in batch.parts]
-        batch.leaks = [f.with_columns(at) for f in leaks]
+        place = pl.repeat(None, sum(f.height for f in stamps), dtype=pl.UInt32, eager=True).alias("_stamp")
+        place = place.scatter(every["_stamp"], pl.int_range(every.height, dtype=pl.UInt32, eager=True))
+        batch.parts = [f.with_columns(place[f["_stamp"]]) for f in batch.parts]
+        batch.leaks = [f.with_columns(place[f["_stamp"]]) for f in leaks]
         batch.stamps = every.drop("_stamp", "line_no")
     return batch
 

@@ -82,13 +82,23 @@ FEW = 100_000
 
 def _sorted(events: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """Sort two columns at a time, taking them out of the frame: there is never a second copy of the whole table."""
-    order = events.select(pl.arg_sort_by(by, nulls_last=True, maintain_order=True)).to_series()
+    order = _order(events, by)
     if events.height < FEW:
         return events[order]
     names = [c for c in events.columns if events[c].null_count() < events.height]
     columns = (events.drop_in_place(name) for name in names)
     with ThreadPoolExecutor(2) as pool:
         return pl.DataFrame(list(pool.map(lambda column: column.rechunk()[order], columns)))
+
+
+def _order(events: pl.DataFrame, by: Sequence[str]) -> pl.Series:
+    """Return the rows in order; within a file the clock most often goes with the lines, which alone are sorted faster."""
+    how = {"nulls_last": True, "maintain_order": True}
+    if "source" not in by:
+        order = events.select(pl.arg_sort_by("line_no", **how)).to_series()
+        if events["time"][order].is_sorted(nulls_last=True):
+            return order
+    return events.select(pl.arg_sort_by(by, **how)).to_series()
 
 
 def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:

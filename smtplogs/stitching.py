@@ -245,8 +245,9 @@ def _line_events(rows: pl.DataFrame, here: pl.DataFrame, found: Cut, kept: pl.Da
 
 def patched(frame: pl.DataFrame, rows: pl.Series, values: pl.DataFrame) -> pl.DataFrame:
     """Put new values (nulls change nothing) into a few rows without moving the others."""
-    places = frame.select(_row=pl.int_range(pl.len(), dtype=pl.UInt32))
-    new = places.join(values.with_columns(_row=rows.cast(pl.UInt32)), on="_row", how="left", maintain_order="left")
+    places = pl.repeat(None, frame.height, dtype=pl.UInt32, eager=True)
+    places = places.scatter(rows, pl.int_range(rows.len(), dtype=pl.UInt32, eager=True))
+    new = values.select(pl.all().gather(places))
     return frame.with_columns(pl.coalesce(pl.lit(new[c]), pl.col(c)).alias(c) for c in values.columns)
 
 
