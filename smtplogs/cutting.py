@@ -276,9 +276,13 @@ def _records(
         *(words.spread(found[c]) for words, found in values for c in found.columns),
         *own,
     ]
+    # a line that was repeated, or that sums attempts up
+    times = pl.lit(1, pl.UInt32) if "count" not in extra else None
+    if "n_attempts" in given:
+        times = (pl.col("count") if "count" in extra else 1) * pl.col("n_attempts").fill_null(1)
     taken = pl.DataFrame(columns).with_columns(
         *((group[raw].alias("raw"),) if keeps else ()),
-        *((pl.lit(1, pl.UInt32).alias("count"),) if "count" not in extra else ()),
+        *((times.alias("count"),) if times is not None else ()),
         *(
             pl.lit(v, RECORDS[c].dtype if c in RECORDS else pl.String).alias(c)
             for c, v in constants.items()

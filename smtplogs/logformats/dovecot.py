@@ -17,7 +17,7 @@ DOVECOT = Lines(
     "Dovecot mail log",
     # PAM writes under the tag of the process that asked it: those lines are told apart by their words
     tag=rf"{PROGRAM}|(?:imap|pop3|submission|managesieve|sieve)-login",
-    patterns=(*LOGINS, *PROXY, *DEBUG, *PLAIN, *AUTH, *AUTH24, *TROUBLE, *MODULES, *STRANGERS),
+    patterns=(*PLAIN, *LOGINS, *PROXY, *DEBUG, *AUTH, *AUTH24, *TROUBLE, *MODULES, *STRANGERS),
     cannot_show=(
         "refused logins, unless auth_verbose=yes: by default only errors and the sums of its own login processes",
         "logins through Postfix or Exim that succeeded, unless auth_debug=yes",
