@@ -65,8 +65,8 @@ def texts(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
 
 
-def written(frame: pl.DataFrame, path: Path, about: dict[str, str]) -> None:
-    """Write a Parquet file, onto the disk.
+def written(frame: pl.DataFrame, path: Path, about: dict[str, str], *, own: bool = False) -> None:
+    """Write a Parquet file, onto the disk; `own`: only we read it, one by one, so enums stay what they are.
 
     Raises
     ------
@@ -76,7 +76,8 @@ def written(frame: pl.DataFrame, path: Path, about: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with whole(path, sync=True) as file:
-            texts(frame).write_parquet(file, compression="zstd", compression_level=1, metadata=about)
+            rows = frame if own else texts(frame)
+            rows.write_parquet(file, compression="zstd", compression_level=1, statistics=not own, metadata=about)
     except pl.exceptions.PolarsError as error:
         raise plain_error(error, path) from error
 
@@ -269,7 +270,7 @@ class PartWriter:
         frame = plain_text(frame, self.part.known.starttls)
         open_ = frame.select(may_change()).to_series()
         if open_.any():
-            self._write("open", frame.filter(open_))
+            self._write("open", _filled(frame.filter(open_)))
         fixed = as_table(frame.filter(~open_), EVENTS)
         for partition, rows in partitioned(fixed, self._by):
             self._write("events", rows, partition)
@@ -289,6 +290,11 @@ class PartWriter:
         self.part.pieces.append(piece(kind, frame, path, self._folder / path, self._about))
 
 
+def _filled(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame without columns that hold nothing."""
+    return frame.select(c for c in frame.columns if frame[c].null_count() < frame.height)
+
+
 def host_of(frame: pl.DataFrame) -> pl.Expr:
     """Return who logged, empty if nobody says; rows that only frame a session know it by their key alone."""
     named = pl.col("host") if "host" in frame.columns else pl.lit(None, pl.String)
@@ -298,7 +304,7 @@ def host_of(frame: pl.DataFrame) -> pl.Expr:
 
 def piece(kind: str, frame: pl.DataFrame, path: str, place: Path, about: dict[str, str]) -> Piece:
     """Write rows as a file of a part."""
-    written(frame, place, about)
+    written(frame, place, about, own=kind not in PUBLIC)
     first, last = (frame["time"].min(), frame["time"].max()) if "time" in frame.columns else (None, None)
     return Piece(
         kind,

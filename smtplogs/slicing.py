@@ -23,7 +23,7 @@ import polars as pl
 from smtplogs import overview
 from smtplogs.overview import LOST_ANSWER
 from smtplogs.parts import BY, NO_TIME, ROWS, TURNS, Part, Piece, host_of, partitioned, piece, taken
-from smtplogs.schema import RECORDS
+from smtplogs.schema import RECORDS, as_table, conform
 from smtplogs.settling import CONTEXT, sessions_of, settle
 from smtplogs.stitching import FINISHED, stacked
 from smtplogs.whole_files import over_borders
@@ -294,10 +294,10 @@ def _read(task: SliceTask, *kinds: str) -> pl.DataFrame:
         scan = pl.scan_parquet(where.path, hive_partitioning=False).filter(inside(task.slice, _reach(kind)))
         if kind == "events":
             scan = scan.select(CONTEXT)
-        frame = scan.collect()
-        table = RECORDS if kind in ("waiting", "unlinked") else FINISHED
-        frame = frame.with_columns(pl.col(n).cast(table[n].dtype, strict=False) for n in frame.columns if n in table)
-        frames.append(frame)
+        rows = scan.collect(engine="in-memory")
+        frames.append(
+            as_table(rows, FINISHED) if kind in ("open", "tied") else conform(rows, RECORDS)
+        )
     return stacked(*frames)
 
 
