@@ -19,9 +19,10 @@ from smtplogs.declaring import format_named
 from smtplogs.errors import UnknownName
 from smtplogs.logformats import ALL, Dialogue, Lines, Table
 from smtplogs.making import weight
-from smtplogs.onefile import WORKERS, Gathered, Passed, Settings
+from smtplogs.onefile import WORKERS, Passed, Settings
 from smtplogs.schema import COVERAGE, as_table
 from smtplogs.settling import settle
+from smtplogs.sinks import Gathered
 from smtplogs.together import Given, read_all
 
 if TYPE_CHECKING:

@@ -295,9 +295,7 @@ def _read(task: SliceTask, *kinds: str) -> pl.DataFrame:
         if kind == "events":
             scan = scan.select(CONTEXT)
         rows = scan.collect(engine="in-memory")
-        frames.append(
-            as_table(rows, FINISHED) if kind in ("open", "tied") else conform(rows, RECORDS)
-        )
+        frames.append(as_table(rows, FINISHED) if kind in ("open", "tied") else conform(rows, RECORDS))
     return stacked(*frames)
 
 

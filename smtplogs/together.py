@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Executor
 
-    from smtplogs.onefile import Settings, Sink
+    from smtplogs.onefile import Settings
+    from smtplogs.sinks import Sink
 
 SMALL = 1 << 20
 """Expanded bytes up to which a file shares a batch."""

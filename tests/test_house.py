@@ -41,7 +41,7 @@ FLOORS = (
     {"linking", "overview"},
     {"spine"},
     {"stitching"},
-    {"recognising", "borders", "mixtures"},
+    {"recognising", "borders", "mixtures", "sinks"},
     {"whole_files"},
     {"declaring", "doubles"},
     {"pairing", "penalties"},

@@ -36,7 +36,8 @@ from smtplogs import (
     whole_files,
 )
 from smtplogs.logformats import DIALOGUES, EVERY, TABLES
-from smtplogs.onefile import Gathered, Passed, Settings
+from smtplogs.onefile import Passed, Settings
+from smtplogs.sinks import Gathered
 from smtplogs.sources import FILE
 from smtplogs.stitching import stacked
 

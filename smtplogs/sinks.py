@@ -1,0 +1,68 @@
+"""Who takes what files give, bit by bit while they are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
+
+import polars as pl
+
+from smtplogs.stitching import stacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Sink(Protocol):
+    """Takes what a file gives, bit by bit, so that no file is ever held as a whole."""
+
+    def take(self, kind: str, frame: pl.DataFrame) -> None:
+        """Take rows of a kind: events, loose, traffic, missed, or turns (sessions of a dialogue that another file may end)."""
+        ...
+
+    def begin(self) -> None:
+        """Another file begins."""
+        ...
+
+    def restart(self) -> None:
+        """Forget what the file gave so far: it is read again."""
+        ...
+
+
+@dataclass
+class Gathered:
+    """A sink that keeps all frames in memory."""
+
+    frames: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    _before: dict[str, int] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Another file begins: what is there stays."""
+        self._before = {kind: len(frames) for kind, frames in self.frames.items()}
+
+    def take(self, kind: str, frame: pl.DataFrame) -> None:
+        """Keep the frame."""
+        self.frames.setdefault(kind, []).append(frame)
+
+    def restart(self) -> None:
+        """Forget the frames of the file."""
+        for kind, frames in self.frames.items():
+            del frames[self._before.get(kind, 0) :]
+
+    def taken_out(self, kind: str) -> pl.DataFrame:
+        """Return all rows of a kind; they are large, and held once only."""
+        return stacked(*self.frames.pop(kind, ()))
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Forget the rows of some files."""
+        kept = ~pl.col("source").is_in(list(names))
+        self.frames = {kind: [f.filter(kept) for f in frames] for kind, frames in self.frames.items()}
+
+    def in_order_of(self, names: Iterable[str]) -> None:
+        """Bring what other files may finish into the order of the files: the oldest first."""
+        rank = {name: n for n, name in enumerate(names)}
+        ends = [rank[f["source"][i]] for f in self.frames.get("loose", ()) if f.height for i in (0, -1)]
+        if any(a > b for a, b in pairwise(ends)):  # each frame is in order
+            place = pl.col("source").replace_strict(list(rank), list(rank.values()), return_dtype=pl.UInt32)
+            self.frames["loose"] = [self.taken_out("loose").sort(place, maintain_order=True)]
