@@ -85,16 +85,15 @@ def make_part(task: Task, advance: Callable[[int], None] | None = None) -> Part:
     stored = Stored()
     settings = replace(task.settings, chunk_bytes=CHUNK_BYTES)
     try:
-        writer = PartWriter(folder, task.name, task.by, task.about)
         entries: dict[int, dict[str, Any]] = {}
-        with ThreadPoolExecutor(WORKERS) as pool:
+        with PartWriter(folder, task.name, task.by, task.about) as writer, ThreadPoolExecutor(WORKERS) as pool:
             files = [Given(i.source, i.anchor) for i in task.inputs]
             for n, passed in read_all(files, settings, pool, writer, hash=task.hashed, advance=advance):
                 given = task.inputs[n]
                 writer.coverage(passed.coverage)
                 sha256 = stored.sha256(given.source) if given.source.packed and task.hashed else passed.sha256
                 entries[n] = _entry(task, given, passed, sha256 or passed.sha256)
-        writer.finish([entries[n] for n in sorted(entries)])
+            writer.finish([entries[n] for n in sorted(entries)])
         named(folder, place)
     except BaseException:
         discard(folder)

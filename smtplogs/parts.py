@@ -19,6 +19,7 @@ import datetime as dt
 import json
 import shutil
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +170,9 @@ class _Mark:
 
 
 class PartWriter:
-    """A sink that writes what it is given to a folder, some rows at a time.
+    """A sink that writes what it is given to a folder, some rows at a time; one file is written while others are read.
+
+    To be left (`with`) before its folder is touched.
 
     Parameters
     ----------
@@ -191,19 +194,29 @@ class PartWriter:
         self._hours: Counter[str] = Counter()
         self._hosts: dict[str, set[str]] = {}
         self._n = 0
+        self._pen = ThreadPoolExecutor(1)
+        self._being_written: Future[Piece] | None = None
         self._mark = self._marked()
+
+    def __enter__(self) -> PartWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pen.shutdown()
 
     def begin(self) -> None:
         """Another file begins."""
         self._mark = self._marked()
 
     def _marked(self) -> _Mark:
+        self._lay_down()
         hosts = {source: set(names) for source, names in self._hosts.items()}
         rows = {kind: len(frames) for kind, frames in self._rows.items()}
         return _Mark(rows, len(self.part.pieces), Counter(self._hours), hosts, self.part.known)
 
     def restart(self) -> None:
         """Forget what the file gave so far."""
+        self._lay_down()
         mark = self._mark
         for kind, frames in self._rows.items():
             del frames[mark.rows.get(kind, 0) :]
@@ -242,6 +255,7 @@ class PartWriter:
         """Write what is left and, last of all, part.json."""
         for kind in list(self._rows):
             self._flush(kind)
+        self._lay_down()
         self.part.inputs = inputs
         self.part.hours = dict(sorted(self._hours.items()))
         self.part.hosts = {source: sorted(names) for source, names in sorted(self._hosts.items())}
@@ -287,7 +301,14 @@ class PartWriter:
         self._n += 1
         name = f"{self.part.name}-{self._n}.parquet"
         path = "/".join(t for t in (kind, partition, name) if t) if kind in PUBLIC else f"{kind}-{name}"
-        self.part.pieces.append(piece(kind, frame, path, self._folder / path, self._about))
+        self._lay_down()
+        self._being_written = self._pen.submit(piece, kind, frame, path, self._folder / path, self._about)
+
+    def _lay_down(self) -> None:
+        """Wait for the file that is being written."""
+        if self._being_written is not None:
+            last, self._being_written = self._being_written, None
+            self.part.pieces.append(last.result())
 
 
 def _filled(frame: pl.DataFrame) -> pl.DataFrame:
@@ -345,16 +366,16 @@ def without(part: Part, dead: set[str], folder: Path, to: Path, name: str, by: s
     by, about
         As for PartWriter.
     """
-    writer = PartWriter(to, name, by, about)
     tables = {"events": EVENTS, "open": FINISHED, "traffic": TRAFFIC, "coverage": COVERAGE, "not_understood": MISSED}
     tables["turns"] = TURNS
     kinds = {"open": "events", "not_understood": "missed"} | dict.fromkeys(("waiting", "unlinked", "sessions"), "loose")
-    for old in part.pieces:
-        frame = taken(folder / old.path, tables.get(old.kind, RECORDS)).filter(~pl.col("source").is_in(list(dead)))
-        if frame.height:
-            frame = as_table(frame, FINISHED) if old.kind == "events" else frame
-            writer.take(kinds.get(old.kind, old.kind), frame)
-    done = writer.finish([i for i in part.inputs if i["source"] not in dead])
+    with PartWriter(to, name, by, about) as writer:
+        for old in part.pieces:
+            frame = taken(folder / old.path, tables.get(old.kind, RECORDS)).filter(~pl.col("source").is_in(list(dead)))
+            if frame.height:
+                frame = as_table(frame, FINISHED) if old.kind == "events" else frame
+                writer.take(kinds.get(old.kind, old.kind), frame)
+        done = writer.finish([i for i in part.inputs if i["source"] not in dead])
     spans = {s: span for s, span in part.known.spans.items() if s not in dead}
     done.known = replace(part.known, spans=spans)
     done.saved(to)
