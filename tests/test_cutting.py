@@ -72,6 +72,19 @@ def test_a_line_that_is_cut_fits_the_whole_regex_with_the_same_groups(
                 assert row[name] == groups[name] or name == "user"  # a name may be stale
 
 
+@pytest.mark.parametrize("traffic", [False, True])
+def test_no_pattern_hands_back_the_samples_of_another(traffic: bool) -> None:
+    every = [(f, p) for f, p in CUT if traffic or not p.traffic]
+    samples = [(f, p, s.message) for f, p in every for s in p.samples]
+    tags = {"delivery_sent_plain": "postfix/smtp[7]"}
+    lines = pl.concat([lines_of([message], tags.get(p.name, TAGS[f.name])) for f, p, message in samples])
+    lines = lines.with_columns(line_no=pl.int_range(1, pl.len() + 1).cast(pl.UInt64))
+    done = take(heads(lines, "rfc3164"), every, writes)
+    taken = {n: name for f in (*done.context, *done.events) for n, name in f.select("line_no", "pattern").rows()}
+
+    assert taken == {n: p.name for n, (_, p, _) in enumerate(samples, 1)}
+
+
 @settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", exclude_characters="\n"), min_size=1))
 def test_fixed_texts_of_parts_stand_for_themselves_in_the_regex(text: str) -> None:
