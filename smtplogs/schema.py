@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -310,7 +311,7 @@ def empty(table: Mapping[str, Column]) -> pl.DataFrame:
 def need(frame: pl.DataFrame | pl.LazyFrame, *columns: str) -> None:
     """Raise MissingColumns, naming what is missing, unless the frame has these columns."""
     present = frame.collect_schema().names()
-    missing = [c for c in columns if c not in present]
+    missing = [c for c in dict.fromkeys(columns) if c not in present]
     if missing:
         raise MissingColumns(
             f"the frame lacks the column(s) {', '.join(missing)}; it should come from smtplogs.read() or .load()"
@@ -374,7 +375,13 @@ def to_polars(frame: Frame) -> pl.DataFrame:
         return conform(frame)
     if hasattr(frame, "iloc"):
         return conform(pl.from_pandas(frame))
-    raise TypeError(f"expected a Polars or pandas frame, got {type(frame).__name__}")
+    raise no_frame(frame)
+
+
+def no_frame(thing: object) -> TypeError:
+    """Return the complaint of something that is no frame; a path was meant to be read first."""
+    remedy = "; read logs first: smtplogs.read(...)" if isinstance(thing, str | os.PathLike) else ""
+    return TypeError(f"expected a Polars or pandas frame, got {type(thing).__name__}{remedy}")
 
 
 def door(function: Callable[Concatenate[pl.DataFrame, P], pl.DataFrame]) -> Callable[Concatenate[Any, P], Any]:

@@ -45,7 +45,7 @@ FLOORS = (
     {"pairing", "penalties"},
     {"neighbours"},
     {"settling"},
-    {"tally", "rollups", "exporting", "sharing", "packaged", "pasted", "enriching", "simulating"},
+    {"tally", "rollups", "whose", "exporting", "sharing", "packaged", "pasted", "enriching", "simulating"},
     {"onefile", "datasets", "following"},
     {"together", "dating"},
     {"parts", "custody", "_crew"},
