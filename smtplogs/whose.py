@@ -21,7 +21,7 @@ _USEFUL = (
 
 @door
 def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None = None) -> pl.DataFrame:
-    """Show who logs in as whom, from where, and how it stands: refused since when, why, last login.
+    """Show who logs in as whom, from where, and since when it is refused.
 
     One question of a person ("why can Anna not send?", "what about the scanner?") is answered by the rows of her
     account, or of that device.

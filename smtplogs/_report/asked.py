@@ -53,14 +53,16 @@ def concerning(findings: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     places = refused.select(pl.format("{}:{}", "source", "line_no")).to_series().implode()
     moments = refused["time"].drop_nulls()
     shared = [
-        kind in _EVERYBODYS and start is not None and ((moments >= start) & (moments <= (end or moments.max()))).any()
+        bool(kind in _EVERYBODYS and start and moments.len() and moments.is_between(start, end or moments.max()).any())
         for kind, start, end in findings.select("subject_kind", "start", "end").iter_rows()
     ]
     about = pl.any_horizontal(
         pl.col("user").is_in(names),
         pl.col("subject").is_in(names),
         pl.col("user").is_null() & pl.col("client_ip").is_in(addresses),
-        pl.col("evidence").list.set_intersection(places.first()).list.len() > 0 if refused.height else pl.lit(value=False),
+        pl.col("evidence").list.set_intersection(places.first()).list.len() > 0
+        if refused.height
+        else pl.lit(value=False),
     )
     return findings.filter(about.fill_null(value=False) | pl.Series(shared, dtype=pl.Boolean))
 
@@ -89,7 +91,7 @@ def standing(events: Frame, clients: pl.DataFrame, *, asked: str, zone: str) -> 
     known = {row["cause"]: row for row in causes().iter_rows(named=True)}
     n_now = clients.filter(pl.col("n_refused_since") > 0).height
     yield Text.assemble(
-        (f"{asked}: {words.many(clients.height, 'client')}", "bold"),
+        (f"{visible(asked)}: {words.many(clients.height, 'client')}", "bold"),
         f", {n_now:,} refused when last seen, {clients.height - n_now:,} getting in. Times: {zone}.",
     )
     for row in shown.iter_rows(named=True):
@@ -98,7 +100,9 @@ def standing(events: Frame, clients: pl.DataFrame, *, asked: str, zone: str) -> 
         yield Text(f"{words.many(left, 'more client')} that logged in before: see `smtplogs clients`.")
     if (rest := strangers.slice(MOST_STRANGERS)).height:
         n = words.many(int(rest["n_not_accepted"].sum()), "time")
-        yield Text(f"{words.many(rest.height, 'more address', 'more addresses')} that never logged in: refused {n} in all.")
+        yield Text(
+            f"{words.many(rest.height, 'more address', 'more addresses')} that never logged in: refused {n} in all."
+        )
 
 
 def _client(row: dict[str, Any], lines: dict[str, str], known: dict[str, dict[str, Any]], zone: str) -> Table:
@@ -163,7 +167,9 @@ def _nobody(events: Frame, asked: str) -> Iterator[RenderableType]:
     nameless = rows.filter(pl.col("user").is_null(), pl.col("outcome").is_in(NOT_ACCEPTED))
     n = nameless.select(pl.col("count").fill_null(1).cast(pl.UInt64).sum()).collect().item()
     if n and kind == "user":
-        yield Text(f"{words.many(n, 'refusal names', 'refusals name')} no account: ask by address or name of the device, with --client.")
+        yield Text(
+            f"{words.many(n, 'refusal names', 'refusals name')} no account: ask by address or name of the device, with --client."
+        )
 
 
 def _near(wanted: str, seen: set[str]) -> list[str]:

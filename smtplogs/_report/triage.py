@@ -113,8 +113,11 @@ def _read(known: Figures, read: Reading, tz: str) -> Table:
         say("Understood", f"{words.many(read.records + read.context + read.dismissed, 'line')}{formats}")
         if read.not_understood:
             were = "was" if read.not_understood == 1 else "were"
-            said = f"{words.many(read.not_understood, 'line')} that may be about logins {were} not understood"
-            say("", f"{said}; see `smtplogs coverage --json`", "yellow")
+            say(
+                "",
+                f"{words.many(read.not_understood, 'line')} that may be about logins {were} not understood",
+                "yellow",
+            )
         if read.bad_stamps:
             say("", f"{words.many(read.bad_stamps, 'line')} with a stamp that cannot be read", "yellow")
     else:

@@ -127,7 +127,9 @@ def explain(
     """Explain a log line, a reply or a traceback: meaning, how sure, what to do."""
     words = " ".join(text or [PIPE])  # a reply that was pasted without quotes comes as several words
     if _is_file(words):
-        raise ValueError(f"{words} is a file: `smtplogs triage {words}` tells what is wrong in it, `smtplogs explain -` takes lines of it")
+        raise ValueError(
+            f"{words} is a file: `smtplogs triage {words}` tells what is wrong in it, `smtplogs explain -` takes lines of it"
+        )
     given = _piped() if words == PIPE else os.fsencode(words).decode("utf-8", "replace")
     table = sl.explain(given, stage=stage, side=side, catalogue=catalogue)
     if table.is_empty():

@@ -62,17 +62,17 @@ def _as_meant(given: Sequence[str]) -> list[str]:
 
 def _no_command(word: str) -> str | None:
     """Say what was forgotten where a log stands in place of a command."""
-    return f"{word} is no command; did you mean: smtplogs triage {word}" if os.path.exists(word) else None
+    return f"{word} is no command; did you mean: smtplogs triage {word}" if os.access(word, os.F_OK) else None
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; exit 0 (clean), 1 (findings, with --check) or 2 (a mistake, or nothing readable)."""
+    given = _as_meant(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no mistake
     if hasattr(signal, "siginterrupt"):
         signal.siginterrupt(signal.SIGINT, True)  # the handler of Polars lets a read of a silent pipe go on
     try:
-        given = _as_meant(sys.argv[1:] if arguments is None else arguments)
         code = _app_for(given)(
             [PIPE if word == "-" else word for word in given],
             console=console(),

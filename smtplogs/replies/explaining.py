@@ -231,7 +231,9 @@ def _nothing(promised: str | None, seen: str | None, *, bare: bool) -> dict[str,
         "why": why,
         "explain": unknown["meaning"] if not bare else "A bare code at a step that is not known.",
         "check": unknown["first_check"] if not bare else "The command that was answered.",
-        "fix": unknown["fix"] if not bare else "By the step, see below; with `--stage auth` (or tls, mail ...) it is told in full.",
+        "fix": unknown["fix"]
+        if not bare
+        else "By the step, see below; with `--stage auth` (or tls, mail ...) it is told in full.",
         "code_class": promised,
         "provider": seen,
     }

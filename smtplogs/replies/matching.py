@@ -151,7 +151,9 @@ def _of_shape(proposed: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
         return proposed
     said = keys.select("text", wordless=(pl.col("text") == "") & pl.col("reply_code").is_not_null())
     texts = proposed.select("pattern").hstack(said[proposed["key"]])  # keys are row numbers
-    fits = texts.select(pl.col("text").str.contains(pl.col("pattern")).fill_null(value=False) & ~pl.col("wordless")).to_series()
+    fits = texts.select(
+        pl.col("text").str.contains(pl.col("pattern")).fill_null(value=False) & ~pl.col("wordless")
+    ).to_series()
     return proposed.filter(~shapely | fits)
 
 
