@@ -43,7 +43,7 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
         known `client_name`, `helo`, `server_port`, `service`, `mechanism`, `tls`; `n_success`, `n_not_accepted`
         (attempts; `count` added up; refusals at any step count), `n_mails`; `first`, `last`, `last_success` (UTC);
         `refused_since` (first refusal after the last login or accepted mail, null if none came after it) and
-        `n_refused_since`; `cause` (commonest of those refusals, else of all), with `basis` and `detail` of its last
+        `n_refused_since`; for refusals that name no account a login of any account from there ends them; `cause` (commonest of those refusals, else of all), with `basis` and `detail` of its last
         one, and `line`, the place of that one as ``source:line_no``. Only SMTP; context rows (outcome info) are left
         out.
 
@@ -55,8 +55,11 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
     chosen = selected(events, user=user, client=client)
     by = ["side", "user", "client_ip", "relay_host"]
     n, accepted = pl.col("count").cast(pl.UInt64), pl.col("outcome") == "success"
+    got_in = pl.col("time").filter(accepted).max()
     rows = chosen.sort("time", "source", "line_no", nulls_last=True, maintain_order=True).with_columns(
-        last_success=pl.col("time").filter(accepted).max().over(by)
+        last_success=pl.when(pl.col("user").is_null() & pl.col("client_ip").is_not_null())
+        .then(got_in.over("side", "client_ip"))
+        .otherwise(got_in.over(by))
     )
     refused = rows.filter(~accepted)
     since = pl.col("last_success").is_null() | (pl.col("time") > pl.col("last_success")).fill_null(value=True)

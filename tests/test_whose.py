@@ -76,6 +76,19 @@ def test_a_client_that_gets_in_again_is_not_refused_and_keeps_its_reason() -> No
     assert (row["n_not_accepted"], row["cause"], row["line"]) == (1, "account_locked", "m:1:0")
 
 
+def test_a_refusal_without_name_is_over_once_anybody_gets_in_from_there() -> None:
+    frame = table(
+        event(0, "deferred", user=None),
+        event(1, "success"),
+        event(2, "refused", user=None, client_ip="192.0.2.7"),
+        event(3, "refused", user=None, client_ip=None),
+    )
+
+    rows = sl.clients(frame).filter(pl.col("user").is_null()).select("client_ip", "last_success", "n_refused_since")
+
+    assert set(rows.rows()) == {("192.0.2.9", at(1), 0), ("192.0.2.7", None, 1), (None, None, 1)}
+
+
 def test_a_client_that_never_failed_has_no_reason() -> None:
     row = sl.clients(table(event(0, "success"))).row(0, named=True)
 
@@ -212,7 +225,7 @@ def test_a_refused_client_is_told_with_cause_remedy_and_line() -> None:
         event(0, "success"), event(5, "failure", basis="assumed", tls="none", mechanism="LOGIN", server_port=25)
     )
 
-    text = told(*standing(events, sl.clients(events), asked="user anna", zone="UTC"))
+    text = told(*standing(events, sl.clients(events), empty(FINDINGS), asked="user anna", zone="UTC"))
 
     assert "user anna: 1 client, 1 refused when last seen, 0 getting in. Times: UTC." in text
     assert "REFUSED anna@example.com from 192.0.2.9" in text
@@ -224,11 +237,29 @@ def test_a_refused_client_is_told_with_cause_remedy_and_line() -> None:
     assert fix in text
 
 
+def test_a_client_is_sent_to_the_finding_about_it() -> None:
+    events = table(event(0, "failure"), event(1, "failure", client_ip="192.0.2.8"), event(2, "failure", user="bob"))
+    rows = [
+        finding(finding_id="other", client_ip="192.0.2.9", user="carol"),
+        finding(finding_id="hers", client_ip="192.0.2.9", user="anna@example.com"),
+        finding(finding_id="account", user="anna@example.com"),
+    ]
+    found = as_table(pl.DataFrame(rows, infer_schema_length=None), FINDINGS)
+
+    blocks = [told(b) for b in standing(events, sl.clients(events), found, asked="user anna", zone="UTC")]
+
+    fix = sl.causes().filter(pl.col("cause") == "bad_credentials")["fix"].item()
+    doing = {block.split(" (")[0].split("\n")[0].strip(): block for block in blocks[1:]}
+    assert "see 3 below" in doing["REFUSED anna@example.com from 192.0.2.8"]
+    assert "see 2 below" in doing["REFUSED anna@example.com from 192.0.2.9"]
+    assert fix in doing["REFUSED bob from 192.0.2.9"]
+
+
 def test_strangers_are_summed_up_behind_the_clients_of_the_account() -> None:
     rows = [event(i, "failure", client_ip=f"198.51.100.{i}") for i in range(9)]
     events = table(*rows, event(20, "success"))
 
-    text = told(*standing(events, sl.clients(events), asked="user anna", zone="UTC"))
+    text = told(*standing(events, sl.clients(events), empty(FINDINGS), asked="user anna", zone="UTC"))
 
     assert text.count("REFUSED") == 4
     assert text.index("GETS IN") < text.index("REFUSED")
@@ -238,7 +269,7 @@ def test_strangers_are_summed_up_behind_the_clients_of_the_account() -> None:
 def test_whom_nothing_names_is_said_with_names_that_come_near() -> None:
     events = table(event(0, "failure"), event(1, "failure", user=None, count=3))
 
-    text = told(*standing(events, sl.clients(events, user="ana"), asked="user ana", zone="UTC"))
+    text = told(*standing(events, sl.clients(events, user="ana"), empty(FINDINGS), asked="user ana", zone="UTC"))
 
     assert "user ana: no attempt in these logs." in text
     assert "Names that come near: anna@example.com." in text
@@ -249,8 +280,8 @@ def test_names_out_of_a_log_move_nothing() -> None:
     name = "anna\x1b[31m\u202e@example.com"
     events = table(event(0, "failure", user=name, helo="\x1b]0;x\x07", raw="\x1b[2J"))
 
-    text = told(*standing(events, sl.clients(events), asked="user \x1b[1m", zone="UTC")) + told(
-        *standing(events, sl.clients(events, user="ana"), asked="user ana\x1b", zone="UTC")
+    text = told(*standing(events, sl.clients(events), empty(FINDINGS), asked="user \x1b[1m", zone="UTC")) + told(
+        *standing(events, sl.clients(events, user="ana"), empty(FINDINGS), asked="user ana\x1b", zone="UTC")
     )
 
     assert not {"\x1b", "\u202e", "\x07"} & set(text)
@@ -279,3 +310,12 @@ def test_the_same_as_json_for_a_device(capsys: pytest.CaptureFixture[str]) -> No
         ("ann@example.com", 26, 430)
     ]
     assert {row["user"] for row in said["findings"]} == {"ann@example.com"}
+
+
+def test_a_refusal_that_no_line_explains_is_told_as_that() -> None:
+    events = table(event(0, "refused", cause="unknown", basis="counter", detail="auth=0/1"))
+
+    text = told(*standing(events, sl.clients(events), empty(FINDINGS), asked="user anna", zone="UTC"))
+
+    assert "not known: no line of the log says why" in text
+    assert "None known" not in text

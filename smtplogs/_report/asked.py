@@ -67,7 +67,9 @@ def concerning(findings: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     return findings.filter(about.fill_null(value=False) | pl.Series(shared, dtype=pl.Boolean))
 
 
-def standing(events: Frame, clients: pl.DataFrame, *, asked: str, zone: str) -> Iterator[RenderableType]:
+def standing(
+    events: Frame, clients: pl.DataFrame, findings: pl.DataFrame, *, asked: str, zone: str
+) -> Iterator[RenderableType]:
     """Tell of each client how it stands: refused since when and why, or when it last got in.
 
     Parameters
@@ -76,6 +78,8 @@ def standing(events: Frame, clients: pl.DataFrame, *, asked: str, zone: str) -> 
         All events: for the lines, and for names that come near where nothing fits.
     clients
         The answer of `smtplogs.clients`.
+    findings
+        What is told below, in that order: a client is sent to the finding that knows what to do about it.
     asked
         Whom the question was about, in words.
     zone
@@ -95,7 +99,7 @@ def standing(events: Frame, clients: pl.DataFrame, *, asked: str, zone: str) -> 
         f", {n_now:,} refused when last seen, {clients.height - n_now:,} getting in. Times: {zone}.",
     )
     for row in shown.iter_rows(named=True):
-        yield _client(row, lines, known, zone)
+        yield _client(row, lines, known, _answered(row, findings), zone)
     if (left := ours.height - MOST_OWN) > 0:
         yield Text(f"{words.many(left, 'more client')} that logged in before: see `smtplogs clients`.")
     if (rest := strangers.slice(MOST_STRANGERS)).height:
@@ -105,34 +109,52 @@ def standing(events: Frame, clients: pl.DataFrame, *, asked: str, zone: str) -> 
         )
 
 
-def _client(row: dict[str, Any], lines: dict[str, str], known: dict[str, dict[str, Any]], zone: str) -> Table:
+def _answered(row: dict[str, Any], findings: pl.DataFrame) -> int | None:
+    """Return the place of the first finding about this client, else of the first about its account; from 1."""
+    user, address = (pl.lit(row[name], pl.String) for name in ("user", "client_ip"))
+    here = (pl.col("client_ip") == address) & (pl.col("user").is_null() | (pl.col("user") == user))
+    account = (pl.col("user") == user) & pl.col("client_ip").is_null()
+    for about in (here, account):
+        if (places := findings.select(about.fill_null(value=False).arg_true()).to_series()).len():
+            return int(places[0]) + 1
+    return None
+
+
+def _client(
+    row: dict[str, Any], lines: dict[str, str], known: dict[str, dict[str, Any]], answered: int | None, zone: str
+) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
-    refused = row["n_refused_since"] > 0
-    state = Text("REFUSED", "bold red") if refused else Text("GETS IN", "bold green")
-    grid.add_row("", Text.assemble(state, " ", (visible(_named(row)), "bold")))
     told: dict[str, str | None] = {"since": _since(row, zone), "how": _how(row)}
-    if refused:
-        cause = known.get(row["cause"] or "unknown", known["unknown"])
-        doubt = " (assumed: the log gives no reason)" if row["basis"] == "assumed" else ""
-        told["why"] = f"{plain(row['cause'])}{doubt}: {cause['meaning']}"
-        told["check"] = cause["first_check"]
-        told["do"] = cause["fix"]
-    text = lines.get(row["line"] or "")
-    if row["line"]:
-        told["line"] = f"{row['line']}  {text or ''}".rstrip()
+    state = Text("GETS IN", "bold green")
+    if row["n_refused_since"]:
+        state = Text("REFUSED", "bold red")
+        told |= _why(row, known[row["cause"] or "unknown"], answered)
+        told["line"] = f"{row['line'] or ''}  {lines.get(row['line'] or '', '')}".strip()
+    grid.add_row("", Text.assemble(state, " ", (visible(_named(row)), "bold")))
     for label, said in told.items():
         if said:
             grid.add_row(label, Text(visible(said, limit=LONGEST_LINE), style="green" if label == "do" else ""))
     return grid
 
 
+def _why(row: dict[str, Any], cause: dict[str, Any], answered: int | None) -> dict[str, str | None]:
+    """Return why a client is refused, and what to do: by the finding that knows this client, else by its cause."""
+    doubt = " (assumed: the log gives no reason)" if row["basis"] == "assumed" else ""
+    told: dict[str, str | None] = {"why": f"{plain(row['cause'])}{doubt}: {cause['meaning']}"}
+    if unknown := cause["cause"] == "unknown":
+        told["why"] = "not known: no line of the log says why"
+    if answered is not None:
+        return told | {"do": f"see {answered} below"}
+    return told | {"check": cause["first_check"], "do": None if unknown else cause["fix"]}
+
+
 def _named(row: dict[str, Any]) -> str:
     names = dict.fromkeys(name for name in (row["client_name"], row["helo"]) if name and name != "unknown")
     where = row["client_ip"] or (f"our server at {row['relay_host']}" if row["relay_host"] else "an address not logged")
     called = f" ({', '.join(names)})" if names else ""
-    return f"{row['user'] or 'no account named'} from {where}{called}"
+    return f"{row['user'] or 'somebody not named'} from {where}{called}"
 
 
 def _since(row: dict[str, Any], zone: str) -> str:
@@ -141,8 +163,11 @@ def _since(row: dict[str, Any], zone: str) -> str:
         n = words.many(row["n_refused_since"], "time")
         stretch = f" {words.period(row['refused_since'], row['last'], zone)}" if row["refused_since"] else ""
         return f"refused {n}{stretch}; {f'got in until {last_in}' if last_in else 'never seen to log in'}"
-    before = f"; refused {words.many(row['n_not_accepted'], 'time')} before that" if row["n_not_accepted"] else ""
+    n = words.many(row["n_not_accepted"], "time")
+    before = f"; refused {n} before that ({plain(row['cause'])})" if row["n_not_accepted"] else ""
     what = words.many(row["n_success"], "login") if row["n_success"] else words.many(row["n_mails"], "mail")
+    if not row["n_success"] + row["n_mails"]:  # a name was logged only with the logins that came later
+        what = "logins with a name from there"
     return f"{what}, the last {last_in or 'at a time not known'}{before}"
 
 

@@ -65,7 +65,7 @@ def triage_text(
     told = stories(ranked, {}, {}, tz, limit=0)
     blocks: list[RenderableType] = [_read(known, read, tz), Text()]
     if clients is not None:
-        for block in standing(events, clients, asked=asked or "", zone=tz):
+        for block in standing(events, clients, ranked.head(limit), asked=asked or "", zone=tz):
             blocks += [block, Text()]
     if not told:
         blocks.append(Text(f"No finding{' about it' if asked else ''}: {_nothing_found(known, read)}."))
