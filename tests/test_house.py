@@ -29,6 +29,7 @@ FLOORS = (
         "numeric_dates",
         "pseudonyms",
         "_written",
+        "_vocabularies",
     },
     {"schema"},
     {"_frames"},

@@ -521,11 +521,14 @@ def test_cells_of_markdown_tables_stay_in_their_columns(tmp_path: Path) -> None:
 
 
 def test_markdown_says_the_same_as_the_page(tmp_path: Path) -> None:
-    text = markdown(tmp_path, coverage=covered())
+    because = ["two addresses", "It was seen", "IMAP too"]
+
+    text = markdown(tmp_path, coverage=covered(), findings=findings(finding(1, because=because)))
 
     assert text.startswith("# Lockout: ann@example.com, 2026-03-02\n")
     assert "the logs hold 18 attempts to log in, of which 16 (89 %) were not accepted" in text
     assert "- What to do: Unlock the account.\n" in text
+    assert "- Confidence: high, because two addresses; it was seen; IMAP too\n" in text
     assert "```text\nmail.log:11  line 11: failure\nmail.log:21  line 21: failure\n```" in text
     assert "| bad credentials | 15 |" in text
 

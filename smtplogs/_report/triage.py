@@ -162,17 +162,12 @@ def _finding(story: Story, tz: str) -> Table:
         "when": None if clock else f"{story.period} ({tz})",
         "why": story.cause,
         "do": story.advice,
-        "sure": "; ".join([story.confidence, *map(_inner, story.because[:3])]).replace("; ", ": ", 1),
+        "sure": "; ".join([story.confidence, *map(words.inner, story.because[:3])]).replace("; ", ": ", 1),
     }
     for label, text in told.items():
         if text:
             grid.add_row(label, Text(visible(text), style="green" if label == "do" else ""))
     return grid
-
-
-def _inner(sentence: str) -> str:
-    """Return a sentence as it reads after a semicolon: "It happened" becomes "it happened", "IMAP" stays."""
-    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
 
 
 def _sources(read: Reading) -> str:
