@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import polars as pl
 
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from smtplogs.logformats import Table
+
+
+class How(TypedDict):
+    """What the caller of `explain` knows about a text, and the rows of his own."""
+
+    stage: str | None
+    side: str | None
+    catalogue: str | None
+
 
 _SHOWN = [
     c for c in RECORDS if c not in ("raw", "line_no", "source", "key", "also", "auth_offered", "pattern", "format")
@@ -114,9 +123,11 @@ def explain(
     ValueError
         If there are too many lines, or the catalogue cannot be used.
     """
-    if catalogue is not None:
-        replies.checked(catalogue)
-    how: dict[str, Any] = {"stage": stage, "side": side, "catalogue": catalogue}
+    how: How = {
+        "stage": stage,
+        "side": side,
+        "catalogue": None if catalogue is None else replies.checked(catalogue),
+    }
     if (whole := _whole(text)) is not None and (rows := list(_diagnosed(text, whole, how))):
         return pl.DataFrame(rows, schema=_SCHEMA)
     rows = [row for piece in pasted.pieces(text, MAX_LINES) for row in _explained(piece, how)]
@@ -135,7 +146,7 @@ def _whole(text: str) -> Dialogue | Table | None:
     return None if bare else format_
 
 
-def _diagnosed(text: str, format_: Dialogue | Table, how: dict[str, Any]) -> Iterator[dict[str, object]]:
+def _diagnosed(text: str, format_: Dialogue | Table, how: How) -> Iterator[dict[str, object]]:
     """Explain each event of a session; none if a refusal is quoted in it that is no event."""
     events = declaring.events_of(format_, text, how["catalogue"])
     if (
@@ -171,7 +182,7 @@ def _story(row: dict[str, Any]) -> str:
     return "; ".join(p for p in parts if p)
 
 
-def _explained(piece: pasted.Piece, how: dict[str, Any]) -> list[dict[str, object]]:
+def _explained(piece: pasted.Piece, how: How) -> list[dict[str, object]]:
     number, line, trace = piece
     if trace:
         return _as_trace(number, line, how)
@@ -216,7 +227,7 @@ def _timed(taken: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
     return taken.hstack(times.select(pl.all().gather(taken["_stamp"])))
 
 
-def _taken(number: int, shown: str, row: dict[str, object], how: dict[str, Any]) -> Iterator[dict[str, object]]:
+def _taken(number: int, shown: str, row: dict[str, object], how: How) -> Iterator[dict[str, object]]:
     """Yield what a pattern made of the line, in the words of the catalogue, and what else may stand behind them."""
     role = "context only" if row["_role"] == "context" else "taken"
     cause = str(row["cause"]) if row.get("cause") else None
@@ -281,7 +292,7 @@ def _looked_at(number: int, shown: str, program: str, message: str, *, taken: bo
             yield _row(number, shown, "looked at", format=format_.name, pattern=p.name, why=why)
 
 
-def _as_reply(number: int, line: str, shown: str, how: dict[str, Any]) -> list[dict[str, object]]:
+def _as_reply(number: int, line: str, shown: str, how: How) -> list[dict[str, object]]:
     """Explain a reply, or a reason whose words the catalogue knows."""
     candidates = replies.explain(line, **how).to_dicts()
     reply = replies.parse_reply(line)
@@ -298,7 +309,7 @@ def _as_reply(number: int, line: str, shown: str, how: dict[str, Any]) -> list[d
     ]
 
 
-def _as_trace(number: int, trace: str, how: dict[str, Any]) -> list[dict[str, object]]:
+def _as_trace(number: int, trace: str, how: How) -> list[dict[str, object]]:
     """Explain every refusal that a traceback or transcript quotes."""
     lines = pasted.masked(trace.split("\n"))
     shown = "\n".join(redacting.without_secrets(pl.DataFrame({"line": lines}), "line")["line"].to_list())
@@ -307,9 +318,12 @@ def _as_trace(number: int, trace: str, how: dict[str, Any]) -> list[dict[str, ob
     if not found:
         why = "a traceback or transcript that quotes no refusal of a server and no sentence of a mail library we know"
         return [_row(number, shown, "not understood", why=why)]
-    where = {"side": "client", **{k: v for k, v in how.items() if v is not None}}
-    where.setdefault("stage", replies.step_of(trace) if len(found) == 1 else None)
-    where.setdefault("catalogue", None)
+    told = replies.step_of(trace) if len(found) == 1 and how["stage"] is None else None
+    where: How = {
+        "stage": how["stage"] or told,
+        "side": how["side"] or "client",
+        "catalogue": how["catalogue"],
+    }
     return [row for answer in found for row in _as_reply(number, answer, shown, where)]
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
 from rich.padding import Padding
@@ -86,11 +86,11 @@ def _texts(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
 
 
-def _parquet(frame: pl.DataFrame, file: Any) -> None:
+def _parquet(frame: pl.DataFrame, file: BinaryIO) -> None:
     _texts(frame).write_parquet(file, compression="zstd")
 
 
-def _ndjson(frame: pl.DataFrame, file: Any) -> None:
+def _ndjson(frame: pl.DataFrame, file: BinaryIO) -> None:
     _texts(frame).write_ndjson(file)
 
 
@@ -100,7 +100,7 @@ def json_of(frame: pl.DataFrame) -> str:
     return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
-def _csv(frame: pl.DataFrame, file: Any) -> None:
+def _csv(frame: pl.DataFrame, file: BinaryIO) -> None:
     flat(frame).write_csv(file, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
 
 
