@@ -74,6 +74,11 @@ _REPLY = re.compile(r"\s*(?:[2-5][0-9]{2}(?:[ -]|$)|$)")
 _OF_AUTH = (432, 454, 504, 530, 534, 535, 538)
 """Codes that answer AUTH, never a connection (RFC 4954)."""
 
+_MARKS = ('""', "''", "``", "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}")
+
+_BY_WORDS = ("the text", "the shape of the text")
+"""How rows say that they know the words, not only the codes."""
+
 FIRST, LESS, HIDDEN = "a reply", "less likely", "could also be"
 """Verdicts: what a reply means; what its codes or other words would mean; what the same words may hide."""
 
@@ -128,12 +133,19 @@ def explain(
         "side": side,
         "catalogue": None if catalogue is None else replies.checked(catalogue),
     }
+    text = _unquoted(text)
     if (whole := _whole(text)) is not None and (rows := list(_diagnosed(text, whole, how))):
         return pl.DataFrame(rows, schema=_SCHEMA)
     rows = [row for piece in pasted.pieces(text, MAX_LINES) for row in _explained(piece, how)]
     if any(row.get("cause") for row in rows):  # prose around a refusal comes behind it
         rows.sort(key=lambda row: row["verdict"] == "not understood" and row.get("format") is None)
     return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _unquoted(text: str) -> str:
+    """Take off the quotation marks in which a text was copied."""
+    bare = text.strip()
+    return bare[1:-1] if len(bare) > 2 and bare[0] + bare[-1] in _MARKS and bare[0] not in bare[1:-1] else text
 
 
 def _whole(text: str) -> Dialogue | Table | None:
@@ -300,7 +312,7 @@ def _as_reply(number: int, line: str, shown: str, how: How) -> list[dict[str, ob
     if (
         reply.code is None
         and reply.enhanced is None
-        and (best["row"] is None or not best["why"].startswith("the text"))
+        and (best["row"] is None or not best["why"].startswith(_BY_WORDS) or not any(map(str.isalpha, line)))
     ):
         why = "no envelope known to smtplogs (syslog, journal, Dovecot's own log ...) fits, and it is no SMTP reply"
         return [_row(number, shown, "not understood", why=why)]
