@@ -17,6 +17,8 @@ _USEFUL = (
     "side", "protocol", "basis", "client_name", "helo", "relay_host", "server_port", "service", "mechanism", "tls",
     "sender", "session", "detail",
 )  # fmt: skip
+COLUMNS = (*_NEEDED, *_USEFUL)
+"""Event columns that tell of clients: the line itself, which is most of a row, is not among them."""
 
 
 @door

@@ -15,7 +15,7 @@ from smtplogs._report.stories import LONGEST_LINE, evidence_lines
 from smtplogs._visible import visible
 from smtplogs.replies import causes
 from smtplogs.schema import conform
-from smtplogs.whose import selected
+from smtplogs.whose import COLUMNS, selected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,5 +205,5 @@ def _near(wanted: str, seen: set[str]) -> list[str]:
 
 
 def chosen(events: Frame, *, user: str | None, client: str | None) -> pl.DataFrame:
-    """Return the events of an account or client, of a frame that may be larger than memory."""
-    return selected(conform(lazy_columns(events)), user=user, client=client).collect()
+    """Return the events of an account or client without their lines, so that more events than memory holds may be asked."""
+    return selected(conform(lazy_columns(events, *COLUMNS)), user=user, client=client).collect()
