@@ -550,6 +550,20 @@ def test_triage_tells_coverage_first_then_findings_then_what_next() -> None:
     assert lines[-1] == "Next: smtplogs report mail.log -o postmortem.html"
 
 
+@pytest.mark.parametrize(
+    ("cause", "told"), [("account_locked", True), ("success", False), ("unknown", False), (None, False)]
+)
+def test_triage_tells_why_only_where_a_cause_says_why(cause: str | None, told: bool) -> None:
+    text = terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), findings(finding(1, cause=cause))))
+
+    assert told == any(line.startswith("why ") for line in text.splitlines())
+
+
+def test_one_line_was_not_understood_and_two_were_not() -> None:
+    for n, words in ((1, "1 line that may be about logins was not"), (2, "2 lines that may be about logins were not")):
+        assert words in terminal(triage_text(EVENTS_OF_AN_HOUR, covered(not_understood=n), findings()))
+
+
 def test_triage_tells_ten_findings_and_counts_the_rest() -> None:
     rows = findings(*(finding(i) for i in range(12)))
 

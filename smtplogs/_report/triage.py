@@ -160,7 +160,7 @@ def _finding(story: Story, tz: str) -> Table:
         "who": story.subject if story.subject not in story.title else None,
         "from": source if source not in story.title else None,
         "when": None if clock else f"{story.period} ({tz})",
-        "why": story.cause,
+        "why": None if story.cause in ("success", "unknown") else story.cause,  # both tell of no refusal's reason
         "do": story.advice,
         "sure": "; ".join([story.confidence, *map(words.inner, story.because[:3])]).replace("; ", ": ", 1),
     }
