@@ -27,7 +27,7 @@ ROOT = HERE.parent
 
 KINDS = {
     "Read": ("read", "load", "parse", "coverage", "watch", "verify"),
-    "Sum up and explain": ("summary", "sessions", "explain", "evidence", "geo", "to_ecs"),
+    "Sum up and explain": ("summary", "sessions", "clients", "explain", "evidence", "geo", "to_ecs"),
     "Judge": (
         "findings",
         "lockouts",

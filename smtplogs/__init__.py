@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from smtplogs.simulating import simulate
     from smtplogs.verifying import verify
     from smtplogs.watching import watch
+    from smtplogs.whose import clients
 
 __version__ = "0.1.0"
 
@@ -70,6 +72,7 @@ __all__ = [
     "causes",
     "check_format",
     "client_hints",
+    "clients",
     "columns",
     "compare_probe",
     "compromises",
@@ -141,6 +144,7 @@ _ROOMS = {
     "simulating": "simulate",
     "verifying": "verify",
     "watching": "watch",
+    "whose": "clients",
 }
 """Room -> its public names. A room is loaded when one of them is asked for: `import smtplogs` costs nothing."""
 
@@ -153,7 +157,7 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(f"smtplogs.{_ROOM_OF[name]}"), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'smtplogs' has no attribute {name!r}")
+    raise AttributeError(f"module 'smtplogs' has no attribute {name!r}", name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.schema import EVENTS, FINDINGS, TIME, conform, need
+from smtplogs.schema import EVENTS, FINDINGS, TIME, conform, need, no_frame
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -45,7 +45,7 @@ def lazy_columns(frame: Frame, *names: str) -> pl.LazyFrame:
     if hasattr(frame, "iloc"):
         kept = [c for c in dict.fromkeys(names) if c in frame.columns] if names else list(frame.columns)
         return pl.from_pandas(frame.loc[:, kept]).lazy()
-    raise TypeError(f"expected a Polars or pandas frame, got {type(frame).__name__}")
+    raise no_frame(frame)
 
 
 def table(frame: Frame, columns: Mapping[str, Column], *names: str) -> pl.DataFrame:

@@ -41,17 +41,25 @@ def moment(given: Moment | None, *, tz: str | None) -> dt.datetime | None:
     if given is None:
         return None
     if isinstance(given, str):
-        try:
-            given = dateparser.parse(given, default=dt.datetime(dt.datetime.now(dt.UTC).year, 1, 1))  # noqa: DTZ001
-        except (ValueError, OverflowError) as error:
-            raise ValueError(
-                f"cannot read {given!r} as a date or time; try 2026-11-23 or '2026-11-23 14:05'"
-            ) from error
+        given = _typed(given)
     if not isinstance(given, dt.datetime):
         given = dt.datetime(given.year, given.month, given.day)  # noqa: DTZ001
     if given.tzinfo is None:
         given = given.replace(tzinfo=zone(tz) if tz else dt.UTC)
     return given.astimezone(dt.UTC)
+
+
+def _typed(text: str) -> dt.datetime:
+    """Read what a person typed; without a year it is in this one, but a time of no day ("09:00", "3h") is no moment."""
+    year = dt.datetime.now(dt.UTC).year
+    remedy = "try 2026-11-23 or '2026-11-23 14:05'"
+    try:
+        read, other = (dateparser.parse(text, default=dt.datetime(*day)) for day in ((year, 1, 1), (year - 1, 2, 2)))  # noqa: DTZ001
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"cannot read {text!r} as a date or time; {remedy}") from error
+    if all(getattr(read, part) != getattr(other, part) for part in ("year", "month", "day")):
+        raise ValueError(f"{text!r} names no day; {remedy}")
+    return read
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -137,7 +145,8 @@ def load(
         frame = pl.scan_parquet(places, missing_columns="insert", extra_columns="ignore", hive_partitioning=False)
         names = frame.collect_schema().names()
     except (FileNotFoundError, pl.exceptions.PolarsError) as error:
-        raise NothingToRead(f"no event table in {named}: {error}") from error
+        why = str(error).partition(" (path expansion input")[0].partition("\n")[0]
+        raise NothingToRead(f"no event table in {named}: {why}; logs are read by `read`") from error
     if missing := [c for c in ("time", "stage", "outcome", "source") if table == "events" and c not in names]:
         raise NothingToRead(f"no event table in {named}: it lacks the column {missing[0]!r}")
 

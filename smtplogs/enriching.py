@@ -17,7 +17,7 @@ except ImportError:  # the extra `geo` is not installed
     maxminddb = None
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 COLUMNS: dict[str, Column] = {
     "address_kind": Column(pl.Enum(KINDS), "kind of client_ip: global, private, carrier NAT ..."),
@@ -106,7 +106,9 @@ def _users(events: pl.DataFrame, shared_users: int) -> pl.DataFrame:
     return counted.with_columns((pl.col("n_address_users") > shared_users).alias("address_shared")).collect()
 
 
-def _looked_up(addresses: pl.Series, path: str | None, row: Any, names: tuple[str, ...]) -> list[pl.Series]:
+def _looked_up(
+    addresses: pl.Series, path: str | None, row: Callable[[dict[str, Any]], tuple[object, ...]], names: tuple[str, ...]
+) -> list[pl.Series]:
     """Return columns for distinct addresses out of a database; nulls if none is given."""
     if path is None:
         return [pl.Series(n, [None] * addresses.len(), COLUMNS[n].dtype) for n in names]
@@ -128,7 +130,7 @@ def _record(reader: Any, ip: str) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _city(record: dict[str, Any]) -> tuple[Any, ...]:
+def _city(record: dict[str, Any]) -> tuple[object, ...]:
     place = record.get("location") or {}
     country = record.get("country") or record.get("registered_country") or {}
     city = ((record.get("city") or {}).get("names") or {}).get("en")
@@ -137,5 +139,5 @@ def _city(record: dict[str, Any]) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _asn(record: dict[str, Any]) -> tuple[Any, ...]:
+def _asn(record: dict[str, Any]) -> tuple[object, ...]:
     return record.get("autonomous_system_number"), record.get("autonomous_system_organization")

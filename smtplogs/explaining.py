@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import polars as pl
 
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from smtplogs.logformats import Table
+
+
+class How(TypedDict):
+    """What the caller of `explain` knows about a text, and the rows of his own."""
+
+    stage: str | None
+    side: str | None
+    catalogue: str | None
+
 
 _SHOWN = [
     c for c in RECORDS if c not in ("raw", "line_no", "source", "key", "also", "auth_offered", "pattern", "format")
@@ -64,6 +73,11 @@ _REPLY = re.compile(r"\s*(?:[2-5][0-9]{2}(?:[ -]|$)|$)")
 
 _OF_AUTH = (432, 454, 504, 530, 534, 535, 538)
 """Codes that answer AUTH, never a connection (RFC 4954)."""
+
+_MARKS = ('""', "''", "``", "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}")
+
+_BY_WORDS = ("the text", "the shape of the text")
+"""How rows say that they know the words, not only the codes."""
 
 FIRST, LESS, HIDDEN = "a reply", "less likely", "could also be"
 """Verdicts: what a reply means; what its codes or other words would mean; what the same words may hide."""
@@ -114,15 +128,24 @@ def explain(
     ValueError
         If there are too many lines, or the catalogue cannot be used.
     """
-    if catalogue is not None:
-        replies.checked(catalogue)
-    how: dict[str, Any] = {"stage": stage, "side": side, "catalogue": catalogue}
+    how: How = {
+        "stage": stage,
+        "side": side,
+        "catalogue": None if catalogue is None else replies.checked(catalogue),
+    }
+    text = _unquoted(text)
     if (whole := _whole(text)) is not None and (rows := list(_diagnosed(text, whole, how))):
         return pl.DataFrame(rows, schema=_SCHEMA)
     rows = [row for piece in pasted.pieces(text, MAX_LINES) for row in _explained(piece, how)]
     if any(row.get("cause") for row in rows):  # prose around a refusal comes behind it
         rows.sort(key=lambda row: row["verdict"] == "not understood" and row.get("format") is None)
     return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _unquoted(text: str) -> str:
+    """Take off the quotation marks in which a text was copied."""
+    bare = text.strip()
+    return bare[1:-1] if len(bare) > 2 and bare[0] + bare[-1] in _MARKS and bare[0] not in bare[1:-1] else text
 
 
 def _whole(text: str) -> Dialogue | Table | None:
@@ -135,7 +158,7 @@ def _whole(text: str) -> Dialogue | Table | None:
     return None if bare else format_
 
 
-def _diagnosed(text: str, format_: Dialogue | Table, how: dict[str, Any]) -> Iterator[dict[str, object]]:
+def _diagnosed(text: str, format_: Dialogue | Table, how: How) -> Iterator[dict[str, object]]:
     """Explain each event of a session; none if a refusal is quoted in it that is no event."""
     events = declaring.events_of(format_, text, how["catalogue"])
     if (
@@ -171,7 +194,7 @@ def _story(row: dict[str, Any]) -> str:
     return "; ".join(p for p in parts if p)
 
 
-def _explained(piece: pasted.Piece, how: dict[str, Any]) -> list[dict[str, object]]:
+def _explained(piece: pasted.Piece, how: How) -> list[dict[str, object]]:
     number, line, trace = piece
     if trace:
         return _as_trace(number, line, how)
@@ -216,7 +239,7 @@ def _timed(taken: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:
     return taken.hstack(times.select(pl.all().gather(taken["_stamp"])))
 
 
-def _taken(number: int, shown: str, row: dict[str, object], how: dict[str, Any]) -> Iterator[dict[str, object]]:
+def _taken(number: int, shown: str, row: dict[str, object], how: How) -> Iterator[dict[str, object]]:
     """Yield what a pattern made of the line, in the words of the catalogue, and what else may stand behind them."""
     role = "context only" if row["_role"] == "context" else "taken"
     cause = str(row["cause"]) if row.get("cause") else None
@@ -281,7 +304,7 @@ def _looked_at(number: int, shown: str, program: str, message: str, *, taken: bo
             yield _row(number, shown, "looked at", format=format_.name, pattern=p.name, why=why)
 
 
-def _as_reply(number: int, line: str, shown: str, how: dict[str, Any]) -> list[dict[str, object]]:
+def _as_reply(number: int, line: str, shown: str, how: How) -> list[dict[str, object]]:
     """Explain a reply, or a reason whose words the catalogue knows."""
     candidates = replies.explain(line, **how).to_dicts()
     reply = replies.parse_reply(line)
@@ -289,7 +312,7 @@ def _as_reply(number: int, line: str, shown: str, how: dict[str, Any]) -> list[d
     if (
         reply.code is None
         and reply.enhanced is None
-        and (best["row"] is None or not best["why"].startswith("the text"))
+        and (best["row"] is None or not best["why"].startswith(_BY_WORDS) or not any(map(str.isalpha, line)))
     ):
         why = "no envelope known to smtplogs (syslog, journal, Dovecot's own log ...) fits, and it is no SMTP reply"
         return [_row(number, shown, "not understood", why=why)]
@@ -298,7 +321,7 @@ def _as_reply(number: int, line: str, shown: str, how: dict[str, Any]) -> list[d
     ]
 
 
-def _as_trace(number: int, trace: str, how: dict[str, Any]) -> list[dict[str, object]]:
+def _as_trace(number: int, trace: str, how: How) -> list[dict[str, object]]:
     """Explain every refusal that a traceback or transcript quotes."""
     lines = pasted.masked(trace.split("\n"))
     shown = "\n".join(redacting.without_secrets(pl.DataFrame({"line": lines}), "line")["line"].to_list())
@@ -307,9 +330,12 @@ def _as_trace(number: int, trace: str, how: dict[str, Any]) -> list[dict[str, ob
     if not found:
         why = "a traceback or transcript that quotes no refusal of a server and no sentence of a mail library we know"
         return [_row(number, shown, "not understood", why=why)]
-    where = {"side": "client", **{k: v for k, v in how.items() if v is not None}}
-    where.setdefault("stage", replies.step_of(trace) if len(found) == 1 else None)
-    where.setdefault("catalogue", None)
+    told = replies.step_of(trace) if len(found) == 1 and how["stage"] is None else None
+    where: How = {
+        "stage": how["stage"] or told,
+        "side": how["side"] or "client",
+        "catalogue": how["catalogue"],
+    }
     return [row for answer in found for row in _as_reply(number, answer, shown, where)]
 
 

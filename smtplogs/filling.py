@@ -155,7 +155,9 @@ def _run(text: str, folder: Path) -> str:
         clients, formats = import_module("nbclient"), import_module("nbformat")
         import_module("ipykernel")
     except ModuleNotFoundError as error:
-        raise ValueError('notebooks cannot be run here; install it with: pip install "smtplogs[notebook]"') from error
+        raise ValueError(
+            'running a notebook needs the extra "notebook"; install it with: pip install "smtplogs[notebook]"'
+        ) from error
     book = formats.reads(text, as_version=4)
     place = {"metadata": {"path": str(folder)}}
     try:

@@ -95,7 +95,7 @@ def read(
     host
         Name for lines that do not say which host wrote them (Dovecot's own log file).
     since, until
-        Keep events from `since` on and before `until` (anything dateutil understands; without zone: in `tz` or UTC).
+        Keep events from `since` on and before `until` (what dateutil understands, with a day; without zone: in `tz` or UTC).
         Lines outside are still read: a session may begin before and end after.
     catalogue
         TOML file with rows of your own for the reply catalogue; they come before those of installed packages and ours

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from smtplogs import detect
 from smtplogs._frames import narrow, table
+from smtplogs._report import words
 from smtplogs._report.contents import contents
 from smtplogs._report.figures import NEEDED
 from smtplogs._report.markdown import fenced, neutral
@@ -134,6 +135,7 @@ def _html(page: dict[str, Any]) -> str:
 def _markdown(page: dict[str, Any]) -> str:
     """Fill the Markdown template: everything is neutralised, evidence stands in fenced blocks."""
     jinja = _environment(autoescape=False, finalize=neutral)
+    jinja.filters["inner"] = words.inner
     return jinja.get_template("report.md.j2").render(
         page, fenced=lambda evidence: fenced([f"{place}  {_line(text)}" for place, text in evidence])
     )

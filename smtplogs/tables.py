@@ -6,7 +6,7 @@ import json
 import os
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
 from rich.padding import Padding
@@ -86,11 +86,11 @@ def _texts(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
 
 
-def _parquet(frame: pl.DataFrame, file: Any) -> None:
+def _parquet(frame: pl.DataFrame, file: BinaryIO) -> None:
     _texts(frame).write_parquet(file, compression="zstd")
 
 
-def _ndjson(frame: pl.DataFrame, file: Any) -> None:
+def _ndjson(frame: pl.DataFrame, file: BinaryIO) -> None:
     _texts(frame).write_ndjson(file)
 
 
@@ -100,7 +100,7 @@ def json_of(frame: pl.DataFrame) -> str:
     return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
-def _csv(frame: pl.DataFrame, file: Any) -> None:
+def _csv(frame: pl.DataFrame, file: BinaryIO) -> None:
     flat(frame).write_csv(file, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
 
 
@@ -165,9 +165,10 @@ def explained(table: pl.DataFrame) -> Iterator[RenderableType]:
             if row["verdict"] == "looked at":
                 in_vain.setdefault(row["why"], []).append(f"{row['format']} {row['pattern']}")
             elif row["verdict"] in _SHORT:
+                undecided = answers[0]["cause"] == "unknown" and row["verdict"] == "less likely"
                 if row["verdict"] != before:
-                    yield Text(f"\n{_SHORT[row['verdict']]}", style="bold")
-                yield Padding(_short(row), (0, 0, 0, 2))
+                    yield Text(f"\n{'It may mean:' if undecided else _SHORT[row['verdict']]}", style="bold")
+                yield Padding(_short(row, undecided=undecided), (0, 0, 0, 2))
             else:
                 yield from (Text(""), _answer(row)) if before else (_answer(row),)
             before = row["verdict"]
@@ -193,9 +194,14 @@ _LABELS = {
 }
 
 
-def _short(row: dict[str, Any]) -> Text:
-    """One candidate after the first in a sentence: the cause, why not, how to tell."""
-    told = row["sign"] if row["verdict"] == "could also be" else f"{row['why']} would mean it, but {row['why_not']}."
+def _short(row: dict[str, Any], *, undecided: bool) -> Text:
+    """One candidate after the first in a sentence: the cause, why not (or, where none is first, what to do), how to tell."""
+    if undecided:
+        told = f"{row['why']}: {row['meaning']} {row['fix']}"
+    elif row["verdict"] == "could also be":
+        told = row["sign"]
+    else:
+        told = f"{row['why']} would mean it, but {row['why_not']}."
     ask = f" Ask: {_asked(row['decided_by'])}" if row["decided_by"] else ""
     return Text.assemble((row["cause"], "bold"), f": {visible(told, limit=2_000)}{ask}")
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
 
+    Checked = tuple[str, str, str, int | None, str | None]
+    """A row of what `verify` returns."""
+
 OK, CHANGED, MISSING, GROWN, UNCHECKED = "ok", "changed", "missing", "grown", "not checked"
 
 CHECKED = {"source": pl.String, "check": pl.String, "status": pl.String, "n": pl.UInt64, "message": pl.String}
@@ -71,9 +74,9 @@ def verify(dataset: str | PathLike[str], *, progress: bool | None = None) -> pl.
     return pl.DataFrame(rows, schema=CHECKED, orient="row")
 
 
-def _own_files(folder: Path, manifest: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _own_files(folder: Path, manifest: dict[str, Any]) -> list[Checked]:
     """Compare the files of the dataset with the manifest."""
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Checked] = []
     listed = {f["path"] for f in manifest["files"]}
     for file in manifest["files"]:
         place = folder / file["path"]
@@ -107,7 +110,7 @@ def _ranges(folder: Path, manifest: dict[str, Any]) -> dict[str, list[tuple[int,
     return {source: sorted(found) for source, found in ranges.items()}
 
 
-def _input(entry: dict[str, Any], ranges: list[tuple[int, int, Path]]) -> list[tuple[Any, ...]]:
+def _input(entry: dict[str, Any], ranges: list[tuple[int, int, Path]]) -> list[Checked]:
     """Check one log: stored bytes, content, lines."""
     name = entry["source"]
     if entry["path"] is None:
@@ -115,7 +118,7 @@ def _input(entry: dict[str, Any], ranges: list[tuple[int, int, Path]]) -> list[t
     path = Path(entry["path"])
     if not path.exists():
         return [(name, "stored", MISSING, entry["stored_bytes"], f"there is no {path} any more")]
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Checked] = []
     if entry["stored_sha256"]:
         same = sha256_of(path) == entry["stored_sha256"]
         rows.append((name, "stored", OK if same else CHANGED, path.stat().st_size, None))

@@ -26,9 +26,11 @@ from smtplogs.settling import settle
 from smtplogs.stitching import FINISHED, stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from smtplogs.datasets import Paths
+    from smtplogs.schema import Column
+    from smtplogs.sources import Chunk
 
 SAVED_EVERY_S = 30.0
 """Seconds between two saves of the state; what was told is saved at once."""
@@ -208,7 +210,7 @@ class Watched:
         log.sessions, log.clock, log.plan = stitching.Carry(), stamps.Carry(), None
         log.anchor = self._anchor()
 
-    def _take(self, log: Log, chunk: Any) -> bool:
+    def _take(self, log: Log, chunk: Chunk) -> bool:
         if log.plan is None or log.plan.envelope is None:
             head = chunk.data[:65_536].decode("utf-8", "replace").splitlines()
             plan = parsing.plan(head, only=self.settings.only, host=self.settings.host)
@@ -323,7 +325,7 @@ class Watched:
             log.sessions.connects = {k: (dt.datetime.fromisoformat(t), i) for k, (t, i) in entry["connects"].items()}
             log.sessions.open = [f for f in [self._frame(f"open-{n}", RECORDS)] if f.height]
 
-    def _frame(self, name: str, table: Any) -> pl.DataFrame:
+    def _frame(self, name: str, table: Mapping[str, Column]) -> pl.DataFrame:
         path = (self.state or Path()) / f"{name}.{self.generation}.parquet"
         return taken(path, table) if path.exists() else pl.DataFrame()
 

@@ -112,7 +112,9 @@ def test_watch_has_the_options_of_the_function() -> None:
 
 
 @pytest.mark.parametrize(
-    "function", [sl.summary, sl.sessions, sl.client_hints, sl.geo, *cli.functions.DETECTORS], ids=lambda f: f.__name__
+    "function",
+    [sl.summary, sl.sessions, sl.clients, sl.client_hints, sl.geo, *cli.functions.DETECTORS],
+    ids=lambda f: f.__name__,
 )
 def test_a_frame_function_gives_its_own_parameters_to_the_command(function: Any) -> None:
     given = options(commands()[function.__name__.replace("_", "-")])
@@ -169,6 +171,23 @@ def test_help_fits_one_screen_with_a_line_for_each_command(
     starts = [line.split()[0] for line in lines if line.startswith("  ")]
     assert len(starts) == len(set(starts))
     assert set(starts) <= set(commands())
+
+
+def test_help_is_found_where_other_programs_have_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "help") == run(capsys, "--help")
+    assert run(capsys, "help", "triage") == run(capsys, "triage", "--help")
+    assert run(capsys, "-V") == run(capsys, "--version")
+
+
+def test_what_was_forgotten_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, LOCKOUT[0])
+    assert (code, out) == (2, "")
+    assert err == f"smtplogs: {LOCKOUT[0]} is no command; did you mean: smtplogs triage {LOCKOUT[0]}\n"
+
+    code, out, err = run(capsys, "triage")
+    assert (code, out) == (2, "")
+    assert "FILES" in err
+    assert err.endswith("See: smtplogs triage --help\n")
 
 
 def test_completion_is_offered_for_three_shells_and_knows_every_command(tmp_path: Path) -> None:
@@ -392,7 +411,8 @@ def test_a_log_without_logins_is_no_mistake(data: bytes, tmp_path: Path, capsys:
     assert (code, err) == (0, "")
     assert out.startswith("Read        1 file, ")
     assert "; 0 may be about logins" in out
-    assert "No finding: there was nothing to judge." in out
+    assert "No finding: there was nothing to judge: " in out
+    assert ("the logs are empty" if not data else "/var/log/mail.log") in " ".join(out.split())
 
 
 def test_a_bad_file_among_good_ones_is_told_and_no_mistake(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -559,6 +579,23 @@ def test_a_line_is_explained_from_argument_and_pipe(capsys: pytest.CaptureFixtur
     assert code == 0
     assert "bad_credentials" in out
     assert piped == [out.encode()] * 2
+
+
+def test_a_reply_pasted_without_quotes_is_explained_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    quoted = run(capsys, "explain", "535 5.7.8 Error: authentication failed")
+
+    assert run(capsys, "explain", "535", "5.7.8", "Error: authentication", "failed") == quoted
+
+
+def test_a_file_given_to_explain_is_sent_to_triage(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text("535 5.7.8 no\n")
+
+    code, out, err = run(capsys, "explain", log)
+
+    assert (code, out) == (2, "")
+    assert err.startswith(f"smtplogs: {log} is a file: `smtplogs triage {log}`")
+    assert run(capsys, "explain", "535 " + "x" * 5_000)[0] == 0
 
 
 def test_explain_has_the_options_of_the_function() -> None:

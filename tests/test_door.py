@@ -23,6 +23,7 @@ FOUND = sl.lockouts(EVENTS_OF_A_SAMPLE)
 FUNCTIONS: dict[str, Any] = {
     "summary": sl.summary,
     "sessions": sl.sessions,
+    "clients": sl.clients,
     "lockouts": sl.lockouts,
     "findings": sl.findings,
 }

@@ -226,3 +226,16 @@ def test_prose_around_a_refusal_comes_behind_it(text: str, cause: str) -> None:
 def test_lines_of_logs_stay_in_their_order() -> None:
     lines = sl.explain(f"Mar  2 09:00:00 mx postfix/smtpd[7]: odd words of AUTH\n{FAILED}")["line_no"].to_list()
     assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize("marks", ['""', "''", "``", "“”"])
+def test_quotation_marks_around_a_reply_come_off(marks: str) -> None:
+    text = "535 5.7.8 Error: authentication failed:"
+
+    assert sl.explain(f" {marks[0]}{text}{marks[1]}\n").drop("text").equals(sl.explain(text).drop("text"))
+    assert sl.explain(text)["cause"].first() == "bad_credentials"
+
+
+@pytest.mark.parametrize(("text", "cause"), [("authentication failed", "bad_credentials"), ("-1", None), ("12", None)])
+def test_a_reason_is_known_by_its_shape_if_it_has_words(text: str, cause: str | None) -> None:
+    assert sl.explain(text)["cause"].first() == cause

@@ -414,6 +414,14 @@ def test_words_that_are_no_moment_are_a_clear_error(tmp_path: Path, word: str) -
         reading.read(path, since=word)
 
 
+@pytest.mark.parametrize("word", ["3h", "09:00", "9 am"])
+def test_a_time_of_no_day_is_no_moment(tmp_path: Path, word: str) -> None:
+    path = write(tmp_path / "mail.log", *small_log())
+
+    with pytest.raises(ValueError, match=r"names no day; try 2026-11-23"):
+        reading.read(path, since=word)
+
+
 # --- datasets
 
 

@@ -229,6 +229,27 @@ def test_a_bare_code_at_an_unknown_step_is_unknown_and_names_both() -> None:
     assert "by the SMTP step" in table["why"].first()
 
 
+@pytest.mark.parametrize(
+    ("text", "causes"),
+    [
+        ("454", ["unknown", "backend_unavailable", "tls_unavailable"]),
+        ("504", ["unknown", "mechanism_unsupported"]),
+        ("530", ["auth_required", "tls_required"]),
+        ("535 5.7.8", ["bad_credentials"]),
+    ],
+)
+def test_a_code_alone_has_no_shape_that_a_reason_could_have(text: str, causes: list[str]) -> None:
+    table = explain(text)
+
+    assert table["cause"].to_list()[: len(causes)] == causes
+    assert "tls_handshake_failed" not in table["cause"]
+    assert table.filter(pl.col("rank") > 1)["why_not"].null_count() == 0
+
+
+def test_a_reason_that_is_a_number_still_ends_a_handshake() -> None:
+    assert first("-1", stage="tls")["cause"] == "tls_handshake_failed"
+
+
 # --- near misses ---
 
 

@@ -521,11 +521,14 @@ def test_cells_of_markdown_tables_stay_in_their_columns(tmp_path: Path) -> None:
 
 
 def test_markdown_says_the_same_as_the_page(tmp_path: Path) -> None:
-    text = markdown(tmp_path, coverage=covered())
+    because = ["two addresses", "It was seen", "IMAP too"]
+
+    text = markdown(tmp_path, coverage=covered(), findings=findings(finding(1, because=because)))
 
     assert text.startswith("# Lockout: ann@example.com, 2026-03-02\n")
     assert "the logs hold 18 attempts to log in, of which 16 (89 %) were not accepted" in text
     assert "- What to do: Unlock the account.\n" in text
+    assert "- Confidence: high, because two addresses; it was seen; IMAP too\n" in text
     assert "```text\nmail.log:11  line 11: failure\nmail.log:21  line 21: failure\n```" in text
     assert "| bad credentials | 15 |" in text
 
@@ -545,6 +548,20 @@ def test_triage_tells_coverage_first_then_findings_then_what_next() -> None:
     assert [line.split()[0] for line in story if line] == ["1", "who", "from", "when", "why", "do", "sure", "Next:"]
     assert "SERIOUS Finding number 1." in story[0]
     assert lines[-1] == "Next: smtplogs report mail.log -o postmortem.html"
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"), [("account_locked", True), ("success", False), ("unknown", False), (None, False)]
+)
+def test_triage_tells_why_only_where_a_cause_says_why(cause: str | None, told: bool) -> None:
+    text = terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), findings(finding(1, cause=cause))))
+
+    assert told == any(line.startswith("why ") for line in text.splitlines())
+
+
+def test_one_line_was_not_understood_and_two_were_not() -> None:
+    for n, words in ((1, "1 line that may be about logins was not"), (2, "2 lines that may be about logins were not")):
+        assert words in terminal(triage_text(EVENTS_OF_AN_HOUR, covered(not_understood=n), findings()))
 
 
 def test_triage_tells_ten_findings_and_counts_the_rest() -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from smtplogs._frames import table
 from smtplogs._report import words
+from smtplogs._report.asked import standing
 from smtplogs._report.figures import Figures, Reading, figures, reading
 from smtplogs._report.stories import Story, found, stories
 from smtplogs._spans import zone
@@ -29,7 +30,14 @@ MOST_NOTES = 3
 
 
 def triage_text(
-    events: Frame, coverage: Frame | None, findings: Frame, *, limit: int = 10, tz: str | None = None
+    events: Frame,
+    coverage: Frame | None,
+    findings: Frame,
+    *,
+    clients: pl.DataFrame | None = None,
+    asked: str | None = None,
+    limit: int = 10,
+    tz: str | None = None,
 ) -> Group:
     """Return the triage summary for a rich console; without colours it reads the same.
 
@@ -37,6 +45,9 @@ def triage_text(
     ----------
     events, coverage, findings
         The tables; without coverage the summary says so.
+    clients, asked
+        Where the question is about one account or client: the answer of `smtplogs.clients`, and whom it is about in
+        words. The findings are those that concern it then.
     limit
         Most findings to tell, the weightiest first.
     tz
@@ -53,11 +64,11 @@ def triage_text(
     ranked, not_assessable = found(findings)
     told = stories(ranked, {}, {}, tz, limit=0)
     blocks: list[RenderableType] = [_read(known, read, tz), Text()]
+    if clients is not None:
+        for block in standing(events, clients, ranked.head(limit), asked=asked or "", zone=tz):
+            blocks += [block, Text()]
     if not told:
-        none = (
-            "nothing here meets the thresholds of the detectors" if known.n_attempts else "there was nothing to judge"
-        )
-        blocks.append(Text(f"No finding: {none}."))
+        blocks.append(Text(f"No finding{' about it' if asked else ''}: {_nothing_found(known, read)}."))
     for story in told[:limit]:
         blocks += [_finding(story, tz), Text()]
     if len(told) > limit:
@@ -67,6 +78,20 @@ def triage_text(
     command = f"smtplogs report {_sources(read)} -o postmortem.html"
     blocks.append(Text.assemble(("Next: ", "bold"), command, no_wrap=True, overflow="ignore"))  # to be copied whole
     return Group(*blocks)
+
+
+def _nothing_found(known: Figures, read: Reading) -> str:
+    """Say why there is no finding, and where logins are logged if these logs hold none."""
+    if known.n_attempts:
+        return "nothing here meets the thresholds of the detectors"
+    if read.n_files and not read.lines:
+        return "there was nothing to judge: the logs are empty"
+    if read.n_files and not read.kept:
+        return (
+            "there was nothing to judge: no line is about logins of a known mail server. They stand in the mail log "
+            "(/var/log/mail.log, /var/log/maillog, /var/log/exim4/mainlog, journalctl -u postfix)"
+        )
+    return "there was nothing to judge: no attempt to log in is in these logs"
 
 
 def _read(known: Figures, read: Reading, tz: str) -> Table:
@@ -87,7 +112,12 @@ def _read(known: Figures, read: Reading, tz: str) -> Table:
         formats = f" ({', '.join(read.formats)})" if read.formats else ""
         say("Understood", f"{words.many(read.records + read.context + read.dismissed, 'line')}{formats}")
         if read.not_understood:
-            say("", f"{words.many(read.not_understood, 'line')} that may be about logins were not understood", "yellow")
+            were = "was" if read.not_understood == 1 else "were"
+            say(
+                "",
+                f"{words.many(read.not_understood, 'line')} that may be about logins {were} not understood",
+                "yellow",
+            )
         if read.bad_stamps:
             say("", f"{words.many(read.bad_stamps, 'line')} with a stamp that cannot be read", "yellow")
     else:
@@ -130,19 +160,14 @@ def _finding(story: Story, tz: str) -> Table:
         "who": story.subject if story.subject not in story.title else None,
         "from": source if source not in story.title else None,
         "when": None if clock else f"{story.period} ({tz})",
-        "why": story.cause,
+        "why": None if story.cause in ("success", "unknown") else story.cause,  # both tell of no refusal's reason
         "do": story.advice,
-        "sure": "; ".join([story.confidence, *map(_inner, story.because[:3])]).replace("; ", ": ", 1),
+        "sure": "; ".join([story.confidence, *map(words.inner, story.because[:3])]).replace("; ", ": ", 1),
     }
     for label, text in told.items():
         if text:
             grid.add_row(label, Text(visible(text), style="green" if label == "do" else ""))
     return grid
-
-
-def _inner(sentence: str) -> str:
-    """Return a sentence as it reads after a semicolon: "It happened" becomes "it happened", "IMAP" stays."""
-    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
 
 
 def _sources(read: Reading) -> str:

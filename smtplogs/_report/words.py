@@ -123,3 +123,8 @@ def sentence(text: str | None) -> str:
     """Return the text with a full stop at its end, and its first letter as it is."""
     text = (text or "").strip()
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
+
+
+def inner(sentence: str) -> str:
+    """Return a sentence as it reads within another: "It happened" becomes "it happened", "IMAP" stays."""
+    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import polars as pl
 from cyclopts import Parameter
 
 import smtplogs as sl
 from smtplogs import tables
+from smtplogs._report.asked import chosen, concerning
 from smtplogs._report.triage import triage_text
 from smtplogs.cli.options import (
     ANSWERS,
@@ -37,20 +39,37 @@ from smtplogs.cli.options import (
 
 
 @app.command(group=ANSWERS)
-def triage(files: Files, /, *, json: Json = False, how: How = HOW, check: Check = False) -> int:
+def triage(
+    files: Files,
+    /,
+    *,
+    user: Annotated[str | None, Parameter(help="Only about this account: anna, or anna@example.com.")] = None,
+    client: Annotated[str | None, Parameter(help="Only about this client: its address, or a part of its name.")] = None,
+    json: Json = False,
+    how: How = HOW,
+    check: Check = False,
+) -> int:
     """Say in plain words what is wrong; needs no option, writes nothing.
 
     First what was read and understood, and what had to be assumed; then at most ten findings, the weightiest first.
+    With --user or --client: where that account or device gets in, where it is refused, since when and why, the line
+    that says so, and the findings that concern it.
     """
     given = tables_of(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
+    whom = [f"{kind} {name}" for kind, name in (("user", user), ("client", client)) if name is not None]
+    about: dict[str, Any] = {}
+    if whom:
+        events = chosen(given.events, user=user, client=client)
+        found = concerning(found, events)
+        about = {"clients": sl.clients(events), "asked": " at ".join(whom)}
     if json:
-        told = {"coverage": given.coverage, "findings": found}
+        told = {"coverage": given.coverage, **({"clients": about["clients"]} if about else {}), "findings": found}
         parts = [f'"{name}": {"null" if t is None else tables.json_of(t)}' for name, t in told.items()]
         n_events = given.events.lazy().select(pl.len()).collect().item()
         print("{" + f'"events": {n_events}, ' + ", ".join(parts) + "}")
     else:
-        console().print(triage_text(given.events, given.coverage, found, tz=how.tz), crop=False)
+        console().print(triage_text(given.events, given.coverage, found, **about, tz=how.tz), crop=False)
     return verdict(found, check=check)
 
 
@@ -95,7 +114,7 @@ def coverage(
 @app.command(group=ANSWERS)
 def explain(
     text: Annotated[
-        str | None,
+        list[str] | None,
         Parameter(help="Log lines, a server's reply or a traceback; - or nothing: standard input."),
     ] = None,
     /,
@@ -106,7 +125,12 @@ def explain(
     json: Json = False,
 ) -> int:  # fmt: skip
     """Explain a log line, a reply or a traceback: meaning, how sure, what to do."""
-    given = _piped() if text in (None, PIPE) else os.fsencode(text or "").decode("utf-8", "replace")
+    words = " ".join(text or [PIPE])  # a reply that was pasted without quotes comes as several words
+    if _is_file(words):
+        raise ValueError(
+            f"{words} is a file: `smtplogs triage {words}` tells what is wrong in it, `smtplogs explain -` takes lines of it"
+        )
+    given = _piped() if words == PIPE else os.fsencode(words).decode("utf-8", "replace")
     table = sl.explain(given, stage=stage, side=side, catalogue=catalogue)
     if table.is_empty():
         raise ValueError("nothing to explain: the text is empty")
@@ -116,6 +140,13 @@ def explain(
     for block in tables.explained(table):
         out.print(block)
     return 0
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # longer than a name may be, or with a character that no name has
+        return False
 
 
 def _piped() -> str:

@@ -77,6 +77,7 @@ app = App(
     help_epilogue="Exit codes: 0 clean, 1 findings (with --check), 2 a mistake of the caller or nothing readable.",
     help_format="plaintext",
     version=sl.__version__,
+    version_flags=["--version", "-V"],
     help_flags=["--help", "-h"],
     default_parameter=Parameter(negative=(), show_default=lambda value: tables.words(value) or None),
     suppress_keyboard_interrupt=False,

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import polars as pl
-from cyclopts import CycloptsError, UnusedCliTokensError
+from cyclopts import CycloptsError, MissingArgumentError, UnknownCommandError, UnusedCliTokensError
 
 from smtplogs._visible import visible
 from smtplogs.cli import _allocating
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "answers": "coverage evidence explain findings triage",
-    "functions": "attacks causes client-hints columns compromises exposure geo incidents lockouts misconfigured-clients "
+    "functions": "attacks causes client-hints clients columns compromises exposure geo incidents lockouts misconfigured-clients "
     "relay-refusals samples sessions stale-credentials summary throttling to-ecs",
     "learning": "formats lab sample simulate unpack",
     "logs": "parse read share verify watch",
@@ -55,14 +55,24 @@ def _with(*rooms: str) -> App:
     return app
 
 
+def _as_meant(given: Sequence[str]) -> list[str]:
+    """Return the arguments, with `help COMMAND` as other programs have it."""
+    return [*given[1:2], "--help"] if given[:1] == ["help"] else list(given)
+
+
+def _no_command(word: str) -> str | None:
+    """Say what was forgotten where a log stands in place of a command."""
+    return f"{word} is no command; did you mean: smtplogs triage {word}" if os.access(word, os.F_OK) else None
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; exit 0 (clean), 1 (findings, with --check) or 2 (a mistake, or nothing readable)."""
+    given = _as_meant(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no mistake
     if hasattr(signal, "siginterrupt"):
         signal.siginterrupt(signal.SIGINT, True)  # the handler of Polars lets a read of a silent pipe go on
     try:
-        given = sys.argv[1:] if arguments is None else arguments
         code = _app_for(given)(
             [PIPE if word == "-" else word for word in given],
             console=console(),
@@ -77,6 +87,10 @@ def main(arguments: list[str] | None = None) -> None:
         code = complain("interrupted")
     except UnusedCliTokensError as error:
         code = complain(f"too much on the line: {' '.join(error.unused_tokens or [])}; name all files in one place")
+    except UnknownCommandError as error:
+        code = complain(_no_command(given[0]) or str(error).strip())
+    except MissingArgumentError as error:
+        code = complain(f"{str(error).strip()} See: smtplogs {given[0]} --help")
     except CycloptsError as error:
         code = complain(str(error).strip() or type(error).__name__)
     except pl.exceptions.PolarsError as error:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.schema import EVENTS, FINDINGS, conform, dtypes, need
+from smtplogs.schema import EVENTS, FINDINGS, conform, dtypes, need, no_frame
 
 if TYPE_CHECKING:
     from typing import Any
@@ -58,7 +58,7 @@ def _named(frame: Frame, table: Any, *names: str, within: pl.Series | None = Non
     if hasattr(frame, "iloc"):
         frame = pl.from_pandas(frame[[c for c in names if c in frame.columns]])  # pyright: ignore
     if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        raise TypeError(f"expected a Polars or pandas frame, got {type(frame).__name__}")
+        raise no_frame(frame)
     need(frame, *(name for name in names if name != "raw"))
     present = frame.collect_schema().names()
     rows = frame.lazy().select(pl.col(n) if n in present else pl.lit(None, dtypes(table)[n]).alias(n) for n in names)

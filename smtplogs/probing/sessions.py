@@ -111,95 +111,124 @@ def talk(
     need_tls: bool = True,
 ) -> Seen:
     """Hold one session; faults are kept in what it returns, never raised. A login waits for TLS unless told otherwise."""
-    seen = Seen(target, dt.datetime.now(dt.UTC), mechanism=mechanism)
-    bracketed = f"[{target.host}]" if ":" in target.host else target.host
-    script.add("===", f"Trying {bracketed}:{target.port}...")
+    session = _Session(target, script, context, Seen(target, dt.datetime.now(dt.UTC), mechanism=mechanism))
+    seen = session.seen
     wire: Wire | None = None
-    step = "connect"
-    clock = time.perf_counter()
-
-    def done(name: str) -> None:
-        nonlocal clock
-        now = time.perf_counter()
-        seen.timings[name] = round(now - clock, 4)
-        clock = now
-
-    def secured(wire: Wire) -> None:
-        nonlocal step
-        step = "tls"
-        wire.sock = wrapped(wire.sock, context, target.host, target.timeout)
-        wire.secure, wire.rest = True, b""  # RFC 3207: what came in the clear before is forgotten
-        seen.tls, cipher = wire.sock.version(), wire.sock.cipher()
-        seen.cipher = cipher[0] if cipher else None
-        seen.cert = certificate(wire.sock, seen.start)
-        script.add("===", f"TLS started with cipher {seen.tls}:{seen.cipher}:{cipher[2] if cipher else 0}")
-        done("tls")
-
-    def greeted(wire: Wire) -> list[str] | None:
-        nonlocal step
-        step = "helo"
-        own = wire.sock.getsockname()[0]
-        said = wire.ask(f"EHLO [{'IPv6:' if ':' in own else ''}{own}]")
-        done("ehlo_tls" if wire.secure else "ehlo")
-        if said.code != 250:
-            seen.refused = (step, said)
-            return None
-        seen.ehlo = said
-        return [line for line in said.lines[1:] if line]
-
     try:
-        sock = connected(target.family, target.address, target.port, target.timeout)
-        done("connect")
-        script.add("===", f"Connected to {target.host}.")
-        wire = Wire(sock, script, target.timeout)
+        wire = session.connected()
         if target.mode == "wrapper":
-            secured(wire)
+            session.secured(wire)
             if stop_at_tls:
                 return seen
-        step = "connect"
-        seen.banner = wire.reply()
-        done("banner")
-        if seen.banner.code != 220:
-            seen.refused = (step, seen.banner)
+        if not session.welcomed(wire):
             return seen
-        capabilities = greeted(wire)
-        if wire.secure:
-            seen.after = capabilities
-        else:
-            seen.before = capabilities
-            if offers_starttls(capabilities):
-                step = "tls"
-                said = wire.ask("STARTTLS")
-                done("starttls")
-                if said.code == 220:
-                    secured(wire)
-                    if stop_at_tls:
-                        return seen
-                    seen.after = greeted(wire)
-                else:
-                    seen.refused = (step, said)
+        session.greeted(wire)
+        if not wire.secure and offers_starttls(seen.before) and session.started(wire):
+            if stop_at_tls:
+                return seen
+            session.greeted(wire)
         if login is not None and mechanism is not None and seen.refused is None:
-            step = "auth"
-            if need_tls and not wire.secure:
-                raise Broken("plain", "STARTTLS is gone, so the secret was not sent")
-            seen.answer = attempt(wire, login, mechanism)
-            done("auth")
-        step = "session"
-        # a client that is offered AUTH and quits without it reads as one that found no mechanism it knows
-        only_looks = login is None and bool(mechanisms(seen.after or seen.before))
-        wire.ask("QUIT", "=== QUIT was sent: this session only asked, no login was meant" if only_looks else None)
-        done("quit")
+            session.logged_in(wire, login, mechanism, need_tls=need_tls)
+        session.left(wire, only_looked=login is None)
     except Broken as fault:
-        if step != "session":  # a server that does not say goodbye has told all that was asked
-            seen.broken = (step, fault.kind, script.clean(str(fault)))
-        if step == "tls":
-            script.add("***", f"TLS startup failed ({fault})")
-        elif step == "connect" and wire is None:
-            script.add("***", f"Error connecting to {bracketed}:{target.port}: {fault}")
+        session.failed(fault)
     finally:
         if wire is not None:
             wire.close()
     return seen
+
+
+class _Session:
+    """The steps of one session: each does its part, notes what it saw, and how long it took."""
+
+    def __init__(self, target: Target, script: Script, context: ssl.SSLContext, seen: Seen) -> None:
+        self.target, self.script, self.context, self.seen = target, script, context, seen
+        self.place = f"{f'[{target.host}]' if ':' in target.host else target.host}:{target.port}"
+        self.step = "connect"
+        self.clock = time.perf_counter()
+
+    def done(self, name: str) -> None:
+        """Note the time since the last step was done."""
+        now = time.perf_counter()
+        self.seen.timings[name] = round(now - self.clock, 4)
+        self.clock = now
+
+    def connected(self) -> Wire:
+        target = self.target
+        self.script.add("===", f"Trying {self.place}...")
+        sock = connected(target.family, target.address, target.port, target.timeout)
+        self.done("connect")
+        self.script.add("===", f"Connected to {target.host}.")
+        return Wire(sock, self.script, target.timeout)
+
+    def welcomed(self, wire: Wire) -> bool:
+        self.step = "connect"
+        self.seen.banner = wire.reply()
+        self.done("banner")
+        return self._agreed(self.seen.banner, 220)
+
+    def greeted(self, wire: Wire) -> None:
+        """Say EHLO; what is offered is noted, apart for before and after TLS."""
+        self.step = "helo"
+        own = wire.sock.getsockname()[0]
+        said = wire.ask(f"EHLO [{'IPv6:' if ':' in own else ''}{own}]")
+        self.done("ehlo_tls" if wire.secure else "ehlo")
+        if not self._agreed(said, 250):
+            return
+        self.seen.ehlo = said
+        offered = [line for line in said.lines[1:] if line]
+        if wire.secure:
+            self.seen.after = offered
+        else:
+            self.seen.before = offered
+
+    def started(self, wire: Wire) -> bool:
+        """Ask for TLS; true once it is on."""
+        self.step = "tls"
+        said = wire.ask("STARTTLS")
+        self.done("starttls")
+        if not self._agreed(said, 220):
+            return False
+        self.secured(wire)
+        return True
+
+    def secured(self, wire: Wire) -> None:
+        self.step = "tls"
+        seen = self.seen
+        wire.sock = wrapped(wire.sock, self.context, self.target.host, self.target.timeout)
+        wire.secure, wire.rest = True, b""  # RFC 3207: what came in the clear before is forgotten
+        seen.tls, cipher = wire.sock.version(), wire.sock.cipher()
+        seen.cipher = cipher[0] if cipher else None
+        seen.cert = certificate(wire.sock, seen.start)
+        self.script.add("===", f"TLS started with cipher {seen.tls}:{seen.cipher}:{cipher[2] if cipher else 0}")
+        self.done("tls")
+
+    def logged_in(self, wire: Wire, login: Login, mechanism: str, *, need_tls: bool) -> None:
+        self.step = "auth"
+        if need_tls and not wire.secure:
+            raise Broken("plain", "STARTTLS is gone, so the secret was not sent")
+        self.seen.answer = attempt(wire, login, mechanism)
+        self.done("auth")
+
+    def left(self, wire: Wire, *, only_looked: bool) -> None:
+        self.step = "session"
+        # a client that is offered AUTH and quits without it reads as one that found no mechanism it knows
+        unused = only_looked and bool(mechanisms(self.seen.after or self.seen.before))
+        wire.ask("QUIT", "=== QUIT was sent: this session only asked, no login was meant" if unused else None)
+        self.done("quit")
+
+    def failed(self, fault: Broken) -> None:
+        if self.step != "session":  # a server that does not say goodbye has told all that was asked
+            self.seen.broken = (self.step, fault.kind, self.script.clean(str(fault)))
+        if self.step == "tls":
+            self.script.add("***", f"TLS startup failed ({fault})")
+        elif not self.seen.connected:
+            self.script.add("***", f"Error connecting to {self.place}: {fault}")
+
+    def _agreed(self, said: Said, code: int) -> bool:
+        if said.code != code:
+            self.seen.refused = (self.step, said)
+        return said.code == code
 
 
 def other_mode(target: Target) -> Target:

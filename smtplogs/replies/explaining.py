@@ -151,6 +151,8 @@ def explained(
     seen = pl.DataFrame(marks).select(provider_by_marks(pl.col("text"), pl.col("server"))).item()
     answers = [_answer(row, literal, found[0], given, seen, promised, server is not None) for row, literal in found]
     if not answers or answers[0]["confidence"] is None:
+        if answers:
+            answers[0]["why_not"] = _at_a_step(found[0][0])
         answers.insert(0, _nothing(promised, seen, bare=bool(answers)))
     behind = found[0][0].behind if found else ()
     first = found[0][0].cause if found else None
@@ -229,7 +231,9 @@ def _nothing(promised: str | None, seen: str | None, *, bare: bool) -> dict[str,
         "why": why,
         "explain": unknown["meaning"] if not bare else "A bare code at a step that is not known.",
         "check": unknown["first_check"] if not bare else "The command that was answered.",
-        "fix": unknown["fix"],
+        "fix": unknown["fix"]
+        if not bare
+        else "By the step, see below; with `--stage auth` (or tls, mail ...) it is told in full.",
         "code_class": promised,
         "provider": seen,
     }
@@ -277,7 +281,7 @@ def _why_not(row: Row, literal: str | None, best: tuple[Row, str | None], given:
     if row.layer < winner.layer:
         return _LAYERS[winner.layer]
     if given["stage"] is None and row.stage and winner.stage and not set(row.stage) & set(winner.stage):
-        return f"holds at {' or '.join(row.stage)}; the step is not known"
+        return _at_a_step(row)
     if given["service"] is None and row.service != winner.service and row.cause != winner.cause:
         return "which of the two depends on the port, which is not known"
     if row.evidence < winner.evidence:
@@ -285,6 +289,10 @@ def _why_not(row: Row, literal: str | None, best: tuple[Row, str | None], given:
     if row.priority < winner.priority or len(literal or "") < len(found or ""):
         return f"{found!r} is more exact than {literal!r}" if literal and found else "its words are more general"
     return "the first holds at a narrower place, or stands earlier in the catalogue"
+
+
+def _at_a_step(row: Row) -> str:
+    return f"holds at {' or '.join(row.stage)}; the step is not known"
 
 
 def _marks(row: Row) -> str:

@@ -145,12 +145,15 @@ def _proposed(keys: pl.DataFrame, mine: Own | None, *, guess: bool = False) -> p
 
 
 def _of_shape(proposed: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
-    """Leave out the rows whose regex the text does not fit."""
+    """Leave out the rows whose regex the text does not fit; a reply that is a code alone has no shape to fit."""
     shapely = proposed["pattern"].is_not_null()
     if not shapely.any():
         return proposed
-    texts = proposed.select("pattern", text=keys["text"].gather(proposed["key"]))  # keys are row numbers
-    fits = texts.select(pl.col("text").str.contains(pl.col("pattern")).fill_null(value=False)).to_series()
+    said = keys.select("text", wordless=(pl.col("text") == "") & pl.col("reply_code").is_not_null())
+    texts = proposed.select("pattern").hstack(said[proposed["key"]])  # keys are row numbers
+    fits = texts.select(
+        pl.col("text").str.contains(pl.col("pattern")).fill_null(value=False) & ~pl.col("wordless")
+    ).to_series()
     return proposed.filter(~shapely | fits)
 
 

@@ -1,0 +1,110 @@
+"""The closed vocabularies: every word that a column of the tables may hold; `schema` says which column."""
+
+TIME_QUALITIES = ("exact", "zone_assumed", "year_inferred", "ambiguous", "none")
+STAGES = ("connect", "tls", "helo", "auth", "mail", "rcpt", "data", "session")
+OUTCOMES = ("success", "failure", "deferred", "aborted", "refused", "throttled", "info")
+BASES = ("line", "counter", "context", "assumed")
+SIDES = ("server", "client")
+PROTOCOLS = ("smtp", "imap", "pop3", "sieve", "http")
+DELIVERIES = ("sent", "deferred", "bounced")
+SEVERITIES = ("info", "warning", "serious")
+CONFIDENCES = ("high", "medium", "low")
+STATUSES = ("found", "not_assessable")
+SUBJECT_KINDS = ("user", "client", "address", "network", "service", "server", "relay", "campaign")
+
+CAUSES = (
+    "success",
+    "bad_credentials",
+    "unknown_user",
+    "password_expired",
+    "password_transition_required",
+    "account_locked",
+    "account_disabled",
+    "app_password_required",
+    "token_invalid",
+    "wrong_credential_kind",
+    "oauth_required",
+    "auth_disabled_by_policy",
+    "access_policy_denied",
+    "account_action_required",
+    "account_restricted",
+    "auth_required",
+    "auth_not_offered",
+    "tls_required",
+    "tls_too_old",
+    "tls_unavailable",
+    "tls_handshake_failed",
+    "mechanism_unsupported",
+    "mechanism_too_weak",
+    "malformed_response",
+    "aborted",
+    "bad_sequence",
+    "wrong_host_or_port",
+    "helo_rejected",
+    "backend_unavailable",
+    "service_unavailable",
+    "server_config_error",
+    "throttled_auth",
+    "throttled_connection",
+    "throttled_sending",
+    "quota_exceeded",
+    "too_many_errors",
+    "relay_denied",
+    "sender_not_owned",
+    "sender_not_verified",
+    "connection_lost",
+    "timeout",
+    "unknown",
+)
+"""Why an attempt ended as it did. `unknown` rather than a guess; null for context rows."""
+
+KINDS = (
+    "lockout",
+    "failure_streak",
+    "ip_ban",
+    "stale_credential",
+    "rotation",
+    "never_worked",
+    "port_25",
+    "no_tls",
+    "tls_mode",
+    "old_tls",
+    "cert_not_trusted",
+    "mechanism",
+    "local_part_only",
+    "blank_or_break",
+    "bad_base64",
+    "password_not_allowed",
+    "wrong_kind",
+    "helo",
+    "retry_storm",
+    "login_per_message",
+    "no_login",
+    "scanner",
+    "plain_text_login",
+    "weak_mechanism",
+    "old_tls_login",
+    "port_25_login",
+    "password_login",
+    "secret_in_log",
+    "relay_refusal",
+    "outage",
+    "partial_fault",
+    "policy_change",
+    "network_loss",
+    "log_hole",
+    "one_client_rise",
+    "spray_rise",
+    "botnet_rise",
+    "unclear_rise",
+    "throttling",
+    "relay_throttling",
+    "brute_force",
+    "spray",
+    "stuffing",
+    "distributed",
+    "enumeration",
+    "rule_hit",
+    "takeover",
+)
+"""What a finding can be. A new detector adds its words here."""
