@@ -573,6 +573,31 @@ def test_triage_tells_ten_findings_and_counts_the_rest() -> None:
     assert "2 more findings not shown here." in text
 
 
+def test_triage_names_what_is_part_of_a_story_under_its_weightiest_finding() -> None:
+    parts = [finding(i, part_of="id1") for i in range(2, 6)]
+    deeper = finding(6, part_of="id5")
+    rows = findings(finding(1), *parts, deeper, finding(7))
+
+    lines = [line.rstrip() for line in terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), rows, limit=2)).splitlines()]
+
+    assert [line.split()[:2] for line in lines if "SERIOUS" in line] == [["1", "SERIOUS"], ["7", "SERIOUS"]]
+    first = lines.index("with  2: Finding number 2.")
+    assert lines[first + 1 : first + 4] == [
+        "      3: Finding number 3.",
+        "      4: Finding number 4.",
+        "      and 2 more findings of this story",
+    ]
+
+
+def test_findings_that_are_part_of_each_other_are_all_told() -> None:
+    text = terminal(
+        triage_text(EVENTS_OF_AN_HOUR, covered(), findings(finding(1, part_of="id2"), finding(2, part_of="id1")))
+    )
+
+    assert "Finding number 1." in text
+    assert "Finding number 2." in text
+
+
 def test_triage_without_findings_and_coverage_says_so() -> None:
     text = terminal(triage_text(empty(EVENTS), None, empty(FINDINGS)))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 STYLES = {"serious": "bold red", "warning": "yellow", "info": "cyan"}
 MOST_ERRORS = 5
 MOST_NOTES = 3
+MOST_PARTS = 3
 
 
 def triage_text(
@@ -49,7 +50,7 @@ def triage_text(
         Where the question is about one account or client: the answer of `smtplogs.clients`, and whom it is about in
         words. The findings are those that concern it then.
     limit
-        Most findings to tell, the weightiest first.
+        Most findings to tell, the weightiest first; what is part of one is named under it and does not count.
     tz
         Zone in which times are shown; None is UTC.
 
@@ -69,10 +70,11 @@ def triage_text(
             blocks += [block, Text()]
     if not told:
         blocks.append(Text(f"No finding{' about it' if asked else ''}: {_nothing_found(known, read)}."))
-    for story in told[:limit]:
-        blocks += [_finding(story, tz), Text()]
-    if len(told) > limit:
-        blocks.append(Text(f"{words.many(len(told) - limit, 'more finding')} not shown here."))
+    together = _together(told)
+    for story, *parts in together[:limit]:
+        blocks += [_finding(story, parts, tz), Text()]
+    if left := sum(map(len, together[limit:])):
+        blocks.append(Text(f"{words.many(left, 'more finding')} not shown here."))
     if not_assessable.height:
         blocks.append(Text(f"{words.many(not_assessable.height, 'question')} could not be assessed with these logs."))
     command = f"smtplogs report {_sources(read)} -o postmortem.html"
@@ -145,8 +147,24 @@ def _read(known: Figures, read: Reading, tz: str) -> Table:
     return grid
 
 
-def _finding(story: Story, tz: str) -> Table:
-    """Tell one finding: who, from where, since when, why, what to do, how sure; what its title says is not repeated."""
+def _together(told: list[Story]) -> list[list[Story]]:
+    """Put findings that are one story together, the weightiest of each first."""
+    part_of = {story.number: story.part_of for story in told}
+    stories_: dict[int, list[Story]] = {}
+    for story in told:
+        head, seen = story.number, set[int]()
+        while (above := part_of.get(head)) is not None and head not in seen:
+            seen.add(head)
+            head = above
+        stories_.setdefault(head, []).append(story)
+    return list(stories_.values())
+
+
+def _finding(story: Story, parts: list[Story], tz: str) -> Table:
+    """Tell one finding: who, from where, since when, why, what to do, how sure, what else belongs to it.
+
+    What its title says is not repeated.
+    """
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
@@ -167,6 +185,10 @@ def _finding(story: Story, tz: str) -> Table:
     for label, text in told.items():
         if text:
             grid.add_row(label, Text(visible(text), style="green" if label == "do" else ""))
+    for part in parts[:MOST_PARTS]:
+        grid.add_row("with" if part is parts[0] else "", Text(f"{part.number}: {visible(part.title)}", style="dim"))
+    if len(parts) > MOST_PARTS:
+        grid.add_row("", Text(f"and {words.many(len(parts) - MOST_PARTS, 'more finding')} of this story", style="dim"))
     return grid
 
 
