@@ -41,6 +41,9 @@ _WEIGHT = {
 """Of several lines about one attempt the most telling cause wins: error, policy, wrong secret, unknown name."""
 
 
+_GOES_ON = ("backend_unavailable", "server_config_error", "access_policy_denied", "token_invalid")
+"""What a database may have said although another one is asked after it."""
+
 _USED = (
     "host", "pid", "user", "client_ip", "mechanism", "vendor_code", "session", "also", "passdb", "peer_pid", "detail",
     "raw", "cause", "outcome", "basis", "stage", "protocol", "count", "client_port", "tls", "side",
@@ -57,7 +60,7 @@ def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.D
     """Give Dovecot's word to the Postfix failures it belongs to; what belongs to none becomes events of its own."""
     debug = pl.col("pattern").str.starts_with("debug_")
     events = _asked(events, dovecot.filter(debug))
-    dovecot = dovecot.filter(~debug & (pl.col("_role") == "event"))
+    dovecot = _asked_in_turn(dovecot.filter(~debug)).filter(pl.col("_role") == "event")
     pam = dovecot.filter(pl.col("format") == "pam")
     dovecot = dovecot.filter(pl.col("format") == "dovecot")
     attempt = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null()
@@ -80,6 +83,43 @@ def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.D
     every = stacked(finished(events), *own)
     events = with_columns(every if every.height else empty(EVENTS))
     return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
+
+
+def _asked_in_turn(lines: pl.DataFrame) -> pl.DataFrame:
+    """Fold what databases said in turn ("... - trying the next passdb") into the line of the last one.
+
+    The most telling word counts: a name that one database knows with another password is no unknown user, though the
+    last one says so. Refusals by networks, tokens and errors do not say that the next database is asked.
+    """
+    pattern = pl.col("pattern")
+    asked = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null() & ~pattern.str.starts_with("login_")
+    nxt = pattern.str.starts_with("auth_next")
+    rows = lines.with_row_index("_row").filter((nxt | (pl.col("_role") == "event")) & asked)
+    if not rows["pattern"].str.starts_with("auth_next").any():
+        return lines
+    who = pl.concat_str([pl.col(c).fill_null("") for c in ("host", "client_ip", "user", "session")], separator="\n")
+    rows = rows.select(
+        "_row", "time", "cause", "outcome", "line_no", _who=who, _next=nxt, _ref=reference(), _weight=_weight(),
+    ).sort("_who", "time", "line_no", nulls_last=True)  # fmt: skip
+    since = pl.col("time") - pl.col("time").shift()
+    silent = pl.col("cause").is_in(_GOES_ON).shift() & ~pl.col("cause").is_in(_GOES_ON)
+    goes_on = (pl.col("_who") == pl.col("_who").shift()) & (
+        (pl.col("_next").shift() & (since <= pl.duration(seconds=3))) | (silent & (since <= pl.duration(seconds=1)))
+    )
+    rows = rows.with_columns(_attempt=(~goes_on.fill_null(value=False)).cum_sum())
+    rows = rows.sort("_attempt", "_weight", "line_no")
+    kept = rows.filter(~pl.col("_next")).unique("_attempt", keep="first", maintain_order=True)
+    kept = kept.select("_row", "_attempt", "_ref", _own="_weight")
+    best = rows.group_by("_attempt", maintain_order=True)
+    best = best.agg(
+        pl.col("cause", "outcome", "_weight").first(),
+        _refs=pl.col("_ref").filter(~pl.col("_next") | (pl.int_range(pl.len()) == 0)),
+    )
+    told = kept.join(best, on="_attempt").filter(pl.col("_refs").list.len() > 1).sort("_row")
+    values = told.select("cause", "outcome", also=pl.col("_refs").list.set_difference(pl.concat_list("_ref")))
+    lines = patched(with_columns(lines), told["_row"], values) if told.height else lines
+    folded = rows.filter(~pl.col("_next")).join(kept, on="_row", how="anti")["_row"]
+    return lines.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(folded.implode()))
 
 
 def _in_plain_text(dovecot: pl.DataFrame) -> pl.DataFrame:
@@ -119,7 +159,7 @@ def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFra
     told = pl.col("_attempt").is_in(several.implode())
     single = lines.filter(~told).drop("_attempt")
     lines = lines.filter(told).with_columns(
-        _weight=pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8),
+        _weight=_weight(),
         _ref=reference(),
     )
     best = lines.sort("_attempt", "_weight", "line_no", maintain_order=True)
@@ -128,6 +168,11 @@ def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFra
     others = pl.col("_refs").list.set_difference(pl.concat_list("_ref"))
     best = best.with_columns(also=others).drop("_attempt", "_weight", "_ref", "_refs")
     return pl.concat([single, best], how="diagonal_relaxed")
+
+
+def _weight() -> pl.Expr:
+    """How telling the cause of a line is: the less the more."""
+    return pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8)
 
 
 def _turn(databases: list[str]) -> pl.Expr:

@@ -233,3 +233,113 @@ def test_a_log_that_could_not_be_read_once_leaves_its_name_to_the_next(
     parsed(tmp_path, monkeypatch)
 
     assert counted(tmp_path) == (5, {"mail.log": 2, "mail.log.1": 3})
+
+
+# --- Dovecot asks several databases
+
+
+CHAIN = {
+    "2.4": (
+        "auth({u},203.0.113.9,sasl:plain): deny: unknown user - trying the next passdb",
+        "auth({u},203.0.113.9,sasl:plain): users: {said} - trying the next passdb",
+        "auth({u},203.0.113.9,sasl:plain): more: unknown user",
+    ),
+    "2.3": (
+        "auth: passwd-file({u},203.0.113.9): unknown user - trying the next passdb",
+        "auth: passwd-file({u},203.0.113.9): {said} - trying the next passdb",
+        "auth: passwd-file({u},203.0.113.9): unknown user",
+    ),
+}
+
+
+def asked(version: str, said: str, user: str = "alice@example.com") -> list[str]:
+    """Lines of a login that three databases were asked for, and Postfix's word two seconds later."""
+    tag = "Nov 26 03:18:58 mx1 postfix/submission/smtpd[263]:"
+    said_by = [f"Nov 26 03:18:56 mx1 dovecot: {text.format(u=user, said=said)}" for text in CHAIN[version]]
+    return [
+        f"{tag} connect from unknown[203.0.113.9]",
+        *said_by,
+        f"{tag} warning: unknown[203.0.113.9]: SASL PLAIN authentication failed: (reason unavailable), sasl_username={user}",
+        f"{tag} disconnect from unknown[203.0.113.9] ehlo=1 auth=0/1 quit=1 commands=2/3",
+    ]
+
+
+@pytest.mark.parametrize("version", CHAIN)
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [("Password mismatch", "bad_credentials"), ("unknown user", "unknown_user")],
+    ids=["known", "nobody"],
+)
+def test_a_name_that_one_database_knows_is_no_unknown_user_though_the_last_one_says_so(
+    version: str, said: str, cause: str, tmp_path: Path
+) -> None:
+    found = read(tmp_path, *asked(version, said))
+
+    assert found.select("outcome", "cause", "basis", "user", "count").rows() == [
+        ("failure", cause, "context", "alice@example.com", 1)
+    ]
+
+
+def test_two_attempts_in_a_row_of_databases_stay_two(tmp_path: Path) -> None:
+    lines = asked("2.4", "Password mismatch")
+    found = read(tmp_path, *(line for line in lines[1:4] for _ in "x"), *lines[1:4])
+
+    assert found.select("outcome", "cause", "count").rows() == [("failure", "bad_credentials", 1)] * 2
+
+
+NETS = (
+    "auth: passwd-file(nets@example.com,203.0.113.9): allow_nets check failed: IP 203.0.113.9 not in allowed networks"
+)
+
+
+def test_a_refusal_by_networks_is_not_hidden_by_the_database_asked_after_it(tmp_path: Path) -> None:
+    lines = asked("2.3", "Password mismatch", "nets@example.com")
+    at = "Nov 26 03:18:56 mx1 dovecot: "
+    found = read(tmp_path, *lines[:2], f"{at}{NETS}", *lines[3:])
+
+    assert found.select("outcome", "cause", "basis", "count").rows() == [
+        ("failure", "access_policy_denied", "context", 1)
+    ]
+
+
+TOKEN = {
+    "2.3": "auth: oauth2(alice@example.com,203.0.113.9): oauth2 failed: Introspection failed: Provided token is not valid",
+    "2.4": "auth(alice@example.com,203.0.113.9,sasl:xoauth2): Error: xoauth2: oauth2 failed: Introspection failed: "
+    "No username returned",
+    "of another": "auth(bob@example.com,203.0.113.9,sasl:oauthbearer): oauthbearer: oauth2 failed: Introspection failed: "
+    "Username 'bob@example.com' did not match 'alice@example.com'",
+}
+
+
+@pytest.mark.parametrize("text", TOKEN.values(), ids=TOKEN)
+def test_a_token_that_the_token_server_does_not_know_is_no_outage(text: str, tmp_path: Path) -> None:
+    found = read(tmp_path, f"Nov 26 03:18:56 mx1 dovecot: {text}")
+
+    assert found.select("outcome", "cause").rows() == [("failure", "token_invalid")]
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("auth(?,203.0.113.9,sasl:external): external: username not known", "bad_credentials"),
+        ("auth: external(?,203.0.113.9): username not known", "bad_credentials"),
+        ("auth(?,203.0.113.9,sasl:xoauth2): xoauth2: Missing token", "malformed_response"),
+        ("auth: xoauth2(?,203.0.113.9): Username or token missing", "malformed_response"),
+        ("auth: oauthbearer(?,203.0.113.9): Invalid gs2-header in request", "malformed_response"),
+    ],
+)
+def test_words_of_dovecots_mechanisms_are_understood(text: str, cause: str, tmp_path: Path) -> None:
+    found = read(tmp_path, f"Nov 26 03:18:56 mx1 dovecot: {text}")
+
+    assert found.select("cause", "client_ip", "user").rows() == [(cause, "203.0.113.9", None)]
+
+
+def test_a_request_that_is_too_long_is_no_attempt_of_its_own(tmp_path: Path) -> None:
+    tag = "Nov 26 03:19:02 mx1 postfix/submission/smtpd[340]:"
+    log = tmp_path / "mail.log"
+    log.write_text(
+        f"{tag} warning: unknown[203.0.113.9]: request longer than 2048: AUTH PLAIN AGFhYWFhYWFhYWFhYWFhYWFh...\n"
+    )
+
+    assert sl.read(log, year=2026).filter(AUTH).is_empty()
+    assert sl.coverage(log)["not_understood"].sum() == 0

@@ -160,6 +160,18 @@ AUTH = (
 
 TROUBLE = (
     Pattern(
+        "auth_denied_bare",
+        program=PROGRAM,
+        literal="User found from deny passdb",
+        regex=r"^auth: (?P<detail>User found from deny passdb)$",
+        sets=auth(outcome="info"),
+        role="context",
+        written_by="dovecot src/auth/auth-request.c, 2.3: the line lost its prefix, so it names nobody",
+        samples=(
+            Sample("auth: User found from deny passdb", auth(outcome="info", detail="User found from deny passdb")),
+        ),
+    ),
+    Pattern(
         "auth_trouble",
         program=PROGRAM,
         literal=("auth: ", "auth-worker", "auth("),

@@ -72,6 +72,18 @@ TOLD = {
 }  # fmt: skip
 """Where the log does tell, the cause must be this one."""
 
+NAMED_AS = {
+    "alice@example.com*master@example.com": ("alice@example.com", "master@example.com"),
+    "alice@example.com*nomaster@example.com": ("alice@example.com", "nomaster@example.com"),
+    "ALICE@EXAMPLE.COM": ("alice@example.com",),
+    "ALICE@example.com": ("alice@example.com",),
+    "al\nice\t@example.com": ("al?nice?t@example.com",),
+}
+"""A name that was typed -> what the servers make of it."""
+
+QUIET = {("services", "quiet")}
+"""Where the log tells no causes of failures."""
+
 HANDSHAKES = {
     "old_tls": {"tls_too_old"},
     "plain_on_wrapper": {"wrong_host_or_port", "tls_handshake_failed"},
@@ -117,7 +129,9 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
     """Tell whether the server writes anything of a command."""
     software, variant = setup
     reply = command["reply"] or ""
-    if software == "postfix":
+    if command.get("outcome"):
+        return command["outcome"] != "silent"
+    if software in POSTFIX:
         if reply.startswith("421"):
             return False  # too many errors: smtpd hangs up before it counts the command
         # Dovecot's login processes sum up failures only where the connection ends without a login
@@ -138,6 +152,8 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
 def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
     """Return the outcomes that fit what a client was told."""
     reply, user = command["reply"], command["user"]
+    if command.get("outcome"):
+        return frozenset(command["outcome"].split("|"))
     if reply is None:
         # Exim answers 535 to a client that has gone, and does not say that it had
         return SILENT | {"failure"} if setup[0] == "exim" else SILENT
@@ -151,6 +167,8 @@ def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
     # Dovecot (auth_username_chars) and SASL libraries refuse to look such names up, with the same 535
     return frozenset({"failure", "aborted"}) if odd else frozenset({"failure"})
 
+
+POSTFIX = ("postfix", "services")
 
 ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@"
 """Dovecot's `auth_username_chars`."""
@@ -192,7 +210,7 @@ def _attempts(
         found.append(Deviation(name, "outcome", str([sorted(m) for m in missing]), shown))
     if not sent:
         return found
-    said = [c["user"] for c in sent if c["user"]]
+    said = [name for c in sent if c["user"] for name in (c["user"], *NAMED_AS.get(c["user"], ()))]
     wrong = {r["user"] for r in rows if r["user"] is not None and not any(_same(r["user"], u) for u in said)}
     # the last name that a client gave in the middle of LOGIN is not in the truth of a hung-up session
     if wrong and name != "hang_up":
@@ -200,17 +218,23 @@ def _attempts(
     nameless = [
         r["line_no"]
         for r in rows
-        if r["outcome"] == "failure" and r["user"] is None and "" not in {c["user"] for c in sent}
+        if r["outcome"] == "failure" and r["user"] is None and not {c["user"] for c in sent} & {"", None}
     ]
     if nameless and name != "hang_up":
         found.append(Deviation(name, "user of a failure", "a name", f"none at lines {nameless}"))
-    mechanisms = {r["mechanism"] for r in rows} - {None, *(c["mechanism"] for c in sent)}
+    mechanisms = {r["mechanism"] for r in rows} - {None, "[redacted]", *(c["mechanism"] for c in sent)}
     if mechanisms:
         found.append(Deviation(name, "mechanism", str({c["mechanism"] for c in sent}), str(mechanisms)))
     clocks = [c["at"] for c in sent]
     late = [r["line_no"] for r in rows if not min(clocks) - 2 <= r["time"].timestamp() <= max(clocks) + 60]
     if late:
         found.append(Deviation(name, "time", f"near {clocks}", f"not at lines {late}"))
+    wanted = [frozenset(c["cause"].split("|")) for c in seen if c.get("cause")]
+    given = Counter[str]()
+    for row in rows:
+        given[row["cause"]] += row["count"]
+    if setup not in QUIET and (lacking := unmatched(wanted, given)):
+        found.append(Deviation(name, "causes", str([sorted(w) for w in lacking]), str(dict(given))))
     causes = {r["cause"] for r in rows if r["outcome"] != "success" or name == "rate_limit"}
     best = TOLD.get(setup, {}).get(name)
     if not causes <= ({best} if best else CAUSES.get(name, causes)):
@@ -226,7 +250,7 @@ def _same(logged: str, typed: str) -> bool:
 
 def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]]) -> list[Deviation]:
     """A handshake that failed is one row; where it did not fail there is none."""
-    causes = [r["cause"] for r in rows]
+    causes = [r["cause"] for r in rows if r["outcome"] != "throttled"]
     if name not in HANDSHAKES:
         return [Deviation(name, "handshake", "none failed", str(causes))] if causes else []
     if setup[0] == "exim" and name == "old_tls" and not causes:
