@@ -37,6 +37,8 @@ VERDICTS = (
 REASONS = (
     ("Invalid base64", frozenset({"aborted"})),
     ("Invalid authentication mechanism", frozenset({"refused"})),
+    ("bad protocol / cancel", frozenset({"aborted"})),
+    ("no mechanism available", frozenset({"refused"})),
     ("account suspended", frozenset({"failure"})),
     ("too many logins", frozenset({"throttled"})),
 )
@@ -168,7 +170,7 @@ def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
     return frozenset({"failure", "aborted"}) if odd else frozenset({"failure"})
 
 
-POSTFIX = ("postfix", "services")
+POSTFIX = ("postfix", "services", "cyrus")
 
 ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@"
 """Dovecot's `auth_username_chars`."""
@@ -210,7 +212,12 @@ def _attempts(
         found.append(Deviation(name, "outcome", str([sorted(m) for m in missing]), shown))
     if not sent:
         return found
-    said = [name for c in sent if c["user"] for name in (c["user"], *NAMED_AS.get(c["user"], ()))]
+    said = [
+        name
+        for c in sent
+        if c["user"]
+        for name in (c["user"], f"{c['user']}@example.com", *NAMED_AS.get(c["user"], ()))
+    ]
     wrong = {r["user"] for r in rows if r["user"] is not None and not any(_same(r["user"], u) for u in said)}
     # the last name that a client gave in the middle of LOGIN is not in the truth of a hung-up session
     if wrong and name != "hang_up":

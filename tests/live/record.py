@@ -11,11 +11,18 @@ import sys
 import time
 from pathlib import Path
 
-from live import exim, opensmtpd, postfix, sendmail, services
+from live import cyrus, exim, opensmtpd, postfix, sendmail, services
 from live.machine import laid_over, loopback_up, remove
 from live.smarthost import RELAYS
 
-SERVERS = {"postfix": postfix, "services": services, "exim": exim, "opensmtpd": opensmtpd, "sendmail": sendmail}
+SERVERS = {
+    "postfix": postfix,
+    "services": services,
+    "cyrus": cyrus,
+    "exim": exim,
+    "opensmtpd": opensmtpd,
+    "sendmail": sendmail,
+}
 
 
 def main() -> int:
