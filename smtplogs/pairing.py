@@ -24,6 +24,9 @@ PAIR_BEFORE = "5s"
 LOST_WITHIN = "10s"
 """Postfix waits 10 s for Dovecot; the line of a lost answer stands that far before or after."""
 
+IN_TURN_S = (4, 60)
+"""Seconds between the words of two databases about one attempt, without and with a session: PAM waits for two or three."""
+
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
 
 _WEIGHT = {
@@ -142,12 +145,15 @@ def _in_plain_text(dovecot: pl.DataFrame) -> pl.DataFrame:
 
 
 def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFrame:
-    """One row per attempt: databases asked in turn (within 2 s, PAM's delay) are one story, told by its most telling line."""
+    """One row per attempt: databases asked in turn are one story, told by its most telling line.
+
+    Who has a session asks once more only when the last database has spoken.
+    """
     who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
     lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_turn(databases))
     lines = lines.sort("_who", "time", "line_no", nulls_last=True)
     same = pl.col("_who") == pl.col("_who").shift()
-    near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=2)
+    near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=IN_TURN_S["session" in by])
     goes_on = lines.select(
         (same & near & (pl.col("_rank") > pl.col("_rank").shift())).fill_null(value=False)
     ).to_series()
@@ -187,7 +193,8 @@ def _login_attempts(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Login processes count their attempts themselves: auth lines of their sessions only say why.
 
-    A deny database says "unknown user" for every good login: such a line in the second of the success is no failure.
+    A deny database, or one that is asked first, says "unknown user" for every good login of others: such a line in the
+    second of the success, or about a name that gets in in the same session, is no failure.
     """
     lines = _attempts(lines, databases, "session", "user")
     summary = logins.filter(pl.col("session").is_not_null())
@@ -206,16 +213,24 @@ def _login_attempts(
     )
     logins = logins.join(said, on="session", how="left", maintain_order="left")
     told = pl.col("_cause").is_not_null() & (pl.col("outcome") != "success") & (pl.col("basis") == "assumed")
+    # behind a proxy another server judged: all the databases here had let the client in
+    told = told & ~pl.col("detail").str.contains("proxy dest", literal=True).fill_null(value=False)
     logins = logins.with_columns(
         also=pl.when(pl.col("outcome") != "success").then("_refs").otherwise("also"),
         cause=pl.when(told).then(pl.col("_cause").cast(_CAUSE)).otherwise("cause"),
         outcome=pl.when(told).then(pl.col("_outcome").cast(_OUTCOME)).otherwise("outcome"),
         basis=pl.when(told).then(pl.lit("context", _BASIS)).otherwise("basis"),
     ).drop("_cause", "_outcome", "_refs")
-    good = summary.filter(pl.col("outcome") == "success").select("session", _good=pl.col("time")).unique("session")
+    name = name_key(pl.col("user")).str.to_lowercase()
+    good = (
+        summary.filter(pl.col("outcome") == "success")
+        .select("session", _good=pl.col("time"), _name=name)
+        .unique("session")
+    )
     rest = lines.join(failed.select("session"), on="session", how="anti").join(good, on="session", how="left")
-    denied = (pl.col("cause") == "unknown_user") & ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1))
-    return logins, rest.filter(~denied.fill_null(False)).drop("_good")
+    gets_in = ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1)) | (pl.col("_name") == name)
+    denied = (pl.col("cause") == "unknown_user") & gets_in
+    return logins, rest.filter(~denied.fill_null(False)).drop("_good", "_name")
 
 
 def name_key(user: pl.Expr) -> pl.Expr:

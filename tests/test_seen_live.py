@@ -408,3 +408,83 @@ def test_pams_word_to_another_process_is_not_about_this_login(tmp_path: Path) ->
     )
 
     assert found.select("user", "cause").rows() == [("bob", "bad_credentials")]
+
+
+# --- Dovecot's policy server, slow databases, proxies
+
+POLICY = {
+    "2.4": "auth(alice@example.com,203.0.113.9,sasl:plain)<q44lpyVhP7p/AAEh>: Error: policy: ",
+    "2.3": "auth: Error: policy(alice@example.com,203.0.113.9,<q44lpyVhP7p/AAEh>): ",
+}
+IN = "imap-login: Login: user=<alice@example.com>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, mpid=7, TLS, session=<q44lpyVhP7p/AAEh>"
+
+
+@pytest.mark.parametrize("start", POLICY.values(), ids=POLICY)
+def test_a_policy_server_that_is_down_refuses_nobody(start: str, tmp_path: Path) -> None:
+    said = f"{AT} dovecot: {start}Policy server HTTP error: connect(127.0.0.1:10694) failed: Connection refused"
+    found = read(tmp_path, said, said, f"{AT} dovecot: {IN}", said)
+
+    assert found.select("stage", "outcome", "count").rows() == [("auth", "success", 1)]
+
+
+@pytest.mark.parametrize("start", POLICY.values(), ids=POLICY)
+def test_nor_does_it_tell_why_postfix_refused(start: str, tmp_path: Path) -> None:
+    smtp = start.replace("<q44lpyVhP7p/AAEh>", "").replace(",)", ")")
+    said = f"Nov 26 03:18:56 mx1 dovecot: {smtp}Policy server HTTP error: connect(127.0.0.1:10694) failed: Connection refused"
+    lines = asked("2.4", "Password mismatch")
+    found = read(tmp_path, lines[0], said, *lines[1:4], said, *lines[4:])
+
+    assert found.select("outcome", "cause", "count").rows() == [("failure", "bad_credentials", 1)]
+
+
+def test_a_name_that_looks_like_the_policy_servers_error_hides_nothing(tmp_path: Path) -> None:
+    name = "x,192.0.2.66,sasl:plain): Error: policy: Policy server HTTP error: "
+    found = read(tmp_path, f"{AT} dovecot: auth({name},203.0.113.9,sasl:plain): sql: unknown user")
+
+    assert found.select("outcome", "cause", "client_ip").rows() == [("failure", "unknown_user", "203.0.113.9")]
+
+
+FILE = "auth: passwd-file(bob,203.0.113.9,<dx3cqyVhaZJ/AAE+>): unknown user"
+PAM = (
+    "auth-worker(203): conn unix:auth-worker (pid=182,uid=112): auth-worker<3>: pam(bob,203.0.113.9,<dx3cqyVhaZJ/AAE+>): "
+    "pam_authenticate() failed: Authentication failure (Password mismatch?)"
+)
+POP3 = "pop3-login: Login: user=<bob>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, mpid=245, TLS, session=<dx3cqyVhaZJ/AAE+>"
+
+
+def test_a_slow_second_database_is_no_second_attempt_and_a_login_no_failure(tmp_path: Path) -> None:
+    """POP3: wrong, then right; the first database does not know the name, the second takes three seconds."""
+    found = read(
+        tmp_path,
+        *(f"Nov 26 03:38:{second} mx1 dovecot: {text}"
+        for second, text in (("06", FILE), ("09", PAM), ("17", FILE), ("19", POP3))),
+    )  # fmt: skip
+
+    assert found.select("outcome", "cause", "count", "user").rows() == [
+        ("failure", "bad_credentials", 1, "bob"),
+        ("success", "success", 1, "bob"),
+    ]
+
+
+def test_unknown_names_before_a_login_of_another_name_are_failures(tmp_path: Path) -> None:
+    other = FILE.replace("(bob", "(ann")
+    found = read(tmp_path, f"Nov 26 03:38:06 mx1 dovecot: {other}", f"Nov 26 03:38:19 mx1 dovecot: {POP3}")
+
+    assert found.select("outcome", "user").rows() == [("failure", "ann"), ("success", "bob")]
+
+
+PROXIED = {
+    "2.4": "imap-login: Login aborted: Logged out (proxy dest authentication failure, 1/1 successful auths in 4 secs) "
+    "(proxy_dest_auth_failed): user=<ann@example.com>, method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, TLS, session=<lU7aqyVhD8h/AAE7>",
+    "2.3": "imap-login: Disconnected: Aborted login by logging out (proxy dest auth failed): user=<ann@example.com>, method=PLAIN, "
+    "rip=203.0.113.9, lip=192.0.2.25, TLS, session=<lU7aqyVhD8h/AAE7>",
+}
+
+
+@pytest.mark.parametrize("ended", PROXIED.values(), ids=PROXIED)
+def test_a_login_that_the_server_behind_the_proxy_refused_is_a_failure(ended: str, tmp_path: Path) -> None:
+    """The client got NO [AUTHENTICATIONFAILED]; a database that did not know the name was not the last one."""
+    before = "auth: passwd-file(ann@example.com,203.0.113.9,<lU7aqyVhD8h/AAE7>): unknown user"
+    found = read(tmp_path, f"{AT} dovecot: {before}", f"{AT} dovecot: {ended}")
+
+    assert found.select("outcome", "cause", "basis", "count").rows() == [("failure", "bad_credentials", "assumed", 1)]

@@ -12,6 +12,7 @@ from smtplogs.logformats._dovecot_parts import (
     OLD,
     OLD_AT_LEVEL,
     PASSWORD,
+    POLICY,
     PROGRAM,
     REASON,
     REASON_NOT_FINAL,
@@ -19,6 +20,7 @@ from smtplogs.logformats._dovecot_parts import (
     REST,
     auth,
     broken,
+    context,
     denied,
     garbled,
     nameless,
@@ -134,6 +136,29 @@ AUTH = (
             ),
         ),
         not_these=("auth: sql(bob,203.0.113.9): Master user logging in as ann",),
+    ),
+    Pattern(
+        "policy_unasked",
+        program=PROGRAM,
+        literal="olicy server ",
+        regex=OLD_AT_LEVEL + POLICY,
+        sets=context(),
+        role="context",
+        written_by="dovecot src/auth/auth-policy.c, 2.2.25 to 2.3: an error, and yet nobody is refused for it",
+        samples=(
+            Sample(
+                "auth: Error: policy(ann@example.com,203.0.113.9,<0qkepyVhc89/AAEh>): Policy server HTTP error: "
+                "connect(192.0.2.9:8084) failed: Connection refused",
+                context(
+                    level="Error",
+                    passdb="policy",
+                    user="ann@example.com",
+                    client_ip="203.0.113.9",
+                    session="0qkepyVhc89/AAEh",
+                    detail="Policy server HTTP error: connect(192.0.2.9:8084) failed: Connection refused",
+                ),
+            ),
+        ),
     ),
     Pattern(
         "auth_error",

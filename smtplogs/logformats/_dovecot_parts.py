@@ -108,6 +108,9 @@ REASON_OR_FORGERY = (
 )
 """A logged password that holds another address and reason: or a name that holds the first ones."""
 
+POLICY = rf"(?P<detail>(?:Policy server |Error reading policy server ){REST})$"
+"""The policy server could not be asked: Dovecot goes on without it."""
+
 BAD_NAME = (
     r"(?P<detail>Username character disallowed by auth_username_chars: 0x[0-9a-f]{2} \(username: (?P<user>.*)\))$"
 )

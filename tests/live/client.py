@@ -357,6 +357,7 @@ def mailbox(
     *tries: tuple[str, str],
     wrapper: bool = True,
     leave: bool = True,
+    wait: float = 0,
 ) -> None:
     """Log in at an IMAP or POP3 server, one connection for all tries."""
     address = truth.scenarios[scenario]["address"]
@@ -383,6 +384,7 @@ def mailbox(
         known.reply = said or None
         if not said or said.startswith(("a OK", "+OK")):
             break
+    time.sleep(wait)
     if leave:
         with contextlib.suppress(OSError):
             ask("a LOGOUT" if protocol == "imap" else "QUIT")

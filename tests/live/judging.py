@@ -29,6 +29,8 @@ VERDICTS = (
     (("454", "451", "435"), frozenset({"deferred", "throttled"})),
     (("450", "421"), frozenset({"throttled"})),
     (("a NO [PRIVACYREQUIRED]",), frozenset({"refused"})),
+    (("a NO [UNAVAILABLE]", "-ERR [SYS"), frozenset({"deferred"})),
+    (("a NO [CONTACTADMIN]",), frozenset({"failure", "deferred"})),
     (("a NO", "-ERR"), frozenset({"failure"})),
     (("501", "500", "502", "503", "504", "523", "530", "534", "538"), SILENT),
 )
@@ -83,7 +85,7 @@ NAMED_AS = {
 }
 """A name that was typed -> what the servers make of it."""
 
-QUIET = {("services", "quiet")}
+QUIET = {("services", "quiet"), ("databases", "quiet")}
 """Where the log tells no causes of failures."""
 
 HANDSHAKES = {
@@ -170,7 +172,7 @@ def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
     return frozenset({"failure", "aborted"}) if odd else frozenset({"failure"})
 
 
-POSTFIX = ("postfix", "services", "cyrus")
+POSTFIX = ("postfix", "services", "cyrus", "databases")
 
 ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@"
 """Dovecot's `auth_username_chars`."""

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from live import cyrus, exim, opensmtpd, postfix, sendmail, services
+from live import cyrus, databases, exim, opensmtpd, postfix, sendmail, services
 from live.machine import laid_over, loopback_up, remove
 from live.smarthost import RELAYS
 
@@ -19,6 +19,7 @@ SERVERS = {
     "postfix": postfix,
     "services": services,
     "cyrus": cyrus,
+    "databases": databases,
     "exim": exim,
     "opensmtpd": opensmtpd,
     "sendmail": sendmail,
