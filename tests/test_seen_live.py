@@ -488,3 +488,22 @@ def test_a_login_that_the_server_behind_the_proxy_refused_is_a_failure(ended: st
     found = read(tmp_path, f"{AT} dovecot: {before}", f"{AT} dovecot: {ended}")
 
     assert found.select("outcome", "cause", "basis", "count").rows() == [("failure", "bad_credentials", "assumed", 1)]
+
+
+# --- Exim
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "cause"),
+    [
+        ("RATE 4.0/5m (max 3)", "throttled", "throttled_auth"),
+        ("Sender rate overlimit - 12.3 / 1h", "throttled", "throttled_auth"),
+        ("TLS first", "failure", "access_policy_denied"),
+    ],
+)
+def test_a_limit_in_the_words_of_exims_manual_is_a_limit(said: str, outcome: str, cause: str, tmp_path: Path) -> None:
+    log = tmp_path / "mainlog"
+    start = "2026-11-26 03:46:51.039 +0000 [152] H=(client.example.org) [203.0.113.9]:48091 I=[192.0.2.25]:587"
+    log.write_text(f"{start} rejected AUTH LOGIN: {said}\n")
+
+    assert sl.read(log).filter(AUTH).select("outcome", "cause", "client_ip").rows() == [(outcome, cause, "203.0.113.9")]

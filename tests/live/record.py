@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from live import cyrus, databases, exim, opensmtpd, postfix, sendmail, services
+from live import cyrus, databases, exim, eximauth, opensmtpd, postfix, sendmail, services
 from live.machine import laid_over, loopback_up, remove
 from live.smarthost import RELAYS
 
@@ -21,6 +21,7 @@ SERVERS = {
     "cyrus": cyrus,
     "databases": databases,
     "exim": exim,
+    "eximauth": eximauth,
     "opensmtpd": opensmtpd,
     "sendmail": sendmail,
 }
