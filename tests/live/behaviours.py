@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import contextlib
+from typing import TYPE_CHECKING
 
 from live.client import PASSWORD, WRONG, Talk, Truth, b64, mailbox
 from live.postfix import IMAPS, PORTS
 from live.scenarios import GOOD, LOCKED, OTHER, together
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def _plain(t: Truth, s: str) -> Talk:
-    talk = Talk(t, s, PORTS["plain"])
+    talk = Talk(t, s, PORTS["plain"], wrapper=t.wrapped)
     talk.ehlo()
     return talk
 
@@ -396,3 +400,21 @@ EVERYWHERE = (
     _just_looking, _login_only, _ntlm, _auth_extra, _digest, _scram, _base64_mechanism,
 )  # fmt: skip
 """Those that ask nothing of Dovecot."""
+
+
+def everywhere(truth: Truth) -> list[Callable[[], object]]:
+    """Return what is done at any server, whatever it says: only the replies are the truth."""
+    jobs: list[Callable[[], object]] = []
+    for act in EVERYWHERE:
+        name = act.__name__.removeprefix("_")
+        truth.scenario(name, what=act.__doc__)
+        jobs.append(lambda act=act, name=name: act(truth, name))
+    return jobs
+
+
+def unexpecting(truth: Truth) -> None:
+    """Forget what `services` makes of them."""
+    told = {act.__name__.removeprefix("_") for act in EVERYWHERE}
+    for command in truth.commands:
+        if command.scenario in told:
+            command.outcome = command.cause = None

@@ -53,6 +53,8 @@ class Truth:
         self.commands: list[Command] = []
         self.scenarios: dict[str, dict[str, Any]] = {}
         self.relays: list[dict[str, str]] = []
+        self.wrapped = False
+        """The port that offers AUTH to everybody is wrapped in TLS."""
         self._lock = threading.Lock()
         self._next = itertools.count(11)
 

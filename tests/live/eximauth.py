@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from live import behaviours, cyrus, exim
 from live.client import PASSWORD, WRONG, Talk, Truth
-from live.machine import Syslog, listening, run, start, stop
+from live.machine import Syslog, listening, start, stop
 from live.scenarios import GOOD, LOCKED, OTHER, Server, common, pause, together
 from live.smarthost import PORT, RELAYS, serve
 
@@ -165,16 +165,10 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         truth = Truth()
         serve(truth)
         server = Server("eximauth", **PORTS, cram=variant != "saslauthd", versions=versions)
-        jobs = [*own(truth, system=variant == "saslauthd")]
-        for act in behaviours.EVERYWHERE:
-            name = act.__name__.removeprefix("_")
-            truth.scenario(name, what=act.__doc__)
-            jobs.append(lambda act=act, name=name: act(truth, name))
-        together([*jobs, *common(truth, server, swaks)])
-        told = {act.__name__.removeprefix("_") for act in behaviours.EVERYWHERE}
-        for command in truth.commands:
-            if command.scenario in told:
-                command.outcome = command.cause = None
+        together(
+            [*own(truth, system=variant == "saslauthd"), *behaviours.everywhere(truth), *common(truth, server, swaks)]
+        )
+        behaviours.unexpecting(truth)
         if judge is not None:
             stop(judge)
         else:
@@ -190,7 +184,7 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
     return truth, server
 
 
-def judges(root: Path, variant: str, versions: dict[str, str], errors):  # noqa: ANN001, ANN201
+def judges(root: Path, variant: str, versions: dict[str, str], errors):
     """Start who judges logins."""
     if variant == "dovecot":
         new = versions["dovecot-core"].split(":")[-1].startswith("2.4")
@@ -265,5 +259,5 @@ def own(truth: Truth, *, system: bool) -> list[Callable[[], object]]:
             mail=True,
         )
     truth.scenario("relay", what="mails through smarthosts that refuse", address="127.0.9.1")
-    jobs.append(lambda: exim._relayed(truth, "relay"))  # noqa: SLF001
+    jobs.append(lambda: exim._relayed(truth, "relay"))
     return jobs

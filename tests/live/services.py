@@ -415,7 +415,7 @@ def _tlsonce(t: Truth, s: str) -> None:
                 continue
             talk._secure()
             talk.file = talk.sock.makefile("rb")
-            if talk.ehlo():
+            if talk.ehlo().startswith("250"):
                 talk.plain(GOOD[0], WRONG)
 
 
