@@ -507,3 +507,43 @@ def test_a_limit_in_the_words_of_exims_manual_is_a_limit(said: str, outcome: str
     log.write_text(f"{start} rejected AUTH LOGIN: {said}\n")
 
     assert sl.read(log).filter(AUTH).select("outcome", "cause", "client_ip").rows() == [(outcome, cause, "203.0.113.9")]
+
+
+# --- the answer where the mechanism belongs
+
+SECRET = "AGFsaWNlQGV4YW1wbGUuY29tAHdyb25nLVB3LTk="
+POSTFIX_310 = (
+    "Nov 26 03:43:26 mx1 postfix/submission/smtpd[342]: warning: unknown[203.0.113.9]: SASL {s} authentication failed: "
+    "Invalid authentication mechanism: '{s}', sasl_username=(unavailable)"
+)
+SMTPD = "Nov 26 03:53:33 mx1 smtpd[13]: 826d91d0cc124c42 smtp"
+OPENSMTPD = (
+    f"{SMTPD} connected address=203.0.113.9 host=<unknown>",
+    f"{SMTPD} tls ciphers=TLSv1.3:TLS_AES_256_GCM_SHA384:256",
+    f'{SMTPD} failed-command command="AUTH {SECRET}" result="504 5.7.4 Security features not supported: '
+    f'AUTH method "{SECRET}" not supported"',
+    f"{SMTPD} disconnected reason=quit",
+)
+
+
+@pytest.mark.parametrize(
+    "lines", [(POSTFIX_310.format(s=SECRET),), OPENSMTPD], ids=["Postfix 3.10", "OpenSMTPD 7.6"]
+)  # fmt: skip
+def test_a_password_that_came_as_the_mechanism_is_an_attempt_and_is_nowhere_to_be_read(
+    lines: tuple[str, ...], tmp_path: Path
+) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text("".join(f"{line}\n" for line in lines))
+    found = sl.read(log, year=2026)
+
+    assert found.filter(AUTH).select("outcome", "cause", "client_ip", "redacted").rows() == [
+        ("refused", "mechanism_unsupported", "203.0.113.9", "sasl response")
+    ]
+    assert SECRET not in found.write_json()
+    assert SECRET not in sl.coverage(log).write_json()
+
+
+def test_a_mechanism_that_is_one_stays(tmp_path: Path) -> None:
+    found = read(tmp_path, POSTFIX_310.format(s="CRAM-MD5"))
+
+    assert found.select("mechanism", "detail").rows() == [("CRAM-MD5", "Invalid authentication mechanism: 'CRAM-MD5'")]

@@ -52,7 +52,7 @@ HOSTS = {
     "gone421": Host("127.0.20.4", "421 4.7.0 Try again later, closing connection", outcome="deferred|throttled"),
     "temp454": Host("127.0.20.5", "454 4.7.0 Temporary authentication failure: Connection lost to authentication server", outcome="deferred"),
     "hard550": Host("127.0.20.6", "550 5.7.1 Too many bad logins from your address", outcome="failure|throttled"),
-    "nomech": Host("127.0.20.7", offers=("AUTH GSSAPI NTLM",), outcome="refused"),
+    "nomech": Host("127.0.20.7", offers=("AUTH GSSAPI NTLM",)),
     "closing": Host("127.0.20.8", "", outcome="aborted|deferred"),
     "wantstls": Host("127.0.20.9", offers=("SIZE 1000000",), mail="530 5.7.0 Must issue a STARTTLS command first", outcome="refused|"),
     "wantsauth": Host("127.0.20.10", offers=("SIZE 1000000",), mail="530 5.7.1 Authentication required", outcome="refused|"),

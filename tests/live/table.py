@@ -8,12 +8,15 @@ from pathlib import Path
 
 from live import judging
 from live.play import SETUPS
+from live.roots import root_of
 
 SHOWN = {
     "postfix": ("postfix", "dovecot-core"),
     "exim": ("exim4-daemon-heavy",),
     "opensmtpd": ("opensmtpd",),
     "sendmail": ("sendmail-bin",),
+    "cyrus": ("postfix", "sasl2-bin"),
+    "eximauth": ("exim4-daemon-heavy", "dovecot-core", "sasl2-bin"),
 }
 NAMES = {
     "postfix": "Postfix",
@@ -21,6 +24,7 @@ NAMES = {
     "exim4-daemon-heavy": "Exim",
     "opensmtpd": "OpenSMTPD",
     "sendmail-bin": "Sendmail",
+    "sasl2-bin": "Cyrus SASL",
 }
 
 
@@ -30,7 +34,7 @@ def row(folder: Path) -> str:
     truth = recording.truth
     versions = ", ".join(
         f"{NAMES[p]} {truth['versions'][p].split(':')[-1].split('-')[0].split('+')[0]}"
-        for p in SHOWN[truth["software"]]
+        for p in SHOWN.get(truth["software"], SHOWN[root_of(*recording.setup)])
     )
     by_scenario: dict[str, list[dict[str, object]]] = {}
     for command in truth["commands"]:
@@ -43,7 +47,7 @@ def row(folder: Path) -> str:
     outcomes = Counter(next(iter(sorted(judging.fitting(recording.setup, c)))) for c in truth["commands"])
     wrong = judging.deviations(recording)
     cells = (
-        versions, truth["variant"], len(truth["scenarios"]), len(truth["commands"]), outcomes["success"], traced,
+        versions, " ".join(dict.fromkeys(recording.setup)), len(truth["scenarios"]), len(truth["commands"]), outcomes["success"], traced,
         len(truth["relays"]), len(wrong), len(judging.confusions(recording)), truth["seconds"],
     )  # fmt: skip
     return "| " + " | ".join(str(c) for c in cells) + " |"
