@@ -24,8 +24,8 @@ PAIR_BEFORE = "5s"
 LOST_WITHIN = "10s"
 """Postfix waits 10 s for Dovecot; the line of a lost answer stands that far before or after."""
 
-IN_TURN_S = (4, 60)
-"""Seconds between the words of two databases about one attempt, without and with a session: PAM waits for two or three."""
+IN_TURN_S = 60
+"""Seconds between the words of two databases about one attempt in a session of a login process."""
 
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
 
@@ -147,13 +147,18 @@ def _in_plain_text(dovecot: pl.DataFrame) -> pl.DataFrame:
 def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFrame:
     """One row per attempt: databases asked in turn are one story, told by its most telling line.
 
-    Who has a session asks once more only when the last database has spoken.
+    Within 2 s, PAM's delay; who has a session asks once more only when the last database has spoken.
     """
     who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
     lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_turn(databases))
     lines = lines.sort("_who", "time", "line_no", nulls_last=True)
     same = pl.col("_who") == pl.col("_who").shift()
-    near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=IN_TURN_S["session" in by])
+    since = pl.col("time") - pl.col("time").shift()
+    near = since <= pl.duration(seconds=2)
+    if "session" in by:
+        # "cram-md5: Password mismatch" is the word of a mechanism: another attempt
+        database = pl.col("passdb").str.to_uppercase().ne_missing(pl.col("mechanism"))
+        near = near | (database & (since <= pl.duration(seconds=IN_TURN_S)))
     goes_on = lines.select(
         (same & near & (pl.col("_rank") > pl.col("_rank").shift())).fill_null(value=False)
     ).to_series()

@@ -547,3 +547,16 @@ def test_a_mechanism_that_is_one_stays(tmp_path: Path) -> None:
     found = read(tmp_path, POSTFIX_310.format(s="CRAM-MD5"))
 
     assert found.select("mechanism", "detail").rows() == [("CRAM-MD5", "Invalid authentication mechanism: 'CRAM-MD5'")]
+
+
+def test_another_mechanism_in_the_same_session_is_another_attempt(tmp_path: Path) -> None:
+    """A mechanism stands where a database does in Dovecot's lines."""
+    session = "<dx3cqyVhaZJ/AAE+>"
+    lines = (
+        ("06", f"auth: passwd-file(bob,203.0.113.9,{session}): Password mismatch"),
+        ("12", f"auth: cram-md5(bob,203.0.113.9,{session}): Password mismatch"),
+        ("19", POP3),
+    )
+    found = read(tmp_path, *(f"Nov 26 03:38:{second} mx1 dovecot: {text}" for second, text in lines))
+
+    assert found.select("outcome", "count").rows() == [("failure", 1), ("failure", 1), ("success", 1)]

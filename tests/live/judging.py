@@ -32,6 +32,7 @@ VERDICTS = (
     (("a NO [PRIVACYREQUIRED]",), frozenset({"refused"})),
     (("a NO [UNAVAILABLE]", "-ERR [SYS"), frozenset({"deferred", "throttled"})),
     (("a NO [CONTACTADMIN]",), frozenset({"failure", "deferred"})),
+    (("a NO [LIMIT]",), frozenset({"throttled"})),
     (("a NO", "-ERR"), frozenset({"failure"})),
     (("501", "500", "502", "503", "504", "523", "530", "534", "538"), SILENT),
 )

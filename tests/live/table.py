@@ -15,16 +15,23 @@ SHOWN = {
     "exim": ("exim4-daemon-heavy",),
     "opensmtpd": ("opensmtpd",),
     "sendmail": ("sendmail-bin",),
-    "cyrus": ("postfix", "sasl2-bin"),
-    "eximauth": ("exim4-daemon-heavy", "dovecot-core", "sasl2-bin"),
+    "cyrus": ("postfix",),
+    "relaying": ("postfix",),
 }
+JUDGES = {
+    ("cyrus", "saslauthd"): ("sasl2-bin",),
+    ("eximauth", "saslauthd"): ("sasl2-bin",),
+    ("eximauth", "dovecot"): ("dovecot-core",),
+}
+"""Who judges logins for the server, where it is not the server's root's own."""
+
 NAMES = {
     "postfix": "Postfix",
     "dovecot-core": "Dovecot",
     "exim4-daemon-heavy": "Exim",
     "opensmtpd": "OpenSMTPD",
     "sendmail-bin": "Sendmail",
-    "sasl2-bin": "Cyrus SASL",
+    "sasl2-bin": "Saslauthd",
 }
 
 
@@ -32,9 +39,10 @@ def row(folder: Path) -> str:
     """Return one line of the table."""
     recording = judging.load(folder)
     truth = recording.truth
+    programs = SHOWN[root_of(*recording.setup)] if truth["variant"] == "exim" else SHOWN.get(truth["software"])
+    programs = (programs or SHOWN[root_of(*recording.setup)]) + JUDGES.get(recording.setup, ())
     versions = ", ".join(
-        f"{NAMES[p]} {truth['versions'][p].split(':')[-1].split('-')[0].split('+')[0]}"
-        for p in SHOWN.get(truth["software"], SHOWN[root_of(*recording.setup)])
+        f"{NAMES[p]} {truth['versions'][p].split(':')[-1].split('-')[0].split('+')[0]}" for p in programs
     )
     by_scenario: dict[str, list[dict[str, object]]] = {}
     for command in truth["commands"]:
