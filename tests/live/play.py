@@ -21,6 +21,7 @@ SETUPS = (
     ("trixie", "sendmail", "level14"),
     ("trixie", "services", "told"),
     ("bookworm", "services", "quiet"),
+    ("trixie", "services", "busy"),
     ("bookworm", "databases", "told"),
     ("trixie", "databases", "quiet"),
     ("trixie", "cyrus", "saslauthd"),

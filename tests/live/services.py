@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 from live import postfix
 from live.behaviours import BEHAVIOURS
+from live.busy import busy
 from live.client import PASSWORD, WRONG, Talk, Truth, b64
 from live.machine import Syslog, listening, run, start, stop
 from live.scenarios import GOOD, OTHER, Server, pause, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 VARIANTS = {
     "quiet": {"verbose": "no", "debug": "no"},
     "told": {"verbose": "yes", "debug": "no"},
     "debug": {"verbose": "yes", "debug": "yes"},
+    "busy": {"verbose": "yes", "debug": "no"},
 }
 
 BASE = 10600
@@ -224,8 +225,8 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         threading.Thread(target=_tokens, args=(10693,), daemon=True).start()
         truth = Truth()
         server = Server("services", **postfix.PORTS, cram=True, versions=versions)
-        jobs: list[Callable[[], object]] = []
-        for act in (*ACTS, *BEHAVIOURS):
+        jobs = busy(truth) if variant == "busy" else []
+        for act in (*ACTS, *BEHAVIOURS) if variant != "busy" else ():
             name = act.__name__.removeprefix("_")
             truth.scenario(name, what=act.__doc__)
             jobs.append(lambda act=act, name=name: act(truth, name))
