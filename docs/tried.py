@@ -20,7 +20,7 @@ def tried_live() -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for row in re.findall(
-        r"^\| ((?:[A-Z][A-Za-z]+ [0-9][^ ,|]*(?:, )?)+) \| [a-z0-9]+ \|", PAGE.read_text("utf-8"), re.MULTILINE
+        r"^\| ((?:[A-Z][A-Za-z]+ [0-9][^ ,|]*(?:, )?)+) \| [a-z0-9_ ]+ \|", PAGE.read_text("utf-8"), re.MULTILINE
     ):
         for server, version in re.findall(r"([A-Za-z]+) ([0-9][^ ,|]*)", row):
             versions = found.setdefault(server.lower(), [])

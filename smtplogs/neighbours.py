@@ -43,7 +43,8 @@ def met(events: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     DataFrame
         Events: with cause, user, port and TLS where a neighbour knew them (basis context), and further rows.
     """
-    lines = lines.filter((pl.col("_role") == "event") & pl.col("format").is_in(list(NEIGHBOURS)))
+    lines = lines.filter(pl.col("format").is_in(list(NEIGHBOURS)))
+    lines = _after_pam(lines).filter(pl.col("_role") == "event")
     by_format = {name: lines.filter(pl.col("format") == name) for name in NEIGHBOURS}
     events, zimbra = _with_zimbra(events, by_format["zimbra"])
     events, saslauthd = _with_saslauthd(events, by_format["saslauthd"])
@@ -71,6 +72,30 @@ def _with_zimbra(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFram
     events, logins = _folded(events, words.filter(good), *_PROVED, may=_login())
     alone = without_postfix(stacked(failures, logins), events) if failures.height or logins.height else failures
     return events, stacked(alone, others)
+
+
+def _after_pam(lines: pl.DataFrame) -> pl.DataFrame:
+    """What PAM said just before to the process of saslauthd that refuses."""
+    mine = pl.col("format") == "saslauthd"
+    refused = pl.col("_role") == "event"
+    rows = lines.with_row_index("_row").filter(mine & (refused | (pl.col("pattern") == "pam_said")))
+    if not (rows["pattern"] == "pam_said").any():
+        return lines
+    rows = rows.sort("host", "pid", "time", "line_no", nulls_last=True)
+    rows = rows.with_columns(_said=reference(), _near=pl.col("time") - pl.col("time").shift())
+    said = ("host", "pid", "pattern", "cause", "outcome", "basis", "_said")
+    before = {f"_{name}_before": pl.col(name).shift() for name in said}
+    told = rows.with_columns(**before).filter(
+        refused,
+        (pl.col("_pattern_before") == "pam_said") & pl.col("host").eq_missing(pl.col("_host_before")),
+        pl.col("pid") == pl.col("_pid_before"),
+        (pl.col("_cause_before") != "unknown") & (pl.col("_near") <= pl.duration(seconds=2)),
+    )
+    if told.is_empty():
+        return lines
+    values = {name: pl.col(f"_{name}_before") for name in ("cause", "outcome", "basis")}
+    values = told.sort("_row").select("_row", **values, also=pl.concat_list("__said_before"))
+    return patched(lines, values["_row"], values.drop("_row"))
 
 
 def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -24,6 +24,9 @@ PAIR_BEFORE = "5s"
 LOST_WITHIN = "10s"
 """Postfix waits 10 s for Dovecot; the line of a lost answer stands that far before or after."""
 
+IN_TURN_S = 60
+"""Seconds between the words of two databases about one attempt in a session of a login process."""
+
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
 
 _WEIGHT = {
@@ -41,6 +44,9 @@ _WEIGHT = {
 """Of several lines about one attempt the most telling cause wins: error, policy, wrong secret, unknown name."""
 
 
+_GOES_ON = ("backend_unavailable", "server_config_error", "access_policy_denied", "token_invalid")
+"""What a database may have said although another one is asked after it."""
+
 _USED = (
     "host", "pid", "user", "client_ip", "mechanism", "vendor_code", "session", "also", "passdb", "peer_pid", "detail",
     "raw", "cause", "outcome", "basis", "stage", "protocol", "count", "client_port", "tls", "side",
@@ -57,7 +63,7 @@ def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.D
     """Give Dovecot's word to the Postfix failures it belongs to; what belongs to none becomes events of its own."""
     debug = pl.col("pattern").str.starts_with("debug_")
     events = _asked(events, dovecot.filter(debug))
-    dovecot = dovecot.filter(~debug & (pl.col("_role") == "event"))
+    dovecot = _asked_in_turn(dovecot.filter(~debug)).filter(pl.col("_role") == "event")
     pam = dovecot.filter(pl.col("format") == "pam")
     dovecot = dovecot.filter(pl.col("format") == "dovecot")
     attempt = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null()
@@ -82,6 +88,43 @@ def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.D
     return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
 
 
+def _asked_in_turn(lines: pl.DataFrame) -> pl.DataFrame:
+    """Fold what databases said in turn ("... - trying the next passdb") into the line of the last one.
+
+    The most telling word counts: a name that one database knows with another password is no unknown user, though the
+    last one says so. Refusals by networks, tokens and errors do not say that the next database is asked.
+    """
+    pattern = pl.col("pattern")
+    asked = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null() & ~pattern.str.starts_with("login_")
+    nxt = pattern.str.starts_with("auth_next")
+    rows = lines.with_row_index("_row").filter((nxt | (pl.col("_role") == "event")) & asked)
+    if not rows["pattern"].str.starts_with("auth_next").any():
+        return lines
+    who = pl.concat_str([pl.col(c).fill_null("") for c in ("host", "client_ip", "user", "session")], separator="\n")
+    rows = rows.select(
+        "_row", "time", "cause", "outcome", "line_no", _who=who, _next=nxt, _ref=reference(), _weight=_weight(),
+    ).sort("_who", "time", "line_no", nulls_last=True)  # fmt: skip
+    since = pl.col("time") - pl.col("time").shift()
+    silent = pl.col("cause").is_in(_GOES_ON).shift() & ~pl.col("cause").is_in(_GOES_ON)
+    goes_on = (pl.col("_who") == pl.col("_who").shift()) & (
+        (pl.col("_next").shift() & (since <= pl.duration(seconds=3))) | (silent & (since <= pl.duration(seconds=1)))
+    )
+    rows = rows.with_columns(_attempt=(~goes_on.fill_null(value=False)).cum_sum())
+    rows = rows.sort("_attempt", "_weight", "line_no")
+    kept = rows.filter(~pl.col("_next")).unique("_attempt", keep="first", maintain_order=True)
+    kept = kept.select("_row", "_attempt", "_ref", _own="_weight")
+    best = rows.group_by("_attempt", maintain_order=True)
+    best = best.agg(
+        pl.col("cause", "outcome", "_weight").first(),
+        _refs=pl.col("_ref").filter(~pl.col("_next") | (pl.int_range(pl.len()) == 0)),
+    )
+    told = kept.join(best, on="_attempt").filter(pl.col("_refs").list.len() > 1).sort("_row")
+    values = told.select("cause", "outcome", also=pl.col("_refs").list.set_difference(pl.concat_list("_ref")))
+    lines = patched(with_columns(lines), told["_row"], values) if told.height else lines
+    folded = rows.filter(~pl.col("_next")).join(kept, on="_row", how="anti")["_row"]
+    return lines.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(folded.implode()))
+
+
 def _in_plain_text(dovecot: pl.DataFrame) -> pl.DataFrame:
     """A name without a mechanism: the login process took the password of LOGIN or PASS to nobody, since it came in clear.
 
@@ -102,12 +145,20 @@ def _in_plain_text(dovecot: pl.DataFrame) -> pl.DataFrame:
 
 
 def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFrame:
-    """One row per attempt: databases asked in turn (within 2 s, PAM's delay) are one story, told by its most telling line."""
+    """One row per attempt: databases asked in turn are one story, told by its most telling line.
+
+    Within 2 s, PAM's delay; who has a session asks once more only when the last database has spoken.
+    """
     who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
     lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_turn(databases))
     lines = lines.sort("_who", "time", "line_no", nulls_last=True)
     same = pl.col("_who") == pl.col("_who").shift()
-    near = (pl.col("time") - pl.col("time").shift()) <= pl.duration(seconds=2)
+    since = pl.col("time") - pl.col("time").shift()
+    near = since <= pl.duration(seconds=2)
+    if "session" in by:
+        # "cram-md5: Password mismatch" is the word of a mechanism: another attempt
+        database = pl.col("passdb").str.to_uppercase().ne_missing(pl.col("mechanism"))
+        near = near | (database & (since <= pl.duration(seconds=IN_TURN_S)))
     goes_on = lines.select(
         (same & near & (pl.col("_rank") > pl.col("_rank").shift())).fill_null(value=False)
     ).to_series()
@@ -119,7 +170,7 @@ def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFra
     told = pl.col("_attempt").is_in(several.implode())
     single = lines.filter(~told).drop("_attempt")
     lines = lines.filter(told).with_columns(
-        _weight=pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8),
+        _weight=_weight(),
         _ref=reference(),
     )
     best = lines.sort("_attempt", "_weight", "line_no", maintain_order=True)
@@ -128,6 +179,11 @@ def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFra
     others = pl.col("_refs").list.set_difference(pl.concat_list("_ref"))
     best = best.with_columns(also=others).drop("_attempt", "_weight", "_ref", "_refs")
     return pl.concat([single, best], how="diagonal_relaxed")
+
+
+def _weight() -> pl.Expr:
+    """How telling the cause of a line is: the less the more."""
+    return pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8)
 
 
 def _turn(databases: list[str]) -> pl.Expr:
@@ -142,7 +198,8 @@ def _login_attempts(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Login processes count their attempts themselves: auth lines of their sessions only say why.
 
-    A deny database says "unknown user" for every good login: such a line in the second of the success is no failure.
+    A deny database, or one that is asked first, says "unknown user" for every good login of others: such a line in the
+    second of the success, or about a name that gets in in the same session, is no failure.
     """
     lines = _attempts(lines, databases, "session", "user")
     summary = logins.filter(pl.col("session").is_not_null())
@@ -161,16 +218,24 @@ def _login_attempts(
     )
     logins = logins.join(said, on="session", how="left", maintain_order="left")
     told = pl.col("_cause").is_not_null() & (pl.col("outcome") != "success") & (pl.col("basis") == "assumed")
+    # behind a proxy another server judged: all the databases here had let the client in
+    told = told & ~pl.col("detail").str.contains("proxy dest", literal=True).fill_null(value=False)
     logins = logins.with_columns(
         also=pl.when(pl.col("outcome") != "success").then("_refs").otherwise("also"),
         cause=pl.when(told).then(pl.col("_cause").cast(_CAUSE)).otherwise("cause"),
         outcome=pl.when(told).then(pl.col("_outcome").cast(_OUTCOME)).otherwise("outcome"),
         basis=pl.when(told).then(pl.lit("context", _BASIS)).otherwise("basis"),
     ).drop("_cause", "_outcome", "_refs")
-    good = summary.filter(pl.col("outcome") == "success").select("session", _good=pl.col("time")).unique("session")
+    name = name_key(pl.col("user")).str.to_lowercase()
+    good = (
+        summary.filter(pl.col("outcome") == "success")
+        .select("session", _good=pl.col("time"), _name=name)
+        .unique("session")
+    )
     rest = lines.join(failed.select("session"), on="session", how="anti").join(good, on="session", how="left")
-    denied = (pl.col("cause") == "unknown_user") & ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1))
-    return logins, rest.filter(~denied.fill_null(False)).drop("_good")
+    gets_in = ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1)) | (pl.col("_name") == name)
+    denied = (pl.col("cause") == "unknown_user") & gets_in
+    return logins, rest.filter(~denied.fill_null(False)).drop("_good", "_name")
 
 
 def name_key(user: pl.Expr) -> pl.Expr:

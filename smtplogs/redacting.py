@@ -72,6 +72,8 @@ _RULES = (
         "$1 [redacted]",
     ),
     ("sasl response", "AUTH[ \t]", rf"\b(AUTH[ \t]+){_BLOB}($|[^A-Za-z0-9+/=-])", "$1[redacted]$2"),
+    ("sasl response", "mechanism: '", rf"(authentication mechanism: '){_BLOB}(')", "$1[redacted]$2"),
+    ("sasl response", "AUTH method ", rf'(AUTH method "){_BLOB}(" not supported)', "$1[redacted]$2"),
     ("sasl response", "SASL ", rf"\b(SASL ){_BLOB}( authentication)", "$1[redacted]$2"),
     ("sasl response", "CONT", r"\b(CONT(?:[ \t]|#011)+[0-9]+(?:[ \t]|#011)+)[A-Za-z0-9+/=]+", "$1[redacted]"),
     ("sasl response", "coded ", r"\b((?:un|de)coded (?:initial )?(?:client )?(?:response|reply):? ).+", "$1[redacted]"),

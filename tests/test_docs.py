@@ -114,7 +114,7 @@ def test_the_page_of_formats_names_the_versions_that_were_tried_live(monkeypatch
         if re.match(r"\| [A-Z][a-z]+ [0-9]", line) or "OpenSMTPD 7" in line[:20]
     ]
 
-    assert set(versions) == {"postfix", "dovecot", "exim", "opensmtpd", "sendmail"}
+    assert set(versions) == {"postfix", "dovecot", "exim", "opensmtpd", "sendmail", "saslauthd"}
     assert all(any(f" {v}" in row for row in rows) for found in versions.values() for v in found)
     assert [
         v

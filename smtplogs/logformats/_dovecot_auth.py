@@ -12,6 +12,7 @@ from smtplogs.logformats._dovecot_parts import (
     OLD,
     OLD_AT_LEVEL,
     PASSWORD,
+    POLICY,
     PROGRAM,
     REASON,
     REASON_NOT_FINAL,
@@ -19,6 +20,7 @@ from smtplogs.logformats._dovecot_parts import (
     REST,
     auth,
     broken,
+    context,
     denied,
     garbled,
     nameless,
@@ -136,6 +138,29 @@ AUTH = (
         not_these=("auth: sql(bob,203.0.113.9): Master user logging in as ann",),
     ),
     Pattern(
+        "policy_unasked",
+        program=PROGRAM,
+        literal="olicy server ",
+        regex=OLD_AT_LEVEL + POLICY,
+        sets=context(),
+        role="context",
+        written_by="dovecot src/auth/auth-policy.c, 2.2.25 to 2.3: an error, and yet nobody is refused for it",
+        samples=(
+            Sample(
+                "auth: Error: policy(ann@example.com,203.0.113.9,<0qkepyVhc89/AAEh>): Policy server HTTP error: "
+                "connect(192.0.2.9:8084) failed: Connection refused",
+                context(
+                    level="Error",
+                    passdb="policy",
+                    user="ann@example.com",
+                    client_ip="203.0.113.9",
+                    session="0qkepyVhc89/AAEh",
+                    detail="Policy server HTTP error: connect(192.0.2.9:8084) failed: Connection refused",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
         "auth_error",
         program=PROGRAM,
         literal=("auth: ", "auth-worker"),
@@ -159,6 +184,18 @@ AUTH = (
 )
 
 TROUBLE = (
+    Pattern(
+        "auth_denied_bare",
+        program=PROGRAM,
+        literal="User found from deny passdb",
+        regex=r"^auth: (?P<detail>User found from deny passdb)$",
+        sets=auth(outcome="info"),
+        role="context",
+        written_by="dovecot src/auth/auth-request.c, 2.3: the line lost its prefix, so it names nobody",
+        samples=(
+            Sample("auth: User found from deny passdb", auth(outcome="info", detail="User found from deny passdb")),
+        ),
+    ),
     Pattern(
         "auth_trouble",
         program=PROGRAM,

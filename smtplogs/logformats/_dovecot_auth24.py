@@ -11,6 +11,7 @@ from smtplogs.logformats._dovecot_parts import (
     NEW_AT_LEVEL,
     NEXT,
     PASSWORD,
+    POLICY,
     PROGRAM,
     REASON,
     REASON_NOT_FINAL,
@@ -18,6 +19,7 @@ from smtplogs.logformats._dovecot_parts import (
     REST,
     auth,
     broken,
+    context,
     denied,
     garbled,
     nameless,
@@ -127,6 +129,30 @@ AUTH24 = (
         not_these=(
             "auth-worker(304): pam(ann,203.0.113.9): unknown user",
             "auth(ann,203.0.113.9,sasl:plain): Debug: Auth request finished",
+        ),
+    ),
+    Pattern(
+        "policy_unasked_24",
+        program=PROGRAM,
+        literal="olicy server ",
+        regex=NEW_AT_LEVEL + POLICY,
+        sets=context(),
+        role="context",
+        written_by="dovecot src/auth/auth-policy.c, since 2.4: an error, and yet nobody is refused for it",
+        samples=(
+            Sample(
+                "auth(ann@example.com,203.0.113.9,sasl:plain)<q44lpyVhP7p/AAEh>: Error: policy: Policy server HTTP error: "
+                "connect(192.0.2.9:8084) failed: Connection refused",
+                context(
+                    level="Error",
+                    passdb="policy",
+                    user="ann@example.com",
+                    client_ip="203.0.113.9",
+                    mechanism="PLAIN",
+                    session="q44lpyVhP7p/AAEh",
+                    detail="Policy server HTTP error: connect(192.0.2.9:8084) failed: Connection refused",
+                ),
+            ),
         ),
     ),
     Pattern(

@@ -83,8 +83,10 @@ _KNOWN = (
     r"|User found from deny passdb|Authentication failure due to policy server refusal|Policy check action is "
     r"|[Pp]assword expired|[Uu]ser (?:is |account )?disabled|oauth2 failed: |Token (?:is|validation)|login user: "
     r"|No password returned|Requested [^ ]+ scheme, but |Unknown scheme |user not found from |User not authorized "
-    r"|Username (?:character disallowed|contains disallowed)|Empty username|[Ii]nvalid (?:input|username|base64)"
-    r"|NULs in |Attempted (?:master )?login |Master user login attempted |Request timed out waiting for client"
+    r"|Username (?:character disallowed|contains disallowed|or token missing)|Empty username|username not known"
+    r"|[Ii]nvalid (?:input|username|base64|gs2-|GS2 |client |nonce|initial client |final client |response|channel binding |digest-uri"
+    r"|authzid |ClientProof)|Missing (?:token|username or token|nonce|cnonce)|Channel binding not |Client requested "
+    r"|Nonallowed QoP |SSL certificate didn't contain |authid not |authzid |NULs (?:in |not supported )|Attempted (?:master )?login |Master user login attempted |Request timed out waiting for client"
     r"|(?:Password|User) query failed|Connection lost to LDAP)"
 )
 """How the reasons begin that say why a login was refused. Anything else at level Info is no refusal."""
@@ -105,6 +107,9 @@ REASON_OR_FORGERY = (
     r"(?: - trying the next (?:passdb|userdb))?)$"
 )
 """A logged password that holds another address and reason: or a name that holds the first ones."""
+
+POLICY = rf"(?P<detail>(?:Policy server |Error reading policy server ){REST})$"
+"""The policy server could not be asked: Dovecot goes on without it."""
 
 BAD_NAME = (
     r"(?P<detail>Username character disallowed by auth_username_chars: 0x[0-9a-f]{2} \(username: (?P<user>.*)\))$"

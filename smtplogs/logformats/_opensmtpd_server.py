@@ -68,7 +68,7 @@ LOGINS = (
         "auth_command",
         program=PROGRAM,
         literal="failed-command",
-        regex=rf'^{SID} smtp (?:event=)?failed-command{_AT} command="(?i:AUTH)(?: (?P<mechanism>[0-9A-Za-z_-]+)(?: .*)?)? *" '
+        regex=rf'^{SID} smtp (?:event=)?failed-command{_AT} command="(?i:AUTH)(?: (?:(?P<mechanism>[0-9A-Za-z_-]+)(?: .*)?|[0-9A-Za-z+/=]+))? *" '
         rf'result="{_COMMAND}"$',
         sets=auth(),
         written_by=f"{_SESSION}, 6.0 and later; 535 and 421 repeat the result of the login",

@@ -157,6 +157,16 @@ OTHER = (
         samples=(Sample("setting up TLS connection from unknown[203.0.113.9]"),),
     ),
     Pattern(
+        "long_request",
+        program="smtpd",
+        regex=rf"^warning: {_PEER}: request longer than [0-9]+: .*$",
+        role="dismiss",
+        written_by="postfix src/smtpd/smtpd_chat.c: what comes of it stands in the next line",
+        samples=(
+            Sample("warning: unknown[203.0.113.9]: request longer than 2048: AUTH PLAIN AGFhYWFhYWFhYWFhYWFh..."),
+        ),
+    ),
+    Pattern(
         "screen_other",
         program="postscreen|dnsblog",
         regex=r"^(?:CONNECT|DISCONNECT|PASS (?:NEW|OLD)|PREGREET|HANGUP|DNSBL rank|NON-SMTP COMMAND|BARE NEWLINE"

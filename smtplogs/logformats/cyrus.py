@@ -127,7 +127,9 @@ CYRUS = Lines(
     cannot_show=("SMTP logins: those are in the mail server's log", "ports and reply codes"),
 )
 
-_FUNCTION = r"^(?:[a-z_0-9]+ *: )?"
+_FUNCTION = r"^(?:[a-z_0-9]* *: )?"
+"""Name of a function, padded; without debugging it is left out, its blanks stay."""
+
 _behind = always(stage="auth", side="server")
 
 SASLAUTHD = Lines(
@@ -153,6 +155,13 @@ SASLAUTHD = Lines(
                     program="saslauthd",
                 ),
                 Sample(
+                    "                : auth failure: [user=bob] [service=smtp] [realm=] [mech=pam] [reason=PAM acct error]",
+                    _behind(
+                        outcome="failure", cause="account_disabled", basis="line", user="bob", detail="PAM acct error"
+                    ),
+                    program="saslauthd",
+                ),
+                Sample(
                     "do_auth         : auth failure: [user=x] [service=smtp] [realm=] [mech=pam] [reason=none]] "
                     "[service=smtp] [realm=] [mech=rimap] [reason=remote server unavailable]",
                     _behind(
@@ -167,6 +176,28 @@ SASLAUTHD = Lines(
             ),
             not_these=(
                 "do_auth         : auth failure: [user=ann] [service=imap] [realm=] [mech=pam] [reason=PAM auth error]",
+            ),
+        ),
+        Pattern(
+            "pam_said",
+            program="saslauthd",
+            literal="DEBUG: auth_pam: ",
+            regex=r"^DEBUG: auth_pam: (?P<detail>pam_(?:authenticate|acct_mgmt) failed: .*)$",
+            sets=_behind(),
+            role="context",
+            keeps_raw=True,
+            written_by="Cyrus SASL saslauthd/auth_pam.c, at level debug: the line of the refusal follows from the same process",
+            samples=(
+                Sample(
+                    "DEBUG: auth_pam: pam_authenticate failed: User not known to the underlying authentication module",
+                    _behind(
+                        outcome="failure",
+                        cause="unknown_user",
+                        basis="line",
+                        detail="pam_authenticate failed: User not known to the underlying authentication module",
+                    ),
+                    program="saslauthd",
+                ),
             ),
         ),
         Pattern(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import hashlib
 import hmac
 import itertools
 import re
@@ -40,6 +41,9 @@ class Command:
     tls: str | None = None
     protocol: str = "smtp"
     at: float = field(default_factory=time.time)
+    outcome: str | None = None
+    """What the log must be read as, where the set-up knows more than the reply tells."""
+    cause: str | None = None
 
 
 class Truth:
@@ -49,6 +53,8 @@ class Truth:
         self.commands: list[Command] = []
         self.scenarios: dict[str, dict[str, Any]] = {}
         self.relays: list[dict[str, str]] = []
+        self.wrapped = False
+        """The port that offers AUTH to everybody is wrapped in TLS."""
         self._lock = threading.Lock()
         self._next = itertools.count(11)
 
@@ -92,7 +98,15 @@ class Talk:
     """One connection, line by line."""
 
     def __init__(
-        self, truth: Truth, scenario: str, port: int, *, wrapper: bool = False, greet: bool = True, old: Any = None
+        self,
+        truth: Truth,
+        scenario: str,
+        port: int,
+        *,
+        wrapper: bool = False,
+        greet: bool = True,
+        old: Any = None,
+        first: str = "",
     ) -> None:
         self.truth, self.scenario, self.port = truth, scenario, port
         self.address = truth.scenarios[scenario]["address"]
@@ -101,6 +115,8 @@ class Talk:
         self.sock: socket.socket = socket.create_connection(
             ("::1" if ":" in self.address else "127.0.0.1", port), 30, source_address=(self.address, 0)
         )
+        if first:
+            self.sock.sendall(first.encode())
         if wrapper:
             self._secure(old)
         self.file = self.sock.makefile("rb")
@@ -154,7 +170,12 @@ class Talk:
 
     def command(self, mechanism: str | None, user: str | None = None) -> Command:
         """Write an AUTH command down."""
-        return self.truth.add(Command(self.scenario, self.address, self.port, mechanism, user, None, self.tls))
+        self.last = self.truth.add(Command(self.scenario, self.address, self.port, mechanism, user, None, self.tls))
+        return self.last
+
+    def means(self, cause: str, outcome: str = "failure") -> None:
+        """Write down what the log must be read as for the last command; `|` between words that will do, `silent`: nothing."""
+        self.last.cause, self.last.outcome = cause, outcome
 
     def plain(self, user: str, password: str, *, split: bool = False) -> str:
         """AUTH PLAIN, in one line or two."""
@@ -184,6 +205,50 @@ class Talk:
         if said.startswith("334"):
             digest = hmac.new(password.encode(), base64.b64decode(said[4:]), "md5").hexdigest()
             said = self.say(b64(f"{user} {digest}"))
+        known.reply = said or None
+        return said
+
+    def scram(self, user: str, password: str, mechanism: str = "SCRAM-SHA-256") -> str:
+        """AUTH SCRAM-*, RFC 5802, without channel binding."""
+        known = self.command(mechanism, user)
+        digest = mechanism.removeprefix("SCRAM-").replace("-", "").lower()
+        first = f"n={user},r=fyko+d2lbbFgONRv9qkxdawL"
+        said = self.say(f"AUTH {mechanism} {b64('n,,' + first)}")
+        if said.startswith("334"):
+            server = base64.b64decode(said[4:]).decode()
+            told = dict(part.split("=", 1) for part in server.split(","))
+            final = f"c=biws,r={told['r']}"
+            salted = hashlib.pbkdf2_hmac(digest, password.encode(), base64.b64decode(told["s"]), int(told["i"]))
+            key = hmac.new(salted, b"Client Key", digest).digest()
+            signed = hmac.new(hashlib.new(digest, key).digest(), f"{first},{server},{final}".encode(), digest).digest()
+            said = self.say(b64(f"{final},p={b64(bytes(a ^ b for a, b in zip(key, signed, strict=True)))}"))
+        if said.startswith("334"):
+            said = self.say("")
+        known.reply = said or None
+        return said
+
+    def digest(self, user: str, password: str, realm: str = "") -> str:
+        """AUTH DIGEST-MD5, RFC 2831."""
+
+        def md5(text: str) -> str:
+            return hashlib.md5(text.encode()).hexdigest()
+
+        known = self.command("DIGEST-MD5", user)
+        said = self.say("AUTH DIGEST-MD5")
+        if said.startswith("334"):
+            nonce = re.findall(r'nonce="([^"]*)"', base64.b64decode(said[4:]).decode())[0]
+            secret = hashlib.md5(f"{user}:{realm}:{password}".encode()).digest() + f":{nonce}:cn".encode()
+            ha1 = hashlib.md5(secret).hexdigest()
+            ha2 = md5("AUTHENTICATE:smtp/mx1.example.net")
+            proof = md5(f"{ha1}:{nonce}:00000001:cn:auth:{ha2}")
+            said = self.say(
+                b64(
+                    f'username="{user}",realm="{realm}",nonce="{nonce}",cnonce="cn",nc=00000001,qop=auth,'
+                    f'digest-uri="smtp/mx1.example.net",response={proof},charset=utf-8'
+                )
+            )
+        if said.startswith("334"):
+            said = self.say("")
         known.reply = said or None
         return said
 
@@ -294,6 +359,7 @@ def mailbox(
     *tries: tuple[str, str],
     wrapper: bool = True,
     leave: bool = True,
+    wait: float = 0,
 ) -> None:
     """Log in at an IMAP or POP3 server, one connection for all tries."""
     address = truth.scenarios[scenario]["address"]
@@ -320,6 +386,7 @@ def mailbox(
         known.reply = said or None
         if not said or said.startswith(("a OK", "+OK")):
             break
+    time.sleep(wait)
     if leave:
         with contextlib.suppress(OSError):
             ask("a LOGOUT" if protocol == "imap" else "QUIT")

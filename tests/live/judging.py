@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from live.client import PASSWORD, WRONG, b64
+from live.relaying import HOSTS
 from live.scenarios import GOOD
 from smtplogs import reading
 
@@ -29,20 +30,49 @@ VERDICTS = (
     (("454", "451", "435"), frozenset({"deferred", "throttled"})),
     (("450", "421"), frozenset({"throttled"})),
     (("a NO [PRIVACYREQUIRED]",), frozenset({"refused"})),
+    (("a NO [UNAVAILABLE]", "-ERR [SYS"), frozenset({"deferred", "throttled"})),
+    (("a NO [CONTACTADMIN]",), frozenset({"failure", "deferred"})),
+    (("a NO [LIMIT]",), frozenset({"throttled"})),
     (("a NO", "-ERR"), frozenset({"failure"})),
     (("501", "500", "502", "503", "504", "523", "530", "534", "538"), SILENT),
 )
 """Reply -> outcomes that fit it."""
 
 REASONS = (
+    ("you are blocked", frozenset({"failure"})),
+    ("TLS first", frozenset({"failure"})),
+    ("come back later", frozenset({"throttled"})),
     ("Invalid base64", frozenset({"aborted"})),
     ("Invalid authentication mechanism", frozenset({"refused"})),
+    ("bad protocol / cancel", frozenset({"aborted"})),
+    ("no mechanism available", frozenset({"refused"})),
     ("account suspended", frozenset({"failure"})),
     ("too many logins", frozenset({"throttled"})),
 )
 """What a reply says of its reason, before its code is looked at."""
 
-MAILED = {"plain_ok", "three_then_in", "relay", "swaks_good", "unlocked"}
+UNTOLD = {"bare", "saslauthd"}
+"""Variants of Exim without `+smtp_protocol_error`."""
+
+MAILED = {
+    "acl_has_tls",
+    "two_mails",
+    "system_good",
+    "system_mixed",
+    "names",
+    "starttls_after",
+    "bad_then_starttls",
+    "pipelined",
+    "upper",
+    "scram",
+    "digest",
+    "blank",
+    "plain_ok",
+    "three_then_in",
+    "relay",
+    "swaks_good",
+    "unlocked",
+}
 """Scenarios with a mail after the login: all that Exim tells of a success without `+smtp_no_mail`."""
 
 CAUSES = {
@@ -71,6 +101,25 @@ TOLD = {
     ("sendmail", "level14"): {"unknown_user": "unknown_user", "locked_gone": "unknown_user"},
 }  # fmt: skip
 """Where the log does tell, the cause must be this one."""
+
+NAMED_AS = {
+    "alice@example.com*master@example.com": ("alice@example.com", "master@example.com"),
+    "alice@example.com*nomaster@example.com": ("alice@example.com", "nomaster@example.com"),
+    "ALICE@EXAMPLE.COM": ("alice@example.com",),
+    "ALICE@example.com": ("alice@example.com",),
+    "al\nice\t@example.com": ("al?nice?t@example.com", "al\\001nice\\001t@example.com", "al\\nice#011@example.com"),
+}
+"""A name that was typed -> what the servers make of it."""
+
+QUIET = {("services", "quiet"), ("databases", "quiet")}
+"""Where the log tells no causes of failures."""
+
+UNCLEAR = {
+    (("cyrus", "sasldb"), "backend_stopped"),
+    (("eximauth", "cyrus"), "backend_stopped"),
+    (("eximauth", "dovecot"), "before_starttls"),
+}
+"""Where the log tells no cause: a password file that is gone knows nobody; a list of commands has no words."""
 
 HANDSHAKES = {
     "old_tls": {"tls_too_old"},
@@ -117,20 +166,36 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
     """Tell whether the server writes anything of a command."""
     software, variant = setup
     reply = command["reply"] or ""
-    if software == "postfix":
+    if command.get("outcome"):
+        return command["outcome"] != "silent"
+    if software in POSTFIX:
         if reply.startswith("421"):
             return False  # too many errors: smtpd hangs up before it counts the command
         # Dovecot's login processes sum up failures only where the connection ends without a login
-        quiet = variant == "quiet" and command["protocol"] != "smtp"
+        quiet = variant == "quiet" and command["protocol"] != "smtp" and "pam" not in scenario  # PAM tells
         return not (
             quiet and reply.startswith(("a NO", "-ERR")) and any(fitting(setup, c) == {"success"} for c in later)
         )
-    if software == "exim":
-        if reply.startswith("235") and variant != "all":
-            return scenario in MAILED
-        return variant != "bare" or not reply.startswith(("503 AUTH", "503 already", "503 not permitted", "504"))
+    if software in EXIM:
+        if reply.startswith("235") and variant not in ("all", "dovecot"):
+            return scenario in MAILED and not (scenario == "starttls_after" and command["tls"] is None)
+        if reply.startswith("235") and variant == "dovecot":
+            # +smtp_no_mail is silent where there was MAIL
+            return scenario not in ("mail_refused", "gone_in_data") and (scenario, command["tls"]) != (
+                "starttls_after",
+                None,
+            )
+        if reply.startswith(("503 you", "503 TLS", "503 too many")):
+            return True  # by the ACL
+        if variant == "dovecot" and scenario in ("in_mail", "digest", "scram"):
+            return not reply.startswith(("503", "504"))  # told by the list of commands, and there is none after MAIL
+        if scenario in ("gone_while_judged", "base64_mechanism"):
+            return variant not in UNTOLD
+        return variant not in UNTOLD or not reply.startswith(("503", "504", "501 5.5.2 AUTH", "501 syntax"))
+    if scenario == "gone_while_judged":
+        return True
     if software == "opensmtpd":
-        return reply != ""
+        return reply != "" and "Pipelining not supported" not in reply
     # Sendmail writes of refused commands only a broken initial response
     return not (reply == "" or reply.startswith(("503", "504", "501"))) or "cannot BASE64 decode" in reply
 
@@ -138,9 +203,12 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
 def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
     """Return the outcomes that fit what a client was told."""
     reply, user = command["reply"], command["user"]
+    if command.get("outcome"):
+        return frozenset(command["outcome"].split("|"))
     if reply is None:
         # Exim answers 535 to a client that has gone, and does not say that it had
-        return SILENT | {"failure"} if setup[0] == "exim" else SILENT
+        judged = setup[0] in EXIM or command.get("scenario") == "gone_while_judged"
+        return SILENT | {"failure"} if judged else SILENT
     for words, outcome in REASONS:
         if words in reply:
             return outcome
@@ -148,9 +216,14 @@ def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
         if reply.startswith(starts):
             return outcomes
     odd = user is not None and (user == "" or any(c not in ALLOWED for c in user))
+    odd = odd or command.get("scenario") in ("strange_plain", "auth_extra", "bad_base64")
     # Dovecot (auth_username_chars) and SASL libraries refuse to look such names up, with the same 535
     return frozenset({"failure", "aborted"}) if odd else frozenset({"failure"})
 
+
+POSTFIX = ("postfix", "services", "cyrus", "databases")
+
+EXIM = ("exim", "eximauth")
 
 ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@"
 """Dovecot's `auth_username_chars`."""
@@ -192,7 +265,14 @@ def _attempts(
         found.append(Deviation(name, "outcome", str([sorted(m) for m in missing]), shown))
     if not sent:
         return found
-    said = [c["user"] for c in sent if c["user"]]
+    said = [
+        name
+        for c in sent
+        if c["user"]
+        for name in (c["user"], f"{c['user']}@example.com", *NAMED_AS.get(c["user"], ()))
+    ]
+    if name in ("strange_plain", "auth_extra"):  # names in broken answers
+        said += ["alice@example.com", "x", "y"]
     wrong = {r["user"] for r in rows if r["user"] is not None and not any(_same(r["user"], u) for u in said)}
     # the last name that a client gave in the middle of LOGIN is not in the truth of a hung-up session
     if wrong and name != "hang_up":
@@ -200,20 +280,29 @@ def _attempts(
     nameless = [
         r["line_no"]
         for r in rows
-        if r["outcome"] == "failure" and r["user"] is None and "" not in {c["user"] for c in sent}
+        if r["outcome"] == "failure"
+        and r["user"] is None
+        and not {c["user"] for c in sent} & {"", None}
+        and r["cause"] != "access_policy_denied"  # an ACL says no before there is a name
     ]
     if nameless and name != "hang_up":
         found.append(Deviation(name, "user of a failure", "a name", f"none at lines {nameless}"))
-    mechanisms = {r["mechanism"] for r in rows} - {None, *(c["mechanism"] for c in sent)}
+    mechanisms = {r["mechanism"] for r in rows} - {None, "[redacted]", *(c["mechanism"] for c in sent)}
     if mechanisms:
         found.append(Deviation(name, "mechanism", str({c["mechanism"] for c in sent}), str(mechanisms)))
     clocks = [c["at"] for c in sent]
     late = [r["line_no"] for r in rows if not min(clocks) - 2 <= r["time"].timestamp() <= max(clocks) + 60]
     if late:
         found.append(Deviation(name, "time", f"near {clocks}", f"not at lines {late}"))
+    wanted = [frozenset(c["cause"].split("|")) for c in seen if c.get("cause")]
+    given = Counter[str]()
+    for row in rows:
+        given[row["cause"]] += row["count"]
+    if setup not in QUIET and (lacking := unmatched(wanted, given)):
+        found.append(Deviation(name, "causes", str([sorted(w) for w in lacking]), str(dict(given))))
     causes = {r["cause"] for r in rows if r["outcome"] != "success" or name == "rate_limit"}
     best = TOLD.get(setup, {}).get(name)
-    if not causes <= ({best} if best else CAUSES.get(name, causes)):
+    if (setup, name) not in UNCLEAR and not causes <= ({best} if best else CAUSES.get(name, causes)):
         found.append(Deviation(name, "cause", best or str(sorted(CAUSES[name])), str(sorted(causes))))
     return found
 
@@ -226,10 +315,11 @@ def _same(logged: str, typed: str) -> bool:
 
 def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]]) -> list[Deviation]:
     """A handshake that failed is one row; where it did not fail there is none."""
-    causes = [r["cause"] for r in rows]
+    # a client that goes without closing TLS is no handshake that failed
+    causes = [r["cause"] for r in rows if r["outcome"] != "throttled" and r["cause"] != "connection_lost"]
     if name not in HANDSHAKES:
         return [Deviation(name, "handshake", "none failed", str(causes))] if causes else []
-    if setup[0] == "exim" and name == "old_tls" and not causes:
+    if setup[0] in EXIM and name == "old_tls" and not causes:
         return []  # GnuTLS as Debian builds it still speaks TLS 1.0
     good = len(causes) == 1 and causes[0] in HANDSHAKES[name]
     return [] if good else [Deviation(name, "handshake", str(sorted(HANDSHAKES[name])), str(causes))]
@@ -256,11 +346,19 @@ def _relays(recording: Recording) -> list[Deviation]:
     for relay, address in recording.truth["relay_addresses"].items():
         # a success at a relay is told by Exim alone (A= of the delivery)
         said = [r["reply"] for r in recording.truth["relays"] if r["relay"] == relay]
-        wanted = [fitting(recording.setup, {"reply": r, "user": None}) for r in said]
-        if recording.setup[0] != "exim":
+        wanted = [fitting(recording.setup, {"reply": r, "user": None}) for r in said if r]
+        if recording.setup[0] == "relaying":
+            wanted = [frozenset(HOSTS[relay].outcome.split("|")) for r in said if r]
+        if recording.setup[0] not in EXIM and recording.setup[1] != "exim":
             wanted = [w for w in wanted if w != {"success"}]
         if recording.setup[0] == "opensmtpd" and relay == "relaynoauth":
             wanted = [frozenset({"refused"})]  # it asks for AUTH, and says that there was none
+        if recording.setup == ("relaying", "exim"):
+            # a login is told by its delivery, and there was none; after TLS broke it tries once more in clear
+            wanted = [w for w in wanted if w != {"success"} or relay == "good"]
+            wanted = [frozenset({"failure"}) if w == {""} else w for w in wanted]
+        if "" in said and recording.setup[1] == "exim":
+            wanted.append(frozenset({"deferred"}))  # Postfix says only that the connection was lost
         if found[address].total() != len(wanted) or unmatched(wanted, found[address]):
             out.append(Deviation(relay, "at a smarthost", str([sorted(w) for w in wanted]), str(dict(found[address]))))
     return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from live.behaviours import everywhere, unexpecting
 from live.client import Talk, Truth
 from live.machine import Syslog, listening, run, start, stop
 from live.scenarios import GOOD, LOCKED, OTHER, Server, common, pause, together
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-VARIANTS = ("default",)
+VARIANTS = ("default", "odd")
 
 PORTS = {"submission": 10587, "wrapper": 10465, "plain": 10500, "closed": 10025}
 
@@ -63,7 +64,12 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         truth = Truth()
         serve(truth, root / "etc/cert.pem")
         server = Server("opensmtpd", **PORTS, plain_in_tls=True, versions=versions)
-        together([*own(truth), *common(truth, server, swaks)])
+        truth.wrapped = True
+        if variant == "odd":
+            together(everywhere(truth))
+            unexpecting(truth)
+        else:
+            together([*own(truth), *common(truth, server, swaks)])
         changing(truth, root, hashes)
         stop(smtpd)
     return truth, server

@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from live.roots import RELEASES, fetch, missing, refreshed, unpack
+from live.roots import RELEASES, fetch, missing, refreshed, root_of, unpack
 
 SETUPS = (
     *((release, "postfix", variant) for variant in ("quiet", "verbose", "debug") for release in RELEASES),
@@ -19,6 +19,21 @@ SETUPS = (
     ("trixie", "opensmtpd", "default"),
     ("bookworm", "sendmail", "level9"),
     ("trixie", "sendmail", "level14"),
+    ("trixie", "services", "told"),
+    ("bookworm", "services", "quiet"),
+    ("trixie", "services", "busy"),
+    ("bookworm", "databases", "told"),
+    ("trixie", "databases", "quiet"),
+    ("trixie", "cyrus", "saslauthd"),
+    ("bookworm", "cyrus", "sasldb"),
+    ("trixie", "eximauth", "dovecot"),
+    ("bookworm", "eximauth", "saslauthd"),
+    ("trixie", "eximauth", "cyrus"),
+    ("trixie", "relaying", "postfix"),
+    ("bookworm", "relaying", "postfix_hard"),
+    ("bookworm", "relaying", "exim"),
+    ("trixie", "opensmtpd", "odd"),
+    ("bookworm", "sendmail", "odd"),
 )
 """Release of Debian, server, variant. OpenSMTPD 6.8.0p2 of bookworm cannot do TLS with the OpenSSL there."""
 
@@ -34,7 +49,7 @@ TESTS = Path(__file__).parent.parent
 
 def prepared(cache: Path, setups: tuple[tuple[str, str, str], ...] = SETUPS) -> None:
     """Fetch and unpack what the setups need into the cache. Raises OSError or CalledProcessError where apt cannot."""
-    wanted = sorted({(release, server) for release, server, _ in setups})
+    wanted = sorted({(release, root_of(server, variant)) for release, server, variant in setups})
     for release in sorted({r for r, _ in wanted}):
         refreshed(cache / release)
     with ThreadPoolExecutor(4) as pool:
@@ -57,7 +72,13 @@ def recorded(cache: Path, out: Path, setup: tuple[str, str, str]) -> str | None:
     folder = out / "-".join(setup)
     swaks = shutil.which("swaks")
     apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]
-    asked = [str(cache / release / f"{server}.root"), str(folder), server, variant, *([swaks] if swaks else [])]
+    asked = [
+        str(cache / release / f"{root_of(server, variant)}.root"),
+        str(folder),
+        server,
+        variant,
+        *([swaks] if swaks else []),
+    ]
     try:
         done = subprocess.run(
             [*apart, sys.executable, "-m", "live.record", *asked], capture_output=True, text=True, timeout=LIMIT,

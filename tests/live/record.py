@@ -11,11 +11,21 @@ import sys
 import time
 from pathlib import Path
 
-from live import exim, opensmtpd, postfix, sendmail
+from live import cyrus, databases, exim, eximauth, opensmtpd, postfix, relaying, sendmail, services
 from live.machine import laid_over, loopback_up, remove
 from live.smarthost import RELAYS
 
-SERVERS = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd, "sendmail": sendmail}
+SERVERS = {
+    "postfix": postfix,
+    "services": services,
+    "cyrus": cyrus,
+    "databases": databases,
+    "exim": exim,
+    "eximauth": eximauth,
+    "relaying": relaying,
+    "opensmtpd": opensmtpd,
+    "sendmail": sendmail,
+}
 
 
 def main() -> int:
@@ -37,7 +47,13 @@ def main() -> int:
             "seconds": round(time.monotonic() - began, 1),
         }
         ports = {name: getattr(running, name) for name in ("submission", "wrapper", "plain", "closed")}
-        addresses = RELAYS if truth.relays else {}
+        addresses = (
+            {name: h.address for name, h in relaying.HOSTS.items()}
+            if server == "relaying"
+            else RELAYS
+            if truth.relays
+            else {}
+        )
         (out / "truth.json").write_text(
             json.dumps(
                 facts | {"ports": ports, "relay_addresses": addresses} | truth.as_json(), indent=1, ensure_ascii=False

@@ -17,12 +17,26 @@ TOOLS = ("dash", "coreutils", "sed", "grep", "findutils", "diffutils", "openssl"
 """What the servers' own scripts call; essential packages are in no package's dependencies."""
 
 PACKAGES = {
-    "postfix": ("postfix", "libsasl2-modules", "dovecot-imapd", "dovecot-pop3d", "dovecot-submissiond"),
-    "exim": ("exim4-daemon-heavy",),
+    "postfix": (
+        "postfix", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-imapd", "dovecot-pop3d",
+        "dovecot-submissiond", "dovecot-managesieved", "dovecot-ldap", "dovecot-sqlite",
+    ),
+    "exim": ("exim4-daemon-heavy", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-core"),
     "opensmtpd": ("opensmtpd",),
     "sendmail": ("sendmail-bin", "sendmail-cf", "m4", "sasl2-bin", "libsasl2-modules"),
-}
+}  # fmt: skip
 """A root each: these conflict with one another."""
+
+FURTHER = {"services": "postfix", "databases": "postfix", "cyrus": "postfix", "eximauth": "exim"}
+"""Set-ups that are played in the root of another one."""
+
+
+def root_of(server: str, variant: str) -> str:
+    """Return whose root a set-up is played in."""
+    if server == "relaying":
+        return "exim" if variant == "exim" else "postfix"
+    return FURTHER.get(server, server)
+
 
 ACCOUNTS = {
     "root": 0, "mail": 8, "nobody": 65534, "postfix": 110, "postdrop": 111, "dovecot": 112, "dovenull": 113, "vmail": 1005,

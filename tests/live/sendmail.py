@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from live.behaviours import everywhere, unexpecting
 from live.client import PASSWORD, Talk, Truth
 from live.machine import Syslog, listening, run, start, stop
 from live.scenarios import GOOD, LOCKED, OTHER, Server, common, pause, together
@@ -12,7 +13,7 @@ from live.scenarios import GOOD, LOCKED, OTHER, Server, common, pause, together
 if TYPE_CHECKING:
     from pathlib import Path
 
-VARIANTS = {"level9": 9, "level14": 14}
+VARIANTS = {"level9": 9, "level14": 14, "odd": 10}
 """LogLevel: the default, and one at which successful logins are told with more."""
 
 PROGRAM = "/usr/libexec/sendmail/sendmail"
@@ -82,7 +83,11 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         listening(*PORTS.values())
         truth = Truth()
         server = Server("sendmail", **PORTS, cram=True, versions=versions)
-        together(common(truth, server, swaks))
+        if variant == "odd":
+            together(everywhere(truth))
+            unexpecting(truth)
+        else:
+            together(common(truth, server, swaks))
         changing(truth, root)
         stop(sendmail)
     return truth, server

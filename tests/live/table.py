@@ -8,19 +8,30 @@ from pathlib import Path
 
 from live import judging
 from live.play import SETUPS
+from live.roots import root_of
 
 SHOWN = {
     "postfix": ("postfix", "dovecot-core"),
     "exim": ("exim4-daemon-heavy",),
     "opensmtpd": ("opensmtpd",),
     "sendmail": ("sendmail-bin",),
+    "cyrus": ("postfix",),
+    "relaying": ("postfix",),
 }
+JUDGES = {
+    ("cyrus", "saslauthd"): ("sasl2-bin",),
+    ("eximauth", "saslauthd"): ("sasl2-bin",),
+    ("eximauth", "dovecot"): ("dovecot-core",),
+}
+"""Who judges logins for the server, where it is not the server's root's own."""
+
 NAMES = {
     "postfix": "Postfix",
     "dovecot-core": "Dovecot",
     "exim4-daemon-heavy": "Exim",
     "opensmtpd": "OpenSMTPD",
     "sendmail-bin": "Sendmail",
+    "sasl2-bin": "Saslauthd",
 }
 
 
@@ -28,9 +39,10 @@ def row(folder: Path) -> str:
     """Return one line of the table."""
     recording = judging.load(folder)
     truth = recording.truth
+    programs = SHOWN[root_of(*recording.setup)] if truth["variant"] == "exim" else SHOWN.get(truth["software"])
+    programs = (programs or SHOWN[root_of(*recording.setup)]) + JUDGES.get(recording.setup, ())
     versions = ", ".join(
-        f"{NAMES[p]} {truth['versions'][p].split(':')[-1].split('-')[0].split('+')[0]}"
-        for p in SHOWN[truth["software"]]
+        f"{NAMES[p]} {truth['versions'][p].split(':')[-1].split('-')[0].split('+')[0]}" for p in programs
     )
     by_scenario: dict[str, list[dict[str, object]]] = {}
     for command in truth["commands"]:
@@ -43,7 +55,7 @@ def row(folder: Path) -> str:
     outcomes = Counter(next(iter(sorted(judging.fitting(recording.setup, c)))) for c in truth["commands"])
     wrong = judging.deviations(recording)
     cells = (
-        versions, truth["variant"], len(truth["scenarios"]), len(truth["commands"]), outcomes["success"], traced,
+        versions, " ".join(dict.fromkeys(recording.setup)), len(truth["scenarios"]), len(truth["commands"]), outcomes["success"], traced,
         len(truth["relays"]), len(wrong), len(judging.confusions(recording)), truth["seconds"],
     )  # fmt: skip
     return "| " + " | ".join(str(c) for c in cells) + " |"
