@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs.in_turn import asked_in_turn, attempts_of
 from smtplogs.linking import reference
 from smtplogs.overview import ASKS_DOVECOT, LOST_ANSWER, waiting
 from smtplogs.redacting import pseudonyms
@@ -24,28 +25,7 @@ PAIR_BEFORE = "5s"
 LOST_WITHIN = "10s"
 """Postfix waits 10 s for Dovecot; the line of a lost answer stands that far before or after."""
 
-IN_TURN_S = 60
-"""Seconds between the words of two databases about one attempt in a session of a login process."""
-
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
-
-_WEIGHT = {
-    "backend_unavailable": 0,
-    "server_config_error": 0,
-    "access_policy_denied": 1,
-    "account_disabled": 1,
-    "account_locked": 1,
-    "password_expired": 1,
-    "malformed_response": 2,
-    "token_invalid": 2,
-    "bad_credentials": 3,
-    "unknown_user": 4,
-}
-"""Of several lines about one attempt the most telling cause wins: error, policy, wrong secret, unknown name."""
-
-
-_GOES_ON = ("backend_unavailable", "server_config_error", "access_policy_denied", "token_invalid")
-"""What a database may have said although another one is asked after it."""
 
 _USED = (
     "host", "pid", "user", "client_ip", "mechanism", "vendor_code", "session", "also", "passdb", "peer_pid", "detail",
@@ -63,7 +43,7 @@ def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.D
     """Give Dovecot's word to the Postfix failures it belongs to; what belongs to none becomes events of its own."""
     debug = pl.col("pattern").str.starts_with("debug_")
     events = _asked(events, dovecot.filter(debug))
-    dovecot = _asked_in_turn(dovecot.filter(~debug)).filter(pl.col("_role") == "event")
+    dovecot = asked_in_turn(dovecot.filter(~debug)).filter(pl.col("_role") == "event")
     pam = dovecot.filter(pl.col("format") == "pam")
     dovecot = dovecot.filter(pl.col("format") == "dovecot")
     attempt = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null()
@@ -79,50 +59,13 @@ def paired(events: pl.DataFrame, dovecot: pl.DataFrame, known: Overview) -> pl.D
         own = [logins, rest]
     if without.height:
         events, rest = _matched(
-            events, _attempts(without, known.order, "host", "client_ip", "user"), by_host=known.by_host
+            events, attempts_of(without, known.order, "host", "client_ip", "user"), by_host=known.by_host
         )
         own.append(without_postfix(rest, events))
     own = [finished(f) for f in own if f.height]
     every = stacked(finished(events), *own)
     events = with_columns(every if every.height else empty(EVENTS))
     return _with_pam(events, dovecot.filter(attempt), pam) if pam.height else events
-
-
-def _asked_in_turn(lines: pl.DataFrame) -> pl.DataFrame:
-    """Fold what databases said in turn ("... - trying the next passdb") into the line of the last one.
-
-    The most telling word counts: a name that one database knows with another password is no unknown user, though the
-    last one says so. Refusals by networks, tokens and errors do not say that the next database is asked.
-    """
-    pattern = pl.col("pattern")
-    asked = (pl.col("stage") == "auth") & pl.col("client_ip").is_not_null() & ~pattern.str.starts_with("login_")
-    nxt = pattern.str.starts_with("auth_next")
-    rows = lines.with_row_index("_row").filter((nxt | (pl.col("_role") == "event")) & asked)
-    if not rows["pattern"].str.starts_with("auth_next").any():
-        return lines
-    who = pl.concat_str([pl.col(c).fill_null("") for c in ("host", "client_ip", "user", "session")], separator="\n")
-    rows = rows.select(
-        "_row", "time", "cause", "outcome", "line_no", _who=who, _next=nxt, _ref=reference(), _weight=_weight(),
-    ).sort("_who", "time", "line_no", nulls_last=True)  # fmt: skip
-    since = pl.col("time") - pl.col("time").shift()
-    silent = pl.col("cause").is_in(_GOES_ON).shift() & ~pl.col("cause").is_in(_GOES_ON)
-    goes_on = (pl.col("_who") == pl.col("_who").shift()) & (
-        (pl.col("_next").shift() & (since <= pl.duration(seconds=3))) | (silent & (since <= pl.duration(seconds=1)))
-    )
-    rows = rows.with_columns(_attempt=(~goes_on.fill_null(value=False)).cum_sum())
-    rows = rows.sort("_attempt", "_weight", "line_no")
-    kept = rows.filter(~pl.col("_next")).unique("_attempt", keep="first", maintain_order=True)
-    kept = kept.select("_row", "_attempt", "_ref", _own="_weight")
-    best = rows.group_by("_attempt", maintain_order=True)
-    best = best.agg(
-        pl.col("cause", "outcome", "_weight").first(),
-        _refs=pl.col("_ref").filter(~pl.col("_next") | (pl.int_range(pl.len()) == 0)),
-    )
-    told = kept.join(best, on="_attempt").filter(pl.col("_refs").list.len() > 1).sort("_row")
-    values = told.select("cause", "outcome", also=pl.col("_refs").list.set_difference(pl.concat_list("_ref")))
-    lines = patched(with_columns(lines), told["_row"], values) if told.height else lines
-    folded = rows.filter(~pl.col("_next")).join(kept, on="_row", how="anti")["_row"]
-    return lines.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(folded.implode()))
 
 
 def _in_plain_text(dovecot: pl.DataFrame) -> pl.DataFrame:
@@ -144,55 +87,6 @@ def _in_plain_text(dovecot: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _attempts(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataFrame:
-    """One row per attempt: databases asked in turn are one story, told by its most telling line.
-
-    Within 2 s, PAM's delay; who has a session asks once more only when the last database has spoken.
-    """
-    who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
-    lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_turn(databases))
-    lines = lines.sort("_who", "time", "line_no", nulls_last=True)
-    same = pl.col("_who") == pl.col("_who").shift()
-    since = pl.col("time") - pl.col("time").shift()
-    near = since <= pl.duration(seconds=2)
-    if "session" in by:
-        # "cram-md5: Password mismatch" is the word of a mechanism: another attempt
-        database = pl.col("passdb").str.to_uppercase().ne_missing(pl.col("mechanism"))
-        near = near | (database & (since <= pl.duration(seconds=IN_TURN_S)))
-    goes_on = lines.select(
-        (same & near & (pl.col("_rank") > pl.col("_rank").shift())).fill_null(value=False)
-    ).to_series()
-    lines = lines.drop("_who", "_rank")
-    if not goes_on.any():
-        return lines
-    lines = lines.with_columns(_attempt=(~goes_on).cum_sum())
-    several = lines["_attempt"].filter(goes_on).unique()
-    told = pl.col("_attempt").is_in(several.implode())
-    single = lines.filter(~told).drop("_attempt")
-    lines = lines.filter(told).with_columns(
-        _weight=_weight(),
-        _ref=reference(),
-    )
-    best = lines.sort("_attempt", "_weight", "line_no", maintain_order=True)
-    refs = best.group_by("_attempt", maintain_order=True).agg(_refs=pl.col("_ref"))
-    best = best.unique("_attempt", keep="first", maintain_order=True).join(refs, on="_attempt", maintain_order="left")
-    others = pl.col("_refs").list.set_difference(pl.concat_list("_ref"))
-    best = best.with_columns(also=others).drop("_attempt", "_weight", "_ref", "_refs")
-    return pl.concat([single, best], how="diagonal_relaxed")
-
-
-def _weight() -> pl.Expr:
-    """How telling the cause of a line is: the less the more."""
-    return pl.col("cause").cast(pl.String).replace_strict(_WEIGHT, default=5, return_dtype=pl.UInt8)
-
-
-def _turn(databases: list[str]) -> pl.Expr:
-    """When a database is asked: they stand in the order of their first lines."""
-    if len(databases) < 2:
-        return pl.lit(0)
-    return pl.col("passdb").fill_null("").replace_strict(databases, list(range(len(databases))), default=0)
-
-
 def _login_attempts(
     logins: pl.DataFrame, lines: pl.DataFrame, databases: list[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -201,7 +95,7 @@ def _login_attempts(
     A deny database, or one that is asked first, says "unknown user" for every good login of others: such a line in the
     second of the success, or about a name that gets in in the same session, is no failure.
     """
-    lines = _attempts(lines, databases, "session", "user")
+    lines = attempts_of(lines, databases, "session", "user")
     summary = logins.filter(pl.col("session").is_not_null())
     failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
     said = (

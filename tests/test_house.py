@@ -45,6 +45,7 @@ FLOORS = (
     {"recognising", "borders", "mixtures", "sinks"},
     {"whole_files"},
     {"declaring", "doubles"},
+    {"in_turn"},
     {"pairing", "penalties"},
     {"neighbours"},
     {"settling"},
