@@ -67,14 +67,44 @@ BEFORE = {
 """Weekday -> how many days ago the nearest comparable days were."""
 
 
-def _earlier(value: pl.Expr) -> pl.Expr:
-    """Return what `value` was at this time on the nearest comparable days before, as a list."""
+FORWARD = ((3, 8, 14), (3, 25, 31), (9, 2, 8), (9, 24, 30), (10, 1, 7))
+BACK = ((4, 1, 8), (10, 25, 31), (11, 1, 7))
+"""Month and days of the Sundays on which clocks are put forward or back: America, Europe, Australia, New Zealand and Chile
+by the rules of the IANA time zone database. People then come and go an hour earlier, or later, in UTC."""
+
+AN_HOUR = 12
+"""Bins."""
+
+
+def _since(sundays: Sequence[tuple[int, int, int]]) -> pl.Expr:
+    """Return how many days ago the last of these Sundays was; null if more than 13."""
+    days = pl.col("bin").dt.weekday() % 7
+    found = pl.lit(None, pl.Int64)
+    for weeks in (7, 0):
+        ago = (days + weeks).cast(pl.Int64)
+        sunday = pl.col("bin").dt.date() - pl.duration(days=ago)
+        month, day = sunday.dt.month(), sunday.dt.day()
+        one = pl.any_horizontal((month == m) & day.is_between(first, last) for m, first, last in sundays)
+        found = pl.when(one).then(ago).otherwise(found)
+    return found
+
+
+def _earlier(value: pl.Expr, *, most: bool = False) -> pl.Expr:
+    """Return what `value` was at this time on the nearest comparable days before, as a list.
+
+    Where clocks may have been changed since such a day, the least (or `most`) of this time and of the same local time.
+    """
+    either = pl.max_horizontal if most else pl.min_horizontal
+    moved = [(_since(FORWARD), AN_HOUR), (_since(BACK), -AN_HOUR)]
     days = []
     for place in range(COMPARABLE):
         ago = {day: before[place] for day, before in BEFORE.items() if place < len(before)}
         back = pl.col("bin").dt.weekday().replace_strict(ago, default=None, return_dtype=pl.Int64)
         then = pl.int_range(pl.len()) - back * A_DAY
-        days.append(value.gather(pl.when(then >= 0).then(then)))
+        here = [value.gather(pl.when(then >= 0).then(then))]
+        for since, bins in moved:
+            here.append(value.gather(pl.when(then >= 0, then + bins >= 0, since < back).then(then + bins)))
+        days.append(either(here))
     return pl.concat_list(days).list.drop_nulls()
 
 
@@ -87,7 +117,7 @@ def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.Dat
     around = pl.col(column).rolling_max(3, min_samples=1, center=True) if peaks else around
     trailing = pl.col(column).shift(1).rolling_median(A_DAY, min_samples=LEAST_BINS)
     return (
-        bins.with_columns(_earlier(around).alias("days"))
+        bins.with_columns(_earlier(around, most=peaks).alias("days"))
         .with_columns(
             pl.when(pl.col("days").list.len() > 0).then(pl.col("days").list.median()).alias("usual"),
             (pl.col("days").list.len() == 0).alias("thin"),

@@ -72,6 +72,10 @@ class Facts:
     top_user_share: float = 0.0
     one_name: bool = False
     stranger_share: float = 0.0
+    top_ip_stranger: bool = False
+    n_aimed: int = 0
+    unnamed: bool = False
+    one_missing: str | None = None
     deferred_share: float = 0.0
     hole_share: float = 0.0
     thin: bool = False
@@ -168,9 +172,21 @@ def facts_of(
         _name_one_client(facts, bad)
         first = bad.filter(pl.col("client_ip") == facts.top_ip)["first_good"].min() if facts.top_ip else None
         facts.top_ip_good_before = first is not None and first < start  # pyright: ignore
+        facts.top_ip_stranger = facts.top_ip is not None and first is None
+        _aim(facts, bad, known)
         facts.shared = _shared(at)
         facts.explained_by = decomposition(at, before, rows.n_days, "bad")
     return facts, inside
+
+
+def _aim(facts: Facts, bad: pl.DataFrame, known: pl.DataFrame) -> None:
+    """Count the accounts that log in from elsewhere among those that strangers tried; tell if most names are missing."""
+    tried = bad.filter(pl.col("first_good").is_null())
+    names = tried["account"].drop_nulls().unique()
+    ours = known.select(pl.col("account").cast(pl.String)).drop_nulls().unique()["account"]
+    facts.n_aimed = int(names.is_in(ours.implode()).sum())
+    judged = tried.filter(pl.col("outcome") == "failure")
+    facts.unnamed = judged.filter(pl.col("account").is_null())["bad"].sum() > MOST * tried["bad"].sum()
 
 
 def _name_one_client(facts: Facts, bad: pl.DataFrame) -> None:
@@ -264,14 +280,6 @@ def decomposition(now: pl.DataFrame, before: pl.DataFrame, n_days: int, measure:
     return best[1] if best else []
 
 
-def still_heard(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> bool:
-    """Tell whether most of the missing logins are of clients that are there, and refused: their network is not lost."""
-    missing = excess(now, before, n_days, "client_ip", "ok").filter(pl.col("excess") < 0)
-    heard = now.filter(pl.col("bad") > 0)["client_ip"].unique().cast(pl.String)
-    of_heard = float(missing.filter(pl.col("value").is_in(heard.implode()))["excess"].sum())
-    return of_heard <= MOST * float(missing["excess"].sum()) < 0
-
-
 def verdict(facts: Facts, *, up: bool) -> str:
     """Return the kind of incident that the figures fit; the rules are those of the documentation's table."""
     successes = facts.success_share
@@ -281,7 +289,9 @@ def verdict(facts: Facts, *, up: bool) -> str:
         return "partial_fault" if facts.n_hit >= FEW and facts.hit_share >= HIT else "network_loss"
     hit_many = facts.n_hit >= FEW and facts.hit_share >= HIT
     low = successes is not None and successes < NORMAL
-    if hit_many or (facts.n_hit >= FEW and low and facts.hit_share >= HIT / 2 and facts.stranger_share < MOST):
+    # one client that is most of the rise may be a fault's own, but a few who mistype beside it are no fault
+    some_hit = facts.n_hit >= FEW and facts.hit_share >= HIT / 2 and facts.top_ip_share < ENOUGH
+    if hit_many or (some_hit and low and facts.stranger_share < MOST):
         if facts.shared and facts.n_failing_only >= MOST * facts.n_hit:
             return "partial_fault" if facts.shared[0] == "host" else "policy_change"
         none = successes is not None and successes <= 1 - ALL

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from smtplogs.detect._incident_facts import Facts
 
 SERIOUS = ("outage", "partial_fault", "policy_change")
+AIMED = {"one_client_rise": 1, "spray_rise": 5, "botnet_rise": 5}
+"""Strangers that try fewer accounts of ours than this are the daily noise of a server, as in ``attacks``."""
 
 ADVICE = {
     "outage": "Look at what the server asks for passwords (Dovecot, LDAP, database) at that time; users need do nothing.",
@@ -94,8 +96,14 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
 def _severity(facts: Facts, kind: str) -> str:
     if kind in SERIOUS:
         return "serious"
-    small = kind in {"network_loss", "log_hole"} and not facts.abrupt
-    return "info" if small or facts.typed else "warning"
+    small = kind in {"network_loss", "log_hole"} and (not facts.abrupt or bool(facts.one_missing))
+    return "info" if small or facts.typed or _noise(facts, kind) else "warning"
+
+
+def _noise(facts: Facts, kind: str) -> bool:
+    """Tell whether strangers made the rise, and hardly tried an account that exists."""
+    strange = kind == "botnet_rise" or facts.top_ip_stranger
+    return kind in AIMED and strange and not facts.unnamed and facts.n_aimed < AIMED[kind]
 
 
 def _subject(facts: Facts, kind: str) -> tuple[str, str]:
@@ -186,6 +194,12 @@ def _reasons(facts: Facts, kind: str, explained: list[str]) -> list[str]:
         )
     if facts.n_bad and facts.stranger_share >= 0.5:
         reasons.append(f"{facts.stranger_share:.0%} of the failures are from addresses that never logged in.")
+    if _noise(facts, kind):
+        reasons.append(f"{counted(facts.n_aimed, 'account')} of those tried by strangers log in from elsewhere: noise.")
+    if facts.one_missing:
+        reasons.append(
+            f"Most of the missing logins are of one account, {name(facts.one_missing)}: a job that did not run."
+        )
     if facts.typed:
         reasons.append("That client got in at last: a person who mistypes looks the same.")
     if kind == "log_hole":

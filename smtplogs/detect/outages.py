@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._frames import table
-from smtplogs.detect._bins import BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, holes, rises
+from smtplogs.detect._bins import BEFORE, BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, holes, rises
 from smtplogs.detect._findings import as_findings
 from smtplogs.detect._incident_facts import (
     Facts,
@@ -19,10 +19,10 @@ from smtplogs.detect._incident_facts import (
     own_failures,
     proved,
     sharpened,
-    still_heard,
     verdict,
 )
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
+from smtplogs.detect._missing import missing, one_missing, still_heard, were_there
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import OUTCOMES, TIME, TRAFFIC, Column, as_table
 
@@ -239,20 +239,29 @@ def _judged(
     for episode in found.iter_rows(named=True):
         start, end = episode["start"], episode["end"]
         inside = _rows(slices, counted, start - 2 * BIN, end + 2 * BIN).with_columns(n)
-        days = [k for k in range(1, 6) if start - timedelta(days=k) >= log_start]
-        before = [_rows(slices, counted, start - timedelta(days=k), end - timedelta(days=k)) for k in days[:5]]
+        days = _days_before(start, log_start)
+        before = [_rows(slices, counted, start - d, end - d) for d in days]
         earlier = pl.concat(before) if before else inside.clear().drop("n")
         rows = Rows(inside, earlier.with_columns(n), len(days))
         facts, marked = facts_of(rows, known, good, start, end)
         facts.usual_ok, facts.usual_bad = episode["usual_ok"], episode["usual_bad"]
         facts.hole_share = episode["hole_share"]
         facts.thin, facts.abrupt = episode["thin"], episode["abrupt"]
+        if not episode["up"] and facts.success_share is None and not facts.hole_share:
+            continue  # hours with a burst every day, at another minute: nothing is missing just here
         kind = verdict(facts, up=episode["up"])
         if kind in {"network_loss", "log_hole"}:
             at = marked.filter(pl.col("time") >= start, pl.col("time") < end)
-            facts.explained_by = decomposition(at, described(rows.before), rows.n_days, "ok")
-            if kind == "network_loss" and still_heard(at, described(rows.before), rows.n_days):
-                continue
+            usual = described(rows.before)
+            facts.explained_by = decomposition(at, usual, rows.n_days, "ok")
+            if kind == "network_loss":
+                if still_heard(at, usual, rows.n_days):
+                    continue
+                gone = missing(at, usual, rows.n_days)
+                facts.one_missing = one_missing(gone)
+                if facts.abrupt:
+                    hours = [_rows(slices, counted, a - HOUR, a) for a in (start, *(start - d for d in days))]
+                    facts.abrupt = were_there(gone, [described(h.with_columns(n)) for h in hours])
         facts.start, facts.end = sharpened(facts, kind, marked)
         if kind == "log_hole":  # quiet bins beside the hole are none of it
             facts.start = max(facts.start, episode["hole_start"] - BIN)
@@ -266,6 +275,15 @@ def _judged(
             facts.recovered_at = _recovered(slices, counted, marked, facts)
         result.append((facts, kind))
     return result
+
+
+def _days_before(start: datetime, log_start: datetime) -> list[timedelta]:
+    """Return how long ago up to five comparable days were; any days, if there is none."""
+    for days in (BEFORE[start.isoweekday()], range(1, 6)):
+        known = [timedelta(days=k) for k in days if start - timedelta(days=k) >= log_start]
+        if known:
+            return known
+    return []
 
 
 def _until(slices: Slices, end: datetime) -> datetime:
@@ -294,7 +312,9 @@ def _back(slices: Slices, counted: pl.Expr, facts: Facts) -> datetime | None:
     """Return when the one client of a rise logged in to the same account, within an hour; None if it did not."""
     good = counted & (pl.col("outcome") == "success")
     for piece in pieces(slices, "client_ip", "account", where=good, since=facts.end, until=facts.end + HOUR):
-        own = piece.filter(pl.col("client_ip") == facts.top_ip, pl.col("account") == facts.top_user)
+        own = piece.filter(
+            pl.col("client_ip").eq_missing(pl.lit(facts.top_ip)), pl.col("account").eq_missing(pl.lit(facts.top_user))
+        )
         if own.height:
             return own["time"].min()  # pyright: ignore
     return None
