@@ -77,6 +77,7 @@ class Facts:
     unnamed: bool = False
     one_missing: str | None = None
     deferred_share: float = 0.0
+    judged_share: float = 0.0
     hole_share: float = 0.0
     thin: bool = False
     abrupt: bool = True
@@ -157,8 +158,9 @@ def facts_of(
     if facts.n_bad:
         strange = pl.col("bad").filter(pl.col("first_good").is_null() & pl.col("client_ip").is_not_null())
         deferred = pl.col("bad").filter(pl.col("outcome") == "deferred")
-        facts.stranger_share, facts.deferred_share = bad.select(
-            strange.sum().alias("s") / facts.n_bad, deferred.sum().alias("d") / facts.n_bad
+        judged = pl.col("bad").filter(pl.col("outcome") == "failure")
+        facts.stranger_share, facts.deferred_share, facts.judged_share = bad.select(
+            part.sum().alias(name) / facts.n_bad for name, part in (("s", strange), ("d", deferred), ("j", judged))
         ).row(0)
         facts.cause = _most(bad, "cause")
         facts.n_sources = bad["client_ip"].drop_nulls().n_unique()

@@ -17,6 +17,8 @@ AIMED = {"one_client_rise": 1, "spray_rise": 5, "botnet_rise": 5}
 
 ADVICE = {
     "outage": "Look at what the server asks for passwords (Dovecot, LDAP, database) at that time; users need do nothing.",
+    "no_auth": "Look at whether the server offers AUTH and TLS as before (its settings, certificate, socket of the password "
+    "check): clients got no further.",
     "partial_fault": "Look for one of several servers, database replicas or processes that failed in these minutes.",
     "policy_change": "Look up which rule was changed just before, and tell the users of {shared} how to log in from now on.",
     "network_loss": "Ask the network, DNS and the sites concerned what happened; the mail server refused nobody.",
@@ -51,7 +53,8 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
         "repair": "Repair or stop" if facts.top_ip_good_before else "Find and set up anew, or block,",
     }
     one = kind == "one_client_rise"
-    advice = "spray_gateway" if kind == "spray_rise" and facts.top_ip_good_before else kind
+    advice = "no_auth" if kind == "outage" and _unasked(facts) else kind
+    advice = "spray_gateway" if kind == "spray_rise" and facts.top_ip_good_before else advice
     subject_kind, subject = _subject(facts, kind)
     drop = kind in {"network_loss", "log_hole"}
     return {
@@ -131,7 +134,8 @@ def _what(facts: Facts, kind: str) -> str:
             "temporary": "",
             "mixed": ", some as if the passwords were wrong,",
         }
-        return f"Nobody could log in: clients were {refused}{words[_shown_as(facts)]}"
+        how = " before any password was asked" if _unasked(facts) else words[_shown_as(facts)]
+        return f"Nobody could log in: clients were {refused}{how}"
     if kind == "partial_fault":
         return f"Logins failed for a part of the established clients, which were {refused}"
     if kind == "policy_change":
@@ -150,6 +154,11 @@ def _what(facts: Facts, kind: str) -> str:
     if kind == "botnet_rise":
         return f"Not an outage: {counted(facts.n_sources, 'address', 'addresses')}, mostly strangers, were {refused}"
     return f"Failures rose: {refused}"
+
+
+def _unasked(facts: Facts) -> bool:
+    """Tell whether hardly any refusal was a judgement, or a failure to judge: AUTH or TLS was not to be had."""
+    return facts.judged_share + facts.deferred_share <= 0.1
 
 
 def _share(facts: Facts) -> str:

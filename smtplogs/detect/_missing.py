@@ -26,10 +26,12 @@ def still_heard(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> bool:
 
 
 def missing(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> pl.DataFrame:
-    """Return who logged in less than on a mean day before, the most missing first: ``who, n``."""
-    fewer = excess(now.with_columns(WHO), before.with_columns(WHO), n_days, "who", "ok").filter(pl.col("excess") < 0)
-    gone = fewer.drop_nulls("value").sort("excess", "value")
-    return gone.select(pl.col("value").alias("who"), -pl.col("excess").alias("n"))
+    """Return whose logins fell as all did or more, against a mean day before, the most missing first: ``who, n``."""
+    usual = before.group_by(WHO).agg(pl.col("ok").sum() / max(n_days, 1))
+    both = now.group_by(WHO).agg(pl.col("ok").sum().alias("now")).join(usual, on="who", how="full", coalesce=True)
+    both = both.drop_nulls("who").with_columns(pl.col("now", "ok").fill_null(0))
+    gone = both.filter(pl.col("ok") > 0, pl.col("now") <= DROP * pl.col("ok"))
+    return gone.select("who", (pl.col("ok") - pl.col("now")).alias("n")).sort("n", "who", descending=[True, False])
 
 
 def one_missing(gone: pl.DataFrame) -> str | None:

@@ -14,7 +14,7 @@ from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._hints import known_bots, likely_software
 from smtplogs.detect._logins import ACCEPTED, logins_of
 from smtplogs.detect._rhythm import rhythm
-from smtplogs.detect._shared_faults import find_certificate_faults, find_passwords_switched_off
+from smtplogs.detect._shared_faults import find_certificate_faults, find_lost_mechanisms, find_passwords_switched_off
 from smtplogs.detect._signs import NAME_KINDS, acquaintances, find_signs, meant, shape_of
 from smtplogs.detect._slices import lazy_door, sliced
 from smtplogs.detect._storms import find_hourly_logins, find_storms
@@ -133,6 +133,9 @@ def misconfigured_clients(
     faults, fault_lines = find_certificate_faults(signs, known)
     rows += _told(faults, fault_lines, stories.certificate_row)
     signs = signs.join(fault_lines.select("kind", "source", "line_no"), on=["kind", "source", "line_no"], how="anti")
+    lost, lost_lines = find_lost_mechanisms(signs, known)
+    rows += _told(lost, lost_lines, stories.lost_mechanism_row)
+    signs = signs.join(lost_lines.select("kind", "source", "line_no"), on=["kind", "source", "line_no"], how="anti")
     rows += _told(*find_passwords_switched_off(events), stories.passwords_off_row)
 
     mine, strangers = _clients(signs, known, logins, events, sessions, least)
