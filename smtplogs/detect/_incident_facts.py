@@ -74,6 +74,7 @@ class Facts:
     stranger_share: float = 0.0
     top_ip_stranger: bool = False
     n_aimed: int = 0
+    n_aimed_by_top: int = 0
     unnamed: bool = False
     one_missing: str | None = None
     deferred_share: float = 0.0
@@ -182,13 +183,19 @@ def facts_of(
 
 
 def _aim(facts: Facts, bad: pl.DataFrame, known: pl.DataFrame) -> None:
-    """Count the accounts that log in from elsewhere among those that strangers tried; tell if most names are missing."""
+    """Count the accounts that log in from elsewhere among those that strangers, or the one address, tried.
+
+    And tell whether the names are missing.
+    """
     tried = bad.filter(pl.col("first_good").is_null())
-    names = tried["account"].drop_nulls().unique()
-    ours = known.select(pl.col("account").cast(pl.String)).drop_nulls().unique()["account"]
-    facts.n_aimed = int(names.is_in(ours.implode()).sum())
-    judged = tried.filter(pl.col("outcome") == "failure")
-    facts.unnamed = judged.filter(pl.col("account").is_null())["bad"].sum() > MOST * tried["bad"].sum()
+    ours = known.select(pl.col("account").cast(pl.String)).drop_nulls().unique()["account"].implode()
+    aimed = pl.col("account").is_in(ours).fill_null(value=False)
+    names = pl.col("account").filter(aimed)
+    facts.n_aimed, facts.n_aimed_by_top = tried.select(
+        names.n_unique().alias("all"), names.filter(pl.col("client_ip").filter(aimed) == facts.top_ip).n_unique()
+    ).row(0)
+    unnamed = (pl.col("outcome") == "failure") & pl.col("account").is_null()
+    facts.unnamed = tried.filter(unnamed)["bad"].sum() > MOST * tried["bad"].sum()
 
 
 def _name_one_client(facts: Facts, bad: pl.DataFrame) -> None:
@@ -381,7 +388,11 @@ def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, 
         # the address and the account of most failures need not be one client
         return own["time"].min() or facts.start, own["time"].max() or facts.end  # pyright: ignore
     # one client alone may have mistyped just before: three within a bin begin, and end, an incident
-    spans = own.group_by("client_ip").agg(pl.col("time").min().alias("first"), pl.col("time").max().alias("last"))
-    begins = spans.select(pl.col("first").sort()).filter(pl.col("first").shift(-2) - pl.col("first") <= BIN)
-    ends = spans.select(pl.col("last").sort()).filter(pl.col("last") - pl.col("last").shift(2) <= BIN)
-    return begins["first"].min() or facts.start, ends["last"].max() or facts.end  # pyright: ignore
+    own = own.sort("time")
+    others = pl.col("client_ip").n_unique() >= FEW
+    begins = own.rolling("time", period=BIN, offset=timedelta(0), closed="both").agg(others.alias("many"))
+    ends = own.rolling("time", period=BIN, closed="both").agg(others.alias("many"))
+    return (
+        begins.filter("many")["time"].min() or facts.start,
+        ends.filter("many")["time"].max() or facts.end,
+    )  # pyright: ignore

@@ -106,7 +106,11 @@ def _severity(facts: Facts, kind: str) -> str:
 def _noise(facts: Facts, kind: str) -> bool:
     """Tell whether strangers made the rise, and hardly tried an account that exists."""
     strange = kind == "botnet_rise" or facts.top_ip_stranger
-    return kind in AIMED and strange and not facts.unnamed and facts.n_aimed < AIMED[kind]
+    return kind in AIMED and strange and not facts.unnamed and _aimed(facts, kind) < AIMED[kind]
+
+
+def _aimed(facts: Facts, kind: str) -> int:
+    return facts.n_aimed if kind == "botnet_rise" else facts.n_aimed_by_top
 
 
 def _subject(facts: Facts, kind: str) -> tuple[str, str]:
@@ -204,7 +208,8 @@ def _reasons(facts: Facts, kind: str, explained: list[str]) -> list[str]:
     if facts.n_bad and facts.stranger_share >= 0.5:
         reasons.append(f"{facts.stranger_share:.0%} of the failures are from addresses that never logged in.")
     if _noise(facts, kind):
-        reasons.append(f"{counted(facts.n_aimed, 'account')} of those tried by strangers log in from elsewhere: noise.")
+        aimed = _aimed(facts, kind) or "None"
+        reasons.append(f"{aimed} of the accounts that strangers tried log in from elsewhere: the daily noise.")
     if facts.one_missing:
         reasons.append(
             f"Most of the missing logins are of one account, {name(facts.one_missing)}: a job that did not run."
