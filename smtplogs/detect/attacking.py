@@ -102,7 +102,8 @@ def attacks(
         within this time, bounds included. As fail2ban and mailcow.
     names
         Spray: accounts that one address tries within an hour, at most 3 times each [accounts]. Sentinel takes 5 in
-        20 min, which office gateways reach.
+        20 min, which office gateways reach. Or at any pace, if five of them are accounts that exist; or three
+        accounts, if one that exists fails ten times a day, at which Entra would lock it.
     unknown_names
         Enumeration: accounts that one address tries, half of the failures on names that do not exist [accounts].
     protocols
