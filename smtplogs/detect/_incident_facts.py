@@ -77,6 +77,7 @@ class Facts:
     n_aimed_by_top: int = 0
     unnamed: bool = False
     one_missing: str | None = None
+    as_many: bool = False
     deferred_share: float = 0.0
     judged_share: float = 0.0
     hole_share: float = 0.0
@@ -121,6 +122,22 @@ def established(known: pl.DataFrame, start: datetime, end: datetime) -> pl.DataF
     outside = (hour + timedelta(hours=1) <= start) | (hour >= end)
     near = known.filter(hour >= start - AROUND, hour <= end + AROUND, outside)
     return near.group_by("account", "client_ip").agg(pl.col("ok").sum()).filter(pl.col("ok") >= ESTABLISHED)
+
+
+def turned(old: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
+    """Return the established clients (``account, client_ip``) that were only refused in the hours before an episode.
+
+    Parameters
+    ----------
+    old
+        The attempts of those hours, `described`.
+    inside
+        Those of the episode, as ``facts_of`` returns them.
+    """
+    clients = inside.filter("established", pl.col("bad") > 0).select("account", "client_ip").unique()
+    sums = old.group_by("account", "client_ip").agg(pl.col("bad", "ok").sum())
+    sums = sums.filter(pl.col("bad") > 0, pl.col("ok") == 0)
+    return clients.join(sums, on=["account", "client_ip"], how="semi", nulls_equal=True)
 
 
 def facts_of(

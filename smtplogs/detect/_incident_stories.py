@@ -99,7 +99,7 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
 def _severity(facts: Facts, kind: str) -> str:
     if kind in SERIOUS:
         return "serious"
-    small = kind in {"network_loss", "log_hole"} and (not facts.abrupt or bool(facts.one_missing))
+    small = kind in {"network_loss", "log_hole"} and (not facts.abrupt or facts.as_many or bool(facts.one_missing))
     return "info" if small or facts.typed or _noise(facts, kind) else "warning"
 
 
@@ -214,6 +214,8 @@ def _reasons(facts: Facts, kind: str, explained: list[str]) -> list[str]:
         reasons.append(
             f"Most of the missing logins are of one account, {name(facts.one_missing)}: a job that did not run."
         )
+    elif facts.as_many:
+        reasons.append("As many accounts as usual logged in, less often: jobs that send at other hours look the same.")
     if facts.typed:
         reasons.append("That client got in at last: a person who mistypes looks the same.")
     if kind == "log_hole":

@@ -39,10 +39,17 @@ def one_missing(gone: pl.DataFrame) -> str | None:
     return gone["who"][0] if gone.height and gone["n"][0] >= MOST * gone["n"].sum() else None
 
 
-def were_there(gone: pl.DataFrame, hours: Sequence[pl.DataFrame]) -> bool:
-    """Tell whether those that are missing logged in during the hour before, as on most days.
+def as_many(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> bool:
+    """Tell whether as many accounts as on a mean day log in: jobs that send at other hours make such a drop."""
+    day = pl.col("time").dt.date()
+    usual = before.filter(pl.col("ok") > 0).select(WHO, day.alias("day")).n_unique() / max(n_days, 1)
+    return now.filter(pl.col("ok") > 0).select(WHO).n_unique() > DROP * usual
 
-    A monitoring probe goes on whatever people do: on a holiday the hour before is quiet but for it.
+
+def were_there(gone: pl.DataFrame, hours: Sequence[pl.DataFrame]) -> bool:
+    """Tell whether those that are missing logged in during the hour before, as many of them as on most days.
+
+    A monitoring probe and the jobs of that hour go on whatever people do: on a holiday it is quiet but for them.
 
     Parameters
     ----------
@@ -51,5 +58,5 @@ def were_there(gone: pl.DataFrame, hours: Sequence[pl.DataFrame]) -> bool:
     hours
         The attempts of the hour before, then those of the same hour on days before.
     """
-    was, *usual = (int(rows.with_columns(WHO).join(gone, on="who")["ok"].sum()) for rows in hours)
+    was, *usual = (rows.filter(pl.col("ok") > 0).select(WHO).join(gone, on="who")["who"].n_unique() for rows in hours)
     return was >= DROP * sum(usual) / max(len(usual), 1) > 0

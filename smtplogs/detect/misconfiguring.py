@@ -205,7 +205,8 @@ def _clients(
     beat = rhythm(_starts(tied, by), by)
     tied = _with_beat(tied, beat, by).filter(~pl.col("weak") | pl.col("regular"))
     strange = rows.filter(pl.col("tie").is_null())
-    timed = _enough(strange.filter(pl.col("key").is_null(), ~pl.col("weak")), by, sessions, least)
+    lone = pl.col("key").is_null() | (pl.col("kind") == "local_part_only")
+    timed = _enough(strange.filter(lone, ~pl.col("weak")), by, sessions, least)
     timed = _with_beat(timed, rhythm(_starts(timed, by), by), by)
     lasts = (pl.col("time").max() - pl.col("time").min()).over(by).dt.total_seconds() >= RHYTHM_LASTS
     timed = timed.filter(
@@ -215,6 +216,7 @@ def _clients(
     timed = timed.filter(~pl.col("client_ip").is_in(list(bots)))
     strange = strange.join(timed.select(by).unique(), on=by, how="anti", nulls_equal=True, maintain_order="left")
 
+    strange = strange.filter(pl.col("kind") != "local_part_only")
     mine = pl.concat([tied, timed]).sort(*by, "time", "source", "line_no", nulls_last=True)
     new = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in by)
     mine = mine.with_columns((new | (pl.int_range(pl.len()) == 0)).cast(pl.UInt32).cum_sum().alias("story"))

@@ -19,10 +19,11 @@ from smtplogs.detect._incident_facts import (
     own_failures,
     proved,
     sharpened,
+    turned,
     verdict,
 )
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
-from smtplogs.detect._missing import missing, one_missing, still_heard, were_there
+from smtplogs.detect._missing import as_many, missing, one_missing, still_heard, were_there
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import OUTCOMES, TIME, TRAFFIC, Column, as_table
 
@@ -76,6 +77,12 @@ HOUR = timedelta(hours=1)
 BY_HAND = 30
 """Fewer refusals of one client that then gets in may be a person who mistypes: told as info. A program repeats them, and
 30 within an hour are a storm (``misconfigured_clients``). Own choice."""
+
+TURNED = timedelta(hours=6)
+"""A client that is only refused from so long before: what shut it out is none of an episode's own. As long as a lock is
+waited for (``lockouts``). Own choice."""
+
+CLIENT = ["account", "client_ip"]
 
 BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_error")
 
@@ -243,13 +250,16 @@ def _judged(
         before = [_rows(slices, counted, start - d, end - d) for d in days]
         earlier = pl.concat(before) if before else inside.clear().drop("n")
         rows = Rows(inside, earlier.with_columns(n), len(days))
-        facts, marked = facts_of(rows, known, good, start, end)
-        facts.usual_ok, facts.usual_bad = episode["usual_ok"], episode["usual_bad"]
-        facts.hole_share = episode["hole_share"]
-        facts.thin, facts.abrupt = episode["thin"], episode["abrupt"]
+        facts, marked = _facts(rows, known, good, episode)
         if not episode["up"] and facts.success_share is None and not facts.hole_share:
             continue  # hours with a burst every day, at another minute: nothing is missing just here
         kind = verdict(facts, up=episode["up"])
+        if kind in SERIOUS:
+            old = _rows(slices, counted, start - TURNED, start).with_columns(n)
+            before = turned(described(old), marked)
+            if before.height:
+                facts, marked = _facts(rows, known.join(before, on=CLIENT, how="anti", nulls_equal=True), good, episode)
+                kind = verdict(facts, up=episode["up"])
         if kind in {"network_loss", "log_hole"}:
             at = marked.filter(pl.col("time") >= start, pl.col("time") < end)
             usual = described(rows.before)
@@ -259,6 +269,7 @@ def _judged(
                     continue
                 gone = missing(at, usual, rows.n_days)
                 facts.one_missing = one_missing(gone)
+                facts.as_many = as_many(at, usual, rows.n_days)
                 if facts.abrupt:
                     hours = [_rows(slices, counted, a - HOUR, a) for a in (start, *(start - d for d in days))]
                     facts.abrupt = were_there(gone, [described(h.with_columns(n)) for h in hours])
@@ -275,6 +286,14 @@ def _judged(
             facts.recovered_at = _recovered(slices, counted, marked, facts)
         result.append((facts, kind))
     return result
+
+
+def _facts(rows: Rows, known: pl.DataFrame, good: pl.DataFrame, episode: dict[str, Any]) -> tuple[Facts, pl.DataFrame]:
+    """Return the figures of an episode, with what is usual then, and its rows."""
+    facts, marked = facts_of(rows, known, good, episode["start"], episode["end"])
+    for name in ("usual_ok", "usual_bad", "hole_share", "thin", "abrupt"):
+        setattr(facts, name, episode[name])
+    return facts, marked
 
 
 def _days_before(start: datetime, log_start: datetime) -> list[timedelta]:
