@@ -14,7 +14,8 @@ import smtplogs as sl
 from hand_made import NINE, events
 from rewrite_samples import read_tables
 from score_detectors import INCIDENTS, Tally, incident_of
-from smtplogs.detect._incident_facts import Facts, sharpened, verdict
+from smtplogs.detect._incident_edges import sharpened
+from smtplogs.detect._incident_facts import Facts, verdict
 from smtplogs.detect._missing import as_many, missing, one_missing, were_there
 from smtplogs.detect.outages import COLUMNS
 from smtplogs.schema import FINDINGS, TRAFFIC, as_table, dtypes

@@ -109,9 +109,7 @@ def _slow(book: Book, limits: Limits, members: Mapping[str, str]) -> pl.DataFram
     aimed = book.pairs.filter(pl.col("n_bad") > 0).join(hostile, on="client_ip", how="semi")
     aimed = aimed.join(book.known, on="account", how="semi")
     days = ((pl.col("last_bad") - pl.col("first_bad")) / timedelta(days=1)).clip(lower_bound=1)
-    sums = aimed.group_by("client_ip").agg(
-        pl.len().alias("n_aimed"), (pl.col("n_bad") / days).max().alias("hardest")
-    )
+    sums = aimed.group_by("client_ip").agg(pl.len().alias("n_aimed"), (pl.col("n_bad") / days).max().alias("hardest"))
     wide = (pl.col("n_names") >= limits.names) & (pl.col("n_aimed") >= KNOWN_AIM)
     hard = (pl.col("n_names") > FEW_NAMES) & (pl.col("hardest") >= HARD_PER_DAY)
     return hostile.join(sums, on="client_ip").filter(wide | hard).select("client_ip")

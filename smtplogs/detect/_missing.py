@@ -24,7 +24,6 @@ def still_heard(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> bool:
     return of_heard <= MOST * float(missing["excess"].sum()) < 0
 
 
-
 def missing(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> pl.DataFrame:
     """Return whose logins fell as all did or more, against a mean day before, the most missing first: ``who, n``."""
     usual = before.group_by(WHO).agg(pl.col("ok").sum() / max(n_days, 1))
@@ -36,7 +35,7 @@ def missing(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> pl.DataFram
 
 def one_missing(gone: pl.DataFrame) -> str | None:
     """Return the account that makes most of the drop by itself: a job that did not run, and no lost network."""
-    return gone["who"][0] if gone.height and gone["n"][0] >= MOST * gone["n"].sum() else None
+    return gone["who"][0] if gone.height and float(gone["n"][0]) >= MOST * float(gone["n"].sum()) else None
 
 
 def as_many(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> bool:

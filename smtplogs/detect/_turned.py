@@ -252,7 +252,9 @@ def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
     # an outage, or a lock, is over sooner
     even = pl.col("regular") & (works | (span >= ALONE))
     uneven = ~pl.col("regular") & works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
-    told = runs.filter(((even | uneven) & (pl.col("n_bad") >= failures)) | _jointly(runs)).join(_beset(mine, rows), on=RUN, how="left", maintain_order="left")
+    told = runs.filter(((even | uneven) & (pl.col("n_bad") >= failures)) | _jointly(runs)).join(
+        _beset(mine, rows), on=RUN, how="left", maintain_order="left"
+    )
     among = (pl.col("beset_share") >= BESET_SHARE).fill_null(False)
     among = among & ((span <= LOCKED) | (pl.col("n_others") > pl.col("n_bad")))
     victim = among & (~pl.col("regular") | (span <= LOCKED))

@@ -8,17 +8,27 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._frames import table
-from smtplogs.detect._bins import BEFORE, BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, holes, rises
+from smtplogs.detect._bins import (
+    BEFORE,
+    BIN,
+    DROP,
+    LEAST_BINS,
+    Thresholds,
+    baselines,
+    drops,
+    episodes,
+    grid,
+    holes,
+    rises,
+)
 from smtplogs.detect._findings import as_findings
+from smtplogs.detect._incident_edges import own_failures, proved, sharpened
 from smtplogs.detect._incident_facts import (
     Facts,
     Rows,
     decomposition,
     described,
     facts_of,
-    own_failures,
-    proved,
-    sharpened,
     turned,
     verdict,
 )
