@@ -89,41 +89,50 @@ def _since(sundays: Sequence[tuple[int, int, int]]) -> pl.Expr:
     return found
 
 
-def _earlier(value: pl.Expr, *, most: bool = False) -> pl.Expr:
+def _earlier(value: pl.Expr, clock: tuple[tuple[tuple[int, int, int], ...], int] = ((), 0)) -> pl.Expr:
     """Return what `value` was at this time on the nearest comparable days before, as a list.
 
-    Where clocks may have been changed since such a day, the least (or `most`) of this time and of the same local time.
+    `clock`: of days before such a Sunday, what it was so many bins later: at the same local time.
     """
-    either = pl.max_horizontal if most else pl.min_horizontal
-    moved = [(_since(FORWARD), AN_HOUR), (_since(BACK), -AN_HOUR)]
+    sundays, bins = clock
+    since = _since(sundays) if sundays else pl.lit(None, pl.Int64)
     days = []
     for place in range(COMPARABLE):
         ago = {day: before[place] for day, before in BEFORE.items() if place < len(before)}
         back = pl.col("bin").dt.weekday().replace_strict(ago, default=None, return_dtype=pl.Int64)
         then = pl.int_range(pl.len()) - back * A_DAY
-        here = [value.gather(pl.when(then >= 0).then(then))]
-        for since, bins in moved:
-            here.append(value.gather(pl.when(then >= 0, then + bins >= 0, since < back).then(then + bins)))
-        days.append(either(here))
+        there = then + pl.when(since < back).then(bins).otherwise(0)
+        days.append(value.gather(pl.when(then >= 0, there >= 0).then(there)))
     return pl.concat_list(days).list.drop_nulls()
+
+
+def _clocks(value: pl.Expr) -> list[pl.Expr]:
+    """Return `_earlier` by the clock as it stands, and by a clock that was put forward or back since: ``days0`` ..."""
+    ways = (((), 0), (FORWARD, AN_HOUR), (BACK, -AN_HOUR))
+    return [_earlier(value, way).alias(f"days{k}") for k, way in enumerate(ways)]
+
+
+LISTS = ("days0", "days1", "days2")
 
 
 def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.DataFrame:
     """Add ``usual``: what the column usually is in this bin, and ``thin``: no comparable day was there to tell.
 
-    `peaks`: of each day the most in the bins around: a job that fails every night at that minute is usual.
+    `peaks`: of each day the most in the bins around: a job that fails every night at that minute is usual. Else, where
+    clocks may have been changed since these days, the least of both clocks is usual.
     """
     around = pl.col(column).rolling_median(5, min_samples=1, center=True)
     around = pl.col(column).rolling_max(3, min_samples=1, center=True) if peaks else around
     trailing = pl.col(column).shift(1).rolling_median(A_DAY, min_samples=LEAST_BINS)
+    known = LISTS[:1] if peaks else LISTS
     return (
-        bins.with_columns(_earlier(around, most=peaks).alias("days"))
+        bins.with_columns(_clocks(around)[: len(known)])
         .with_columns(
-            pl.when(pl.col("days").list.len() > 0).then(pl.col("days").list.median()).alias("usual"),
-            (pl.col("days").list.len() == 0).alias("thin"),
+            pl.min_horizontal(pl.col(c).list.median() for c in known).alias("usual"),
+            (pl.col("days0").list.len() == 0).alias("thin"),
         )
         .with_columns(pl.coalesce("usual", trailing, pl.col(column).median()).alias("usual"))
-        .drop("days")
+        .drop(known)
     )
 
 
@@ -153,9 +162,11 @@ def rises(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
 def _compared(bins: pl.DataFrame, column: str, width: int) -> pl.DataFrame:
     """Return for windows of that width what was ``seen``, and of the comparable days before ``n, usual, lowest``."""
     windows = bins.select("bin", pl.col(column).rolling_sum(width).alias("seen"))
-    days = pl.col("days").list
-    return windows.with_columns(_earlier(pl.col("seen")).alias("days")).select(
-        "seen", n=days.len(), usual=days.median(), lowest=days.min()
+    return windows.with_columns(_clocks(pl.col("seen"))).select(
+        "seen",
+        n=pl.col("days0").list.len(),
+        usual=pl.min_horizontal(pl.col(c).list.median() for c in LISTS),
+        lowest=pl.min_horizontal(pl.col(c).list.min() for c in LISTS),
     )
 
 

@@ -140,15 +140,23 @@ def turned(old: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
 
 
 def facts_of(
-    rows: Rows, known: pl.DataFrame, good: pl.DataFrame, start: datetime, end: datetime
+    rows: Rows,
+    known: pl.DataFrame,
+    good: pl.DataFrame,
+    start: datetime,
+    end: datetime,
+    but: pl.DataFrame | None = None,
 ) -> tuple[Facts, pl.DataFrame]:
     """Return the figures of an episode, and its rows with ``established`` marked.
 
-    `known`: logins by account, address and hour; `good`: the first such hour of each address, ``first_good``.
+    `known`: logins by account, address and hour; `good`: the first such hour of each address, ``first_good``; `but`:
+    clients that do not count as established.
     """
     inside = described(rows.inside)
     before = described(rows.before)
     ours = texts(established(known, start, end))
+    if but is not None:
+        ours = ours.join(but, on=["account", "client_ip"], how="anti", nulls_equal=True, maintain_order="left")
     # without a name a client is known by its address
     by_pair = ours.select("account", "client_ip", pl.lit(value=True).alias("pair_known"))
     by_ip = ours.group_by("client_ip").agg(pl.lit(value=True).alias("ip_known"))

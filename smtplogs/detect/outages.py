@@ -92,8 +92,6 @@ TURNED = timedelta(hours=6)
 """A client that is only refused from so long before: what shut it out is none of an episode's own. As long as a lock is
 waited for (``lockouts``). Own choice."""
 
-CLIENT = ["account", "client_ip"]
-
 BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_error")
 
 
@@ -268,7 +266,7 @@ def _judged(
             old = _rows(slices, counted, start - TURNED, start).with_columns(n)
             before = turned(described(old), marked)
             if before.height:
-                facts, marked = _facts(rows, known.join(before, on=CLIENT, how="anti", nulls_equal=True), good, episode)
+                facts, marked = _facts(rows, known, good, episode, before)
                 kind = verdict(facts, up=episode["up"])
         if kind in {"network_loss", "log_hole"}:
             at = marked.filter(pl.col("time") >= start, pl.col("time") < end)
@@ -298,9 +296,11 @@ def _judged(
     return result
 
 
-def _facts(rows: Rows, known: pl.DataFrame, good: pl.DataFrame, episode: dict[str, Any]) -> tuple[Facts, pl.DataFrame]:
+def _facts(
+    rows: Rows, known: pl.DataFrame, good: pl.DataFrame, episode: dict[str, Any], but: pl.DataFrame | None = None
+) -> tuple[Facts, pl.DataFrame]:
     """Return the figures of an episode, with what is usual then, and its rows."""
-    facts, marked = facts_of(rows, known, good, episode["start"], episode["end"])
+    facts, marked = facts_of(rows, known, good, episode["start"], episode["end"], but)
     for name in ("usual_ok", "usual_bad", "hole_share", "thin", "abrupt"):
         setattr(facts, name, episode[name])
     return facts, marked
