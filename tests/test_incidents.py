@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAY, HOUR = 86_400, 3600
+CLIENTS_SHUT = [("", f"u{i}@example.com") for i in range(5)]
 CLIENTS = [(f"u{i}@example.com", f"192.0.2.{i}", "PLAIN" if i % 2 else "LOGIN") for i in range(30)]
 
 
@@ -380,13 +381,13 @@ def test_three_clients_within_five_minutes_begin_an_incident_whoever_failed_befo
     assert (first, last) == (told if start else (facts.start, facts.end))
 
 
-def test_who_was_shut_out_long_before_does_not_make_an_outage_of_a_quiet_night():
-    """Five clients fail since noon on one day; at night hardly anybody else is there."""
-    night = [row for row in normal(days=4, every=450) if int(row[1][1:].split("@")[0]) < 6 or 0 <= row[0] % DAY < 3600]
-    who = {f"u{i}@example.com" for i in range(5)}
-    rows = [(*row[:3], "failure", row[4]) if row[1] in who and row[0] > -30 * HOUR else row for row in night]
-    kinds = {(f["kind"], f["start"] > NINE - timedelta(hours=26)) for f in loud(events(rows))}
-    assert ("outage", True) not in kinds
+@pytest.mark.parametrize(("hours", "kinds"), [(1, ["outage"]), (7, ["network_loss"])])
+def test_who_was_shut_out_hours_before_does_not_make_an_outage_of_a_quiet_time(hours: int, kinds: list[str]):
+    """Thirty clients are at work, but for the last hour, when only five that were refused all the time are there."""
+    rows = [row for row in normal() if row[0] < 0 or int(row[1][1:].split("@")[0]) < 5]
+    shut = [row[1] for row in CLIENTS_SHUT]
+    rows = [(*row[:3], "failure", row[4]) if row[1] in shut and row[0] >= HOUR - hours * HOUR else row for row in rows]
+    assert [f["kind"] for f in loud(events(rows)) if f["start"] >= NINE] == kinds
 
 
 def logged(*rows: tuple[int, str, int]) -> pl.DataFrame:

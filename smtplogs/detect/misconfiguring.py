@@ -102,10 +102,10 @@ def misconfigured_clients(
     -------
     DataFrame
         The common columns and those of ``COLUMNS``. The subject is the client: its address, for mistakes in the name
-        the name and the address; the server for a certificate that many known clients began to refuse; the domain for
-        passwords that stopped while tokens go on.
+        the name and the address; the server for a certificate that many known clients began to refuse, or a mechanism
+        that they began to miss; the domain for passwords that stopped while tokens go on.
 
-        Severity: *warning*; *serious* for the certificate and the domain; *info* if logins from there succeed since,
+        Severity: *warning*; *serious* for the certificate, the mechanism and the domain; *info* if logins from there succeed since,
         if only the rhythm ties the client to us, for a login per message that met no limit, and for the scanners.
 
     Notes

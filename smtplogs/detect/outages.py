@@ -134,12 +134,15 @@ def incidents(
     DataFrame
         Findings of the kinds ``outage``, ``partial_fault``, ``policy_change`` (serious), ``network_loss``,
         ``log_hole``, ``one_client_rise``, ``spray_rise``, ``botnet_rise``, ``unclear_rise`` (warning; *info* for
-        one client with fewer than 30 refusals that then gets in): the common columns and those of ``COLUMNS``. With status ``not_assessable``: less than an hour of log, or no logins in it.
+        one client with fewer than 30 refusals that then gets in, for strangers that hardly try an account which
+        exists, and for drops before which it was quiet already or which one job makes): the common columns and those
+        of ``COLUMNS``. With status ``not_assessable``: less than an hour of log, or no logins in it.
 
     Notes
     -----
-    Known false positives: holidays and month ends for drops of logins, which need two earlier comparable days and are
-    told as warnings. A site with less than 40 % of all logins can fall silent unseen. Break-down: Adtributor (Bhagwan
+    Times are UTC: in the days after a Sunday on which clocks may have been changed, logins are held against both the
+    same time and the same local time before, and only what falls below both is a drop. Known false positives: month
+    ends for drops of logins, which need two earlier comparable days and are told as warnings. A site with less than 40 % of all logins can fall silent unseen. Break-down: Adtributor (Bhagwan
     et al., NSDI 2014). Rules and measured figures: docs/detectors.md.
     """
     if count < 1 or ratio <= 1 or z <= 0:

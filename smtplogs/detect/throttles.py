@@ -98,7 +98,8 @@ def throttling(
     DataFrame
         Findings of the kinds ``throttling`` (side server) and ``relay_throttling`` (side client): the common columns
         and those of ``COLUMNS``. Severity: *serious* if mail at a relay is refused for good; *warning* if established
-        accounts were held up; *info* if the key never logged in.
+        accounts were held up; *info* if the key never logged in, or may be a person who mistyped: fewer than ten refusals
+        at AUTH by no printed limit, and in again within five minutes.
 
     Notes
     -----
