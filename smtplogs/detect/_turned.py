@@ -253,7 +253,7 @@ def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
     even = pl.col("regular") & (works | (span >= ALONE))
     uneven = ~pl.col("regular") & works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
     told = runs.filter(((even | uneven) & (pl.col("n_bad") >= failures)) | _jointly(runs)).join(
-        _beset(mine, rows), on=RUN, how="left", maintain_order="left"
+        _beset(mine, rows, RUN), on=RUN, how="left", maintain_order="left"
     )
     among = (pl.col("beset_share") >= BESET_SHARE).fill_null(False)
     among = among & ((span <= LOCKED) | (pl.col("n_others") > pl.col("n_bad")))
@@ -280,23 +280,25 @@ def _jointly(runs: pl.DataFrame) -> pl.Series:
     return pl.int_range(runs.height, eager=True).is_in(rows.implode())
 
 
-def _beset(mine: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Tell, for each run, how many of its failures came soon after failures of others on the account, as under a lock."""
+def _beset(mine: pl.DataFrame, rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Tell how many failures of each run or client (`by`) came soon after others' on the account, as under a lock."""
     summed = {"account": ["account_id"], "own": CLIENT}
     bad = pl.col("n") * pl.col("bad").cast(pl.Int64)
-    known = rows.with_columns(bad.cum_sum().over(by).alias(name) for name, by in summed.items())
-    here = known.join(mine.filter("bad").select(RUN).unique(), on=RUN, how="semi").filter("bad")
-    here = here.select(*RUN, "time", (pl.col("time") - LOCKED).alias("since"), *summed).sort("since")
-    for name, by in summed.items():
-        before = known.select(*by, "time", pl.col(name).alias(f"{name}_before")).sort("time")
+    known = rows.with_columns(bad.cum_sum().over(key).alias(name) for name, key in summed.items())
+    here = known.join(mine.filter("bad").select(by).unique(), on=by, how="semi").filter("bad")
+    here = here.select(*dict.fromkeys((*by, *CLIENT)), "time", (pl.col("time") - LOCKED).alias("since"), *summed).sort(
+        "since"
+    )
+    for name, key in summed.items():
+        before = known.select(*key, "time", pl.col(name).alias(f"{name}_before")).sort("time")
         here = here.join_asof(
-            before, left_on="since", right_on="time", by=by, suffix="_then", check_sortedness=False, coalesce=False
+            before, left_on="since", right_on="time", by=key, suffix="_then", check_sortedness=False, coalesce=False
         ).drop("time_then")
     before = pl.col("account_before", "own_before").fill_null(0)
-    here = here.with_columns(before).sort(*RUN, "time")
+    here = here.with_columns(before).sort(*by, "time")
     others = (pl.col("account") - pl.col("account_before")) - (pl.col("own") - pl.col("own_before"))
     between = pl.col("account").last() - pl.col("account").first() - pl.col("own").last() + pl.col("own").first()
-    return here.group_by(RUN).agg((others >= LOCKING).mean().alias("beset_share"), between.alias("n_others"))
+    return here.group_by(by).agg((others >= LOCKING).mean().alias("beset_share"), between.alias("n_others"))
 
 
 def _mixed(rows: pl.DataFrame, successes: int) -> pl.DataFrame:
@@ -317,10 +319,12 @@ def _mixed(rows: pl.DataFrame, successes: int) -> pl.DataFrame:
         pl.col("ticks") >= MIXED_TICKS,
         pl.col("longest") <= MIXED_SHARE * pl.col("ticks"),
     )
-    pooled = _summed(rows.join(some, on=CLIENT, how="semi", maintain_order="left"), CLIENT)
+    mine = rows.join(some, on=CLIENT, how="semi", maintain_order="left")
+    pooled = _summed(mine, CLIENT).join(_beset(mine, rows, CLIENT), on=CLIENT, how="left", maintain_order="left")
     span = pl.col("end") - pl.col("start")
     steady = pl.col("regular") & (span >= ALONE)
-    often = (span >= UNEVEN) & (pl.col("n_ticks") >= MIXED_PER_DAY * (span / timedelta(days=1)))
+    locked = (pl.col("beset_share") >= BESET_SHARE).fill_null(False)
+    often = ~locked & (span >= UNEVEN) & (pl.col("n_ticks") >= MIXED_PER_DAY * (span / timedelta(days=1)))
     return pooled.filter(steady | often, pl.col("n_ticks") >= MIXED_TICKS).with_columns(
         pl.lit("mixed").alias("shape"),
         pl.lit(None, pl.Int64).alias("run"),
