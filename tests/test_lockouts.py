@@ -268,6 +268,18 @@ def test_a_phone_that_fails_on_after_the_computer_got_in_has_an_old_password():
     assert any("change of password" in reason for reason in found["because"][0])
 
 
+@pytest.mark.parametrize(("hours", "outage"), [(23, True), (25, False)])
+def test_clients_that_are_refused_since_the_day_before_make_no_outage(hours: float, outage: bool):
+    rows: list[Row] = []
+    for i in range(4):
+        user = f"u{i}@example.com"
+        began = -60 * hours
+        rows += logins(user, f"{user}-ip", *(began - m for m in (30, 20, 10)))
+        rows += [(began, user, f"{user}-ip", "failure"), *failures(user, f"{user}-ip", 5)]
+    found = lockouts(events(*rows))
+    assert ("server" in found["subject_kind"].cast(pl.String).to_list()) == outage
+
+
 def test_many_established_clients_refused_in_the_same_minutes_are_an_outage():
     users = [f"u{i}@example.com" for i in range(4)]
     rows: list[Row] = []
