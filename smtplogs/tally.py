@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 ROLES = ("records", "context", "dismissed", "not_understood")
 
-MAILS = ("client_sasl", "client_sasl_odd", "client", "mail_login", "mail_login_odd", "mail", "message")
+MAILS = (
+    "client_sasl",
+    "client_sasl_odd",
+    "client",
+    "mail_login",
+    "mail_login_plain",
+    "mail_login_odd",
+    "mail",
+    "message",
+)
 """Patterns of which each line is a mail that was taken in."""
 
 _BY = ("time", "source", "host", "program", "service", "side", "relay_host")

@@ -82,13 +82,39 @@ def test_one_account_from_many_addresses():
 @pytest.mark.parametrize(("n", "gap", "hit"), [(10, 400, True), (9, 1, False), (10, 401, False)])
 def test_spray_is_ten_accounts_in_an_hour(n: int, gap: float, hit: bool):
     rows = [(i * gap, f"u{i}@example.com", HOSTILE, "failure") for i in range(n)]
-    found = told(events(users(20) + rows))
-    assert found == ([("spray", "warning", HOSTILE, n)] if hit else [])
+    found = told(events(users(4) + rows))
+    assert found == ([("spray", "info", HOSTILE, n)] if hit else [])
 
 
-def test_more_than_three_tries_each_are_no_spray():
+@pytest.mark.parametrize(("known", "n", "hit"), [(5, 10, True), (4, 10, False), (5, 9, False)])
+def test_ten_accounts_at_any_pace_are_guessed_at_if_five_exist(known: int, n: int, hit: bool):
+    rows = [(i * 7200, f"u{i}@example.com", HOSTILE, "failure") for i in range(n)]
+    found = sl.attacks(events(users(known) + rows)).filter(kind="spray")
+    assert found.select("severity", "client_ip", "tries_per_name").rows() == [("warning", HOSTILE, None)] * hit
+    assert [title for title in found["title"] if f"{HOSTILE} guessed at 10 accounts" in title] == found[
+        "title"
+    ].to_list()
+
+
+@pytest.mark.parametrize(("each", "names", "hit"), [(10, 3, True), (9, 3, False), (10, 2, False)])
+def test_three_accounts_are_guessed_at_slowly_if_one_that_exists_fails_ten_times_a_day(
+    each: int, names: int, hit: bool
+):
+    days = 3
+    rows = [
+        (day * 86_400 + k * 8000 + 100 * i, f"u{i}@example.com", HOSTILE, "failure")
+        for day in range(days) for k in range(each) for i in range(names)
+    ]  # fmt: skip
+    found = told(events([*users(1), (days * 86_400 - 1, "u0@example.com", HOSTILE, "failure"), *rows[:-names]]))
+    assert found == ([("spray", "info", HOSTILE, len(rows) - names + 1)] if hit else [])
+
+
+def test_four_tries_on_each_of_many_accounts_are_no_few_passwords():
     rows = [(i * 40 + k, f"u{i}@example.com", HOSTILE, "failure") for i in range(12) for k in range(4)]
-    assert "spray" not in [kind for kind, *_ in told(events(users(20) + rows))]
+    found = sl.attacks(events(users(20) + rows))
+    assert found.select("kind", "severity", "tries_per_name").rows() == [("spray", "warning", None)]
+    assert "few passwords" not in found["title"][0]
+    assert told(events(users(4) + rows)) == []
 
 
 def test_a_gateway_after_a_change_of_rule_is_no_spray_and_hits_are_serious():
@@ -125,7 +151,14 @@ def test_enumeration_cannot_be_told_if_no_name_is_said_not_to_exist():
 @pytest.mark.parametrize(("n", "hit"), [(50, True), (49, False)])
 def test_stuffing_is_fifty_accounts_from_twenty_addresses_once_each(n: int, hit: bool):
     rows = [(i * 30, f"u{i}@example.com", f"203.0.113.{i % 25}", "failure") for i in range(n)]
-    found = told(events(users(60) + rows))
+    found = told(events(users(19) + rows))
+    assert [k for k, *_ in found if k == "stuffing"] == (["stuffing"] if hit else [])
+
+
+@pytest.mark.parametrize(("known", "hit"), [(20, True), (19, False)])
+def test_a_stolen_list_shows_in_twenty_accounts_that_exist(known: int, hit: bool):
+    rows = [(i * 60, f"u{i}@example.com", f"203.0.113.{i % 25}", "failure") for i in range(40)]
+    found = told(events(users(known) + rows))
     assert [k for k, *_ in found if k == "stuffing"] == (["stuffing"] if hit else [])
 
 
@@ -361,3 +394,40 @@ def test_attacks_of_towns_never_used_for_tuning(tmp_path: Path):
 @pytest.mark.parametrize("seed", [7101, 7102])
 def test_a_quiet_town_has_no_attack_above_info(seed: int, tmp_path: Path):
     assert attack_of(seed, "quiet", tmp_path, users=50).found == 0
+
+
+def turns(
+    *, extra: int = 0, late: float = 0.0, known: int = 12, sources: int = 4, rounds: int = 4
+) -> list[tuple[Any, ...]]:
+    """Return one list of 12 names that four addresses hand round in strict turns, so that each has its own three.
+
+    The last address tries `extra` times more, and begins `late` seconds later.
+    """
+    rows = []
+    for k in range(rounds * 12):
+        ip = k % sources
+        rows.append(
+            (100 * k + (late if ip == sources - 1 else 0), f"u{k % 12}@example.com", f"203.0.113.{ip}", "failure")
+        )
+    end = max(t for t, _, ip, _ in rows if ip == f"203.0.113.{sources - 1}")
+    rows += [(end - i, f"u{sources - 1}@example.com", f"203.0.113.{sources - 1}", "failure") for i in range(extra)]
+    return users(known) + rows
+
+
+@pytest.mark.parametrize(
+    ("how", "n"),
+    [
+        ({}, 4), ({"extra": 1}, 4), ({"extra": 2}, 3),
+        ({"late": 300.0}, 4), ({"late": 301.0}, 3),
+        ({"known": 11}, 3), ({"sources": 3}, 3), ({"sources": 2}, 0),
+    ],
+)  # fmt: skip
+def test_a_list_that_is_handed_round_in_turns_is_one_campaign(how: dict[str, Any], n: int):
+    """They share no name: they begin and end within a round of each other, try equally often, and know our accounts."""
+    found = sl.attacks(events(turns(**how))).filter(kind="distributed")
+    assert found["n_sources"].to_list() == ([n] if n else [])
+
+
+def test_strangers_of_every_day_that_begin_together_are_no_campaign():
+    rows = [(100 * k, f"x{k % 12}@example.com", f"203.0.113.{k % 4}", "failure") for k in range(48)]
+    assert sl.attacks(events(users(12) + rows)).filter(kind="distributed").is_empty()

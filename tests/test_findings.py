@@ -157,3 +157,13 @@ def test_words():
     assert listed(["a", "b"]) == "a and b"
     assert listed(["a", "b", "c"], 7) == "a, b, c and 4 more"
     assert name(None) == "(no name)"
+
+
+def test_two_kinds_of_one_subject_from_one_moment_have_names_of_their_own():
+    row = {"subject_kind": "client", "subject": "x", "start": NINE, "severity": "info", "title": "t"}
+    pair = [{**row, "kind": "mechanism"}, {**row, "kind": "retry_storm"}, {**row, "kind": "retry_storm"}]
+    names = dict.fromkeys(as_findings(pair, "misconfigured_clients", {})["finding_id"])
+    assert len(names) == 3
+    assert finding_id("misconfigured_clients", "client", "x", NINE) in names
+    again = as_findings(pair, "misconfigured_clients", {})
+    assert list(names) == again["finding_id"].to_list()

@@ -14,7 +14,9 @@ import smtplogs as sl
 from hand_made import NINE, events
 from rewrite_samples import read_tables
 from score_detectors import INCIDENTS, Tally, incident_of
-from smtplogs.detect._incident_facts import Facts, sharpened
+from smtplogs.detect._incident_edges import sharpened
+from smtplogs.detect._incident_facts import Facts, verdict
+from smtplogs.detect._missing import as_many, missing, one_missing, were_there
 from smtplogs.detect.outages import COLUMNS
 from smtplogs.schema import FINDINGS, TRAFFIC, as_table, dtypes
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAY, HOUR = 86_400, 3600
+CLIENTS_SHUT = [("", f"u{i}@example.com") for i in range(5)]
 CLIENTS = [(f"u{i}@example.com", f"192.0.2.{i}", "PLAIN" if i % 2 else "LOGIN") for i in range(30)]
 
 
@@ -291,3 +294,126 @@ def test_the_busiest_address_and_the_busiest_account_need_not_be_one_client() ->
 
     assert sharpened(facts, "one_client_rise", apart) == (facts.start, facts.end)
     assert sharpened(facts, "spray_rise", apart) == (NINE, NINE)
+
+
+def weeks(monday: int, *, earlier: int) -> list[tuple[Any, ...]]:
+    """Return the working days of a week, and the Monday after it, an hour (3600) `earlier`; `monday`: days after nine."""
+    probe = [
+        (monday * DAY + day * DAY + at, "probe@example.com", "192.0.2.99", "success")
+        for day in (0, 1, 2, 3, 4, 7) for at in range(-2 * HOUR, 8 * HOUR, 120)
+    ]  # fmt: skip
+    return probe + [
+        (monday * DAY + day * DAY + at - (earlier if day == 7 else 0) + 7 * i, f"u{i}@example.com", f"192.0.2.{i}", "success")
+        for day in (0, 1, 2, 3, 4, 7) for at in range(0, 6 * HOUR, 300) for i in range(12)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("monday", "earlier", "told"),
+    [(48, 3600, False), (90, 3600, True), (258, -3600, False), (272, -3600, True), (48, -3600, True)],
+)
+def test_people_who_come_an_hour_earlier_when_clocks_are_put_forward_are_no_lost_network(
+    monday: int, earlier: int, told: bool
+):
+    """Monday 30 March and Monday 26 October 2026 in Europe; and Mondays on which no clock was changed."""
+    found = [f["kind"] for f in loud(events(weeks(monday, earlier=earlier)))]
+    assert found == (["network_loss"] if told else [])
+
+
+def test_a_network_that_is_lost_at_noon_is_told_the_day_after_clocks_were_changed():
+    noon = 55 * DAY + 2 * HOUR
+    (found,) = loud(events(silent(weeks(48, earlier=3600), noon, noon + 2 * HOUR)), count=10)
+    assert (found["kind"], found["start"].hour) == ("log_hole", 11)  # the probe is silent too
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"), [("u3@example.com", "warning"), ("x@example.com", "info"), (None, "warning")]
+)
+def test_a_stranger_at_an_account_that_nobody_has_is_the_noise_of_every_day(name: str | None, severity: str):
+    """Where failures carry no name it cannot be told whose account was tried."""
+    (found,) = loud(events([*normal(), *((600 + i, name, "203.0.113.9", "failure", {}) for i in range(90))]))
+    assert (found["kind"], found["severity"]) == ("one_client_rise", severity)
+    assert ("noise" in " ".join(found["because"])) == (severity == "info")
+
+
+@pytest.mark.parametrize(("known", "severity"), [(5, "warning"), (4, "info")])
+@pytest.mark.parametrize("kind", ["spray_rise", "botnet_rise"])
+def test_strangers_are_told_as_a_warning_if_they_aim_at_five_accounts(kind: str, known: int, severity: str):
+    names = [f"u{i}@example.com" for i in range(known)] + [f"x{i}@example.com" for i in range(30 - known)]
+    rows = [
+        (600 + i * 2, names[i % 30], "203.0.113.9" if kind == "spray_rise" else f"203.0.113.{i}", "failure", {})
+        for i in range(90)
+    ]
+    (found,) = loud(events(normal() + rows))
+    assert (found["kind"], found["severity"]) == (kind, severity)
+
+
+def test_a_port_without_auth_that_a_stranger_knocks_at_is_noise():
+    knocks = [(600 + i, None, "203.0.113.9", "refused", {}) for i in range(90)]
+    (found,) = loud(events(normal() + knocks))
+    assert (found["kind"], found["severity"]) == ("one_client_rise", "info")
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0.66, "partial_fault"), (0.68, "one_client_rise")])
+def test_a_few_who_mistype_beside_one_client_that_is_most_of_a_rise_are_no_fault(share: float, kind: str):
+    facts = Facts(NINE, NINE, n_bad=34, n_ok=85, usual_ok=98.0, n_hit=4, n_active=19, top_ip_share=share, one_name=True)
+    assert verdict(facts, up=True) == kind
+
+
+def test_refusals_before_any_password_are_worded_so():
+    (found,) = loud(events(broken(normal(), 600, 1800, "refused")))
+    assert found["kind"] == "outage"
+    assert "before any password was asked" in found["title"]
+    assert "AUTH" in found["advice"]
+
+
+@pytest.mark.parametrize(("gap", "start"), [(140, 600), (160, None)])
+def test_three_clients_within_five_minutes_begin_an_incident_whoever_failed_before(gap: int, start: int | None):
+    facts = Facts(NINE, NINE + timedelta(hours=1))
+    rows = pl.DataFrame(
+        [(t, f"192.0.2.{k}") for k, t in enumerate((600, 600 + gap, 600 + 2 * gap))] + [(0, "192.0.2.0"), (60, "192.0.2.1")],
+        schema=["at", "client_ip"], orient="row",
+    )  # fmt: skip
+    time = pl.lit(NINE) + pl.duration(seconds=pl.col("at"))
+    rows = rows.select(time.alias("time"), "client_ip", bad=pl.lit(1), ok=pl.lit(0), established=pl.lit(value=True))
+    first, last = sharpened(facts, "outage", rows)
+    told = (NINE + timedelta(seconds=600), NINE + timedelta(seconds=600 + 2 * gap))
+    assert (first, last) == (told if start else (facts.start, facts.end))
+
+
+@pytest.mark.parametrize(("hours", "kinds"), [(1, ["outage"]), (7, ["network_loss"])])
+def test_who_was_shut_out_hours_before_does_not_make_an_outage_of_a_quiet_time(hours: int, kinds: list[str]):
+    """Thirty clients are at work, but for the last hour, when only five that were refused all the time are there."""
+    rows = [row for row in normal() if row[0] < 0 or int(row[1][1:].split("@")[0]) < 5]
+    shut = [row[1] for row in CLIENTS_SHUT]
+    rows = [(*row[:3], "failure", row[4]) if row[1] in shut and row[0] >= HOUR - hours * HOUR else row for row in rows]
+    assert [f["kind"] for f in loud(events(rows)) if f["start"] >= NINE] == kinds
+
+
+def logged(*rows: tuple[int, str, int]) -> pl.DataFrame:
+    """Return logins, as `described` gives them: (days after nine, account, how many)."""
+    frame = pl.DataFrame(rows, schema=["day", "account", "ok"], orient="row")
+    time = pl.lit(NINE) + pl.duration(days=pl.col("day"))
+    return frame.select(time.alias("time"), "account", pl.lit(None, pl.String).alias("client_ip"), "ok")
+
+
+@pytest.mark.parametrize(("people", "job"), [(10, "bulk"), (11, None)])
+def test_one_account_that_makes_half_of_a_drop_is_a_job_that_did_not_run(people: int, job: str | None):
+    before = logged((-1, "bulk", 10), *((-1, f"u{i}", 1) for i in range(people)), (-1, "shop", 9))
+    gone = missing(logged((0, "shop", 6)), before, 1)
+    assert gone["who"].to_list()[0] == "bulk"
+    assert "shop" not in gone["who"].to_list()  # six of nine: it did not fall as all did
+    assert one_missing(gone) == job
+
+
+@pytest.mark.parametrize(("now", "same"), [(7, True), (6, False)])
+def test_as_many_accounts_as_usual_are_no_lost_network(now: int, same: bool):
+    before = logged(*((day, f"u{i}", 9) for day in (-2, -1) for i in range(10)))
+    assert as_many(logged(*((0, f"u{i}", 1) for i in range(now))), before, 2) == same
+
+
+@pytest.mark.parametrize(("there", "abrupt"), [(6, True), (5, False)])
+def test_a_drop_is_abrupt_if_the_missing_were_there_the_hour_before(there: int, abrupt: bool):
+    gone = missing(logged((0, "probe", 60)), logged((-1, "probe", 60), *((-1, f"u{i}", 1) for i in range(10))), 1)
+    hours = [logged((0, "probe", 60), *((0, f"u{i}", 9) for i in range(there)))]
+    assert were_there(gone, [*hours, *(logged(*((day, f"u{i}", 1) for i in range(10))) for day in (-2, -1))]) == abrupt

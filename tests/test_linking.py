@@ -145,6 +145,21 @@ def test_mails_of_one_session_prove_one_login(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("minutes", "port", "logins"),
+    [
+        (5, "", ["09:00"]),  # nobody keeps a connection for longer
+        (14, "", ["09:00", "09:10"]),  # at a mark of the clock, once it has lasted for more than five minutes
+        (15, "", ["09:00", "09:10", "09:15"]),
+        (15, ":4711", ["09:00"]),  # a port tells that it is one session
+    ],
+)
+def test_who_sends_every_minute_logs_in_anew(minutes: int, port: str, logins: list[str], tmp_path: Path) -> None:
+    lines = [mail(f"09:{k:02}:00", k % 10, port=port) for k in range(minutes + 1)]
+    found = events(tmp_path, mainlog=lines).filter(COUNTS["success"])
+    assert found["time"].dt.strftime("%H:%M").to_list() == logins
+
+
 def test_ports_tell_sessions_apart(tmp_path: Path) -> None:
     found = events(tmp_path, mainlog=[mail("10:00:00", 1, port=":50001"), mail("10:00:01", 2, port=":50002")])
     assert found.filter(AUTH)["session"].to_list() == [

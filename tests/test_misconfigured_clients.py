@@ -377,3 +377,73 @@ def test_mistakes_of_the_caller_are_named():
 def test_columns_that_are_only_used_may_be_missing():
     frame = everything().drop("session", "helo", "mechanism", "tls", "detail", "host", "program", "source", "line_no")
     assert {"no_tls", "old_tls", "bad_base64", "mechanism"} <= set(kinds(misconfigured_clients(frame)))
+
+
+def lost(n: int, *, first: float = 1440, hours: float = 1, before: int = 0) -> list[dict[str, Any]]:
+    """Return n people who log in for a day, and then ask for a mechanism; and some who asked for it the day before."""
+    rows = []
+    for i in range(n + before):
+        ip = f"192.0.2.{100 + i}"
+        rows += tries(f"u{i}@example.com", ip, [-60])
+        at = first - 60 + 60 * hours * i / max(n - 1, 1) if i < n else first - 60 - 60 * 23 + i
+        rows += tries_of("mechanism", ip, [at], mechanism="LOGIN")
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"n": 5}, True), ({"n": 4}, False),
+        ({"n": 5, "hours": 24}, True), ({"n": 5, "hours": 24.01}, False),
+        ({"n": 5, "first": 1439}, False),  # not yet a day of logins
+        ({"n": 6, "before": 2, "first": 3000, "hours": 20}, True),
+        ({"n": 5, "before": 2, "first": 3000, "hours": 20}, False),
+    ],
+)  # fmt: skip
+def test_a_mechanism_that_many_begin_to_miss_at_once_is_gone_from_the_server(how: dict[str, Any], told: bool):
+    found = clients(*lost(**how)).filter(pl.col("subject_kind") == "server")
+    assert found.height == told
+    if told:
+        row = found.row(0, named=True)
+        assert (row["kind"], row["severity"], row["subject"], row["cause"]) == (
+            "mechanism", "serious", "mx", "mechanism_unsupported",
+        )  # fmt: skip
+        assert "asked for LOGIN, which mx did not offer" in row["title"]
+
+
+@pytest.mark.parametrize(
+    ("user", "minutes", "told"),
+    [
+        ("ann", EVERY_TWENTY, True), ("OFFICE\\ann", EVERY_TWENTY, True), ("eve", EVERY_TWENTY, False),
+        ("ann", [0, 9, 50, 51, 130], False), ("ann", [14.9 * k for k in range(5)], False),
+    ],
+)  # fmt: skip
+def test_half_a_name_from_a_strange_address_is_told_by_its_rhythm(user: str, minutes: list[float], told: bool):
+    found = misconfigured_clients(events(*OFFICE, *tries_of("local_part_only", STRANGER, minutes, user=user)))
+    assert kinds(found) == (["local_part_only"] if told else [])
+    if told:
+        assert only(found)["severity"] == "info"
+        assert ANN in only(found)["title"]
+
+
+def test_a_strange_address_that_tries_two_names_guesses():
+    rows = [*tries_of("local_part_only", STRANGER), *tries_of("local_part_only", STRANGER, [5], user="bob")]
+    assert misconfigured_clients(events(*OFFICE, *rows)).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ({"service": None, "program": "exim"}, ["tls_mode"]),
+        (PLAIN, []),
+        ({"service": "submission"}, []),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "words", ["error:0A00010B:SSL routines::wrong version number", "An unexpected TLS packet was received."]
+)
+def test_plain_text_where_tls_begins_is_told_by_its_words_where_no_port_stands(
+    words: str, where: dict[str, Any], told: list[str]
+):
+    shown = {"stage": "tls", "outcome": "aborted", "cause": "tls_handshake_failed", "detail": words}
+    assert kinds(clients(*tries_of("tls_mode", **shown, **where))) == told

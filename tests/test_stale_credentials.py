@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -131,9 +132,9 @@ def test_what_fails_with_the_whole_account_must_last_longer_than_locks_and_outag
     assert only(stale(forgotten(short, elsewhere=(90,))))["confidence"] == "high"
 
 
-@pytest.mark.parametrize(("last", "told"), [(1441, True), (1439, False)])
-def test_an_uneven_application_is_told_after_a_day(last: float, told: bool):
-    uneven = [1, 13, 100, 130, 290, 300, 700, 777, 900, last]
+@pytest.mark.parametrize(("last", "told"), [(721, True), (719, False)])
+def test_an_uneven_application_is_told_after_a_night(last: float, told: bool):
+    uneven = [1, 13, 100, 130, 290, 300, 400, 477, 600, last]
     found = stale(forgotten(uneven, elsewhere=(50, 800)))
     assert found.height == told
     if told:
@@ -346,3 +347,55 @@ def test_a_client_that_follows_the_change_and_is_locked_out_is_no_old_password()
         ANN, STRANGER, [-500.0 + 5 * k for k in range(300)], "failure"
     )
     assert stale(pl.concat([forgotten(), events(*fast)]))["client_ip"].to_list() == [STRANGER]
+
+
+def shared(*failures: int, bracket: float = 0, span: float = 80) -> pl.DataFrame:
+    """Return a mailbox of several people: one knows the new password, the others fail so many times each after nine."""
+    rows = tries(ANN, "192.0.2.1", [-60 + 20.0 * k for k in range(60)])
+    for i, n in enumerate(failures):
+        ip = f"192.0.2.{10 + i}"
+        began = 3 + i * bracket
+        rows += tries(ANN, ip, [began - 40, began - 30, began - 20])
+        rows += tries(ANN, ip, [began + span * (k / (n - 1)) ** 1.3 for k in range(n)], "failure")
+    return events(*rows)
+
+
+@pytest.mark.parametrize(
+    ("how", "n"),
+    [
+        ({"failures": (6, 4)}, 2), ({"failures": (6, 3)}, 0), ({"failures": (8, 2)}, 0), ({"failures": (10,)}, 0),
+        ({"failures": (6, 4), "span": 75}, 0), ({"failures": (6, 4), "bracket": 60}, 0),
+    ],
+)  # fmt: skip
+def test_clients_of_one_mailbox_that_turn_together_bear_each_other_out(how: dict[str, Any], n: int):
+    """Ten failures together, three each at least, for longer than a lock, from about the same time on."""
+    assert stale(shared(*how.pop("failures"), **how)).height == n
+
+
+def behind_one_address(ticks: int, hours: float) -> pl.DataFrame:
+    """Return a program that fails unevenly between the logins of another at the same address."""
+    at = [60 * hours * (k / (ticks - 1)) ** 1.2 for k in range(ticks)]
+    rows = tries(ANN, APP, [-300, -200, -100, *(t + 2 for t in at[1::2])])
+    return events(*rows, *tries(ANN, APP, at, "failure"))
+
+
+@pytest.mark.parametrize(
+    ("ticks", "hours", "told"), [(20, 12, True), (19, 12, False), (20, 11.9, False), (20, 96, True), (20, 97, False)]
+)
+def test_a_program_behind_the_address_of_another_needs_no_rhythm_if_it_fails_all_day(
+    ticks: int, hours: float, told: bool
+):
+    found = stale(behind_one_address(ticks, hours))
+    assert found.height == told
+    if told:
+        assert "while another there logs in" in only(found)["title"]
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.6, True), (0.95, False)])
+def test_whom_the_failures_of_others_lock_out_all_day_has_no_old_password(share: float, told: bool):
+    """Others fail five times in the hour before most of its failures: a lock explains them."""
+    victim = behind_one_address(100, 12)
+    until = 720 * share**1.2
+    rows = tries(ANN, STRANGER, [-80 + 10.0 * k for k in range(int((until + 80) / 10) + 1)], "failure")
+    found = stale(pl.concat([victim, events(*rows)]))
+    assert (APP in found["client_ip"].to_list()) == told

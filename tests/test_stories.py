@@ -187,6 +187,39 @@ def test_a_rule_that_takes_no_passwords_any_more_explains_what_is_refused_in_its
     assert tree(merged(made(client, ("policy_change", server))))["policy_change"] is None
 
 
+SERVER = {"subject_kind": "server", "subject": "logins", "user": None, "client_ip": None}
+
+
+@pytest.mark.parametrize("rule", ["cert_not_trusted", "mechanism"])
+def test_a_server_that_refuses_all_for_one_cause_leads_what_it_is_the_cause_of(rule: str):
+    same = {"cause": "tls_handshake_failed"}
+    lead = (rule, SERVER | same | {"end": NINE + timedelta(days=2), "n_events": 99})
+    parts = (("outage", SERVER | same), ("retry_storm", {"user": None} | same), ("helo", {"cause": "helo_rejected"}))
+    assert tree(merged(made(lead, *parts))) == {rule: None, "outage": rule, "retry_storm": rule, "helo": None}
+    other = (("outage", SERVER | {"cause": "backend_unavailable"}), ("retry_storm", {"cause": "bad_credentials"}))
+    assert tree(merged(made(lead, *other)))["outage"] is None
+
+
+@pytest.mark.parametrize(("n", "first"), [(98, 0), (100, 1)])
+def test_of_two_words_for_one_fault_the_one_that_most_clients_say_leads(n: int, first: int):
+    same = {"cause": "tls_handshake_failed"}
+    one = {"subject": "mx", "n_events": 99, "title": "one."}
+    two = {"subject": "mx", "n_events": n, "title": "two.", "start": NINE + timedelta(minutes=1)}
+    found = merged(made(("cert_not_trusted", SERVER | same | one), ("cert_not_trusted", SERVER | same | two)))
+    assert found.filter(pl.col("part_of").is_null())["title"].to_list() == [["one.", "two."][first]]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "part"), [(-59, 61, True), (-60, 60, True), (-61, 61, False), (-59, 71, False), (-60, 59, False)]
+)
+@pytest.mark.parametrize("kind", ["retry_storm", "no_login"])
+def test_what_a_client_shows_while_the_server_refuses_all_is_the_servers(kind: str, start: int, end: int, part: bool):
+    """It may have asked before three others did: at most an hour before, and for no longer than the fault itself."""
+    span = {"start": NINE + timedelta(minutes=start), "end": NINE + timedelta(minutes=end)}
+    found = tree(merged(made(("outage", SERVER), (kind, span))))
+    assert found[kind] == ("outage" if part else None)
+
+
 @pytest.mark.parametrize("sign", ["retry_storm", "never_worked"])
 def test_a_device_of_ours_with_a_wrong_password_is_no_guesser_first_of_all(sign: str):
     """Such signs are told above info only of clients that something ties to us. Who got in is a guesser all the same."""

@@ -55,11 +55,27 @@ def test_who_is_behind_and_when_it_was_over():
     rows = [(-600 + i, f"u{i}@example.com", IP, "success") for i in range(4)]
     rows += [*refused(0, 10, 20, 30), (15, "u1@example.com", IP, "failure"), (90, "u2@example.com", IP, "success")]
     (f,) = found(rows)
-    assert (f["severity"], f["fairness"], f["n_users"], f["n_accepted"]) == ("warning", "fair", 4, 1)
+    assert (f["severity"], f["fairness"], f["n_users"], f["n_accepted"]) == ("info", "fair", 4, 1)
     assert (f["recovery_s"], f["reaction"], f["retry_s"]) == (60.0, "fixed", 10.0)
     assert f["collateral"] == [f"u{i}@example.com" for i in range(4)]
     assert f["refused_share"] == 0.8
     assert f["evidence"] == ["mail.log:5", "mail.log:6", "mail.log:7", "mail.log:8"]
+
+
+@pytest.mark.parametrize(
+    ("n", "back", "severity"), [(9, 300, "info"), (10, 300, "warning"), (9, 300.001, "warning"), (9, None, "warning")]
+)
+def test_a_person_who_mistypes_and_waits_is_information(n: int, back: float | None, severity: str):
+    rows = [(-600 + i, "ann@example.com", IP, "success") for i in range(4)]
+    rows += refused(*range(n))
+    rows += [] if back is None else [(n - 1 + back, "ann@example.com", IP, "success")]
+    assert [f["severity"] for f in found(rows)] == [severity]
+
+
+def test_a_limit_that_the_server_prints_is_no_person():
+    rows = [(-600 + i, "ann@example.com", IP, "success") for i in range(4)]
+    rows += [*refused(0, 1, 2, rate_value=11.0, rate_window_s=60.0), (30, "ann@example.com", IP, "success")]
+    assert [f["severity"] for f in found(rows)] == ["warning"]
 
 
 def test_strangers_who_are_slowed_down_are_information():

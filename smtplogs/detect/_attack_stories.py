@@ -82,7 +82,7 @@ def source_row(kind: str, ip: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     )
     how = {
         "brute_force": f"guessed at {tried}",
-        "spray": f"tried few passwords on {tried}",
+        "spray": f"tried few passwords on {tried}" if facts["tries_per_name"] else f"guessed at {tried}",
         "enumeration": f"tested which names exist: {tried}",
     }[kind]
     got = f" and got into {listed(facts['hits'])}" if facts["hits"] else ""

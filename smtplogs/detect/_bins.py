@@ -67,33 +67,72 @@ BEFORE = {
 """Weekday -> how many days ago the nearest comparable days were."""
 
 
-def _earlier(value: pl.Expr) -> pl.Expr:
-    """Return what `value` was at this time on the nearest comparable days before, as a list."""
+FORWARD = ((3, 8, 14), (3, 25, 31), (9, 2, 8), (9, 24, 30), (10, 1, 7))
+BACK = ((4, 1, 8), (10, 25, 31), (11, 1, 7))
+"""Month and days of the Sundays on which clocks are put forward or back: America, Europe, Australia, New Zealand and Chile
+by the rules of the IANA time zone database. People then come and go an hour earlier, or later, in UTC."""
+
+AN_HOUR = 12
+"""Bins."""
+
+
+def _since(sundays: Sequence[tuple[int, int, int]]) -> pl.Expr:
+    """Return how many days ago the last of these Sundays was; null if more than 13."""
+    days = pl.col("bin").dt.weekday() % 7
+    found = pl.lit(None, pl.Int64)
+    for weeks in (7, 0):
+        ago = (days + weeks).cast(pl.Int64)
+        sunday = pl.col("bin").dt.date() - pl.duration(days=ago)
+        month, day = sunday.dt.month(), sunday.dt.day()
+        one = pl.any_horizontal((month == m) & day.is_between(first, last) for m, first, last in sundays)
+        found = pl.when(one).then(ago).otherwise(found)
+    return found
+
+
+def _earlier(value: pl.Expr, clock: tuple[tuple[tuple[int, int, int], ...], int] = ((), 0)) -> pl.Expr:
+    """Return what `value` was at this time on the nearest comparable days before, as a list.
+
+    `clock`: of days before such a Sunday, what it was so many bins later: at the same local time.
+    """
+    sundays, bins = clock
+    since = _since(sundays) if sundays else pl.lit(None, pl.Int64)
     days = []
     for place in range(COMPARABLE):
         ago = {day: before[place] for day, before in BEFORE.items() if place < len(before)}
         back = pl.col("bin").dt.weekday().replace_strict(ago, default=None, return_dtype=pl.Int64)
         then = pl.int_range(pl.len()) - back * A_DAY
-        days.append(value.gather(pl.when(then >= 0).then(then)))
+        there = then + pl.when(since < back).then(bins).otherwise(0)
+        days.append(value.gather(pl.when(then >= 0, there >= 0).then(there)))
     return pl.concat_list(days).list.drop_nulls()
+
+
+def _clocks(value: pl.Expr) -> list[pl.Expr]:
+    """Return `_earlier` by the clock as it stands, and by a clock that was put forward or back since: ``days0`` ..."""
+    ways = (((), 0), (FORWARD, AN_HOUR), (BACK, -AN_HOUR))
+    return [_earlier(value, way).alias(f"days{k}") for k, way in enumerate(ways)]
+
+
+LISTS = ("days0", "days1", "days2")
 
 
 def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.DataFrame:
     """Add ``usual``: what the column usually is in this bin, and ``thin``: no comparable day was there to tell.
 
-    `peaks`: of each day the most in the bins around: a job that fails every night at that minute is usual.
+    `peaks`: of each day the most in the bins around: a job that fails every night at that minute is usual. Else, where
+    clocks may have been changed since these days, the least of both clocks is usual.
     """
     around = pl.col(column).rolling_median(5, min_samples=1, center=True)
     around = pl.col(column).rolling_max(3, min_samples=1, center=True) if peaks else around
     trailing = pl.col(column).shift(1).rolling_median(A_DAY, min_samples=LEAST_BINS)
+    known = LISTS[:1] if peaks else LISTS
     return (
-        bins.with_columns(_earlier(around).alias("days"))
+        bins.with_columns(_clocks(around)[: len(known)])
         .with_columns(
-            pl.when(pl.col("days").list.len() > 0).then(pl.col("days").list.median()).alias("usual"),
-            (pl.col("days").list.len() == 0).alias("thin"),
+            pl.min_horizontal(pl.col(c).list.median() for c in known).alias("usual"),
+            (pl.col("days0").list.len() == 0).alias("thin"),
         )
         .with_columns(pl.coalesce("usual", trailing, pl.col(column).median()).alias("usual"))
-        .drop("days")
+        .drop(known)
     )
 
 
@@ -123,9 +162,11 @@ def rises(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
 def _compared(bins: pl.DataFrame, column: str, width: int) -> pl.DataFrame:
     """Return for windows of that width what was ``seen``, and of the comparable days before ``n, usual, lowest``."""
     windows = bins.select("bin", pl.col(column).rolling_sum(width).alias("seen"))
-    days = pl.col("days").list
-    return windows.with_columns(_earlier(pl.col("seen")).alias("days")).select(
-        "seen", n=days.len(), usual=days.median(), lowest=days.min()
+    return windows.with_columns(_clocks(pl.col("seen"))).select(
+        "seen",
+        n=pl.col("days0").list.len(),
+        usual=pl.min_horizontal(pl.col(c).list.median() for c in LISTS),
+        lowest=pl.min_horizontal(pl.col(c).list.min() for c in LISTS),
     )
 
 

@@ -42,13 +42,49 @@ def once_each(pairs: pl.DataFrame, sources: pl.DataFrame, known: pl.DataFrame) -
     return aimed if enough else aimed.clear()
 
 
-def linked(pairs: pl.DataFrame) -> pl.DataFrame:
+NEAREST = 10
+MORE_TRIES = 0.1
+"""Addresses that take turns begin, and end, within one round of each other and try equally often; each is held against so
+many that begin next after it. A tenth more tries, or one: some are lost."""
+
+
+def in_turn(pairs: pl.DataFrame, sources: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Return which sources hand one list round, each with names of its own: ``ip, ip_2``.
+
+    They share no names, so that only time and number of their tries tie them. Only those count that try three accounts
+    or more that exist: of the strangers of every day too many begin by chance at the same time.
+
+    Parameters
+    ----------
+    pairs, sources, known
+        As in a `Book`.
+    """
+    aimed = pairs.filter(pl.col("n_bad") > 0).join(known, on="account", how="semi").group_by("client_ip").len()
+    aimed = aimed.filter(pl.col("len") >= LEAST_NAMES)
+    some = sources.filter("stranger").join(aimed, on="client_ip", how="semi")
+    some = some.select(pl.col("client_ip").alias("ip"), "first_bad", "last_bad", "n_bad").sort("first_bad", "ip")
+    round_ = (pl.col("last_bad") - pl.col("first_bad")) / (pl.col("n_bad") - 1)
+    some = some.with_columns(round_.alias("round"))
+    parts = []
+    for k in range(1, NEAREST + 1):
+        both = pl.concat([some, some.shift(-k).select(pl.all().name.suffix("_2"))], how="horizontal")
+        near = pl.min_horizontal("round", "round_2")
+        apart = [(pl.col(f"{end}_2") - pl.col(end)).abs() for end in ("first_bad", "last_bad")]
+        more = (pl.col("n_bad_2") - pl.col("n_bad")).abs()
+        equal = (more <= 1) | (more <= MORE_TRIES * pl.col("n_bad"))
+        parts.append(both.filter(equal, *(a <= near for a in apart)).select("ip", "ip_2"))
+    return pl.concat(parts)
+
+
+def linked(pairs: pl.DataFrame, turns: pl.DataFrame | None = None) -> pl.DataFrame:
     """Return which sources belong together: ``ip, campaign``, campaigns numbered by size.
 
     Parameters
     ----------
     pairs
         ``ip, name``, each once.
+    turns
+        Sources that belong together for another reason, as ``in_turn`` returns them.
     """
     pairs = pairs.filter(pl.len().over("ip") >= LEAST_NAMES).select(
         pl.col("ip").to_physical().alias("i"), pl.col("name").to_physical().alias("name"), "ip"
@@ -67,6 +103,9 @@ def linked(pairs: pl.DataFrame) -> pl.DataFrame:
     if len(poor[0]):
         more = _alike(pairs, uses).filter(pl.col("i").is_in(poor) | pl.col("i_2").is_in(poor))
         both = pl.concat([both, more]).unique()
+    if turns is not None:
+        more = turns.select(pl.col("ip").to_physical().alias("i"), pl.col("ip_2").to_physical().alias("i_2"))
+        both = pl.concat([both, more])
     found = components(both)
     return (
         pairs.select("ip", "i")

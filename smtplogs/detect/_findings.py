@@ -46,20 +46,19 @@ def lines(rows: pl.DataFrame, by: str, most: int = MOST_LINES) -> dict[Any, list
 def as_findings(rows: Iterable[Mapping[str, Any]], detector: str, columns: Mapping[str, Column]) -> pl.DataFrame:
     """Return finished rows as findings: the common columns, then the detector's own, the weightiest first.
 
-    Each row brings `subject_kind`, `subject` and `start`, from which the identifier follows; a column that it does
-    not mention is null, `status` is ``found`` unless it says otherwise.
+    Each row brings `subject_kind`, `subject` and `start`, from which the identifier follows (and from `kind`, if a row
+    before it has the same three); a column that it does not mention is null, `status` is ``found`` unless it says
+    otherwise.
     """
     schema = dtypes(FINDINGS) | dtypes(columns)
-    named = [
-        {
-            "status": "found",
-            **row,
-            "detector": detector,
-            "finding_id": finding_id(detector, row["subject_kind"], row["subject"], row["start"]),
-        }
-        for row in rows
-    ]
-    return weightiest_first(pl.DataFrame(named, schema=schema))
+    named: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        about = row["subject_kind"], row["subject"], row["start"]
+        own = finding_id(detector, *about)
+        while own in named:  # two kinds may be told of one subject from one moment on
+            own = finding_id(f"{own} {row['kind']}", *about)
+        named[own] = {"status": "found", **row, "detector": detector, "finding_id": own}
+    return weightiest_first(pl.DataFrame(list(named.values()), schema=schema))
 
 
 def weightiest_first(findings: pl.DataFrame) -> pl.DataFrame:

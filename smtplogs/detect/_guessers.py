@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._attack_stories import account_row, crowd_row, source_row
+from smtplogs.detect._attack_stories import HARD_PER_DAY, KNOWN_AIM, account_row, crowd_row, source_row
 from smtplogs.detect._slices import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import timedelta
 
     from smtplogs.detect._attack_facts import Book
 
@@ -22,6 +22,9 @@ MAIN = 0.5
 
 UNKNOWN = 0.5
 PER_NAME = 3
+FEW_NAMES = 2
+"""A device that was set up wrongly tries no more names than this."""
+
 APART, APART_HITS = 20, 50
 """So many addresses are told one by one, those with most failures; and those that got in. A person reads ten lines."""
 
@@ -78,13 +81,15 @@ def guessers(
     )
     asking = asking.select("client_ip", (pl.col("n_bad") / pl.col("n_names")).alias("tries_per_name"))
     wide = wide.select("client_ip", "tries_per_name").join(asking, on="client_ip", how="anti")
+    main = _mains_of(burst, limits)
+    told = pl.concat([asking, wide]).select("client_ip")
+    slow = _slow(book, limits, members).join(pl.concat([told, main.select("client_ip")]), on="client_ip", how="anti")
+    wide = pl.concat([wide, slow.select("client_ip", pl.lit(None, pl.Float64).alias("tries_per_name"))])
     rows: list[dict[str, Any]] = []
     for kind, own in (("enumeration", asking), ("spray", wide)):
         rows += _told(kind, "client_ip", book.pairs.join(own, on="client_ip"), book, members, source_row)
     if burst.is_empty():
         return rows
-    main = pl.concat([_mains(burst, []), _mains(burst, ["hour"]).filter(pl.col("n") >= limits.failures)])
-    main = main.select("account", "client_ip").unique(maintain_order=True)
     alone = main.join(pl.concat([asking, wide]), on="client_ip", how="anti").select("client_ip", "account")
     pairs = book.pairs.join(alone, on=["client_ip", "account"])
     rows += _told("brute_force", "client_ip", pairs, book, {}, source_row)
@@ -92,6 +97,30 @@ def guessers(
     hostile = book.sources.filter("hostile").select("client_ip")
     pairs = book.pairs.join(shared, on="account").join(hostile, on="client_ip", how="semi")
     return rows + _told("brute_force", "account", pairs, book, {}, account_row)
+
+
+def _slow(book: Book, limits: Limits, members: Mapping[str, str]) -> pl.DataFrame:
+    """Return the addresses that guess at accounts of ours too slowly, or too often each, for any window: ``client_ip``.
+
+    Ten names in all, five of them accounts that exist; or three names or more, one of which Entra would lock: ten
+    failures a day.
+    """
+    hostile = book.sources.filter("hostile", ~pl.col("client_ip").cast(pl.String).is_in(list(members)))
+    aimed = book.pairs.filter(pl.col("n_bad") > 0).join(hostile, on="client_ip", how="semi")
+    aimed = aimed.join(book.known, on="account", how="semi")
+    days = ((pl.col("last_bad") - pl.col("first_bad")) / timedelta(days=1)).clip(lower_bound=1)
+    sums = aimed.group_by("client_ip").agg(pl.len().alias("n_aimed"), (pl.col("n_bad") / days).max().alias("hardest"))
+    wide = (pl.col("n_names") >= limits.names) & (pl.col("n_aimed") >= KNOWN_AIM)
+    hard = (pl.col("n_names") > FEW_NAMES) & (pl.col("hardest") >= HARD_PER_DAY)
+    return hostile.join(sums, on="client_ip").filter(wide | hard).select("client_ip")
+
+
+def _mains_of(burst: pl.DataFrame, limits: Limits) -> pl.DataFrame:
+    """Return whose story each burst is: ``account, client_ip``, of those that fail most at any time or in an hour."""
+    if burst.is_empty():
+        return pl.DataFrame(schema={"account": pl.Categorical(), "client_ip": pl.Categorical()})
+    main = pl.concat([_mains(burst, []), _mains(burst, ["hour"]).filter(pl.col("n") >= limits.failures)])
+    return main.select("account", "client_ip").unique(maintain_order=True)
 
 
 def _mains(burst: pl.DataFrame, by: list[str]) -> pl.DataFrame:

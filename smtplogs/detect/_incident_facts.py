@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._bins import BIN
 from smtplogs.detect._networks import network
 from smtplogs.detect._slices import texts
 
@@ -72,7 +71,14 @@ class Facts:
     top_user_share: float = 0.0
     one_name: bool = False
     stranger_share: float = 0.0
+    top_ip_stranger: bool = False
+    n_aimed: int = 0
+    n_aimed_by_top: int = 0
+    unnamed: bool = False
+    one_missing: str | None = None
+    as_many: bool = False
     deferred_share: float = 0.0
+    judged_share: float = 0.0
     hole_share: float = 0.0
     thin: bool = False
     abrupt: bool = True
@@ -117,16 +123,40 @@ def established(known: pl.DataFrame, start: datetime, end: datetime) -> pl.DataF
     return near.group_by("account", "client_ip").agg(pl.col("ok").sum()).filter(pl.col("ok") >= ESTABLISHED)
 
 
+def turned(old: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
+    """Return the established clients (``account, client_ip``) that were only refused in the hours before an episode.
+
+    Parameters
+    ----------
+    old
+        The attempts of those hours, `described`.
+    inside
+        Those of the episode, as ``facts_of`` returns them.
+    """
+    clients = inside.filter("established", pl.col("bad") > 0).select("account", "client_ip").unique()
+    sums = old.group_by("account", "client_ip").agg(pl.col("bad", "ok").sum())
+    sums = sums.filter(pl.col("bad") > 0, pl.col("ok") == 0)
+    return clients.join(sums, on=["account", "client_ip"], how="semi", nulls_equal=True)
+
+
 def facts_of(
-    rows: Rows, known: pl.DataFrame, good: pl.DataFrame, start: datetime, end: datetime
+    rows: Rows,
+    known: pl.DataFrame,
+    good: pl.DataFrame,
+    start: datetime,
+    end: datetime,
+    but: pl.DataFrame | None = None,
 ) -> tuple[Facts, pl.DataFrame]:
     """Return the figures of an episode, and its rows with ``established`` marked.
 
-    `known`: logins by account, address and hour; `good`: the first such hour of each address, ``first_good``.
+    `known`: logins by account, address and hour; `good`: the first such hour of each address, ``first_good``; `but`:
+    clients that do not count as established.
     """
     inside = described(rows.inside)
     before = described(rows.before)
     ours = texts(established(known, start, end))
+    if but is not None:
+        ours = ours.join(but, on=["account", "client_ip"], how="anti", nulls_equal=True, maintain_order="left")
     # without a name a client is known by its address
     by_pair = ours.select("account", "client_ip", pl.lit(value=True).alias("pair_known"))
     by_ip = ours.group_by("client_ip").agg(pl.lit(value=True).alias("ip_known"))
@@ -153,8 +183,9 @@ def facts_of(
     if facts.n_bad:
         strange = pl.col("bad").filter(pl.col("first_good").is_null() & pl.col("client_ip").is_not_null())
         deferred = pl.col("bad").filter(pl.col("outcome") == "deferred")
-        facts.stranger_share, facts.deferred_share = bad.select(
-            strange.sum().alias("s") / facts.n_bad, deferred.sum().alias("d") / facts.n_bad
+        judged = pl.col("bad").filter(pl.col("outcome") == "failure")
+        facts.stranger_share, facts.deferred_share, facts.judged_share = bad.select(
+            part.sum().alias(name) / facts.n_bad for name, part in (("s", strange), ("d", deferred), ("j", judged))
         ).row(0)
         facts.cause = _most(bad, "cause")
         facts.n_sources = bad["client_ip"].drop_nulls().n_unique()
@@ -168,9 +199,27 @@ def facts_of(
         _name_one_client(facts, bad)
         first = bad.filter(pl.col("client_ip") == facts.top_ip)["first_good"].min() if facts.top_ip else None
         facts.top_ip_good_before = first is not None and first < start  # pyright: ignore
+        facts.top_ip_stranger = facts.top_ip is not None and first is None
+        _aim(facts, bad, known)
         facts.shared = _shared(at)
         facts.explained_by = decomposition(at, before, rows.n_days, "bad")
     return facts, inside
+
+
+def _aim(facts: Facts, bad: pl.DataFrame, known: pl.DataFrame) -> None:
+    """Count the accounts that log in from elsewhere among those that strangers, or the one address, tried.
+
+    And tell whether the names are missing.
+    """
+    tried = bad.filter(pl.col("first_good").is_null())
+    ours = known.select(pl.col("account").cast(pl.String)).drop_nulls().unique()["account"].implode()
+    aimed = pl.col("account").is_in(ours).fill_null(value=False)
+    names = pl.col("account").filter(aimed)
+    facts.n_aimed, facts.n_aimed_by_top = tried.select(
+        names.n_unique().alias("all"), names.filter(pl.col("client_ip").filter(aimed) == facts.top_ip).n_unique()
+    ).row(0)
+    unnamed = (pl.col("outcome") == "failure") & pl.col("account").is_null()
+    facts.unnamed = int(tried.filter(unnamed)["bad"].sum()) > MOST * int(tried["bad"].sum())
 
 
 def _name_one_client(facts: Facts, bad: pl.DataFrame) -> None:
@@ -264,14 +313,6 @@ def decomposition(now: pl.DataFrame, before: pl.DataFrame, n_days: int, measure:
     return best[1] if best else []
 
 
-def still_heard(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> bool:
-    """Tell whether most of the missing logins are of clients that are there, and refused: their network is not lost."""
-    missing = excess(now, before, n_days, "client_ip", "ok").filter(pl.col("excess") < 0)
-    heard = now.filter(pl.col("bad") > 0)["client_ip"].unique().cast(pl.String)
-    of_heard = float(missing.filter(pl.col("value").is_in(heard.implode()))["excess"].sum())
-    return of_heard <= MOST * float(missing["excess"].sum()) < 0
-
-
 def verdict(facts: Facts, *, up: bool) -> str:
     """Return the kind of incident that the figures fit; the rules are those of the documentation's table."""
     successes = facts.success_share
@@ -281,7 +322,9 @@ def verdict(facts: Facts, *, up: bool) -> str:
         return "partial_fault" if facts.n_hit >= FEW and facts.hit_share >= HIT else "network_loss"
     hit_many = facts.n_hit >= FEW and facts.hit_share >= HIT
     low = successes is not None and successes < NORMAL
-    if hit_many or (facts.n_hit >= FEW and low and facts.hit_share >= HIT / 2 and facts.stranger_share < MOST):
+    # one client that is most of the rise may be a fault's own, but a few who mistype beside it are no fault
+    some_hit = facts.n_hit >= FEW and facts.hit_share >= HIT / 2 and facts.top_ip_share < ENOUGH
+    if hit_many or (some_hit and low and facts.stranger_share < MOST):
         if facts.shared and facts.n_failing_only >= MOST * facts.n_hit:
             return "partial_fault" if facts.shared[0] == "host" else "policy_change"
         none = successes is not None and successes <= 1 - ALL
@@ -293,83 +336,3 @@ def verdict(facts: Facts, *, up: bool) -> str:
     if facts.stranger_share >= MOST or facts.top_user_share >= MOST:
         return "botnet_rise"
     return "unclear_rise"
-
-
-def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
-    """Return what a partial fault proves to be between its first and its last refusal.
-
-    The bins at both ends hold logins from before and after, and somebody may mistype then. Without these: an ``outage``
-    if hardly anybody got in, or nobody while nine tenths were refused; a ``policy_change`` if nobody got in, while nine
-    tenths were refused, who has something in common with them, and others did.
-    """
-    if kind != "partial_fault":
-        return kind
-    at = inside.filter(pl.col("time") >= facts.start, pl.col("time") <= facts.end)
-    ours = at.filter("established")
-    ok, bad = int(ours["ok"].sum()), int(ours["bad"].sum())
-    if facts.hit_share >= ALL:
-        if ok <= LEAST_SHARE * (ok + bad):
-            return "outage"
-        n, first, last = _longest_refusal(ours)
-        if n >= (1 - LEAST_SHARE) * bad:
-            facts.start, facts.end = first, last
-            return "outage"
-    for dimension in SHARED:
-        values = ours.filter(pl.col("bad") > 0).drop_nulls(dimension).group_by(dimension).agg(pl.col("bad").sum())
-        if dimension == "host" or values.is_empty():
-            continue
-        value = values.sort("bad", dimension).row(-1)[0]
-        n, first, last = _longest_refusal(ours.filter(pl.col(dimension) == value))
-        if n < (1 - LEAST_SHARE) * bad:
-            continue
-        during = at.filter(pl.col("time") >= first, pl.col("time") <= last)
-        clients = during.filter("established").group_by("client_ip").agg(pl.col("bad").sum(), pl.col("ok").sum())
-        clients = clients.filter(pl.col("bad") > 0)
-        only = clients.filter(pl.col("ok") == 0).height
-        others = int(during.filter(pl.col(dimension) != value)["ok"].sum())
-        if others >= FEW and only >= MOST * max(clients.height, FEW):
-            facts.shared, facts.n_failing_only = (dimension, str(value)), only
-            facts.start, facts.end = first, last
-            return "policy_change"
-    return kind
-
-
-def _longest_refusal(rows: pl.DataFrame) -> tuple[int, Any, Any]:
-    """Return how many were refused in the worst stretch without a login, and the first and the last of them."""
-    logins = rows.filter(pl.col("ok") > 0)["time"].sort()
-    refused = rows.filter(pl.col("bad") > 0).sort("time")
-    if refused.is_empty():
-        return 0, None, None
-    between = refused.group_by(pl.Series("after", logins.search_sorted(refused["time"]))).agg(
-        pl.col("bad").sum(), pl.col("time").min().alias("first"), pl.col("time").max().alias("last")
-    )
-    return between.sort("bad", "after").select("bad", "first", "last").row(-1)
-
-
-def own_failures(facts: Facts, inside: pl.DataFrame) -> int:
-    """Return how often the client that explains most of the rise was refused on its account."""
-    own = inside.filter(pl.col("client_ip") == facts.top_ip, pl.col("account") == facts.top_user)
-    return int(own.filter(pl.col("time") >= facts.start, pl.col("time") <= facts.end)["bad"].sum())
-
-
-def sharpened(facts: Facts, kind: str, inside: pl.DataFrame) -> tuple[datetime, datetime]:
-    """Return the first and last moment of an incident: of the attempts that make it, not of whole bins."""
-    bad = inside.filter(pl.col("bad") > 0)
-    if kind in {"outage", "partial_fault", "policy_change"}:
-        own = bad.filter("established")
-    elif kind == "one_client_rise" and facts.n_names:
-        own = bad.filter(pl.col("client_ip") == facts.top_ip, pl.col("account") == facts.top_user)
-    elif kind in {"one_client_rise", "spray_rise"} and facts.top_ip:
-        own = bad.filter(pl.col("client_ip") == facts.top_ip)
-    elif kind == "botnet_rise":
-        own = bad.filter(pl.col("first_good").is_null(), pl.col("client_ip").is_not_null())
-    else:
-        return facts.start, facts.end
-    if kind in {"one_client_rise", "spray_rise"}:
-        # the address and the account of most failures need not be one client
-        return own["time"].min() or facts.start, own["time"].max() or facts.end  # pyright: ignore
-    # one client alone may have mistyped just before: three within a bin begin, and end, an incident
-    spans = own.group_by("client_ip").agg(pl.col("time").min().alias("first"), pl.col("time").max().alias("last"))
-    begins = spans.select(pl.col("first").sort()).filter(pl.col("first").shift(-2) - pl.col("first") <= BIN)
-    ends = spans.select(pl.col("last").sort()).filter(pl.col("last") - pl.col("last").shift(2) <= BIN)
-    return begins["first"].min() or facts.start, ends["last"].max() or facts.end  # pyright: ignore

@@ -12,9 +12,13 @@ if TYPE_CHECKING:
     from smtplogs.detect._incident_facts import Facts
 
 SERIOUS = ("outage", "partial_fault", "policy_change")
+AIMED = {"one_client_rise": 1, "spray_rise": 5, "botnet_rise": 5}
+"""Strangers that try fewer accounts of ours than this are the daily noise of a server, as in ``attacks``."""
 
 ADVICE = {
     "outage": "Look at what the server asks for passwords (Dovecot, LDAP, database) at that time; users need do nothing.",
+    "no_auth": "Look at whether the server offers AUTH and TLS as before (its settings, certificate, socket of the password "
+    "check): clients got no further.",
     "partial_fault": "Look for one of several servers, database replicas or processes that failed in these minutes.",
     "policy_change": "Look up which rule was changed just before, and tell the users of {shared} how to log in from now on.",
     "network_loss": "Ask the network, DNS and the sites concerned what happened; the mail server refused nobody.",
@@ -49,7 +53,8 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
         "repair": "Repair or stop" if facts.top_ip_good_before else "Find and set up anew, or block,",
     }
     one = kind == "one_client_rise"
-    advice = "spray_gateway" if kind == "spray_rise" and facts.top_ip_good_before else kind
+    advice = "no_auth" if kind == "outage" and _unasked(facts) else kind
+    advice = "spray_gateway" if kind == "spray_rise" and facts.top_ip_good_before else advice
     subject_kind, subject = _subject(facts, kind)
     drop = kind in {"network_loss", "log_hole"}
     return {
@@ -94,8 +99,18 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
 def _severity(facts: Facts, kind: str) -> str:
     if kind in SERIOUS:
         return "serious"
-    small = kind in {"network_loss", "log_hole"} and not facts.abrupt
-    return "info" if small or facts.typed else "warning"
+    small = kind in {"network_loss", "log_hole"} and (not facts.abrupt or facts.as_many or bool(facts.one_missing))
+    return "info" if small or facts.typed or _noise(facts, kind) else "warning"
+
+
+def _noise(facts: Facts, kind: str) -> bool:
+    """Tell whether strangers made the rise, and hardly tried an account that exists."""
+    strange = kind == "botnet_rise" or facts.top_ip_stranger
+    return kind in AIMED and strange and not facts.unnamed and _aimed(facts, kind) < AIMED[kind]
+
+
+def _aimed(facts: Facts, kind: str) -> int:
+    return facts.n_aimed if kind == "botnet_rise" else facts.n_aimed_by_top
 
 
 def _subject(facts: Facts, kind: str) -> tuple[str, str]:
@@ -123,7 +138,8 @@ def _what(facts: Facts, kind: str) -> str:
             "temporary": "",
             "mixed": ", some as if the passwords were wrong,",
         }
-        return f"Nobody could log in: clients were {refused}{words[_shown_as(facts)]}"
+        how = " before any password was asked" if _unasked(facts) else words[_shown_as(facts)]
+        return f"Nobody could log in: clients were {refused}{how}"
     if kind == "partial_fault":
         return f"Logins failed for a part of the established clients, which were {refused}"
     if kind == "policy_change":
@@ -142,6 +158,11 @@ def _what(facts: Facts, kind: str) -> str:
     if kind == "botnet_rise":
         return f"Not an outage: {counted(facts.n_sources, 'address', 'addresses')}, mostly strangers, were {refused}"
     return f"Failures rose: {refused}"
+
+
+def _unasked(facts: Facts) -> bool:
+    """Tell whether hardly any refusal was a judgement, or a failure to judge: AUTH or TLS was not to be had."""
+    return facts.judged_share + facts.deferred_share <= 0.1
 
 
 def _share(facts: Facts) -> str:
@@ -186,6 +207,15 @@ def _reasons(facts: Facts, kind: str, explained: list[str]) -> list[str]:
         )
     if facts.n_bad and facts.stranger_share >= 0.5:
         reasons.append(f"{facts.stranger_share:.0%} of the failures are from addresses that never logged in.")
+    if _noise(facts, kind):
+        aimed = _aimed(facts, kind) or "None"
+        reasons.append(f"{aimed} of the accounts that strangers tried log in from elsewhere: the daily noise.")
+    if facts.one_missing:
+        reasons.append(
+            f"Most of the missing logins are of one account, {name(facts.one_missing)}: a job that did not run."
+        )
+    elif facts.as_many:
+        reasons.append("As many accounts as usual logged in, less often: jobs that send at other hours look the same.")
     if facts.typed:
         reasons.append("That client got in at last: a person who mistypes looks the same.")
     if kind == "log_hole":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -13,8 +14,6 @@ from smtplogs.detect._histories import OUTAGE_BIN
 from smtplogs.detect._ledger import attempts
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from smtplogs.detect._histories import History
     from smtplogs.detect._ledger import Ledger
 
@@ -26,6 +25,9 @@ OUTAGE_ACCOUNTS = 3
 OUTAGE_SHARE = 0.2
 """An outage: established clients of 3 accounts, and of a fifth of those active in these minutes, refused or put off
 although nobody had failed before them. The partial outage of the lab hit 55 % of the established users."""
+
+TURNED = timedelta(days=1)
+"""Who was refused for longer has an old secret, whatever the server does now."""
 
 ALIKE = 3
 """So many established clients of one account failing alike before a lock: the account failed them, not they it."""
@@ -299,9 +301,10 @@ def _outages(history: History, refusals: pl.DataFrame) -> pl.DataFrame:
 
     Who is back within a minute mistyped: a dozen people who do must not hide a lock.
     """
+    began = pl.col("time") - pl.col("fails_from")
     stranded = pl.concat(
         [
-            refusals.filter("trusted", ~pl.col("explained"), ~pl.col("mistyped").fill_null(False)),
+            refusals.filter("trusted", ~pl.col("explained"), ~pl.col("mistyped").fill_null(False), began <= TURNED),
             history.rows.filter("trusted", ~pl.col("bad")),
         ],
         how="diagonal",

@@ -189,6 +189,33 @@ def certificate_row(story: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def lost_mechanism_row(story: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the finding for a mechanism that many clients began to miss at once."""
+    server, mechanism = name(story["host"]) if story["host"] else "the server", name(story["mechanism"])
+    return {
+        "kind": "mechanism",
+        "severity": "serious",
+        "subject_kind": "server",
+        "subject": story["host"] or "server",
+        "start": story["start"],
+        "end": story["end"],
+        "n_events": story["n"],
+        "title": f"From {moment(story['start'])} on {counted(len(story['sources']), 'known client')} asked for "
+        f"{mechanism}, which {server} did not offer: its settings were changed.",
+        "cause": "mechanism_unsupported",
+        "advice": f"Offer {mechanism} again (Dovecot: auth_mechanisms, Postfix: smtpd_sasl_mechanism_filter, Exim: an "
+        "authenticator), or set these clients to what is offered.",
+        "confidence": "high",
+        "because": [
+            f"{listed(story['sources'])} had logged in before and began to ask for it within a day; hardly one did before."
+        ],
+        "refuted_by": f"A login with {mechanism} in this time, or the same settings of the server before.",
+        "n_sessions": story["n"],
+        "sources": story["sources"],
+        "answers": ["mechanism"],
+    }
+
+
 def passwords_off_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for a domain in which passwords stopped working while tokens go on."""
     domain = name(story["domain"])

@@ -1,4 +1,4 @@
-"""Faults that many clients show at once: a certificate that none trusts any more, passwords switched off for a domain."""
+"""Faults that many clients show at once: a certificate, a mechanism that is gone, passwords switched off for a domain."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import polars as pl
 
 from smtplogs._engine import by_size
 from smtplogs.detect._signs import narrow
+from smtplogs.schema import TIME
 
 MANY_CLIENTS = 5
 WITHIN = timedelta(days=1)
 """So many known clients whose first complaint lies within this time speak of the certificate, not of the clients."""
+
+STEADY = 3
+"""Of a mechanism that was never offered a new client asks now and then: so many times as many within a day as on the day
+before tell that it is gone, once a day of logins is known (as incidents are told by a rise to three times the usual)."""
 
 ALERT = r"(unknown ca|certificate unknown|bad certificate|expired|unsupported certificate|self.signed)"
 """What the clients say: one fault of the server makes them all say the same."""
@@ -57,6 +62,42 @@ def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[p
         pl.col("n").sum(),
         pl.col("client_ip").unique().sort().alias("sources"),
         pl.col("detail").mode(maintain_order=True).first(),
+    )
+    return told, mine
+
+
+def find_lost_mechanisms(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the mechanisms that many clients began to miss at once, a row each, and the lines (`story`)."""
+    by = ["host", "mechanism"]
+    rows = signs.filter(pl.col("kind") == "mechanism", pl.col("mechanism").is_not_null())
+    ours = known.filter(pl.col("n_ok") > 0).select("client_ip", "first_ok")
+    log_start = ours["first_ok"].min()
+    rows = rows.join(ours, on="client_ip", maintain_order="left")
+    firsts = rows.group_by(*by, "client_ip").agg(pl.col("time").min(), pl.col("first_ok").first())
+    firsts = firsts.filter(pl.col("first_ok") < pl.col("time")).sort(*by, "time", "client_ip")
+    fifth = pl.col("time").shift(-(MANY_CLIENTS - 1)).over(by)
+    times = firsts.group_by(by).agg(pl.col("time").alias("times"))
+    starts = firsts.filter(fifth - pl.col("time") <= WITHIN, pl.col("time") - pl.lit(log_start, TIME) >= WITHIN)
+    around = starts.join(times, on=by, nulls_equal=True).explode("times")
+    apart = pl.col("times") - pl.col("time")
+    onset = (
+        around.group_by(*by, "time", "client_ip", maintain_order=True)
+        .agg(
+            apart.is_between(pl.duration(), WITHIN).sum().alias("n_after"),
+            ((apart < pl.duration()) & (apart >= -WITHIN)).sum().alias("n_before"),
+        )
+        .filter(pl.col("n_after") >= STEADY * pl.col("n_before"))
+        .group_by(by, maintain_order=True)
+        .agg(pl.col("time").min().alias("onset"))
+        .with_row_index("story")
+    )
+    mine = rows.join(onset, on=by, nulls_equal=True, maintain_order="left").filter(pl.col("time") >= pl.col("onset"))
+    told = mine.group_by("story", maintain_order=True).agg(
+        pl.col("host", "mechanism").first(),
+        pl.col("time").min().alias("start"),
+        pl.col("time").max().alias("end"),
+        pl.col("n").sum(),
+        pl.col("client_ip").unique().sort().alias("sources"),
     )
     return told, mine
 

@@ -41,6 +41,9 @@ _CERTIFICATE = (
     "(?i)unknown ca|certificate unknown|bad certificate|certificate expired|unsupported certificate"
     "|certificate has expired|self-signed certificate|self signed certificate"
 )
+_NO_HELLO = "wrong version number|An unexpected TLS packet was received"
+"""OpenSSL's and GnuTLS's words where the first bytes are no TLS: plain text on port 465, which Exim's lines do not name."""
+
 _BREAK = r"^[\s'\"`\x{200b}\x{feff}]|[\s'\"`?\x{200b}\x{feff}]$|#0[01][0-9]|\\[rnt]$|[\x00-\x1f\x7f]"
 """Blank, line break, quote or invisible sign at an end of a name; rsyslog writes #012, Postfix ? for control signs."""
 
@@ -116,11 +119,13 @@ def _kind() -> pl.Expr:
     bare = (pl.col("tls") == "none") & text.str.contains("ehlo=") & ~text.str.contains("auth=|starttls=|mail=")
     silent = wrapper & pl.col("tls").is_null() & text.str.contains(r"^timeout; (?:.* )?commands=0/0")
     hello = ~wrapper & text.str.contains("unknown=0/", literal=True) & ~text.str.contains("[eh][eh]lo=")
+    portless = pl.col("service").is_null() & pl.col("server_port").is_null() & ~plain_port()
     web = text.str.contains("(?i)http").fill_null(False)
     shown = ~pl.col("user").str.starts_with("[redacted:")
     no_rights = cause.is_in(["relay_denied", "auth_required"])
     rules = (
         ("tls_mode", (stage == "tls") & (cause == "wrong_host_or_port") & ~web),
+        ("tls_mode", (stage == "tls") & portless & text.str.contains(_NO_HELLO)),
         ("tls_mode", ended & submission_port() & (silent | hello)),
         ("old_tls", cause == "tls_too_old"),
         ("cert_not_trusted", (stage == "tls") & text.str.contains(_CERTIFICATE)),
@@ -213,6 +218,7 @@ def meant(signs: pl.DataFrame, logins: pl.DataFrame, known: pl.DataFrame) -> pl.
     r"""Keep the incomplete names that stand for an account which logs in, and say which (`meant`); the rest stays.
 
     ``ann`` or ``OFFICE\\ann`` for ``ann@example.com``; another domain only if the right name is used from that address.
+    An address that nothing ties to us may try one such name too: only its rhythm can tell.
     """
     incomplete = signs.filter(pl.col("kind") == "local_part_only")
     rest = signs.filter(pl.col("kind") != "local_part_only").with_columns(pl.lit(None, pl.String).alias("meant"))
@@ -226,11 +232,17 @@ def meant(signs: pl.DataFrame, logins: pl.DataFrame, known: pl.DataFrame) -> pl.
         incomplete.with_columns(local.alias("local"))
         .join(here, on=["local", "client_ip"], how="left", maintain_order="left")
         .join(anywhere, on="local", how="left", maintain_order="left")
-        .join(known.select("client_ip", "n_ok", "near", "own"), on="client_ip", how="left", maintain_order="left")
+        .join(
+            known.select("client_ip", "n_ok", "near", "own", "n_names"),
+            on="client_ip",
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(((pl.col("n_ok") > 0) | pl.col("near") | pl.col("own")).alias("tied"))
         .with_columns(
             pl.coalesce(
                 "meant_here",
-                pl.when(~domain & ((pl.col("n_ok") > 0) | pl.col("near") | pl.col("own"))).then("meant_there"),
+                pl.when(pl.when("tied").then(~domain).otherwise(pl.col("n_names") == 1)).then("meant_there"),
             ).alias("meant")
         )
         .filter(pl.col("meant").is_not_null(), pl.col("meant").str.to_lowercase() != pl.col("account"))

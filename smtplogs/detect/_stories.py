@@ -16,6 +16,9 @@ ATTACK = ("distributed", "stuffing", "brute_force", "spray", "enumeration")
 RISE = ("one_client_rise", "spray_rise", "botnet_rise", "unclear_rise")
 EFFECT = ("throttling", "relay_throttling", "ip_ban")
 SIGN = ("failure_streak", "retry_storm", "never_worked", "scanner")
+REFUSED = ("cert_not_trusted", "mechanism", "no_login", "no_tls")
+"""What a client shows, too, while the server refuses everybody."""
+
 ALONE = (
     "rule_hit",
     "plain_text_login",
@@ -37,7 +40,8 @@ forgotten application, a rotation, wrong settings, a relay's refusals); an attac
 more than the rise they made; then what these lead to."""
 
 RULE = -1
-"""A rule that shuts passwords out of a whole domain leads even what looks like a fault of the server."""
+"""A rule that shuts passwords out of a whole domain, a certificate, or a mechanism that is gone, leads even what looks like
+a fault of the server: it says which."""
 
 NEAR = timedelta(hours=1)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -69,6 +73,7 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
         "n_events",
         "part_of",
         "severity",
+        pl.col("cause").cast(pl.String),
         _sources(found).alias("sources"),
     ).filter(pl.col("start").is_not_null())
     rank = pl.when(_of_ours(nodes)).then(CLIENT).when(_rule()).then(RULE)
@@ -137,13 +142,17 @@ def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     slack = timedelta(minutes=10)
     pairs = child.join_where(
         server.select(pl.all().name.suffix("_l")),
-        pl.col("start") >= pl.col("start_l") - slack,
+        pl.col("start") >= pl.col("start_l") - NEAR,
         pl.col("start") <= pl.col("end_l") + slack,
     )
+    # a fault begins when three clients met it: one that asks all the time met it first
+    begun = pl.col("kind").cast(pl.String).is_in(["retry_storm", *REFUSED])
+    begun = begun & (pl.col("end") - pl.col("start") <= 2 * (pl.min_horizontal("end", "end_l") - pl.col("start_l")))
+    pairs = pairs.filter(begun | (pl.col("start") >= pl.col("start_l") - slack))
     # refusals of many accounts at a time are the fault, even if one of them mistypes an hour later
     within = (pl.col("end") <= pl.col("end_l") + slack) | (pl.col("subject_kind") == "server")
     pairs = pairs.filter(within)
-    own = pl.col("kind").cast(pl.String).is_in([*SIGN, *RISE, "throttling", "cert_not_trusted"])
+    own = pl.col("kind").cast(pl.String).is_in([*SIGN, *RISE, "throttling", *REFUSED])
     pairs = pairs.filter(own, pl.col("rank") > pl.col("rank_l"))
     waves = nodes.filter(pl.col("kind").cast(pl.String).is_in(["distributed", "stuffing"]))
     rises = child.filter(pl.col("kind").cast(pl.String) == "botnet_rise").join_where(
@@ -155,17 +164,29 @@ def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rule() -> pl.Expr:
-    return (pl.col("kind") == "password_not_allowed") & (pl.col("subject_kind") == "service")
+    kind, on = pl.col("kind").cast(pl.String), pl.col("subject_kind").cast(pl.String)
+    passwords = (kind == "password_not_allowed") & (on == "service")
+    return passwords | (kind.is_in(["cert_not_trusted", "mechanism"]) & (on == "server"))
 
 
 def _ruled(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
-    """Return what a rule that no longer takes passwords explains: refusals in its domain, mostly after it began."""
+    """Return what a rule that no longer takes passwords, or a server that refuses all, explains.
+
+    Refusals in its domain, or for the same cause, mostly after it began.
+    """
     rules = nodes.filter(_rule()).select(pl.all().name.suffix("_l"))
     pairs = child.join_where(rules, pl.col("end") >= pl.col("start_l"), pl.col("start") <= pl.col("end_l"))
-    told = pl.col("kind").cast(pl.String).is_in([*SERVER, *RISE, *SIGN, "stale_credential", "rotation"])
-    here = pl.col("user").str.ends_with(pl.format("@{}", pl.col("subject_l").str.to_lowercase()))
+    kind = pl.col("kind").cast(pl.String)
+    told = kind.is_in([*SERVER, *RISE, *SIGN, "stale_credential", "rotation"])
+    here = pl.col("user").str.ends_with(pl.format("@{}", pl.col("subject_l").str.to_lowercase())).fill_null(value=True)
+    alike = kind.is_in([*SERVER, *RISE, *SIGN, *REFUSED]) & (pl.col("cause") == pl.col("cause_l"))
+    explained = pl.when(pl.col("subject_kind_l") == "service").then(told & here).otherwise(alike.fill_null(value=False))
     after = pl.col("start_l") - pl.col("start") <= pl.col("end") - pl.col("start_l")
-    return _edges(pairs.filter(told, here.fill_null(value=True), after), 0)
+    # clients name one fault of a certificate in several ways: the one that most name leads
+    first = (pl.col("n_events_l") > pl.col("n_events")) | (
+        (pl.col("n_events_l") == pl.col("n_events")) & (pl.col("id_l") < pl.col("id"))
+    )
+    return _edges(pairs.filter(explained, after, (pl.col("rank") > RULE) | first), 0)
 
 
 def _sources(found: pl.DataFrame) -> pl.Expr:

@@ -36,9 +36,14 @@ ALONE = timedelta(hours=6)
 MOST_MISSED = 4.0
 """More tries left out than this, for each one made, is no rhythm: two bursts hours apart, as of a client that met locks."""
 
-UNEVEN = timedelta(days=1)
+UNEVEN = timedelta(hours=12)
 UNEVEN_FAILURES = 10
-"""A run that keeps no rhythm is told only if it is that long, with that many failures, and the account works."""
+"""A run that keeps no rhythm is told only if it is that long, over a night at least (who mistypes has asked for help by
+then), with that many failures, and the account works."""
+
+JOINT_FAILURES = 3
+"""Several clients of one account that turned at one time bear each other out: of such a run so few failures are enough, if
+all of them have as many as an uneven run, and it is longer than locks last. A shared mailbox fails like that."""
 
 LOCKED = timedelta(minutes=75)
 LOCKING = 5
@@ -49,8 +54,10 @@ client: a lock explains them too. Others must have failed more, else two old pas
 MIXED_TICKS = 20
 MIXED_RUNS = 3
 MIXED_SHARE = 0.8
+MIXED_PER_DAY = 5
 """Failures between logins of the same address are told only if they alone keep a rhythm for so long, and no stretch
-without a login holds most of them."""
+without a login holds most of them; or if they go on over a night, five times a day: nobody
+mistypes so often."""
 
 MANY_AT_ONCE = 5
 AT_ONCE = "20m"
@@ -237,7 +244,7 @@ def _summed(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
     """Return the runs of clients that had logged in, and then were refused for long while the account worked."""
     enough = rows.filter("bad", pl.col("n_ok") >= successes).group_by(RUN).agg(pl.col("n").sum().alias("n_run"))
-    enough = enough.filter(pl.col("n_run") >= failures).drop("n_run")
+    enough = enough.filter(pl.col("n_run") >= min(failures, JOINT_FAILURES)).drop("n_run")
     mine = rows.join(enough, on=RUN, how="semi", maintain_order="left")
     runs = _summed(mine, RUN)
     span = pl.col("end") - pl.col("start")
@@ -245,7 +252,9 @@ def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
     # an outage, or a lock, is over sooner
     even = pl.col("regular") & (works | (span >= ALONE))
     uneven = ~pl.col("regular") & works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
-    told = runs.filter(even | uneven).join(_beset(mine, rows), on=RUN, how="left", maintain_order="left")
+    told = runs.filter(((even | uneven) & (pl.col("n_bad") >= failures)) | _jointly(runs)).join(
+        _beset(mine, rows, RUN), on=RUN, how="left", maintain_order="left"
+    )
     among = (pl.col("beset_share") >= BESET_SHARE).fill_null(False)
     among = among & ((span <= LOCKED) | (pl.col("n_others") > pl.col("n_bad")))
     victim = among & (~pl.col("regular") | (span <= LOCKED))
@@ -256,23 +265,40 @@ def _stale(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFrame:
     return told.join(follows, on=RUN, how="anti", maintain_order="left")
 
 
-def _beset(mine: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Tell, for each run, how many of its failures came soon after failures of others on the account, as under a lock."""
+def _jointly(runs: pl.DataFrame) -> pl.Series:
+    """Tell the runs that began together with runs of other clients of the account, while it works elsewhere."""
+    span = pl.col("end") - pl.col("start")
+    own = runs.with_row_index("row").filter(pl.col("n_elsewhere") > 0, span > LOCKED)
+    own = own.select("row", "account_id", "client_id", "last_ok", "start", "n_bad")
+    pairs = own.join(own, on="account_id", suffix="_other").filter(
+        pl.col("client_id") != pl.col("client_id_other"),
+        pl.col("last_ok_other") < pl.col("start"),
+        pl.col("last_ok") < pl.col("start_other"),
+    )
+    sums = pairs.group_by("row").agg(pl.col("n_bad").first() + pl.col("n_bad_other").sum())
+    rows = sums.filter(pl.col("n_bad") >= UNEVEN_FAILURES)["row"]
+    return pl.int_range(runs.height, eager=True).is_in(rows.implode())
+
+
+def _beset(mine: pl.DataFrame, rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Tell how many failures of each run or client (`by`) came soon after others' on the account, as under a lock."""
     summed = {"account": ["account_id"], "own": CLIENT}
     bad = pl.col("n") * pl.col("bad").cast(pl.Int64)
-    known = rows.with_columns(bad.cum_sum().over(by).alias(name) for name, by in summed.items())
-    here = known.join(mine.filter("bad").select(RUN).unique(), on=RUN, how="semi").filter("bad")
-    here = here.select(*RUN, "time", (pl.col("time") - LOCKED).alias("since"), *summed).sort("since")
-    for name, by in summed.items():
-        before = known.select(*by, "time", pl.col(name).alias(f"{name}_before")).sort("time")
+    known = rows.with_columns(bad.cum_sum().over(key).alias(name) for name, key in summed.items())
+    here = known.join(mine.filter("bad").select(by).unique(), on=by, how="semi").filter("bad")
+    here = here.select(*dict.fromkeys((*by, *CLIENT)), "time", (pl.col("time") - LOCKED).alias("since"), *summed).sort(
+        "since"
+    )
+    for name, key in summed.items():
+        before = known.select(*key, "time", pl.col(name).alias(f"{name}_before")).sort("time")
         here = here.join_asof(
-            before, left_on="since", right_on="time", by=by, suffix="_then", check_sortedness=False, coalesce=False
+            before, left_on="since", right_on="time", by=key, suffix="_then", check_sortedness=False, coalesce=False
         ).drop("time_then")
     before = pl.col("account_before", "own_before").fill_null(0)
-    here = here.with_columns(before).sort(*RUN, "time")
+    here = here.with_columns(before).sort(*by, "time")
     others = (pl.col("account") - pl.col("account_before")) - (pl.col("own") - pl.col("own_before"))
     between = pl.col("account").last() - pl.col("account").first() - pl.col("own").last() + pl.col("own").first()
-    return here.group_by(RUN).agg((others >= LOCKING).mean().alias("beset_share"), between.alias("n_others"))
+    return here.group_by(by).agg((others >= LOCKING).mean().alias("beset_share"), between.alias("n_others"))
 
 
 def _mixed(rows: pl.DataFrame, successes: int) -> pl.DataFrame:
@@ -293,9 +319,13 @@ def _mixed(rows: pl.DataFrame, successes: int) -> pl.DataFrame:
         pl.col("ticks") >= MIXED_TICKS,
         pl.col("longest") <= MIXED_SHARE * pl.col("ticks"),
     )
-    pooled = _summed(rows.join(some, on=CLIENT, how="semi", maintain_order="left"), CLIENT)
-    lasting = pl.col("end") - pl.col("start") >= ALONE
-    return pooled.filter("regular", lasting, pl.col("n_ticks") >= MIXED_TICKS).with_columns(
+    mine = rows.join(some, on=CLIENT, how="semi", maintain_order="left")
+    pooled = _summed(mine, CLIENT).join(_beset(mine, rows, CLIENT), on=CLIENT, how="left", maintain_order="left")
+    span = pl.col("end") - pl.col("start")
+    steady = pl.col("regular") & (span >= ALONE)
+    locked = (pl.col("beset_share") >= BESET_SHARE).fill_null(False)
+    often = ~locked & (span >= UNEVEN) & (pl.col("n_ticks") >= MIXED_PER_DAY * (span / timedelta(days=1)))
+    return pooled.filter(steady | often, pl.col("n_ticks") >= MIXED_TICKS).with_columns(
         pl.lit("mixed").alias("shape"),
         pl.lit(None, pl.Int64).alias("run"),
         pl.lit(None).cast(pl.Datetime("us", "UTC")).alias("next_ok"),

@@ -19,7 +19,7 @@ from smtplogs.detect._attack_stories import (
     stuffing_row,
 )
 from smtplogs.detect._attempts import duration
-from smtplogs.detect._campaigns import linked, once_each
+from smtplogs.detect._campaigns import in_turn, linked, once_each
 from smtplogs.detect._findings import as_findings, finding_id
 from smtplogs.detect._flurries import ROUND, Bursts, LightHours, Rounds
 from smtplogs.detect._guessers import MAIN, MOST, UNKNOWN, Limits, facts_of, guessers
@@ -60,6 +60,10 @@ COLUMNS: dict[str, Column] = {
 """What ``attacks`` tells beside the common columns."""
 
 STUFFING_SOURCES, STUFFING_NAMES, STUFFING_EDGE = 20, 50, 5
+STUFFING_KNOWN = 20
+"""So many accounts that exist tell a stolen list as well: strangers of every day guess names, and hit few. As many as the
+addresses. Own choice."""
+
 LIGHT = 3
 FAILED = {"stage": ["auth"], "outcome": ["failure"]}
 ONCE = 2**32 - 1
@@ -98,7 +102,8 @@ def attacks(
         within this time, bounds included. As fail2ban and mailcow.
     names
         Spray: accounts that one address tries within an hour, at most 3 times each [accounts]. Sentinel takes 5 in
-        20 min, which office gateways reach.
+        20 min, which office gateways reach. Or at any pace, if five of them are accounts that exist; or three
+        accounts, if one that exists fails ten times a day, at which Entra would lock it.
     unknown_names
         Enumeration: accounts that one address tries, half of the failures on names that do not exist [accounts].
     protocols
@@ -185,7 +190,8 @@ def _campaigns(slices: Slices, condition: pl.Expr, book: Book) -> tuple[dict[str
     """Return which address belongs to which campaign (its finding), and a row a campaign."""
     strangers = book.sources.filter("stranger").select("client_ip")
     pairs = book.pairs.join(strangers, on="client_ip", how="semi").filter(pl.col("account").is_not_null())
-    found = linked(pairs.select(pl.col("client_ip").alias("ip"), pl.col("account").alias("name")))
+    turns = in_turn(book.pairs, book.sources, book.known)
+    found = linked(pairs.select(pl.col("client_ip").alias("ip"), pl.col("account").alias("name")), turns)
     members: dict[str, str] = {}
     rows = []
     light = once_each(book.pairs, book.sources.join(found, left_on="client_ip", right_on="ip", how="anti"), book.known)
@@ -248,7 +254,9 @@ def _stuffing(book: Book, light: pl.DataFrame) -> list[dict[str, Any]]:
     hours = light.drop_nulls("account")
     if hours.is_empty():
         return []
+    hours = hours.join(book.known.with_columns(known=True), on="account", how="left", maintain_order="left")
     by_hour = hours.group_by("hour").agg(
+        pl.col("account").filter("known").n_unique().alias("n_known"),
         pl.col("client_ip").n_unique().alias("ips"),
         pl.col("account").n_unique().alias("names"),
         pl.col("n", "n_unknown").sum(),
@@ -261,7 +269,7 @@ def _stuffing(book: Book, light: pl.DataFrame) -> list[dict[str, Any]]:
     )
     busy = both.filter(
         pl.col("ips") >= STUFFING_SOURCES,
-        pl.col("names") >= STUFFING_NAMES,
+        (pl.col("names") >= STUFFING_NAMES) | (pl.col("n_known") >= STUFFING_KNOWN),
         pl.col("n") <= 2 * pl.col("names"),
         pl.col("n_unknown") < UNKNOWN * pl.col("n"),
     )

@@ -63,8 +63,9 @@ def stale_credentials(
     """Find clients that keep an old password, since when, and what to fix first.
 
     A *forgotten application* is a client (an account at an address) that had logged in, and then is only refused, in
-    a rhythm, while the account works from elsewhere. Failures of one program between the logins of another behind the
-    same address are told too, if they alone keep a rhythm. A client that was never seen to log in is another finding,
+    a rhythm, or over a night, while the account works from elsewhere. Several clients of one account that turn together
+    bear each other out with fewer failures. Failures of one program between the logins of another behind the same
+    address are told too, if they alone keep a rhythm, or come five times a day and over a night. A client that was never seen to log in is another finding,
     ``never_worked``: it was set up wrongly, or the log begins too late.
 
     Over the clients of one account that failed from about the same time on follows the ``rotation``: the moment of
@@ -78,7 +79,8 @@ def stale_credentials(
     successes
         Logins of a client before it counts as one that worked [attempts]. Own choice.
     failures
-        Refused attempts that make it worth telling [attempts]. Own choice; five of them must keep a rhythm.
+        Refused attempts that make it worth telling [attempts]. Own choice; five of them must keep a rhythm. Three are
+        enough of one of several clients that turned together.
     client
         Event columns that, with the account, tell one client from another.
     networks

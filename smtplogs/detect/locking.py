@@ -85,7 +85,7 @@ def lockouts(
     failures: int = 5,
     within: str = "15m",
     trusted_successes: int = 3,
-    trusted_last: str = "24h",
+    trusted_last: str = "4d",
     recover: str = "6h",
     lasting: str = "1h",
     shortest: str = "1m",
@@ -120,7 +120,8 @@ def lockouts(
     trusted_successes
         Logins after which a client is established [attempts]. Own choice.
     trusted_last
-        The last of them is no older than this. Own choice: clients seen once a day are in.
+        The last of them is no older than this. Own choice: who went home on Friday is known on Tuesday, after a long
+        weekend.
     recover
         An established client that was refused logs in again within this. Own choice, above the usual lock times.
     lasting

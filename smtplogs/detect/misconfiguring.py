@@ -14,7 +14,7 @@ from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._hints import known_bots, likely_software
 from smtplogs.detect._logins import ACCEPTED, logins_of
 from smtplogs.detect._rhythm import rhythm
-from smtplogs.detect._shared_faults import find_certificate_faults, find_passwords_switched_off
+from smtplogs.detect._shared_faults import find_certificate_faults, find_lost_mechanisms, find_passwords_switched_off
 from smtplogs.detect._signs import NAME_KINDS, acquaintances, find_signs, meant, shape_of
 from smtplogs.detect._slices import lazy_door, sliced
 from smtplogs.detect._storms import find_hourly_logins, find_storms
@@ -102,10 +102,10 @@ def misconfigured_clients(
     -------
     DataFrame
         The common columns and those of ``COLUMNS``. The subject is the client: its address, for mistakes in the name
-        the name and the address; the server for a certificate that many known clients began to refuse; the domain for
-        passwords that stopped while tokens go on.
+        the name and the address; the server for a certificate that many known clients began to refuse, or a mechanism
+        that they began to miss; the domain for passwords that stopped while tokens go on.
 
-        Severity: *warning*; *serious* for the certificate and the domain; *info* if logins from there succeed since,
+        Severity: *warning*; *serious* for the certificate, the mechanism and the domain; *info* if logins from there succeed since,
         if only the rhythm ties the client to us, for a login per message that met no limit, and for the scanners.
 
     Notes
@@ -133,6 +133,9 @@ def misconfigured_clients(
     faults, fault_lines = find_certificate_faults(signs, known)
     rows += _told(faults, fault_lines, stories.certificate_row)
     signs = signs.join(fault_lines.select("kind", "source", "line_no"), on=["kind", "source", "line_no"], how="anti")
+    lost, lost_lines = find_lost_mechanisms(signs, known)
+    rows += _told(lost, lost_lines, stories.lost_mechanism_row)
+    signs = signs.join(lost_lines.select("kind", "source", "line_no"), on=["kind", "source", "line_no"], how="anti")
     rows += _told(*find_passwords_switched_off(events), stories.passwords_off_row)
 
     mine, strangers = _clients(signs, known, logins, events, sessions, least)
@@ -202,7 +205,8 @@ def _clients(
     beat = rhythm(_starts(tied, by), by)
     tied = _with_beat(tied, beat, by).filter(~pl.col("weak") | pl.col("regular"))
     strange = rows.filter(pl.col("tie").is_null())
-    timed = _enough(strange.filter(pl.col("key").is_null(), ~pl.col("weak")), by, sessions, least)
+    lone = pl.col("key").is_null() | (pl.col("kind") == "local_part_only")
+    timed = _enough(strange.filter(lone, ~pl.col("weak")), by, sessions, least)
     timed = _with_beat(timed, rhythm(_starts(timed, by), by), by)
     lasts = (pl.col("time").max() - pl.col("time").min()).over(by).dt.total_seconds() >= RHYTHM_LASTS
     timed = timed.filter(
@@ -212,6 +216,7 @@ def _clients(
     timed = timed.filter(~pl.col("client_ip").is_in(list(bots)))
     strange = strange.join(timed.select(by).unique(), on=by, how="anti", nulls_equal=True, maintain_order="left")
 
+    strange = strange.filter(pl.col("kind") != "local_part_only")
     mine = pl.concat([tied, timed]).sort(*by, "time", "source", "line_no", nulls_last=True)
     new = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in by)
     mine = mine.with_columns((new | (pl.int_range(pl.len()) == 0)).cast(pl.UInt32).cum_sum().alias("story"))

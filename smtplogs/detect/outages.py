@@ -8,21 +8,32 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._frames import table
-from smtplogs.detect._bins import BIN, DROP, LEAST_BINS, Thresholds, baselines, drops, episodes, grid, holes, rises
+from smtplogs.detect._bins import (
+    BEFORE,
+    BIN,
+    DROP,
+    LEAST_BINS,
+    Thresholds,
+    baselines,
+    drops,
+    episodes,
+    grid,
+    holes,
+    rises,
+)
 from smtplogs.detect._findings import as_findings
+from smtplogs.detect._incident_edges import own_failures, proved, sharpened
 from smtplogs.detect._incident_facts import (
     Facts,
     Rows,
     decomposition,
     described,
     facts_of,
-    own_failures,
-    proved,
-    sharpened,
-    still_heard,
+    turned,
     verdict,
 )
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
+from smtplogs.detect._missing import as_many, missing, one_missing, still_heard, were_there
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import OUTCOMES, TIME, TRAFFIC, Column, as_table
 
@@ -77,6 +88,10 @@ BY_HAND = 30
 """Fewer refusals of one client that then gets in may be a person who mistypes: told as info. A program repeats them, and
 30 within an hour are a storm (``misconfigured_clients``). Own choice."""
 
+TURNED = timedelta(hours=6)
+"""A client that is only refused from so long before: what shut it out is none of an episode's own. As long as a lock is
+waited for (``lockouts``). Own choice."""
+
 BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_error")
 
 
@@ -119,12 +134,15 @@ def incidents(
     DataFrame
         Findings of the kinds ``outage``, ``partial_fault``, ``policy_change`` (serious), ``network_loss``,
         ``log_hole``, ``one_client_rise``, ``spray_rise``, ``botnet_rise``, ``unclear_rise`` (warning; *info* for
-        one client with fewer than 30 refusals that then gets in): the common columns and those of ``COLUMNS``. With status ``not_assessable``: less than an hour of log, or no logins in it.
+        one client with fewer than 30 refusals that then gets in, for strangers that hardly try an account which
+        exists, and for drops before which it was quiet already or which one job makes): the common columns and those
+        of ``COLUMNS``. With status ``not_assessable``: less than an hour of log, or no logins in it.
 
     Notes
     -----
-    Known false positives: holidays and month ends for drops of logins, which need two earlier comparable days and are
-    told as warnings. A site with less than 40 % of all logins can fall silent unseen. Break-down: Adtributor (Bhagwan
+    Times are UTC: in the days after a Sunday on which clocks may have been changed, logins are held against both the
+    same time and the same local time before, and only what falls below both is a drop. Known false positives: month
+    ends for drops of logins, which need two earlier comparable days and are told as warnings. A site with less than 40 % of all logins can fall silent unseen. Break-down: Adtributor (Bhagwan
     et al., NSDI 2014). Rules and measured figures: docs/detectors.md.
     """
     if count < 1 or ratio <= 1 or z <= 0:
@@ -239,20 +257,33 @@ def _judged(
     for episode in found.iter_rows(named=True):
         start, end = episode["start"], episode["end"]
         inside = _rows(slices, counted, start - 2 * BIN, end + 2 * BIN).with_columns(n)
-        days = [k for k in range(1, 6) if start - timedelta(days=k) >= log_start]
-        before = [_rows(slices, counted, start - timedelta(days=k), end - timedelta(days=k)) for k in days[:5]]
+        days = _days_before(start, log_start)
+        before = [_rows(slices, counted, start - d, end - d) for d in days]
         earlier = pl.concat(before) if before else inside.clear().drop("n")
         rows = Rows(inside, earlier.with_columns(n), len(days))
-        facts, marked = facts_of(rows, known, good, start, end)
-        facts.usual_ok, facts.usual_bad = episode["usual_ok"], episode["usual_bad"]
-        facts.hole_share = episode["hole_share"]
-        facts.thin, facts.abrupt = episode["thin"], episode["abrupt"]
+        facts, marked = _facts(rows, known, good, episode)
+        if not episode["up"] and facts.success_share is None and not facts.hole_share:
+            continue  # hours with a burst every day, at another minute: nothing is missing just here
         kind = verdict(facts, up=episode["up"])
+        if kind in SERIOUS:
+            old = _rows(slices, counted, start - TURNED, start).with_columns(n)
+            before = turned(described(old), marked)
+            if before.height:
+                facts, marked = _facts(rows, known, good, episode, before)
+                kind = verdict(facts, up=episode["up"])
         if kind in {"network_loss", "log_hole"}:
             at = marked.filter(pl.col("time") >= start, pl.col("time") < end)
-            facts.explained_by = decomposition(at, described(rows.before), rows.n_days, "ok")
-            if kind == "network_loss" and still_heard(at, described(rows.before), rows.n_days):
-                continue
+            usual = described(rows.before)
+            facts.explained_by = decomposition(at, usual, rows.n_days, "ok")
+            if kind == "network_loss":
+                if still_heard(at, usual, rows.n_days):
+                    continue
+                gone = missing(at, usual, rows.n_days)
+                facts.one_missing = one_missing(gone)
+                facts.as_many = as_many(at, usual, rows.n_days)
+                if facts.abrupt:
+                    hours = [_rows(slices, counted, a - HOUR, a) for a in (start, *(start - d for d in days))]
+                    facts.abrupt = were_there(gone, [described(h.with_columns(n)) for h in hours])
         facts.start, facts.end = sharpened(facts, kind, marked)
         if kind == "log_hole":  # quiet bins beside the hole are none of it
             facts.start = max(facts.start, episode["hole_start"] - BIN)
@@ -266,6 +297,25 @@ def _judged(
             facts.recovered_at = _recovered(slices, counted, marked, facts)
         result.append((facts, kind))
     return result
+
+
+def _facts(
+    rows: Rows, known: pl.DataFrame, good: pl.DataFrame, episode: dict[str, Any], but: pl.DataFrame | None = None
+) -> tuple[Facts, pl.DataFrame]:
+    """Return the figures of an episode, with what is usual then, and its rows."""
+    facts, marked = facts_of(rows, known, good, episode["start"], episode["end"], but)
+    for name in ("usual_ok", "usual_bad", "hole_share", "thin", "abrupt"):
+        setattr(facts, name, episode[name])
+    return facts, marked
+
+
+def _days_before(start: datetime, log_start: datetime) -> list[timedelta]:
+    """Return how long ago up to five comparable days were; any days, if there is none."""
+    for days in (BEFORE[start.isoweekday()], range(1, 6)):
+        known = [timedelta(days=k) for k in days if start - timedelta(days=k) >= log_start]
+        if known:
+            return known
+    return []
 
 
 def _until(slices: Slices, end: datetime) -> datetime:
@@ -294,7 +344,9 @@ def _back(slices: Slices, counted: pl.Expr, facts: Facts) -> datetime | None:
     """Return when the one client of a rise logged in to the same account, within an hour; None if it did not."""
     good = counted & (pl.col("outcome") == "success")
     for piece in pieces(slices, "client_ip", "account", where=good, since=facts.end, until=facts.end + HOUR):
-        own = piece.filter(pl.col("client_ip") == facts.top_ip, pl.col("account") == facts.top_user)
+        own = piece.filter(
+            pl.col("client_ip").eq_missing(pl.lit(facts.top_ip)), pl.col("account").eq_missing(pl.lit(facts.top_user))
+        )
         if own.height:
             return own["time"].min()  # pyright: ignore
     return None

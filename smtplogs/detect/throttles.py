@@ -51,6 +51,10 @@ COLUMNS: dict[str, Column] = {
 LEAST_GAP = timedelta(minutes=5)
 LIMITED = {"outcome": ["throttled"]}
 BACKING_OFF = 1.5
+PAUSE, BY_HAND = timedelta(minutes=5), 10
+"""Fewer refusals than this of an address that is in again within that time may be a person who mistyped: Dovecot slows
+down who fails twice within half a minute, and forgets it as soon. Told as *info*. Own choice."""
+
 KIND = {
     "throttled_auth": "auth",
     "throttled_connection": "session",
@@ -94,7 +98,8 @@ def throttling(
     DataFrame
         Findings of the kinds ``throttling`` (side server) and ``relay_throttling`` (side client): the common columns
         and those of ``COLUMNS``. Severity: *serious* if mail at a relay is refused for good; *warning* if established
-        accounts were held up; *info* if the key never logged in.
+        accounts were held up; *info* if the key never logged in, or may be a person who mistyped: fewer than ten refusals
+        at AUTH by no printed limit, and in again within five minutes.
 
     Notes
     -----
@@ -313,7 +318,10 @@ def _row(e: Mapping[str, Any], limit: Limit) -> dict[str, Any]:
         if recovered
         else "; not seen to be let through again"
     )
-    severity = "serious" if relay and quota else "info" if fairness == "abusive" and not relay else "warning"
+    paused = recovered is not None and recovered - e["last"] <= PAUSE and e["n_refused"] < BY_HAND
+    person = e["cause"] == "throttled_auth" and limit.method is None and paused
+    harmless = not relay and (fairness == "abusive" or person)
+    severity = "serious" if relay and quota else "info" if harmless else "warning"
     return {
         "kind": "relay_throttling" if relay else "throttling",
         "severity": severity,

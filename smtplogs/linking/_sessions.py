@@ -11,6 +11,10 @@ from smtplogs.schema import RECORDS
 IDLE = dt.timedelta(minutes=5)
 """After so long without a line it is another session of Exim (smtp_receive_timeout); its pids come back soon."""
 
+REUSED = dt.timedelta(minutes=5)
+"""Sessions that are told only by who it was end then: nobody keeps a connection for longer (Postfix as a client:
+smtp_connection_reuse_time_limit), and who sends a mail every minute logs in every minute."""
+
 LONG_IDLE = dt.timedelta(hours=1)
 """The same for Sendmail and OpenSMTPD, which are silent while a mail comes in; their ids do not come back so soon."""
 
@@ -48,13 +52,21 @@ def with_sessions(rows: pl.DataFrame) -> pl.DataFrame:
         "time",
         idx=pl.int_range(pl.len(), dtype=pl.UInt32),
         exim=exim,
+        guessed=exim & ~sure,
         code=pl.col("_who").cast(pl.Categorical).to_physical().cast(pl.UInt64),
     ).sort("code", "idx")
     gap = (pl.col("time") - pl.col("time").shift()) > pl.when("exim").then(IDLE).otherwise(LONG_IDLE)
     start = (pl.col("code") != pl.col("code").shift()).fill_null(value=True) | gap.fill_null(value=False)
-    spine = spine.with_columns(sid=start.cum_sum().cast(pl.UInt32), began=pl.when(start).then("time")).with_columns(
+    spine = spine.with_columns(start=start, began=pl.when(start).then("time")).with_columns(
         pl.col("began").forward_fill()
     )
+    # at marks of the clock, so that a slice of a log parts them as the whole does
+    mark = pl.col("time").dt.truncate(REUSED)
+    later = pl.col("guessed") & (mark != mark.shift()) & (pl.col("time") - pl.col("began") > REUSED)
+    later = later.fill_null(value=False)
+    spine = spine.with_columns(start=pl.col("start") | later)
+    spine = spine.with_columns(sid=pl.col("start").cum_sum().cast(pl.UInt32), began=pl.when("start").then("time"))
+    spine = spine.with_columns(pl.col("began").forward_fill())
     spine = spine.sort("idx")
     rows = rows.drop("_who").with_columns(spine["sid"].alias("_sid"), spine["began"].alias("_began"))
     return _named(rows, by_message)

@@ -19,7 +19,7 @@ MAIL = (
         literal=" A=",
         regex=rf"^{ID} <= (?P<sender>[^ ]+) H=(?:(?P<client_name>[^ ()\[\]]+) )?(?:\((?P<helo>[^ ()]*)\) )?"
         rf"\[(?P<client_ip>{IP})\](?::(?P<client_port>[0-9]+))?(?: I=\[(?P<server_ip>{IP})\]:(?P<server_port>[0-9]+))?"
-        rf" P=[a-z]+{TLS} A=(?P<authenticator>[0-9A-Za-z_]+):(?P<user>[^ :]+)(?: K)? S=[0-9]+(?: id=[^ ]+)?$",
+        rf" P=[a-z]+sa{TLS} A=(?P<authenticator>[0-9A-Za-z_]+):(?P<user>[^ :]+)(?: K)? S=[0-9]+(?: id=[^ ]+)?$",
         sets=mail(),
         harmless=True,
         written_by="exim src/receive.c, a line per message",
@@ -38,6 +38,33 @@ MAIL = (
                     authenticator="dovecot_plain",
                     mechanism="PLAIN",
                     user="alice@example.com",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "mail_login_plain",
+        program=PROGRAM,
+        literal="pa A=",
+        regex=rf"^{ID} <= (?P<sender>[^ ]+) H=(?:(?P<client_name>[^ ()\[\]]+) )?(?:\((?P<helo>[^ ()]*)\) )?"
+        rf"\[(?P<client_ip>{IP})\](?::(?P<client_port>[0-9]+))?(?: I=\[(?P<server_ip>{IP})\]:(?P<server_port>[0-9]+))?"
+        r" P=[a-z]+pa A=(?P<authenticator>[0-9A-Za-z_]+):(?P<user>[^ :]+)(?: K)? S=[0-9]+(?: id=[^ ]+)?$",
+        sets=mail(tls="none"),
+        harmless=True,
+        written_by="exim src/smtp_in.c: the protocol has an s before its a if TLS is on: esmtpa proves that it was not",
+        samples=(
+            Sample(
+                "1rXaBc-0004uc-2A <= ann@example.com H=(pc-8) [203.0.113.8] P=esmtpa A=login_server:ann@example.com "
+                "S=1234 id=1@pc-8",
+                mail(
+                    queue_id="1rXaBc-0004uc-2A",
+                    sender="ann@example.com",
+                    helo="pc-8",
+                    client_ip="203.0.113.8",
+                    tls="none",
+                    authenticator="login_server",
+                    mechanism="LOGIN",
+                    user="ann@example.com",
                 ),
             ),
         ),
