@@ -45,9 +45,9 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
         known `client_name`, `helo`, `server_port`, `service`, `mechanism`, `tls`; `n_success`, `n_not_accepted`
         (attempts; `count` added up; refusals at any step count), `n_mails`; `first`, `last`, `last_success` (UTC);
         `refused_since` (first refusal after the last login or accepted mail, null if none came after it) and
-        `n_refused_since`; for refusals that name no account a login of any account from there ends them; `cause` (commonest of those refusals, else of all), with `basis` and `detail` of its last
-        one, and `line`, the place of that one as ``source:line_no``. Only SMTP; context rows (outcome info) are left
-        out.
+        `n_refused_since` (refusals that name no account are ended by a login of any account from there); `cause`
+        (commonest of those refusals, else of all), with `basis` and `detail` of its last one, and `line`, the place of
+        that one as ``source:line_no``. Only SMTP; context rows (outcome info) are left out.
 
     Raises
     ------

@@ -374,7 +374,7 @@ def test_the_same_rate_words_mean_what_is_limited_at_that_step(stage, cause):
         ("Disconnected: Inactivity (auth failed, 7 attempts in 176 secs)", "failure", "bad_credentials", "assumed"),
         ("Disconnected: Too many invalid commands (auth failed, 1 attempts)", "failure", "bad_credentials", "assumed"),
         ("Aborted login (1 authentication attempts)", "failure", "bad_credentials", "assumed"),
-        ("Disconnected (proxy dest auth failed)", "deferred", "backend_unavailable", "assumed"),
+        ("Disconnected (proxy dest auth failed)", "failure", "bad_credentials", "assumed"),
         (
             "Disconnected: Connection closed (auth service reported temporary failure)",
             "deferred",

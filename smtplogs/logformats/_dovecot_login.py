@@ -139,9 +139,10 @@ LOGINS = (
         samples=(
             Sample(
                 "imap-login: Disconnected: Inactivity (auth failed, 7 attempts in 176 secs): user=<info>, "
-                "method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, session=<6brQWt/vCADDhP/+>",
+                "method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, TLS: Disconnected, session=<6brQWt/vCADDhP/+>",
                 auth(
                     protocol="imap",
+                    tls="yes",
                     outcome="failure",
                     cause="bad_credentials",
                     basis="assumed",

@@ -155,7 +155,6 @@ PLAIN = (
                     outcome="failure",
                     cause="bad_credentials",
                     basis="assumed",
-                    count=1,
                     n_attempts=1,
                     detail="Login aborted: Connection closed (auth failed, 1 attempts in 2 secs) (auth_failed)",
                     vendor_code="auth_failed",
