@@ -567,7 +567,7 @@ def test_a_site_where_strangers_lock_accounts():
     assert not blamed.str.starts_with("2001:db8:bad").any()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SITES)
 def test_a_quiet_site_without_a_policy_has_no_lockouts(seed: int):
     found = lockouts(quiet_site(seed=seed, users=100).run())
     assert found.filter(kind="lockout").is_empty()
