@@ -535,7 +535,10 @@ SITES = {
 }
 
 
-@pytest.mark.parametrize("seed", SITES)
+QUICK = [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in SITES if seed != 1)]
+
+
+@pytest.mark.parametrize("seed", QUICK)
 def test_locks_of_a_busy_site_are_found_and_blamed(seed: int):
     """Most misses are accounts that a forgotten application keeps locked until the refused client gives up for the day.
 
@@ -567,7 +570,7 @@ def test_a_site_where_strangers_lock_accounts():
     assert not blamed.str.starts_with("2001:db8:bad").any()
 
 
-@pytest.mark.parametrize("seed", SITES)
+@pytest.mark.parametrize("seed", QUICK)
 def test_a_quiet_site_without_a_policy_has_no_lockouts(seed: int):
     found = lockouts(quiet_site(seed=seed, users=100).run())
     assert found.filter(kind="lockout").is_empty()
