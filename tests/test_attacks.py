@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -412,6 +413,20 @@ def turns(
     end = max(t for t, _, ip, _ in rows if ip == f"203.0.113.{sources - 1}")
     rows += [(end - i, f"u{sources - 1}@example.com", f"203.0.113.{sources - 1}", "failure") for i in range(extra)]
     return users(known) + rows
+
+
+def test_two_botnets_that_draw_from_lists_of_their_own_all_week_stay_two():
+    draw = random.Random(5)
+    rows = users(60)
+    nets = ("192.0.2.", "198.51.100.")
+    for n, net in enumerate(nets):
+        names = [f"u{n * 20 + k}@example.com" for k in range(20)]
+        for bot in range(20):
+            times = sorted(draw.uniform(0, 6 * 86_400) for _ in range(24))
+            times = [600.0 * bot, *times[1:-1], 6 * 86_400 - 600.0 * bot]  # all begin and end within one round
+            rows += [(t, draw.choice(names), f"{net}{100 + bot}", "failure") for t in times]
+    found = sl.attacks(events(rows)).filter(kind="distributed")
+    assert sorted(sorted({ip[:-3] for ip in row}) for row in found["sources"].to_list()) == [[net] for net in nets]
 
 
 @pytest.mark.parametrize(

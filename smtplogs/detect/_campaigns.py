@@ -47,6 +47,10 @@ MORE_TRIES = 0.1
 """Addresses that take turns begin, and end, within one round of each other and try equally often; each is held against so
 many that begin next after it. A tenth more tries, or one: some are lost."""
 
+WHOLE = 0.9
+"""Who takes turns comes to all names of its turn again and again: sources that share names with others, and have tried less of
+theirs than this, draw from a list. Two botnets that do so for a week begin and end together by chance."""
+
 
 def in_turn(pairs: pl.DataFrame, sources: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Return which sources hand one list round, each with names of its own: ``ip, ip_2``.
@@ -104,8 +108,9 @@ def linked(pairs: pl.DataFrame, turns: pl.DataFrame | None = None) -> pl.DataFra
         more = _alike(pairs, uses).filter(pl.col("i").is_in(poor) | pl.col("i_2").is_in(poor))
         both = pl.concat([both, more]).unique()
     if turns is not None:
+        whole = _whole(pairs, components(both)).implode()
         more = turns.select(pl.col("ip").to_physical().alias("i"), pl.col("ip_2").to_physical().alias("i_2"))
-        both = pl.concat([both, more])
+        both = pl.concat([both, more.filter(pl.col("i").is_in(whole), pl.col("i_2").is_in(whole))])
     found = components(both)
     return (
         pairs.select("ip", "i")
@@ -114,6 +119,14 @@ def linked(pairs: pl.DataFrame, turns: pl.DataFrame | None = None) -> pl.DataFra
         .filter(pl.len().over("component") >= LEAST_SOURCES)
         .select("ip", pl.col("component").alias("campaign"))
     )
+
+
+def _whole(pairs: pl.DataFrame, found: pl.DataFrame) -> pl.Series:
+    """Return the sources that have tried (nearly) all names that they and those linked to them have tried."""
+    own = pairs.join(found, on="i", how="left").with_columns(pl.col("component").fill_null(pl.col("i")))
+    every = own.group_by("component").agg(pl.col("name").n_unique().alias("every"))
+    tried = own.group_by("i", "component").agg(pl.col("name").n_unique().alias("tried")).join(every, on="component")
+    return tried.filter(pl.col("tried") >= WHOLE * pl.col("every"))["i"]
 
 
 def _alike(pairs: pl.DataFrame, uses: pl.DataFrame) -> pl.DataFrame:
