@@ -10,6 +10,7 @@ import polars as pl
 
 from smtplogs.detect._attack_stories import HARD_PER_DAY, KNOWN_AIM, account_row, crowd_row, source_row
 from smtplogs.detect._slices import texts
+from smtplogs.detect._turned_shapes import FEW_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,9 +23,6 @@ MAIN = 0.5
 
 UNKNOWN = 0.5
 PER_NAME = 3
-FEW_NAMES = 2
-"""A device that was set up wrongly tries no more names than this."""
-
 APART, APART_HITS = 20, 50
 """So many addresses are told one by one, those with most failures; and those that got in. A person reads ten lines."""
 
