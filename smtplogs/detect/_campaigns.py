@@ -107,7 +107,7 @@ def linked(pairs: pl.DataFrame, turns: pl.DataFrame | None = None) -> pl.DataFra
     if len(poor[0]):
         more = _alike(pairs, uses).filter(pl.col("i").is_in(poor) | pl.col("i_2").is_in(poor))
         both = pl.concat([both, more]).unique()
-    if turns is not None:
+    if turns is not None and turns.height:
         whole = _whole(pairs, components(both)).implode()
         more = turns.select(pl.col("ip").to_physical().alias("i"), pl.col("ip_2").to_physical().alias("i_2"))
         both = pl.concat([both, more.filter(pl.col("i").is_in(whole), pl.col("i_2").is_in(whole))])

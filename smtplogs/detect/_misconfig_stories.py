@@ -164,55 +164,56 @@ def hourly_row(story: Mapping[str, Any]) -> dict[str, Any]:
 
 def certificate_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for a certificate that many clients began to refuse at once."""
-    server = name(story["host"]) if story["host"] else "the server"
-    return {
+    server = _server(story)
+    return _server_fault(story) | {
         "kind": "cert_not_trusted",
-        "severity": "serious",
-        "subject_kind": "server",
-        "subject": story["host"] or "server",
-        "start": story["start"],
-        "end": story["end"],
-        "n_events": story["n"],
         "title": f"From {moment(story['start'])} on {counted(len(story['sources']), 'known client')} refused the "
         f"certificate of {server}: the fault is on the server.",
         "cause": "tls_handshake_failed",
         "advice": f"Renew the certificate of {server}, or complete its chain, and look at its dates and names.",
-        "confidence": "high",
         "because": [
             f"{listed(story['sources'])} had logged in before and began to complain within a day.",
             f"Their words: {name(story['detail'])}.",
         ],
         "refuted_by": "The certificate that the server showed at that time, valid and complete.",
-        "n_sessions": story["n"],
-        "sources": story["sources"],
         "answers": ["certificate"],
     }
 
 
 def lost_mechanism_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for a mechanism that many clients began to miss at once."""
-    server, mechanism = name(story["host"]) if story["host"] else "the server", name(story["mechanism"])
-    return {
+    mechanism = name(story["mechanism"])
+    return _server_fault(story) | {
         "kind": "mechanism",
+        "title": f"From {moment(story['start'])} on {counted(len(story['sources']), 'known client')} asked for "
+        f"{mechanism}, which {_server(story)} did not offer: its settings were changed.",
+        "cause": "mechanism_unsupported",
+        "advice": f"Offer {mechanism} again (Dovecot: auth_mechanisms, Postfix: smtpd_sasl_mechanism_filter, Exim: an "
+        "authenticator), or set these clients to what is offered.",
+        "because": [
+            f"{listed(story['sources'])} had logged in before and began to ask for it within a day; hardly one did before."
+        ],
+        "refuted_by": f"A login with {mechanism} in this time, or the same settings of the server before.",
+        "answers": ["mechanism"],
+    }
+
+
+def _server(story: Mapping[str, Any]) -> str:
+    return name(story["host"]) if story["host"] else "the server"
+
+
+def _server_fault(story: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the findings have in common where many clients that logged in before meet one fault of the server."""
+    return {
         "severity": "serious",
         "subject_kind": "server",
         "subject": story["host"] or "server",
         "start": story["start"],
         "end": story["end"],
         "n_events": story["n"],
-        "title": f"From {moment(story['start'])} on {counted(len(story['sources']), 'known client')} asked for "
-        f"{mechanism}, which {server} did not offer: its settings were changed.",
-        "cause": "mechanism_unsupported",
-        "advice": f"Offer {mechanism} again (Dovecot: auth_mechanisms, Postfix: smtpd_sasl_mechanism_filter, Exim: an "
-        "authenticator), or set these clients to what is offered.",
         "confidence": "high",
-        "because": [
-            f"{listed(story['sources'])} had logged in before and began to ask for it within a day; hardly one did before."
-        ],
-        "refuted_by": f"A login with {mechanism} in this time, or the same settings of the server before.",
         "n_sessions": story["n"],
         "sources": story["sources"],
-        "answers": ["mechanism"],
     }
 
 
