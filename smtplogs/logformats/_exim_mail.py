@@ -12,14 +12,18 @@ _AFTER = (
 )
 _SIZE = r"(?: PRDR)?(?: PRX=[^ ]+)?(?: K)?(?: SPF=[^ ]+)?(?: DMARC=[^ ]+)? S=(?:[0-9]+|sss)"
 
+_FROM = (
+    rf"^{ID} <= (?P<sender>[^ ]+) H=(?:(?P<client_name>[^ ()\[\]]+) )?(?:\((?P<helo>[^ ()]*)\) )?"
+    rf"\[(?P<client_ip>{IP})\](?::(?P<client_port>[0-9]+))?(?: I=\[(?P<server_ip>{IP})\]:(?P<server_port>[0-9]+))?"
+)
+_LOGIN = r" A=(?P<authenticator>[0-9A-Za-z_]+):(?P<user>[^ :]+)(?: K)? S=[0-9]+(?: id=[^ ]+)?$"
+
 MAIL = (
     Pattern(
         "mail_login",
         program=PROGRAM,
         literal=" A=",
-        regex=rf"^{ID} <= (?P<sender>[^ ]+) H=(?:(?P<client_name>[^ ()\[\]]+) )?(?:\((?P<helo>[^ ()]*)\) )?"
-        rf"\[(?P<client_ip>{IP})\](?::(?P<client_port>[0-9]+))?(?: I=\[(?P<server_ip>{IP})\]:(?P<server_port>[0-9]+))?"
-        rf" P=[a-z]+sa{TLS} A=(?P<authenticator>[0-9A-Za-z_]+):(?P<user>[^ :]+)(?: K)? S=[0-9]+(?: id=[^ ]+)?$",
+        regex=rf"{_FROM} P=[a-z]+sa{TLS}{_LOGIN}",
         sets=mail(),
         harmless=True,
         written_by="exim src/receive.c, a line per message",
@@ -46,9 +50,7 @@ MAIL = (
         "mail_login_plain",
         program=PROGRAM,
         literal="pa A=",
-        regex=rf"^{ID} <= (?P<sender>[^ ]+) H=(?:(?P<client_name>[^ ()\[\]]+) )?(?:\((?P<helo>[^ ()]*)\) )?"
-        rf"\[(?P<client_ip>{IP})\](?::(?P<client_port>[0-9]+))?(?: I=\[(?P<server_ip>{IP})\]:(?P<server_port>[0-9]+))?"
-        r" P=[a-z]+pa A=(?P<authenticator>[0-9A-Za-z_]+):(?P<user>[^ :]+)(?: K)? S=[0-9]+(?: id=[^ ]+)?$",
+        regex=rf"{_FROM} P=[a-z]+pa{_LOGIN}",
         sets=mail(tls="none"),
         harmless=True,
         written_by="exim src/smtp_in.c: the protocol has an s before its a if TLS is on: esmtpa proves that it was not",
