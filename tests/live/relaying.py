@@ -13,7 +13,7 @@ from live import exim, postfix
 from live.client import Talk, Truth
 from live.machine import Syslog, listening, run, start, stop
 from live.scenarios import Server, pause
-from live.smarthost import PORT
+from live.smarthost import PORT, usual
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,14 +171,6 @@ def _talk(sock: socket.socket, name: str, host: Host, truth: Truth) -> None:
             say(host.mail)
         elif word == "RCPT":
             say(host.rcpt)
-        elif word == "DATA":
-            say("354 go ahead")
-            while file.readline() not in (b".\r\n", b""):
-                pass
-            say("250 2.0.0 taken")
-        elif word == "QUIT":
-            say("221 bye")
+        elif not usual(word, file, say):
             break
-        else:
-            say("250 2.1.0 ok")
     sock.close()

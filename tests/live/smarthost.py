@@ -8,7 +8,9 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from typing import BinaryIO
 
     from live.client import Truth
 
@@ -70,14 +72,18 @@ def _talk(sock: socket.socket, name: str, truth: Truth) -> None:
             say(ANSWERS[name])
         elif word == "MAIL" and not passed:
             say("530 5.7.0 Authentication required")
-        elif word == "DATA":
-            say("354 go ahead")
-            while file.readline() not in (b".\r\n", b""):
-                pass
-            say("250 2.0.0 taken")
-        elif word == "QUIT":
-            say("221 bye")
+        elif not usual(word, file, say):
             break
-        else:
-            say("250 2.1.0 ok")
     sock.close()
+
+
+def usual(word: str, file: BinaryIO, say: Callable[..., None]) -> bool:
+    """Answer what all smarthosts answer alike; false once the client has said goodbye."""
+    if word == "DATA":
+        say("354 go ahead")
+        while file.readline() not in (b".\r\n", b""):
+            pass
+        say("250 2.0.0 taken")
+    else:
+        say("221 bye" if word == "QUIT" else "250 2.1.0 ok")
+    return word != "QUIT"
