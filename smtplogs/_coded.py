@@ -1,4 +1,4 @@
-"""A column of text as numbers: what repeats is looked at once, and spread over its rows."""
+"""Rows by their numbers: what repeats is looked at once, and spread over its rows; few values find their places."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ def coded(texts: pl.Series) -> Coded:
     if words.null_count():
         words = words.drop_nulls()
     return Coded(as_words.to_physical().alias("code"), words.cast(pl.String))
+
+
+def places(n_rows: int, rows: pl.Series) -> pl.Series:
+    """Return for each of so many rows where it stands in `rows`, null if nowhere: what `gather` takes to spread values."""
+    nowhere = pl.repeat(None, n_rows, dtype=pl.UInt32, eager=True)
+    return nowhere.scatter(rows, pl.int_range(rows.len(), dtype=pl.UInt32, eager=True))

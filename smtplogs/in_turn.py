@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.linking import reference
+from smtplogs.schema import reference
 from smtplogs.stitching import patched
 
 IN_TURN_S = 60
@@ -56,10 +56,9 @@ def asked_in_turn(lines: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(_attempt=(~goes_on.fill_null(value=False)).cum_sum())
     rows = rows.sort("_attempt", "_weight", "line_no")
     kept = rows.filter(~pl.col("_next")).unique("_attempt", keep="first", maintain_order=True)
-    kept = kept.select("_row", "_attempt", "_ref", _own="_weight")
-    best = rows.group_by("_attempt", maintain_order=True)
-    best = best.agg(
-        pl.col("cause", "outcome", "_weight").first(),
+    kept = kept.select("_row", "_attempt", "_ref")
+    best = rows.group_by("_attempt", maintain_order=True).agg(
+        pl.col("cause", "outcome").first(),
         _refs=pl.col("_ref").filter(~pl.col("_next") | (pl.int_range(pl.len()) == 0)),
     )
     told = kept.join(best, on="_attempt").filter(pl.col("_refs").list.len() > 1).sort("_row")

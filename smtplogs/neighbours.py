@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.linking import reference
 from smtplogs.overview import NEIGHBOURS, of_saslauthd, waiting
 from smtplogs.pairing import name_key, one_to_one, with_columns, without_postfix
 from smtplogs.redacting import pseudonyms
-from smtplogs.schema import RECORDS
+from smtplogs.schema import RECORDS, reference
 from smtplogs.stitching import finished, patched, stacked
 
 NEAR_S = 3

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs.in_turn import asked_in_turn, attempts_of
-from smtplogs.linking import reference
 from smtplogs.overview import ASKS_DOVECOT, LOST_ANSWER, waiting
 from smtplogs.redacting import pseudonyms
-from smtplogs.schema import EVENTS, RECORDS, empty
+from smtplogs.schema import EVENTS, RECORDS, empty, reference
 from smtplogs.stitching import finished, patched, stacked
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs import cutting, joining, matching, redacting, replies, translating, unwrapping
+from smtplogs._coded import places
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats._envelopes import HOT_ENVELOPES, STAMP
 from smtplogs.normalising import normalised
@@ -343,8 +344,7 @@ def _batch(
     if batch.height or leaks:
         used = pl.concat([f["_stamp"] for f in (*batch.parts, *leaks)]).unique()
         every = pl.concat(stamps, how="diagonal").filter(pl.col("_stamp").is_in(used.implode())).sort("line_no")
-        place = pl.repeat(None, sum(f.height for f in stamps), dtype=pl.UInt32, eager=True).alias("_stamp")
-        place = place.scatter(every["_stamp"], pl.int_range(every.height, dtype=pl.UInt32, eager=True))
+        place = places(sum(f.height for f in stamps), every["_stamp"]).alias("_stamp")
         batch.parts = [f.with_columns(place[f["_stamp"]]) for f in batch.parts]
         batch.leaks = [f.with_columns(place[f["_stamp"]]) for f in leaks]
         batch.stamps = every.drop("_stamp", "line_no")

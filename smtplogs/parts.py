@@ -29,7 +29,7 @@ from smtplogs import overview
 from smtplogs._durable import plain_error, sha256_of, sync_folder, whole
 from smtplogs.linking import FORMATS
 from smtplogs.overview import WAITS, Overview
-from smtplogs.schema import COVERAGE, EVENTS, RECORDS, TRAFFIC, Column, as_table
+from smtplogs.schema import COVERAGE, EVENTS, RECORDS, TRAFFIC, Column, as_table, as_texts
 from smtplogs.settling import may_change, plain_text
 from smtplogs.stitching import FINISHED, stacked
 
@@ -61,11 +61,6 @@ NO_TIME = "none"
 """Partition and hour of events without a time."""
 
 
-def texts(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with enums as strings: files with different vocabularies can be read together."""
-    return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
-
-
 def written(frame: pl.DataFrame, path: Path, about: dict[str, str], *, own: bool = False) -> None:
     """Write a Parquet file, onto the disk; `own`: only we read it, one by one, so enums stay what they are.
 
@@ -77,7 +72,7 @@ def written(frame: pl.DataFrame, path: Path, about: dict[str, str], *, own: bool
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with whole(path, sync=True) as file:
-            rows = frame if own else texts(frame)
+            rows = frame if own else as_texts(frame)
             rows.write_parquet(file, compression="zstd", compression_level=1, statistics=not own, metadata=about)
     except pl.exceptions.PolarsError as error:
         raise plain_error(error, path) from error

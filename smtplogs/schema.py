@@ -273,6 +273,16 @@ def _cast(name: str, dtype: Any, now: Any) -> pl.Expr:
     return expr.cast(pl.List(pl.String) if isinstance(dtype, pl.List) else dtype, strict=False)
 
 
+def as_texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with enums as strings: files with different vocabularies can be read together."""
+    return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
+
+
+def reference() -> pl.Expr:
+    """Return the place of a row's line: ``source:line_no``."""
+    return pl.concat_str("source", pl.lit(":"), pl.col("line_no").cast(pl.UInt64))
+
+
 def to_polars(frame: Frame) -> pl.DataFrame:
     """Return a conformed Polars DataFrame from a Polars (lazy or not) or pandas frame."""
     if isinstance(frame, pl.LazyFrame):

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import linking, replies
-from smtplogs._coded import coded
-from smtplogs.linking import reference
+from smtplogs._coded import coded, places
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
 from smtplogs.overview import WAITS
-from smtplogs.schema import EVENTS, RECORDS, TIME, Column, as_table
+from smtplogs.schema import EVENTS, RECORDS, TIME, Column, as_table, reference
 from smtplogs.spine import ATTEMPTS, Cut, column, cut
 
 if TYPE_CHECKING:
@@ -186,8 +185,7 @@ def _events(parts: Sequence[pl.DataFrame], found: Cut, kept: pl.DataFrame) -> li
         return []
     kept = kept.with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
     last = _last_rows(parts, kept)
-    mine = pl.Series([None], dtype=pl.UInt32).extend_constant(None, found.sessions.height - 1)
-    mine = mine.scatter(kept["sid"], kept["row"])
+    mine = places(found.sessions.height, kept["sid"])
     here = found.spine.with_columns(of=mine.gather(found.spine["sid"])).filter("event", pl.col("of").is_not_null())
     lines, used = [], []
     for part, rows in _by_part(parts, here):
@@ -216,9 +214,8 @@ def finished(part: pl.DataFrame) -> pl.DataFrame:
 
 def _by_part(parts: Sequence[pl.DataFrame], here: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Yield the records on a piece of the spine, frame by frame, with what the spine tells of each."""
-    places = pl.repeat(None, sum(part.height for part in parts), dtype=pl.UInt32, eager=True)
-    places = places.scatter(here["place"], pl.int_range(here.height, dtype=pl.UInt32, eager=True))
-    told, here = places.is_not_null(), here[places.drop_nulls()]
+    at = places(sum(part.height for part in parts), here["place"])
+    told, here = at.is_not_null(), here[at.drop_nulls()]
     first = 0
     for part in parts:
         mine = told.slice(first, part.height)
@@ -245,9 +242,7 @@ def _line_events(rows: pl.DataFrame, here: pl.DataFrame, found: Cut, kept: pl.Da
 
 def patched(frame: pl.DataFrame, rows: pl.Series, values: pl.DataFrame) -> pl.DataFrame:
     """Put new values (nulls change nothing) into a few rows without moving the others."""
-    places = pl.repeat(None, frame.height, dtype=pl.UInt32, eager=True)
-    places = places.scatter(rows, pl.int_range(rows.len(), dtype=pl.UInt32, eager=True))
-    new = values.select(pl.all().gather(places))
+    new = values.select(pl.all().gather(places(frame.height, rows)))
     return frame.with_columns(pl.coalesce(pl.lit(new[c]), pl.col(c)).alias(c) for c in values.columns)
 
 

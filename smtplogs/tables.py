@@ -15,6 +15,7 @@ from rich.text import Text
 
 from smtplogs._durable import whole
 from smtplogs._visible import visible
+from smtplogs.schema import as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,21 +83,17 @@ def write(frame: pl.DataFrame, path: Path) -> None:
         {".parquet": _parquet, ".csv": _csv}.get(path.suffix.lower(), _ndjson)(frame, file)
 
 
-def _texts(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
-
-
 def _parquet(frame: pl.DataFrame, file: BinaryIO) -> None:
-    _texts(frame).write_parquet(file, compression="zstd")
+    as_texts(frame).write_parquet(file, compression="zstd")
 
 
 def _ndjson(frame: pl.DataFrame, file: BinaryIO) -> None:
-    _texts(frame).write_ndjson(file)
+    as_texts(frame).write_ndjson(file)
 
 
 def json_of(frame: pl.DataFrame) -> str:
     """Return a frame as one JSON array, a row an object; ASCII only, so that it may be printed on any terminal."""
-    text = _texts(frame).write_json()
+    text = as_texts(frame).write_json()
     return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
@@ -106,7 +103,7 @@ def _csv(frame: pl.DataFrame, file: BinaryIO) -> None:
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame that fits into CSV: lists joined, control characters shown, formulas made harmless."""
-    frame = _texts(frame).with_columns(pl.col(pl.List(pl.String)).list.join("; "))
+    frame = as_texts(frame).with_columns(pl.col(pl.List(pl.String)).list.join("; "))
     text = pl.col(pl.String)
     frame = frame.with_columns(
         pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).name.keep()

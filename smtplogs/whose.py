@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs._frames import NOT_ACCEPTED
-from smtplogs.schema import door, lacking, need
+from smtplogs.schema import door, lacking, need, reference
 
 if TYPE_CHECKING:
     from smtplogs.schema import F
@@ -65,12 +65,15 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
     )
     refused = rows.filter(~accepted)
     since = pl.col("last_success").is_null() | (pl.col("time") > pl.col("last_success")).fill_null(value=True)
-    later = refused.filter(since).group_by(by).agg(
-        refused_since=pl.col("time").min(), n_refused_since=n.sum()
-    )  # fmt: skip
+    later = refused.filter(since).group_by(by).agg(refused_since=pl.col("time").min(), n_refused_since=n.sum())
     why = (
         refused.group_by(*by, since.alias("_later"), "cause")
-        .agg(n.sum().alias("_n"), pl.col("time").max().alias("_at"), pl.col("basis", "detail").last(), _place().last())
+        .agg(
+            n.sum().alias("_n"),
+            pl.col("time").max().alias("_at"),
+            pl.col("basis", "detail").last(),
+            reference().last().alias("line"),
+        )
         .sort("_later", "_n", "_at", descending=True, nulls_last=True)
         .unique(by, keep="first", maintain_order=True)
         .select(*by, "cause", "basis", "detail", "line")
@@ -127,7 +130,3 @@ def _is(name: pl.Expr, wanted: str) -> pl.Expr:
     # without an @ on one of the two sides only the parts before it can be compared
     same = (whole == wanted) | (bare == wanted) | (bare == wanted.partition("@")[0])
     return (same if "@" in wanted else same | (local == wanted)).fill_null(value=False)
-
-
-def _place() -> pl.Expr:
-    return pl.concat_str("source", pl.lit(":"), pl.col("line_no").cast(pl.UInt64)).alias("line")

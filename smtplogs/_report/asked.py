@@ -14,7 +14,7 @@ from smtplogs._report import words
 from smtplogs._report.stories import LONGEST_LINE, evidence_lines
 from smtplogs._visible import visible
 from smtplogs.replies import causes
-from smtplogs.schema import conform
+from smtplogs.schema import conform, reference
 from smtplogs.whose import COLUMNS, selected
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def concerning(findings: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     """
     names, addresses = (chosen[name].drop_nulls().unique().implode() for name in ("user", "client_ip"))
     refused = chosen.filter(pl.col("outcome").is_in(NOT_ACCEPTED))
-    places = refused.select(pl.format("{}:{}", "source", "line_no")).to_series().implode()
+    places = refused.select(reference()).to_series().implode()
     moments = refused["time"].drop_nulls()
     shared = [
         bool(kind in _EVERYBODYS and start and moments.len() and moments.is_between(start, end or moments.max()).any())

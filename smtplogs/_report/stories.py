@@ -11,6 +11,7 @@ from smtplogs._frames import lazy_columns, plain, unpack
 from smtplogs._report import words
 from smtplogs._spans import duration
 from smtplogs.detect._findings import weightiest_first
+from smtplogs.schema import reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,8 +154,9 @@ def evidence_lines(events: Frame, ranked: pl.DataFrame, *, limit: int = SHOWN) -
         return {}
     text = pl.coalesce([c for c in ("raw", "detail") if c in names] or [pl.lit(None, pl.String)])
     numbers = wanted.str.extract(r":([0-9]+)$", 1).cast(pl.UInt64, strict=False).drop_nulls().unique()
-    place = pl.concat_str("source", pl.lit(":"), pl.col("line_no").cast(pl.UInt64))
-    rows = lazy.filter(pl.col("line_no").is_in(numbers.implode())).select(place.alias("place"), text.alias("text"))
+    rows = lazy.filter(pl.col("line_no").is_in(numbers.implode())).select(
+        reference().alias("place"), text.alias("text")
+    )
     seen = rows.filter(pl.col("place").is_in(wanted.implode()), pl.col("text").is_not_null()).unique("place")
     return dict(seen.collect().iter_rows())
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from smtplogs.detect._findings import MOST_LINES
 from smtplogs.detect._ledger import attempts
-from smtplogs.schema import TIME
+from smtplogs.schema import TIME, reference
 
 if TYPE_CHECKING:
     from smtplogs.detect._ledger import Ledger
@@ -102,5 +102,5 @@ def _spread(ledger: Ledger, crowd: pl.DataFrame, hours: pl.DataFrame) -> list[st
         rows = rows.join(first.select("hour", "first"), on="hour", maintain_order="left")
         place = pl.col("first") + pl.int_range(pl.len()).over("hour")
         told = rows.with_columns(place.alias("place")).join(wanted.select("place"), on="place", how="semi")
-        chosen.append(told.select("place", pl.format("{}:{}", "source", "line_no").alias("line")))
+        chosen.append(told.select("place", reference().alias("line")))
     return pl.concat(chosen).sort("place")["line"].unique(maintain_order=True).to_list() if chosen else []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.schema import FINDINGS, SEVERITIES, dtypes
+from smtplogs.schema import FINDINGS, SEVERITIES, dtypes, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ def lines(rows: pl.DataFrame, by: str, most: int = MOST_LINES) -> dict[Any, list
         return {}
     known = rows.filter(pl.col("source").is_not_null(), pl.col("line_no").is_not_null())
     known = spread(known.sort(by, "time", "line_no", "source"), by, most)
-    named = known.select(by, pl.format("{}:{}", "source", "line_no").alias("line")).unique(maintain_order=True)
+    named = known.select(by, reference().alias("line")).unique(maintain_order=True)
     return dict(named.group_by(by, maintain_order=True).agg("line").iter_rows())
 
 

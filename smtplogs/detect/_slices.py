@@ -15,7 +15,7 @@ from smtplogs._engine import by_size, within
 from smtplogs._written import only
 from smtplogs.detect._attempts import account
 from smtplogs.detect._findings import MOST_LINES
-from smtplogs.schema import EVENTS, PROTOCOLS, conform, need, to_polars
+from smtplogs.schema import EVENTS, PROTOCOLS, conform, need, reference, to_polars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -249,7 +249,7 @@ def proof(
         chosen = [picked(pl.concat([*chosen, picked(inside, "finding")]), "finding")]
     if not chosen:
         return {}
-    named = chosen[0].select("finding", pl.format("{}:{}", "source", "line_no").alias("line"))
+    named = chosen[0].select("finding", reference().alias("line"))
     return dict(named.group_by("finding", maintain_order=True).agg("line").iter_rows())
 
 

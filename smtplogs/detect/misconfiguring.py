@@ -18,7 +18,7 @@ from smtplogs.detect._shared_faults import find_certificate_faults, find_lost_me
 from smtplogs.detect._signs import NAME_KINDS, acquaintances, find_signs, meant, shape_of
 from smtplogs.detect._slices import lazy_door, sliced
 from smtplogs.detect._storms import find_hourly_logins, find_storms
-from smtplogs.schema import TIME, Column
+from smtplogs.schema import TIME, Column, reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,7 +192,7 @@ def _clients(
         pl.when(pl.col("kind") == "blank_or_break").then(stripped)
         .when(pl.col("kind").is_in(NAME_KINDS)).then("account").alias("key"),
         stripped.alias("stripped"),
-        pl.coalesce("session", pl.format("{}:{}", "source", "line_no"), pl.int_range(pl.len()).cast(pl.String))
+        pl.coalesce("session", reference(), pl.int_range(pl.len()).cast(pl.String))
         .alias("session"),
     )  # fmt: skip
     rows = rows.with_columns(pl.when(pl.col("key").is_null()).then("client_ip").alias("by_ip"))

@@ -11,11 +11,10 @@ import polars as pl
 from smtplogs.linking import _exim, _opensmtpd
 from smtplogs.linking._clocks import ASKED, clock_told
 from smtplogs.linking._doubles import without_file_doubles, without_syslog_doubles
-from smtplogs.linking._folding import reference
 from smtplogs.linking._sessions import lent, with_sessions
 from smtplogs.schema import RECORDS
 
-__all__ = ["ASKED", "CONTEXT", "FORMATS", "clock_told", "link", "reference", "wanted"]
+__all__ = ["ASKED", "CONTEXT", "FORMATS", "clock_told", "link", "wanted"]
 
 FORMATS = ("exim", "sendmail", "opensmtpd")
 """Formats whose records are linked here."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.linking._folding import folded, reference
+from smtplogs.linking._folding import folded
 from smtplogs.linking._sessions import place
-from smtplogs.schema import RECORDS
+from smtplogs.schema import RECORDS, reference
 
 GONE_WITHIN = "1s"
 """A client that hangs up so soon after a refusal without a name was refused because it hung up."""

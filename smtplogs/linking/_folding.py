@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-
-def reference() -> pl.Expr:
-    """`source:line_no` of a row."""
-    return pl.concat_str("source", pl.lit(":"), pl.col("line_no").cast(pl.String))
+from smtplogs.schema import reference
 
 
 def folded(rows: pl.DataFrame, into: pl.Series, *columns: str) -> pl.DataFrame:
