@@ -1,4 +1,4 @@
-"""A thread of the engine to work on: for work of a thousand small queries."""
+"""Threads of the engine to work on: for work of a thousand small queries."""
 
 from __future__ import annotations
 
@@ -12,41 +12,52 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ONE_AT_A_TIME = threading.Lock()
+_THREADS = threading.BoundedSemaphore(pl.thread_pool_size())
 _HERE = threading.local()
 _ROW = pl.DataFrame({"work": [0], "beside": [0]})
 
 
 def within(work: Callable[[], T]) -> T:
-    """Do work on one of the engine's threads, and return what it returns or raise what it raises.
+    """Do work on one of the engine's threads if one is free, else here; return what it returns or raise what it raises.
 
     Asked from any other thread, the engine hands each query to a thread of its own and is waited for: that takes 0.1
-    ms, more than a query of some thousand rows. Asked from its own thread it answers at once. With much data this is no
-    gain. The work must not wait for other threads of Python that ask the engine.
-
-    Only one piece of work is done so at a time, and only if the engine has another thread beside: some of what it does
-    is handed over even so, and must find a thread that is free. Other work is done where it was asked for.
+    ms, more than a query of some thousand rows. Asked from its own thread it answers at once. The work must not wait
+    for other threads of Python that ask the engine.
     """
-    if pl.thread_pool_size() < 2 or not _ONE_AT_A_TIME.acquire(blocking=False):
+    return _done(work, wait=False)
+
+
+def queued(work: Callable[[], T]) -> T:
+    """Do work as `within` does, but wait until a thread of the engine is free.
+
+    For pieces of a second or less that many threads hand in: as many are at work as there are cores, and none of them
+    goes to sleep and is woken again with every query. Other queries find a thread between two pieces.
+    """
+    return _done(work, wait=True)
+
+
+def _done(work: Callable[[], T], *, wait: bool) -> T:
+    if getattr(_HERE, "working", False) or pl.thread_pool_size() < 2 or not _THREADS.acquire(blocking=wait):
         return work()
     returned: list[T] = []
     raised: list[BaseException] = []
 
     def run(column: pl.Series) -> pl.Series:
-        _HERE.working = True
+        # a thread that waits for a part of its query may take up other work meanwhile, and go on after it
+        before, _HERE.working = getattr(_HERE, "working", False), True
         try:
             returned.append(work())
         except BaseException as error:  # the engine would raise another in its place
             raised.append(error)
         finally:
-            _HERE.working = False
+            _HERE.working = before
         return column
 
     try:
         # a single expression would be evaluated on the thread that asks
         _ROW.select(pl.col("work").map_batches(run, return_dtype=pl.Int64), pl.col("beside") + 1)
     finally:
-        _ONE_AT_A_TIME.release()
+        _THREADS.release()
     if raised:
         raise raised[0]
     return returned[0]

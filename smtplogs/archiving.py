@@ -56,7 +56,7 @@ def parse(
     by
         How events are partitioned: `month` or `day`. Fixed when the dataset is made.
     workers
-        Pieces of work done at once; None: two groups of small files, or one large file, which takes two cores by itself.
+        Pieces of work done at once; None: two, but one large file alone, which takes two cores by itself.
     cluster
         Address of a Dask scheduler (`tcp://scheduler:8786`) or a `dask.distributed.Client`: files are read by its
         workers, which must see the same paths. Needs the extra `cluster`.
@@ -112,7 +112,7 @@ def parse(
         try:
             run.plan(found)
             run.read(workers, cluster, show=show)
-            run.settle(workers or 1, cluster, show=show)
+            run.settle(workers, cluster, show=show)
             run.commit([(p.name, "note" if p.on_purpose else "error", p.message) for p in problems])
         except BaseException:
             run.tidy()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -21,6 +22,7 @@ from smtplogs import (
     tally,
     whole_files,
 )
+from smtplogs._engine import queued
 from smtplogs.schema import COVERAGE, as_table
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ WORKERS = 2
 
 AT_ONCE = (2, 6)
 """Chunks parsed as one batch, at least and, of a large file, at most: what each batch costs beside its lines is paid less often."""
+
+SPARING = (3, 4)
+"""The same where memory counts for more: of lines that take the general way, and of those that are cut, which takes less."""
 
 SHARES = 4
 """Batches into which a file is cut at least, before they grow: fewer would leave a core idle."""
@@ -78,6 +83,17 @@ class Settings:
     keep_missed: bool = False
     chunk_bytes: int | None = None
     catalogue: str | None = None
+
+
+@dataclass
+class _SoFar:
+    """What the batches of a file leave to the next one, and to its end."""
+
+    clock: stamps.Carry = field(default_factory=stamps.Carry)
+    session: stitching.Carry = field(default_factory=stitching.Carry)
+    traffic: list[pl.DataFrame] = field(default_factory=list)
+    minute: stamps.Carry | None = None
+    with_ids: list[pl.DataFrame] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -155,35 +171,22 @@ def _read_once(
     hash: bool,  # noqa: A002
     advance: Callable[[int], None] | None,
 ) -> tuple[Passed, stamps.Carry]:
-    told, clock, session = accounting.Tally(), stamps.Carry(), stitching.Carry()
-    traffic: list[pl.DataFrame] = []
-    with_ids: list[pl.DataFrame] = []
-    minute: stamps.Carry | None = None
+    told, so_far = accounting.Tally(), _SoFar()
     with sources.open_source(source, hash=hash, chunk_bytes=settings.chunk_bytes) as reading:
         head = reading.peek()
         mixed, found = _looked_at(head, settings)
         if found.tie:
-            return _torn(reading, found.tie, anchor), clock
+            return _torn(reading, found.tie, anchor), so_far.clock
         if found.format is not None:
             return _read_whole(reading, head, found.format, settings, anchor, sink, advance)
         chosen = _planned(head, settings)
         for batch in _batches(reading, chosen, told, pool, advance, mixed):
             _told_apart(told, source.name, sink)
-            if settings.traffic:
-                counted, minute = tally.lines_of(batch.minutes, anchor, minute, source.name)
-                traffic.append(counted)
-            if not (batch.height or batch.leaks):
-                continue
-            timed, clock = with_times(batch, anchor, clock, source.name)
-            if settings.traffic:
-                traffic += [tally.traffic_of(frame) for frame in timed.parts]
-                traffic = _older_handed_on(traffic, sink)
-            done = stitching.stitch(timed.parts, session)
-            _hand_on("events", [stitching.finished(rows) for rows in timed.leaks], sink)
+            done = queued(partial(_tied, batch, so_far, anchor, source.name, traffic=settings.traffic))
+            so_far.traffic = _older_handed_on(so_far.traffic, sink)
             _hand_on("events", done.events, sink)
             _hand_on("loose", done.loose, sink)
-            if sum(f.height for f in with_ids) < linking.ASKED:
-                with_ids += [f for f in done.loose if f["format"].is_in(list(linking.FORMATS)).any()]
+            del batch, done  # while the next one is waited for
         for format_, lines in mixed.parts if mixed is not None else ():
             how = {"host": settings.host, "catalogue": settings.catalogue, "keep_missed": settings.keep_missed}
             whole = whole_files.of_lines(iter([lines]), format_, anchor, source.name, **how)
@@ -191,8 +194,9 @@ def _read_once(
             _hand_on("missed", whole.missed, sink)
             told.update(whole.told)
         _told_apart(told, source.name, sink)
-    _hand_on("loose", session.open, sink)
-    _hand_on("traffic", [tally.merged_traffic(traffic)], sink)
+    _hand_on("loose", so_far.session.open, sink)
+    _hand_on("traffic", [tally.merged_traffic(so_far.traffic)], sink)
+    clock = so_far.clock
     coverage = tally.coverage_of(
         source.name,
         told,
@@ -204,13 +208,32 @@ def _read_once(
         kept=sum(told.counts.values()),
         bad_stamps=clock.bad_stamps,
         year_evidence=clock.year_evidence,
-        zone_evidence="; ".join(t for t in (clock.zone_evidence, linking.clock_told(with_ids)) if t) or None,
+        zone_evidence="; ".join(t for t in (clock.zone_evidence, linking.clock_told(so_far.with_ids)) if t) or None,
         note=reading.note,
         error="; ".join(t for t in (reading.error, _cut(reading)) if t) or None,
     )
     return Passed(
         coverage, reading.bytes, reading.lines, reading.sha256, reading.start, anchor, clock.from_anchor
     ), clock
+
+
+def _tied(
+    batch: parsing.Batch, so_far: _SoFar, anchor: stamps.Anchor, name: str, *, traffic: bool
+) -> stitching.Stitched:
+    """Give the records of a batch their times, count them, and tie them together with those before it."""
+    if traffic:
+        counted, so_far.minute = tally.lines_of(batch.minutes, anchor, so_far.minute, name)
+        so_far.traffic.append(counted)
+    if not (batch.height or batch.leaks):
+        return stitching.Stitched()
+    timed, so_far.clock = with_times(batch, anchor, so_far.clock, name)
+    if traffic:
+        so_far.traffic += [tally.traffic_of(frame) for frame in timed.parts]
+    done = stitching.stitch(timed.parts, so_far.session)
+    done.events = [*(stitching.finished(rows) for rows in timed.leaks), *done.events]
+    if sum(f.height for f in so_far.with_ids) < linking.ASKED:
+        so_far.with_ids += [f for f in done.loose if f["format"].is_in(list(linking.FORMATS)).any()]
+    return done
 
 
 def plan_of(head: list[str], settings: Settings) -> parsing.Plan | None:
@@ -352,27 +375,28 @@ def _batches(
             yield batch
 
     read = 0
-    at_once = _at_once(reading)
+    at_once = _at_once(reading, chosen)
     held: list[pl.LazyFrame] = []
     for lines in parsing.chunks(reading, chosen):
         if advance is not None:
             advance(reading.bytes - read)
             read = reading.bytes
         held.append(lines if mixed is None else mixed.others(lines))
+        del lines
         if len(held) == at_once:
-            waiting.append(pool.submit(parsing.parse, pl.concat(held), chosen))
+            waiting.append(pool.submit(queued, partial(parsing.parsed, held, chosen)))
             held = []
         if len(waiting) >= WORKERS:
             yield from next_one()
     if held:
-        waiting.append(pool.submit(parsing.parse, pl.concat(held), chosen))
+        waiting.append(pool.submit(queued, partial(parsing.parsed, held, chosen)))
     while waiting:
         yield from next_one()
 
 
-def _at_once(reading: sources.Reading) -> int:
+def _at_once(reading: sources.Reading, chosen: parsing.Plan) -> int:
     """Return how many chunks are parsed as one batch: few of a small file, and where memory counts."""
-    few, many = AT_ONCE
     if reading.chunk_bytes < sources.CHUNK:
-        return few
+        return SPARING[chosen.envelope is not None]
+    few, many = AT_ONCE
     return min(many, max(few, (reading.source.stored_bytes or 0) // (SHARES * reading.chunk_bytes)))

@@ -199,7 +199,7 @@ def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
 
 
 def parse(lines: pl.LazyFrame, chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
-    """Prefilter and parse a chunk of lines.
+    """Prefilter and parse lines.
 
     Parameters
     ----------
@@ -216,17 +216,27 @@ def parse(lines: pl.LazyFrame, chosen: Plan, told: Tally | None = None) -> tuple
     records, tally
         See `records`; what became of every kept line.
     """
+    return parsed([lines], chosen, told)
+
+
+def parsed(chunks: list[pl.LazyFrame], chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
+    """Parse the lines of chunks as `parse` does, and take them out of the list: their bytes are held no longer than needed."""
     told = Tally(keep_missed=chosen.keep_missed) if told is None else told
-    text = pl.col("line").str
-    if chosen.traffic:
-        some = lines.collect()
-        minutes = minutes_of(some, chosen.envelope)
-        some = some.filter(text.contains(chosen.coarse))
-    else:
-        some, minutes = lines.filter(text.contains(chosen.coarse)).collect(), pl.DataFrame()
+    some, minutes = _sighted(chunks, chosen)
     batch = records(some, chosen, told, prefilter=chosen.prefilter)
     batch.minutes = minutes
     return batch, told
+
+
+def _sighted(chunks: list[pl.LazyFrame], chosen: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the lines that may be ours, and the minutes of all lines if traffic is counted."""
+    lines = pl.concat(chunks)
+    chunks.clear()
+    ours = pl.col("line").str.contains(chosen.coarse)
+    if not chosen.traffic:
+        return lines.filter(ours).collect(), pl.DataFrame()
+    every = lines.collect()
+    return every.filter(ours), minutes_of(every, chosen.envelope)
 
 
 def minutes_of(lines: pl.DataFrame, envelope: str | None = None) -> pl.DataFrame:

@@ -18,15 +18,17 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from smtplogs import overview
 from smtplogs._durable import plain_error, sha256_of, sync_folder, whole
+from smtplogs._engine import queued
 from smtplogs.linking import FORMATS
 from smtplogs.overview import WAITS, Overview
 from smtplogs.schema import COVERAGE, EVENTS, RECORDS, TRAFFIC, Column, as_table, as_texts
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 ROWS = 25_000
 """Rows that gather before they are written: about 12 MB of events, and as much again while they are written."""
+
+BEHIND = 0
+"""Bundles of rows that may wait for those that are being written."""
 
 MISSED: Mapping[str, Column] = {
     "source": Column(pl.String, "file as given"),
@@ -165,7 +170,7 @@ class _Mark:
 
 
 class PartWriter:
-    """A sink that writes what it is given to a folder, some rows at a time; one file is written while others are read.
+    """A sink that writes what it is given to a folder, some rows at a time; some are written while others are read.
 
     To be left (`with`) before its folder is touched.
 
@@ -190,7 +195,7 @@ class PartWriter:
         self._hosts: dict[str, set[str]] = {}
         self._n = 0
         self._pen = ThreadPoolExecutor(1)
-        self._being_written: Future[Piece] | None = None
+        self._being_written: deque[Future[None]] = deque()
         self._mark = self._marked()
 
     def __enter__(self) -> PartWriter:
@@ -259,8 +264,16 @@ class PartWriter:
         return self.part
 
     def _flush(self, kind: str) -> None:
-        frame = stacked(*self._rows.pop(kind, ()))
+        """Let the rows that have gathered be written, once those before them are."""
+        frames = self._rows.pop(kind, [])
         self._waiting[kind] = 0
+        self._lay_down(BEHIND)
+        if frames:
+            self._being_written.append(self._pen.submit(queued, partial(self._laid, kind, frames)))
+
+    def _laid(self, kind: str, frames: list[pl.DataFrame]) -> None:
+        frame = stacked(*frames)
+        frames.clear()
         if frame.is_empty():
             return
         if kind == "events":
@@ -296,14 +309,12 @@ class PartWriter:
         self._n += 1
         name = f"{self.part.name}-{self._n}.parquet"
         path = "/".join(t for t in (kind, partition, name) if t) if kind in PUBLIC else f"{kind}-{name}"
-        self._lay_down()
-        self._being_written = self._pen.submit(piece, kind, frame, path, self._folder / path, self._about)
+        self.part.pieces.append(piece(kind, frame, path, self._folder / path, self._about))
 
-    def _lay_down(self) -> None:
-        """Wait for the file that is being written."""
-        if self._being_written is not None:
-            last, self._being_written = self._being_written, None
-            self.part.pieces.append(last.result())
+    def _lay_down(self, but: int = 0) -> None:
+        """Wait for the rows that are being written, all but the last few."""
+        while len(self._being_written) > but:
+            self._being_written.popleft().result()
 
 
 def _filled(frame: pl.DataFrame) -> pl.DataFrame:

@@ -185,8 +185,10 @@ class Run:
         named(folder, self.loose / name)
         return opened(self.loose / name)
 
-    def settle(self, workers: int, cluster: Any, *, show: bool) -> None:
+    def settle(self, workers: int | None, cluster: Any, *, show: bool) -> None:
         """Settle the slices that something new touches."""
+        # records that ids tie together are looked at with hours around them: two such slices would take too much memory
+        at_once = workers or (1 if any(p.of("unlinked") for p in self.parts) else WORKERS)
         names = {p.name for p in self.parts}
         standing = {s["slice"]: s for s in self.manifest.get("slices", [])}
         if names == self.committed and self.manifest["version"] == __version__:
@@ -202,7 +204,7 @@ class Run:
         done = {name: s["fingerprint"] for name, s in standing.items()}
         todo = slicing.tasks(self.dataset, self.parts, tied, slices, known, self.by, self.about, done)
         with Meter(len(todo), "settling", "slice", show=show) as meter:
-            how = {"key": self.key, "meter": meter, "workers": workers, "cluster": cluster}
+            how = {"key": self.key, "meter": meter, "workers": at_once, "cluster": cluster}
             for one in each(slicing.settled, todo, **how):
                 self.slices.append(standing[one["slice"]] if one.pop("unchanged") else one)
         self.slices.sort(key=lambda s: s["slice"])

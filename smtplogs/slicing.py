@@ -15,12 +15,14 @@ import hashlib
 import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from smtplogs import overview
+from smtplogs._engine import queued
 from smtplogs.overview import LOST_ANSWER
 from smtplogs.parts import BY, NO_TIME, ROWS, TURNS, Part, Piece, host_of, partitioned, piece, taken
 from smtplogs.schema import RECORDS, as_table, conform
@@ -241,13 +243,17 @@ def title(s: Slice) -> str:
 
 
 def settled(task: SliceTask) -> dict[str, Any]:
-    """Settle one slice and write it beside the dataset.
+    """Settle one slice and write it beside the dataset; a piece of work for a thread of the engine.
 
     Returns
     -------
     dict
         slice, fingerprint, and the piece that was written: None if nothing is left or it stands there already.
     """
+    return queued(partial(_settled, task))
+
+
+def _settled(task: SliceTask) -> dict[str, Any]:
     open_, waiting = stacked(_read(task, "open", "tied"), _linked(task)), _read(task, "waiting")
     names = {source for frame in (open_, waiting) if frame.height for source in frame["source"].unique()}
     known = replace(task.known, spans={s: span for s, span in task.known.spans.items() if s in names})

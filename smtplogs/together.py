@@ -8,12 +8,14 @@ is how every file is read that needs more care: a transcript or table, a wrapper
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from smtplogs import declaring, linking, parsing, recognising, sources, stamps, stitching, tally, whole_files
+from smtplogs._engine import queued
 from smtplogs.accounting import Tallies
 from smtplogs.onefile import Passed, plan_of, read_file
 from smtplogs.sources import FILE
@@ -164,7 +166,7 @@ def _shared(
 ) -> list[Passed]:
     """Read the lines of some files of a lot in one batch."""
     told = Tallies(lot.before, keep_missed=plan.keep_missed)
-    batch, _ = parsing.parse(lines.lazy(), plan, told)
+    batch, _ = queued(partial(parsing.parse, lines.lazy(), plan, told))
     anchors = lot.anchors
     answer, clocks = _times(batch.stamps, anchors)
     late = {n: years for n in members if (years := clocks[n].years_too_late(anchors[n]))}

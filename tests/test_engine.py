@@ -1,4 +1,4 @@
-"""Work on a thread of the engine: the same answers and errors, never two at a time, stopped like any other."""
+"""Work on threads of the engine: the same answers and errors, no more at a time than there are threads, stopped like any other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -17,6 +20,10 @@ import smtplogs as sl
 from smtplogs import _engine, reading
 from smtplogs._crew import Here
 from smtplogs.schema import EVENTS, lacking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 two = pytest.mark.skipif(pl.thread_pool_size() < 2, reason="the engine has one thread")
 
@@ -68,17 +75,71 @@ def test_work_within_work_stays_where_it_is() -> None:
     assert outer == inner
 
 
-@two
-def test_a_second_thread_does_its_work_itself() -> None:
-    inside, done = threading.Event(), threading.Event()
-    first = threading.Thread(target=_engine.within, args=(lambda: (inside.set(), done.wait(10)),))
-    first.start()
-    assert inside.wait(10)
+@contextmanager
+def all_at_work() -> Iterator[threading.Event]:
+    """Keep every thread of the engine at work until the event is set."""
+    begun, done = threading.Semaphore(0), threading.Event()
+    crew = [
+        threading.Thread(target=_engine.queued, args=(lambda: (begun.release(), done.wait(10)),))
+        for _ in range(pl.thread_pool_size())
+    ]
+    for thread in crew:
+        thread.start()
     try:
-        assert _engine.within(where) == where()
+        assert all(begun.acquire(timeout=10) for _ in crew)
+        yield done
     finally:
         done.set()
-        first.join()
+        for thread in crew:
+            thread.join()
+
+
+@two
+def test_where_no_thread_is_free_work_is_done_here_or_waits() -> None:
+    here: list[int] = []
+    with all_at_work() as done:
+        assert _engine.within(where) == where()
+        waits = threading.Thread(target=lambda: here.append(_engine.queued(where)))
+        waits.start()
+        waits.join(0.2)
+        assert waits.is_alive()
+        assert not here
+        done.set()
+        waits.join(10)
+        assert here
+        assert here[0] != waits.ident
+
+
+@two
+def test_as_many_pieces_of_work_as_there_are_threads_ask_all_kinds_of_things_at_once(tmp_path: Path) -> None:
+    rows = pl.DataFrame({"a": range(5_000), "b": [f"{n % 7}" for n in range(5_000)]})
+    rows.write_parquet(tmp_path / "rows.parquet")
+
+    def ask(name: str) -> list[pl.DataFrame]:
+        scan = pl.scan_parquet(tmp_path / "rows.parquet").filter(pl.col("b").str.contains("[1-3]"))
+        at = rows.with_columns(at=pl.col("a").cast(pl.Datetime))
+        rows.write_parquet(tmp_path / f"{name}.parquet")
+        return [
+            scan.collect(engine="in-memory"),
+            scan.group_by("b").agg(pl.col("a").sum()).sort("b").collect(engine="streaming"),
+            at.join_asof(at, on="at", by="b", check_sortedness=False).sort("a"),
+            pl.concat([rows.lazy(), rows.lazy()]).unique("b", keep="first", maintain_order=True).collect(),
+        ]
+
+    answers: list[list[pl.DataFrame]] = []
+
+    def many(name: str) -> None:
+        answers.extend(_engine.queued(partial(ask, name)) for _ in range(40))
+
+    crew = [threading.Thread(target=many, args=(f"{n}",), daemon=True) for n in range(pl.thread_pool_size() + 1)]
+    for thread in crew:
+        thread.start()
+    for thread in crew:
+        thread.join(60)
+    assert len(answers) == 40 * len(crew), "a thread waits for ever"
+    for answer in answers:
+        for mine, wanted in zip(answer, answers[0], strict=True):
+            assert_frame_equal(mine, wanted)
 
 
 def test_with_one_thread_of_the_engine_nothing_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
