@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import polars as pl
 
-from smtplogs import replies, sources, stitching, tally, whole_files
+from smtplogs import replies, sources, tally, whole_files
 from smtplogs._crew import Here, Meter, shown
 from smtplogs._engine import within
 from smtplogs.datasets import is_dataset, load, moment
@@ -21,8 +21,8 @@ from smtplogs.logformats import ALL, Dialogue, Lines, Table
 from smtplogs.making import weight
 from smtplogs.onefile import WORKERS, Passed, Settings
 from smtplogs.schema import COVERAGE, as_table
-from smtplogs.settling import settle
 from smtplogs.sinks import Gathered
+from smtplogs.stretches import settled
 from smtplogs.together import Given, read_all
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def read(
     def tables() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         given, coverage = read_files(found, problems, settings, few=few, progress=progress)
         across = whole_files.over_borders(given.taken_out("turns"), settings.catalogue)
-        events = settle(stitching.stacked(given.taken_out("events"), *across), given.taken_out("loose"))
+        events = settled([*given.frames_of("events"), *across], given.frames_of("loose"))
         if begin is not None:
             events = events.filter(pl.col("time") >= begin)
         if end is not None:

@@ -5,6 +5,7 @@ Works on the events and the loose records of all files, whatever their order.
 
 from __future__ import annotations
 
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ from smtplogs.stitching import FINISHED, Carry, finished, stacked, stitch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+REACH = dt.timedelta(minutes=15)
+"""Further than any rule of this room looks."""
 
 
 def settle(

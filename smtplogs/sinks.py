@@ -54,6 +54,10 @@ class Gathered:
         """Return all rows of a kind; they are large, and held once only."""
         return stacked(*self.frames.pop(kind, ()))
 
+    def frames_of(self, kind: str) -> list[pl.DataFrame]:
+        """Return the frames of a kind; they are no longer held here."""
+        return self.frames.pop(kind, [])
+
     def leave_out(self, names: Iterable[str]) -> None:
         """Forget the rows of some files."""
         kept = ~pl.col("source").is_in(list(names))

@@ -26,7 +26,7 @@ from smtplogs._engine import queued
 from smtplogs.overview import LOST_ANSWER
 from smtplogs.parts import BY, NO_TIME, ROWS, TURNS, Part, Piece, host_of, partitioned, piece, taken
 from smtplogs.schema import RECORDS, as_table, conform
-from smtplogs.settling import CONTEXT, sessions_of, settle
+from smtplogs.settling import CONTEXT, REACH, sessions_of, settle
 from smtplogs.stitching import FINISHED, stacked
 from smtplogs.whole_files import over_borders
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from smtplogs.overview import Overview
-
-REACH = dt.timedelta(minutes=15)
-"""Further than any rule of `settling` looks."""
 
 LINK_REACH = dt.timedelta(hours=2)
 """Longer than most sessions of Exim, Sendmail and OpenSMTPD last; each hour without a line ends one (`linking`)."""
