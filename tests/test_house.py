@@ -51,7 +51,7 @@ FLOORS = (
     {"settling"},
     {"tally", "rollups", "whose", "exporting", "sharing", "packaged", "pasted", "enriching", "simulating"},
     {"onefile", "datasets", "following"},
-    {"together", "dating"},
+    {"together", "dating", "stretches"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
     {"opening"},
