@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GROUP_BYTES = 24 << 20
 """Small files are read in groups of about so many stored bytes."""
 
-CHUNK_BYTES = 9 << 20
+CHUNK_BYTES = 8 << 20
 """Bytes of log read at a time: less than `read` takes, since a run stays under 700 MB."""
 
 GROUP_FILES = 2_000
