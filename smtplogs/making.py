@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from smtplogs import __version__, custody, sources
 from smtplogs._durable import sha256_of, sync_folder
 from smtplogs._granted import enough
+from smtplogs.batching import WORKERS
 from smtplogs.custody import Planned, Stored
 from smtplogs.datasets import SCHEMA_VERSION
 from smtplogs.logformats import EVERY
-from smtplogs.onefile import WORKERS, Passed, Settings
 from smtplogs.parts import Part, PartWriter, discard, opened
 from smtplogs.together import Given, read_all
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from smtplogs.logformats import Dialogue, Table
+    from smtplogs.onefile import Passed, Settings
     from smtplogs.stamps import Anchor
 
 GROUP_BYTES = 24 << 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,27 +22,16 @@ from smtplogs import (
     whole_files,
 )
 from smtplogs._engine import queued
+from smtplogs.batching import batches
 from smtplogs.schema import COVERAGE, as_table
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import Executor, Future
+    from collections.abc import Callable
+    from concurrent.futures import Executor
 
     from smtplogs.logformats import Dialogue, Table
     from smtplogs.sinks import Sink
-
-WORKERS = 2
-"""Chunks parsed at once. Polars brings its own threads; two keep both cores of a small machine busy."""
-
-AT_ONCE = (2, 6)
-"""Chunks parsed as one batch, at least and, of a large file, at most: what each batch costs beside its lines is paid less often."""
-
-SPARING = (3, 4)
-"""The same where memory counts for more: of lines that take the general way, and of those that are cut, which takes less."""
-
-SHARES = 4
-"""Batches into which a file is cut at least, before they grow: fewer would leave a core idle."""
 
 MINUTES = 200_000
 """Rows of traffic that wait for later lines of the same minute; then those of days gone by are handed on."""
@@ -180,7 +168,7 @@ def _read_once(
         if found.format is not None:
             return _read_whole(reading, head, found.format, settings, anchor, sink, advance)
         chosen = _planned(head, settings)
-        for batch in _batches(reading, chosen, told, pool, advance, mixed):
+        for batch in batches(reading, chosen, told, pool, advance, mixed):
             _told_apart(told, source.name, sink)
             done = queued(partial(_tied, batch, so_far, anchor, source.name, traffic=settings.traffic))
             so_far.traffic = _older_handed_on(so_far.traffic, sink)
@@ -355,48 +343,3 @@ def with_times(
 
 def _cut(reading: sources.Reading) -> str | None:
     return f"{reading.cut_lines} line(s) longer than 16 MiB were cut" if reading.cut_lines else None
-
-
-def _batches(
-    reading: sources.Reading,
-    chosen: parsing.Plan,
-    told: accounting.Tally,
-    pool: Executor,
-    advance: Callable[[int], None] | None,
-    mixed: mixtures.Mixture | None = None,
-) -> Iterator[parsing.Batch]:
-    """Parse chunks side by side and hand their records out in order."""
-    waiting: deque[Future[tuple[parsing.Batch, accounting.Tally]]] = deque()
-
-    def next_one() -> Iterator[parsing.Batch]:
-        batch, tally_ = waiting.popleft().result()
-        told.update(tally_)
-        if batch.height or batch.minutes.height or batch.leaks:
-            yield batch
-
-    read = 0
-    at_once = _at_once(reading, chosen)
-    held: list[pl.LazyFrame] = []
-    for lines in parsing.chunks(reading, chosen):
-        if advance is not None:
-            advance(reading.bytes - read)
-            read = reading.bytes
-        held.append(lines if mixed is None else mixed.others(lines))
-        del lines
-        if len(held) == at_once:
-            waiting.append(pool.submit(queued, partial(parsing.parsed, held, chosen)))
-            held = []
-        if len(waiting) >= WORKERS:
-            yield from next_one()
-    if held:
-        waiting.append(pool.submit(queued, partial(parsing.parsed, held, chosen)))
-    while waiting:
-        yield from next_one()
-
-
-def _at_once(reading: sources.Reading, chosen: parsing.Plan) -> int:
-    """Return how many chunks are parsed as one batch: few of a small file, and where memory counts."""
-    if reading.chunk_bytes < sources.CHUNK:
-        return SPARING[chosen.envelope is not None]
-    few, many = AT_ONCE
-    return min(many, max(few, (reading.source.stored_bytes or 0) // (SHARES * reading.chunk_bytes)))

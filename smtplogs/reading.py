@@ -13,13 +13,14 @@ import polars as pl
 from smtplogs import replies, sources, tally, whole_files
 from smtplogs._crew import Here, Meter, shown
 from smtplogs._engine import within
+from smtplogs.batching import WORKERS
 from smtplogs.datasets import is_dataset, load, moment
 from smtplogs.dating import anchors
 from smtplogs.declaring import format_named
 from smtplogs.errors import UnknownName
 from smtplogs.logformats import ALL, Dialogue, Lines, Table
 from smtplogs.making import weight
-from smtplogs.onefile import WORKERS, Passed, Settings
+from smtplogs.onefile import Passed, Settings
 from smtplogs.schema import COVERAGE, as_table
 from smtplogs.sinks import Gathered
 from smtplogs.stretches import settled

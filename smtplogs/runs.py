@@ -15,21 +15,24 @@ import uuid
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from smtplogs import __version__, custody, opening, overview, slicing, sources
 from smtplogs._crew import Meter, each
 from smtplogs._durable import sync_folder, whole
+from smtplogs.batching import WORKERS
 from smtplogs.custody import GROWN, READ, TWIN, UNCHANGED, Planned, Stored
 from smtplogs.datasets import MANIFEST, SCHEMA_VERSION, manifest_of
 from smtplogs.dating import anchors
 from smtplogs.making import Task, groups, make_part, named, parameters, task_of, weight
-from smtplogs.onefile import WORKERS, Settings
 from smtplogs.parts import PUBLIC, Part, discard, opened, without
 from smtplogs.schema import TIME
 from smtplogs.slicing import Where
+
+if TYPE_CHECKING:
+    from smtplogs.onefile import Settings
 
 LARGE_BYTES = 64 << 20
 """Expanded bytes from which a file is read alone."""

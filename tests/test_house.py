@@ -43,7 +43,7 @@ FLOORS = (
     {"spine"},
     {"stitching"},
     {"recognising", "borders", "mixtures", "sinks"},
-    {"whole_files"},
+    {"whole_files", "batching"},
     {"declaring", "doubles"},
     {"in_turn"},
     {"pairing", "penalties"},
