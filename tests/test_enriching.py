@@ -75,7 +75,7 @@ def test_the_narrowest_network_holds_an_address():
         pl.Series(["192.0.2.5", "192.0.2.200", "2001:db8::1", "x"]), ["192.0.2.0/24", "192.0.2.0/25", "2001:db8::/32"]
     )
     assert found.to_list() == ["192.0.2.0/25", "192.0.2.0/24", "2001:db8::/32", None]
-    with pytest.raises(ValueError, match="'office' is no network"):
+    with pytest.raises(ValueError, match="'office' is not a network"):
         networks_of(pl.Series(["192.0.2.5"]), ["office"])
 
 

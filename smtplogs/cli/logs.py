@@ -97,7 +97,7 @@ def share(
     shift: Annotated[str | None, Parameter(help="Duration added to all times, such as --shift=-37d.")] = None,
     how: How = HOW,
 ) -> int:
-    """Write or show a copy of the events that is safe to hand on: pseudonyms, no log lines.
+    """Write or show a copy of the events that is safe to hand on.
 
     Names, addresses and ids are replaced by pseudonyms; log lines are left out.
     """
