@@ -43,6 +43,7 @@ FLOORS = (
     {"spine"},
     {"stitching"},
     {"recognising", "borders", "mixtures", "sinks"},
+    {"finishing"},
     {"whole_files"},
     {"declaring", "doubles"},
     {"in_turn"},
