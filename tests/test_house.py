@@ -57,7 +57,7 @@ FLOORS = (
     {"making", "slicing"},
     {"opening"},
     {"reading", "runs"},
-    {"archiving", "verifying", "probing"},
+    {"archiving", "verifying", "probing", "remembering"},
     {"detect"},
     {"explaining", "watching"},
     {"charts"},
