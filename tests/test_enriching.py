@@ -132,7 +132,7 @@ def test_places_and_providers(tmp_path: Path):
 def test_what_is_wrong_with_a_database_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("maxminddb", reason="the extra geo is not installed")
     (tmp_path / "no.mmdb").write_bytes(b"no database")
-    with pytest.raises(SmtplogsError, match=r"no\.mmdb: no database in MaxMind's format"):
+    with pytest.raises(SmtplogsError, match=r"no\.mmdb: not a database in MaxMind's format"):
         geo(events(*tries(ANN, HOME, [0])), city_mmdb=str(tmp_path / "no.mmdb"))
     with pytest.raises(FileNotFoundError):
         geo(events(*tries(ANN, HOME, [0])), asn_mmdb=str(tmp_path / "gone.mmdb"))
