@@ -127,14 +127,18 @@ def of_lines(
     whole = Whole(told=Tally(keep_missed=keep_missed))
     kept: dict[str, list[pl.DataFrame]] = {"events": whole.events, "missed": whole.missed}
     hand_on = take or (lambda kind, frame: kept[kind].append(frame))
+
+    def hand_on_missed() -> None:
+        for lines in whole.told.missed:
+            hand_on("missed", lines.with_columns(source=pl.lit(source)))
+        whole.told.missed.clear()
+
     if isinstance(format_, Table):
         made = _of_table(batches, format_, anchor, whole, source)
     else:
         made = _of_dialogue(batches, format_, anchor, whole, source)
     for found, border in made:
-        for lines in whole.told.missed:
-            hand_on("missed", lines.with_columns(source=pl.lit(source)))
-        whole.told.missed.clear()
+        hand_on_missed()
         events = as_events(found, format_.name, [source], host, catalogue) if found.height else pl.DataFrame()
         if border is not None:
             named = pl.lit(host, pl.String).alias("named")
@@ -149,9 +153,7 @@ def of_lines(
             hand_on("events", events)
         mails = events.filter((pl.col("stage") == "mail") & (pl.col("outcome") == "success"))
         whole.traffic.append(_traffic(mails, source, "n_messages"))
-    for lines in whole.told.missed:
-        hand_on("missed", lines.with_columns(source=pl.lit(source)))
-    whole.told.missed.clear()
+    hand_on_missed()
     return whole
 
 
