@@ -56,7 +56,7 @@ def parsed_networks(networks: Sequence[str]) -> list[ipaddress.IPv4Network | ipa
         try:
             parsed.append(ipaddress.ip_network(text.strip(), strict=False))
         except ValueError:
-            raise ValueError(f'{text!r} is no network; write one like "192.0.2.0/24" or "2001:db8::/32"') from None
+            raise ValueError(f'{text!r} is not a network; write one like "192.0.2.0/24" or "2001:db8::/32"') from None
     return parsed
 
 

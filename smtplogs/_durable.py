@@ -97,7 +97,7 @@ def case_key(path: Path) -> bytes:
     except FileExistsError:
         key = path.read_bytes().strip()
         if len(key) < 16:
-            raise ValueError(f"{path} is no key: it holds less than 16 bytes") from None
+            raise ValueError(f"{path} is not a key: it holds fewer than 16 bytes") from None
         return key
     with os.fdopen(handle, "wb") as file:
         key = secrets.token_hex(32).encode()

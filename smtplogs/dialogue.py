@@ -75,7 +75,6 @@ def _attempts(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("_row").filter(final).first().alias("_final"),
         pl.col("_row").filter(pl.col("verdict") == "attempt").first().alias("_note"),
         pl.col("_row").last().alias("_last"),
-        pl.col("ends").any() | (pl.col("verb") == "QUIT").any(),
         pl.col("_ref").alias("_all_lines"),
         *(pl.col(c).drop_nulls().first().alias(f"_{c}") for c in ("user", "vendor_code", "duration_s", "mechanism")),
         pl.col("text").filter(server & (pl.col("code") == 334)).first().alias("_prompt"),

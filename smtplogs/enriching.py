@@ -47,21 +47,23 @@ def geo(
     networks: Sequence[str] = (),
     shared_users: int = 20,
 ) -> pl.DataFrame:
-    """Join to each event what its address stands for, from databases of your own.
+    """Add to each event what its address stands for, from databases of your own.
 
-    Nothing is looked up outside.
+    Nothing is looked up on the network.
 
     Parameters
     ----------
     events
         Events (or findings) with `client_ip`; shared addresses are told from events only (`user, stage, outcome`).
-    asn_mmdb, city_mmdb
-        Files in MaxMind's format, as GeoLite2-ASN.mmdb and GeoLite2-City.mmdb; also those of other makers. They need
-        the extra ``geo`` (``pip install "smtplogs[geo]"``).
+    asn_mmdb
+        Database of networks in MaxMind's format, such as GeoLite2-ASN.mmdb. Needs the extra ``geo``:
+        ``pip install "smtplogs[geo]"``.
+    city_mmdb
+        Database of places in the same format, such as GeoLite2-City.mmdb.
     networks
-        Networks of your own, as ``("192.0.2.0/24",)``.
+        Networks of your own, such as 192.0.2.0/24.
     shared_users
-        More accounts than this that log in from one address make it shared [accounts]. Own choice.
+        If more accounts than this log in from one address, it counts as shared [accounts]. Own choice.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def geo(
     Raises
     ------
     SmtplogsError
-        If a database is given and the extra is missing, or the file is no such database.
+        If a database is given and the extra is missing, or the file is not such a database.
 
     Notes
     -----
@@ -118,7 +120,7 @@ def _looked_up(
         with maxminddb.open_database(str(Path(path))) as reader:
             found = [row(_record(reader, ip)) for ip in addresses]
     except maxminddb.InvalidDatabaseError as error:
-        raise SmtplogsError(f"{path}: no database in MaxMind's format ({error})") from None
+        raise SmtplogsError(f"{path}: not a database in MaxMind's format ({error})") from None
     return [pl.Series(n, [values[i] for values in found], COLUMNS[n].dtype, strict=False) for i, n in enumerate(names)]
 
 

@@ -50,9 +50,9 @@ _SAME = {
 
 @door
 def to_ecs(events: pl.DataFrame) -> pl.DataFrame:
-    """Return events in the words of the Elastic Common Schema (ECS).
+    """Return events under the names of the Elastic Common Schema (ECS).
 
-    A flat column per field.
+    Each field of the schema is a column, named with dots.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def to_ecs(events: pl.DataFrame) -> pl.DataFrame:
     Raises
     ------
     MissingColumns
-        If the frame is no event table.
+        If the frame is not an event table.
 
     Notes
     -----

@@ -44,10 +44,11 @@ _WORD = re.compile(
 def share(table: pl.DataFrame, *, key: bytes | str | None = None, shift: str | None = None) -> pl.DataFrame:
     """Return a copy of a table that may be handed on, under pseudonyms.
 
-    Names, addresses and ids are replaced, log lines left out. The copy gives the same findings, up to the names. Equal things stay equal, in all tables made with one key: logins
-    (local part and domain apart), addresses (those of one network stay in one network, private ones stay private),
-    HELOs, host names, queue ids, files. What a server said (`detail`) stays, with the names in it replaced. What is odd
-    about a login (no `@`, blanks, capitals, the shape of a relay's user name) stays odd.
+    Names, addresses and ids are replaced by pseudonyms, and log lines are left out. The copy gives the same findings but
+    for the names. Whatever is equal stays equal in all tables made with one key: logins (local part and domain each by
+    itself), addresses (those of one network stay in one network, private ones stay private), HELO names, host names,
+    queue ids, files. What a server said (`detail`) stays, with the names in it replaced. What is odd about a login (no
+    `@`, blanks, capitals, the form of a relay's user name) stays odd.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def share(table: pl.DataFrame, *, key: bytes | str | None = None, shift: str | N
     Raises
     ------
     MissingColumns
-        If it is none of the three tables.
+        If it is not one of the three tables.
     ValueError
         If the key is shorter than 16 bytes.
 

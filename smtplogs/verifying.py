@@ -63,7 +63,7 @@ def verify(dataset: str | PathLike[str], *, progress: bool | None = None) -> pl.
     folder = Path(dataset)
     manifest = manifest_of(folder)
     if not manifest:
-        raise NothingToRead(f"{folder} is no dataset: it has no manifest")
+        raise NothingToRead(f"{folder} is not a dataset: it has no manifest")
     rows = _own_files(folder, manifest)
     ranges = _ranges(folder, manifest)
     inputs = manifest["inputs"]

@@ -6,36 +6,33 @@ import datetime as dt
 import json
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import parsing, replies, stamps, stitching
-from smtplogs._durable import alone, whole
+from smtplogs import parsing, remembering, replies, stamps, stitching
+from smtplogs._durable import alone
 from smtplogs.detect import findings
 from smtplogs.errors import NothingToRead
-from smtplogs.following import Followed, Place
+from smtplogs.following import Followed
 from smtplogs.onefile import Settings, with_times
-from smtplogs.parts import taken, written
 from smtplogs.reading import checked
-from smtplogs.schema import RECORDS, SEVERITIES
+from smtplogs.remembering import Memory, Position
+from smtplogs.schema import SEVERITIES
 from smtplogs.settling import settle
-from smtplogs.stitching import FINISHED, stacked
+from smtplogs.stitching import stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from smtplogs.datasets import Paths
-    from smtplogs.schema import Column
     from smtplogs.sources import Chunk
 
 SAVED_EVERY_S = 30.0
 """Seconds between two saves of the state; what was told is saved at once."""
-
-_ABOUT = {"smtplogs": "state of watch"}
 
 
 def watch(
@@ -164,19 +161,23 @@ class Log:
 
 
 class Watched:
-    """Logs that are followed, what they gave of late, and what was told of it."""
+    """Logs that are followed, and the memory of what they gave of late and what was told of it."""
 
     def __init__(self, names: list[Path], settings: Settings, state: Path | None, span: dt.timedelta) -> None:
         self.settings, self.state, self.span = settings, state, span
-        self.events, self.loose = pl.DataFrame(), pl.DataFrame()
-        self.told: dict[str, list[list[Any]]] = {}
-        self.generation = self.rotations = 0
+        kept = None if state is None else remembering.load(state)
+        self.resumed = kept is not None
+        self.memory = kept or Memory()
         self._saved = time.monotonic()
         self._dirty = False
-        self.logs = [Log(Followed(path), self._anchor()) for path in names]
-        self.resumed = state is not None and (state / "state.json").exists()
-        if self.resumed:
-            self._load()
+        self.logs = [self._log(path) for path in names]
+
+    def _log(self, path: Path) -> Log:
+        """Return a log to follow, from where an earlier run stopped."""
+        known = self.memory.positions.get(str(path))
+        if known is None:
+            return Log(Followed(path), self._anchor())
+        return Log(Followed(path, known.place), self._anchor(), known.clock, known.sessions)
 
     def _anchor(self) -> stamps.Anchor:
         return stamps.anchor(year=self.settings.year, tz=self.settings.tz, now=dt.datetime.now(dt.UTC))
@@ -203,10 +204,11 @@ class Watched:
 
     def _rotated(self, log: Log) -> None:
         """Another file begins: what came from the old one gets another name, its open sessions wait for the new one."""
-        self.loose = stacked(self.loose, *log.sessions.open)
-        self.rotations += 1
-        name, old = str(log.followed.path), f"{log.followed.path}~{self.rotations}"
-        self.events, self.loose = (_renamed(frame, name, old) for frame in (self.events, self.loose))
+        memory = self.memory
+        memory.loose = stacked(memory.loose, *log.sessions.open)
+        memory.rotations += 1
+        name, old = str(log.followed.path), f"{log.followed.path}~{memory.rotations}"
+        memory.events, memory.loose = (_renamed(frame, name, old) for frame in (memory.events, memory.loose))
         log.sessions, log.clock, log.plan = stitching.Carry(), stamps.Carry(), None
         log.anchor = self._anchor()
 
@@ -222,8 +224,8 @@ class Watched:
                 continue
             batch, log.clock = with_times(batch, log.anchor, log.clock, str(log.followed.path))
             done = stitching.stitch(batch.parts, log.sessions)
-            self.events = stacked(self.events, *done.events, *map(stitching.finished, batch.leaks))
-            self.loose = stacked(self.loose, *done.loose)
+            self.memory.events = stacked(self.memory.events, *done.events, *map(stitching.finished, batch.leaks))
+            self.memory.loose = stacked(self.memory.loose, *done.loose)
             fresh = True
         return fresh
 
@@ -233,8 +235,9 @@ class Watched:
         if latest is None:
             return
         recent = (pl.col("time") >= latest - self.span).fill_null(value=True)
-        self.events = self.events.filter(recent) if self.events.height else self.events
-        self.loose = self.loose.filter(recent) if self.loose.height else self.loose
+        memory = self.memory
+        memory.events = memory.events.filter(recent) if memory.events.height else memory.events
+        memory.loose = memory.loose.filter(recent) if memory.loose.height else memory.loose
 
     def _latest(self) -> dt.datetime | None:
         times = [log.clock.last_time for log in self.logs if log.clock.last_time]
@@ -243,91 +246,40 @@ class Watched:
     def view(self) -> pl.DataFrame:
         """Return the events of late as they stand now, open sessions included."""
         open_ = [frame for log in self.logs for frame in log.sessions.open]
-        return settle(self.events, stacked(self.loose, *open_))
+        return settle(self.memory.events, stacked(self.memory.loose, *open_))
 
     def untold(self) -> pl.DataFrame:
         """Return the findings that were not told yet, and take them for told."""
         found = findings(self.view())
         found = found.filter(pl.col("status") == "found")
-        now = self._latest()
-        rows = []
-        for n, row in enumerate(found.iter_rows(named=True)):
-            about = json.dumps([row["detector"], row["kind"], row["subject_kind"], row["subject"]])
-            weight, until = SEVERITIES.index(row["severity"]), row["end"] or now or row["start"]
-            stories = self.told.setdefault(about, [])
-            known = next((s for s in stories if row["start"] is None or row["start"] <= s[0]), None)
-            if known is None:
-                stories.append([until, weight])
-                rows.append(n)
-                continue
-            if weight > known[1]:
-                rows.append(n)
-            known[0], known[1] = max(known[0], until), max(known[1], weight)
-        new = found[rows]
-        if new.height:
-            self._save_told()
+        new = found[[n for n, row in enumerate(found.iter_rows(named=True)) if self._is_news(row)]]
+        if new.height and self.state is not None:
+            remembering.save_told(self.state, self.memory.told)
         return new
 
-    def _save_told(self) -> None:
-        if self.state is None:
-            return
-        told = {about: [[until.isoformat(), weight] for until, weight in s] for about, s in self.told.items()}
-        with whole(self.state / "told.json", sync=True) as file:
-            file.write(json.dumps(told).encode())
+    def _is_news(self, finding: dict[str, Any]) -> bool:
+        """Tell whether a finding was not told yet, or not as severe as it is now; remember it as told."""
+        about = json.dumps([finding["detector"], finding["kind"], finding["subject_kind"], finding["subject"]])
+        rank = SEVERITIES.index(finding["severity"])
+        start, until = finding["start"], finding["end"] or self._latest() or finding["start"]
+        stories = self.memory.told.setdefault(about, [])
+        known = next((story for story in stories if start is None or start <= story[0]), None)
+        if known is None:
+            stories.append([until, rank])
+            return True
+        severer = rank > known[1]
+        known[0], known[1] = max(known[0], until), max(known[1], rank)
+        return severer
 
     def save(self) -> None:
-        """Write the state: frames first, then the file that names them."""
+        """Write the state, if there is anything new in it."""
         if self.state is None or not self._dirty:
             return
-        self.generation += 1
-        frames = {"events": self.events, "loose": self.loose}
-        for n, log in enumerate(self.logs):
-            frames[f"open-{n}"] = stacked(*log.sessions.open)
-        for name, frame in frames.items():
-            if frame.height:
-                written(frame, self.state / f"{name}.{self.generation}.parquet", _ABOUT)
-        facts = {
-            "generation": self.generation,
-            "rotations": self.rotations,
-            "logs": [
-                {
-                    "path": str(log.followed.path),
-                    "place": vars(log.followed.place),
-                    "clock": {f.name: _plain(getattr(log.clock, f.name)) for f in fields(log.clock)},
-                    "connects": {k: [t.isoformat(), n] for k, (t, n) in log.sessions.connects.items()},
-                }
-                for log in self.logs
-            ],
+        self.memory.positions = {
+            str(log.followed.path): Position(log.followed.place, log.clock, log.sessions) for log in self.logs
         }
-        self._save_told()
-        with whole(self.state / "state.json", sync=True) as file:
-            file.write(json.dumps(facts).encode())
-        for path in self.state.glob("*.parquet"):
-            if path.name.split(".")[1] != str(self.generation):
-                path.unlink(missing_ok=True)
+        remembering.save(self.state, self.memory)
         self._saved, self._dirty = time.monotonic(), False
-
-    def _load(self) -> None:
-        state = self.state or Path()
-        facts = json.loads((state / "state.json").read_bytes())
-        self.generation, self.rotations = facts["generation"], facts["rotations"]
-        if (state / "told.json").exists():
-            told = json.loads((state / "told.json").read_bytes())
-            self.told = {a: [[dt.datetime.fromisoformat(t), w] for t, w in s] for a, s in told.items()}
-        self.events, self.loose = self._frame("events", FINISHED), self._frame("loose", RECORDS)
-        kept = {entry["path"]: (n, entry) for n, entry in enumerate(facts["logs"])}
-        for log in self.logs:
-            if str(log.followed.path) not in kept:
-                continue
-            n, entry = kept[str(log.followed.path)]
-            log.followed.place = Place(**entry["place"])
-            log.clock = stamps.Carry(**{name: _typed(value) for name, value in entry["clock"].items()})
-            log.sessions.connects = {k: (dt.datetime.fromisoformat(t), i) for k, (t, i) in entry["connects"].items()}
-            log.sessions.open = [f for f in [self._frame(f"open-{n}", RECORDS)] if f.height]
-
-    def _frame(self, name: str, table: Mapping[str, Column]) -> pl.DataFrame:
-        path = (self.state or Path()) / f"{name}.{self.generation}.parquet"
-        return taken(path, table) if path.exists() else pl.DataFrame()
 
 
 def _renamed(frame: pl.DataFrame, name: str, new: str) -> pl.DataFrame:
@@ -341,22 +293,3 @@ def _renamed(frame: pl.DataFrame, name: str, new: str) -> pl.DataFrame:
     line = pl.element().str.strip_prefix(f"{name}:")
     line = pl.when(pl.element().str.starts_with(f"{name}:")).then(pl.lit(f"{new}:") + line).otherwise(pl.element())
     return frame.with_columns(pl.col("also").list.eval(line))
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of a clock as JSON has it."""
-    if isinstance(value, frozenset):
-        return {"set": sorted(value)}
-    if isinstance(value, dt.datetime):
-        return {"moment": value.isoformat()}
-    return {"day": value.isoformat()} if isinstance(value, dt.date) else value
-
-
-def _typed(value: Any) -> Any:
-    """Return a value of a clock as it was."""
-    if not isinstance(value, dict):
-        return value
-    ((kind, inner),) = value.items()
-    if kind == "set":
-        return frozenset(inner)
-    return dt.datetime.fromisoformat(inner) if kind == "moment" else dt.date.fromisoformat(inner)

@@ -1,4 +1,4 @@
-"""Files that are one dialogue or one table: read to their end, session by session or row by row, into events."""
+"""Files that are one dialogue or one table: read to their end, session by session or row by row."""
 
 from __future__ import annotations
 
@@ -7,26 +7,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import (
-    borders,
-    cells,
-    dialogue,
-    documents,
-    parsing,
-    redacting,
-    replies,
-    stamps,
-    tabling,
-    turns,
-    unwrapping,
-)
+from smtplogs import borders, cells, dialogue, documents, parsing, stamps, tabling, turns, unwrapping
 from smtplogs.accounting import Tally
+from smtplogs.finishing import as_events
 from smtplogs.logformats import Dialogue, Table
 from smtplogs.matching import LEAKED
-from smtplogs.normalising import normalised
 from smtplogs.schema import TIME, TRAFFIC, as_table
-from smtplogs.stitching import FINISHED, finished, stacked
-from smtplogs.talking import LINES
+from smtplogs.stitching import FINISHED, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,12 +22,6 @@ if TYPE_CHECKING:
 
 STALE = 150_000
 """Lines after which a session that never ended is finished all the same; and most turns of one that goes on and on."""
-
-MOST_LINES = 100
-"""Other lines that an event names at most: a session may hold any number."""
-
-_SURE = ("connect", "tls", "auth", "session")
-"""Steps at which a refusal is an event even if its cause is unknown; of other steps only what is understood."""
 
 
 @dataclass
@@ -146,15 +127,19 @@ def of_lines(
     whole = Whole(told=Tally(keep_missed=keep_missed))
     kept: dict[str, list[pl.DataFrame]] = {"events": whole.events, "missed": whole.missed}
     hand_on = take or (lambda kind, frame: kept[kind].append(frame))
+
+    def hand_on_missed() -> None:
+        for lines in whole.told.missed:
+            hand_on("missed", lines.with_columns(source=pl.lit(source)))
+        whole.told.missed.clear()
+
     if isinstance(format_, Table):
         made = _of_table(batches, format_, anchor, whole, source)
     else:
         made = _of_dialogue(batches, format_, anchor, whole, source)
     for found, border in made:
-        for lines in whole.told.missed:
-            hand_on("missed", lines.with_columns(source=pl.lit(source)))
-        whole.told.missed.clear()
-        events = _as_events(found, format_.name, [source], host, catalogue) if found.height else pl.DataFrame()
+        hand_on_missed()
+        events = as_events(found, format_.name, [source], host, catalogue) if found.height else pl.DataFrame()
         if border is not None:
             named = pl.lit(host, pl.String).alias("named")
             turned = border.with_columns(named, format=pl.lit(format_.name), source=pl.lit(source))
@@ -168,9 +153,7 @@ def of_lines(
             hand_on("events", events)
         mails = events.filter((pl.col("stage") == "mail") & (pl.col("outcome") == "success"))
         whole.traffic.append(_traffic(mails, source, "n_messages"))
-    for lines in whole.told.missed:
-        hand_on("missed", lines.with_columns(source=pl.lit(source)))
-    whole.told.missed.clear()
+    hand_on_missed()
     return whole
 
 
@@ -191,7 +174,7 @@ def over_borders(turns: pl.DataFrame, catalogue: str | None = None) -> list[pl.D
         file_no = pl.col("source").replace_strict(sources, list(range(len(sources))), return_dtype=pl.UInt32)
         rows = dialogue.records(mine.with_columns(file_no=file_no).drop("format", "source", "named"))
         if rows.height:
-            found.append(_as_events(rows, mine["format"][0], sources, files["named"][0], catalogue))
+            found.append(as_events(rows, mine["format"][0], sources, files["named"][0], catalogue))
     return [events for events in found if events.height]
 
 
@@ -272,53 +255,6 @@ def _count(whole: Whole, name: str, missed: pl.DataFrame, noise: int, taken: int
         whole.told.miss(None, name, missed.with_columns(shape.alias("line")))
 
 
-def _as_events(
-    found: pl.DataFrame, name: str, sources: list[str], host: str | None, catalogue: str | None = None
-) -> pl.DataFrame:
-    """Classify records, cut secrets out of them, and give them the columns of events."""
-    found = found.with_columns(
-        format=pl.lit(name),
-        source=_source_of(pl.col("_ref"), sources) if "_ref" in found.columns else pl.lit(sources[0]),
-    )
-    if "sid" in found.columns:  # a session without a token is named by its file
-        block = pl.concat_str("source", pl.col("sid").str.strip_suffix(".0"))
-        blocks = pl.when(pl.col("sid").str.starts_with("#")).then(block)
-        found = found.with_columns(session=pl.coalesce("session", blocks))
-    if host is not None:
-        found = found.with_columns(
-            host=pl.coalesce("host", pl.lit(host)) if "host" in found.columns else pl.lit(host)
-        )  # fmt: skip
-    found = found.with_columns(
-        pl.col(c).str.replace(r"^TLS1_([0-9])$", "TLSv1.$1").str.replace(r"^TLS1$", "TLSv1").str.replace(r"^TLS ?(1)", "TLSv$1")
-        .replace({"Y": "yes"})
-        for c in ("tls",) if c in found.columns
-    )  # fmt: skip
-    found = replies.classify(normalised(found), catalogue)
-    known = pl.col("stage").cast(pl.String).is_in(list(_SURE)) | (pl.col("cause").cast(pl.String) != "unknown")
-    found = found.filter(known.fill_null(value=True) & pl.col("stage").is_not_null())
-    if "sid" in found.columns:  # no context of sessions without an event
-        told = found.filter(pl.col("pattern") != "session")["sid"].unique()
-        found = found.filter(pl.col("sid").is_in(told.implode()))
-    if "redacted" not in found.columns:
-        found = found.with_columns(redacted=pl.lit(None, pl.String))
-    found = redacting.without_secrets(found, "detail", "raw")
-    found = _without(found)
-    kind = "sasl response" if "sid" in found.columns else "secret"
-    cut = pl.when(pl.col("raw").str.contains(borders.CUT, literal=True)).then(pl.lit(kind))
-    if "_leaks" in found.columns:  # the secret stands in another line of the session
-        cut = pl.coalesce(cut, pl.when("_leaks").then(pl.lit(kind)))
-    found = found.with_columns(redacted=pl.coalesce("redacted", cut))
-    failing = ~pl.col("outcome").cast(pl.String).is_in(["success", "info"])
-    found = redacting.without_typed_passwords(found, failing.fill_null(value=True))
-    if "_lines" in found.columns:
-        line = pl.element() % LINES
-        own = pl.concat_str(_source_of(pl.element(), sources), pl.lit(":"), line.cast(pl.String))
-        lines = pl.col("_lines").list.set_difference(pl.concat_list("_ref")).list.sort().list.head(MOST_LINES)
-        found = found.with_columns(also=lines.list.eval(own))
-        found = found.with_columns(also=pl.when(pl.col("also").list.len() > 0).then("also"))
-    return finished(found)
-
-
 def leaked(rows: pl.DataFrame) -> pl.DataFrame:
     """Return events of lines without a stamp (`line_no`, `raw`, `redacted`, `source`): told for the secret in them."""
     known = rows.with_columns(
@@ -326,43 +262,3 @@ def leaked(rows: pl.DataFrame) -> pl.DataFrame:
         protocol=pl.lit("smtp"), time=pl.lit(None, TIME), time_quality=pl.lit("none"), count=pl.lit(1, pl.UInt32),
     )  # fmt: skip
     return as_table(known, FINISHED)
-
-
-def _source_of(ref: pl.Expr, sources: list[str]) -> pl.Expr:
-    """Return the file of a line among several."""
-    return (ref // LINES).replace_strict(list(range(len(sources))), sources, return_dtype=pl.String)
-
-
-def _without(found: pl.DataFrame) -> pl.DataFrame:
-    """Cut what the client sent as a secret out of every text of its session (few rows have any: a plain loop)."""
-    if "_secrets" not in found.columns:
-        return found
-    some = found["_secrets"].list.len().fill_null(0) > 0
-    if not some.any():
-        return found
-    columns = [c for c in ("detail", "raw", "helo", "sender", "vendor_code", "queue_id") if c in found.columns]
-    where = some.arg_true()
-    part = found[where]
-    secrets = part["_secrets"].to_list()
-    names = part["user"].to_list()
-    cut = [False] * part.height
-    changed: dict[str, pl.Series] = {}
-    for column in columns:
-        clean = [_cut(*row) for row in zip(part[column], secrets, names, strict=True)]
-        cut = [c or new != old for c, new, old in zip(cut, clean, part[column], strict=True)]
-        changed[column] = pl.Series(column, clean, dtype=pl.String)
-    kinds = pl.Series(
-        ["sasl response" if c else k for c, k in zip(cut, part["redacted"], strict=True)], dtype=pl.String
-    )
-    return found.with_columns(
-        *(found[c].scatter(where, values) for c, values in changed.items()),
-        found["redacted"].scatter(where, kinds).alias("redacted"),
-    )
-
-
-def _cut(text: str | None, secrets: list[str], name: str | None) -> str | None:
-    """Return a text without the secrets; a user whose secret is the name itself keeps the name."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if text and secret != name:
-            text = text.replace(secret, "[redacted]")
-    return text

@@ -52,7 +52,7 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
     Raises
     ------
     MissingColumns
-        If the frame is no event table.
+        If the frame is not an event table.
     """
     chosen = selected(events, user=user, client=client)
     by = ["side", "user", "client_ip", "relay_host"]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import zlib
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
+@cache
 def forms(secret: str) -> tuple[str, ...]:
     """Return a secret, its hash, and what every base64 text that holds it somewhere must hold."""
     cores = []

@@ -182,7 +182,7 @@ def test_help_is_found_where_other_programs_have_it(capsys: pytest.CaptureFixtur
 def test_what_was_forgotten_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(capsys, LOCKOUT[0])
     assert (code, out) == (2, "")
-    assert err == f"smtplogs: {LOCKOUT[0]} is no command; did you mean: smtplogs triage {LOCKOUT[0]}\n"
+    assert err == f"smtplogs: {LOCKOUT[0]} is not a command; did you mean: smtplogs triage {LOCKOUT[0]}\n"
 
     code, out, err = run(capsys, "triage")
     assert (code, out) == (2, "")

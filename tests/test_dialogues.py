@@ -130,8 +130,9 @@ def test_events_do_not_depend_on_where_a_file_is_cut_into_batches(name: str) -> 
         return pl.concat(found.every).sort("line_no", "stage", "outcome")
 
     whole = events()
-    for cut in range(1, lines.height):
-        assert_frame_equal(events(cut), whole)
+    batches_of = [range(size, lines.height, size) for size in (1, 2, 3, 5)]
+    for cuts in (*batches_of, *((cut,) for cut in range(1, lines.height, 3))):
+        assert_frame_equal(events(*cuts), whole)
 
 
 @pytest.mark.parametrize("name", ["exchange/receive", "haraka/protocol"])

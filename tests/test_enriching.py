@@ -75,7 +75,7 @@ def test_the_narrowest_network_holds_an_address():
         pl.Series(["192.0.2.5", "192.0.2.200", "2001:db8::1", "x"]), ["192.0.2.0/24", "192.0.2.0/25", "2001:db8::/32"]
     )
     assert found.to_list() == ["192.0.2.0/25", "192.0.2.0/24", "2001:db8::/32", None]
-    with pytest.raises(ValueError, match="'office' is no network"):
+    with pytest.raises(ValueError, match="'office' is not a network"):
         networks_of(pl.Series(["192.0.2.5"]), ["office"])
 
 
@@ -132,7 +132,7 @@ def test_places_and_providers(tmp_path: Path):
 def test_what_is_wrong_with_a_database_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("maxminddb", reason="the extra geo is not installed")
     (tmp_path / "no.mmdb").write_bytes(b"no database")
-    with pytest.raises(SmtplogsError, match=r"no\.mmdb: no database in MaxMind's format"):
+    with pytest.raises(SmtplogsError, match=r"no\.mmdb: not a database in MaxMind's format"):
         geo(events(*tries(ANN, HOME, [0])), city_mmdb=str(tmp_path / "no.mmdb"))
     with pytest.raises(FileNotFoundError):
         geo(events(*tries(ANN, HOME, [0])), asn_mmdb=str(tmp_path / "gone.mmdb"))

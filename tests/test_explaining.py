@@ -171,10 +171,13 @@ def test_a_repeat_is_counted() -> None:
     assert fields(line)["count"] == "3"
 
 
-def test_too_many_lines_are_refused_with_the_remedy() -> None:
-    assert sl.explain("x\n" * explaining.MAX_LINES).height == explaining.MAX_LINES
+def test_too_many_lines_are_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"201 lines are too many to explain \(at most 200\); use read and coverage"):
-        sl.explain("x\n" * (explaining.MAX_LINES + 1))
+        sl.explain("x\n" * 201)
+    monkeypatch.setattr(explaining, "MAX_LINES", 12)
+    assert sl.explain("x\n" * 12).height == 12
+    with pytest.raises(ValueError, match=r"13 lines are too many to explain \(at most 12\)"):
+        sl.explain("x\n" * 13)
 
 
 def test_the_sample_of_every_pattern_is_explained_without_a_warning() -> None:

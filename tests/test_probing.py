@@ -416,7 +416,7 @@ def test_both_families_of_addresses_are_asked_unless_told(
 
     both = [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
     monkeypatch.setattr(sessions, "connected", noted)
-    monkeypatch.setattr("smtplogs.probing.resolved", lambda host, port, timeout: both)
+    monkeypatch.setattr("smtplogs.probing.asking.resolved", lambda host, port, timeout: both)
     server = smtp(tls=context(pem))
     with serving(server) as port, serving(server, "::1", port):
         told = sl.probe(f"localhost:{port}", ip=ip, timeout=2, cafile=pem, versions=False)
@@ -428,7 +428,7 @@ def test_an_address_that_does_not_answer_is_named_and_the_other_asked(
     pem: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
-    monkeypatch.setattr("smtplogs.probing.resolved", lambda host, port, timeout: both)
+    monkeypatch.setattr("smtplogs.probing.asking.resolved", lambda host, port, timeout: both)
     with serving(smtp(tls=context(pem))) as port:
         told = sl.probe(f"localhost:{port}", timeout=2, cafile=pem, versions=False)
         none = sl.probe(f"localhost:{port}", ip=6, timeout=2, cafile=pem, versions=False)
@@ -439,7 +439,7 @@ def test_an_address_that_does_not_answer_is_named_and_the_other_asked(
 
 
 def test_a_name_without_an_address_of_that_family(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smtplogs.probing.resolved", lambda host, port, timeout: [(socket.AF_INET, "192.0.2.1")])
+    monkeypatch.setattr("smtplogs.probing.asking.resolved", lambda host, port, timeout: [(socket.AF_INET, "192.0.2.1")])
     told = sl.probe("mail.example.com:587", ip=6)
 
     assert told.verdicts["told"].to_list() == ["the name has no IPv6 address"]

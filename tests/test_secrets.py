@@ -60,6 +60,11 @@ def planted_in(tmp_path_factory: pytest.TempPathFactory) -> tuple[planted.Plante
 
 
 @pytest.fixture(scope="module")
+def tables(planted_in: tuple[planted.Planted, list[str]]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    return sl.read(planted_in[1], full=True)
+
+
+@pytest.fixture(scope="module")
 def dataset(planted_in: tuple[planted.Planted, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("data") / "set"
     sl.parse(planted_in[1], out, workers=1)
@@ -87,13 +92,15 @@ def texts(folder: Path) -> dict[str, bytes]:
     return found | frames
 
 
-def test_every_file_holds_its_secrets_and_is_understood(planted_in: tuple[planted.Planted, list[str]]) -> None:
+def test_every_file_holds_its_secrets_and_is_understood(
+    planted_in: tuple[planted.Planted, list[str]], tables: tuple[pl.DataFrame, ...]
+) -> None:
     told, files = planted_in
     found = {name: told.leaks(Path(name).read_bytes()) for name in files}
 
     assert sorted(place for places in found.values() for place in places) == sorted(told.secrets)
     assert len(told.secrets) > 200
-    events = sl.read(files)
+    events = tables[0]
     shapes = set(planted.DIALOGUES) - {"haraka-json", "haraka-info", "postfix-client-v"}  # no verdict, no event
     assert {name.rpartition("/")[2] for name in events["source"]} >= {f"{s}.log" for s in (*shapes, "kumomta", "mail")}
 
@@ -160,12 +167,18 @@ def test_verify_and_watch(
     assert {name: told.leaks(data) for name, data in texts(tmp_path).items() if told.leaks(data)} == {}
 
 
-@pytest.mark.parametrize("ending", ["html", "md"])
-def test_reports(planted_in: tuple[planted.Planted, list[str]], tmp_path: Path, ending: str) -> None:
-    told, files = planted_in
-    run("report", *files, "-o", tmp_path / f"r.{ending}")
+def test_reports(
+    planted_in: tuple[planted.Planted, list[str]], tables: tuple[pl.DataFrame, ...], dataset: Path, tmp_path: Path
+) -> None:
+    """By the command, with what a manifest says of the logs, and by the function, with what was found already."""
+    told, _ = planted_in
+    run("report", dataset, "-o", tmp_path / "r.html")
+    events, coverage, traffic = tables
+    found = sl.findings(events, coverage=coverage, traffic=traffic)
+    sl.report(events, tmp_path / "r.md", coverage=coverage, traffic=traffic, findings=found)
 
-    assert told.leaks((tmp_path / f"r.{ending}").read_bytes()) == []
+    for ending in ("html", "md"):
+        assert told.leaks((tmp_path / f"r.{ending}").read_bytes()) == []
 
 
 CHARTS = sorted(n.removeprefix("plot_") for n in sl.__all__ if n.startswith("plot_"))
@@ -204,9 +217,8 @@ def test_explain(
     assert told.leaks(said.out + said.err) == []
 
 
-def test_reprs_of_frames(planted_in: tuple[planted.Planted, list[str]]) -> None:
-    told, files = planted_in
-    tables = sl.read(files, full=True)
+def test_reprs_of_frames(planted_in: tuple[planted.Planted, list[str]], tables: tuple[pl.DataFrame, ...]) -> None:
+    told, _ = planted_in
     with pl.Config(tbl_rows=1000, tbl_cols=100, fmt_str_lengths=10_000, fmt_table_cell_list_len=100):
         shown = [text for t in tables for text in (repr(t), t._repr_html_())]
 

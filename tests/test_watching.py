@@ -175,7 +175,7 @@ def test_a_story_that_gets_worse_is_told_again(tmp_path: Path) -> None:
     watched.look()
     new = watched.untold()
     assert new.height
-    for stories in watched.told.values():
+    for stories in watched.memory.told.values():
         for story in stories:
             story[1] = 0  # as if it had been but a note
     again = watched.untold()
@@ -188,9 +188,9 @@ def test_old_events_are_forgotten(tmp_path: Path) -> None:
     grow(tmp_path / "mail.log", LINES)
     watched = watching.Watched([tmp_path / "mail.log"], Settings(), None, watching._span("1d"))
     watched.look()
-    times = watched.events["time"]
+    times = watched.memory.events["time"]
 
-    assert 0 < watched.events.height < sl.read(tmp_path / "mail.log").height
+    assert 0 < watched.memory.events.height < sl.read(tmp_path / "mail.log").height
     assert (times.max() - times.min()).total_seconds() <= 86_400  # type: ignore[operator]
 
 

@@ -44,16 +44,16 @@ def triage(
     /,
     *,
     user: Annotated[str | None, Parameter(help="Only about this account: anna, or anna@example.com.")] = None,
-    client: Annotated[str | None, Parameter(help="Only about this client: its address, or a part of its name.")] = None,
+    client: Annotated[str | None, Parameter(help="Only about this client: its address or a part of its name.")] = None,
     json: Json = False,
     how: How = HOW,
     check: Check = False,
 ) -> int:
     """Say in plain words what is wrong; needs no option, writes nothing.
 
-    First what was read and understood, and what had to be assumed; then at most ten findings, the weightiest first.
-    With --user or --client: where that account or device gets in, where it is refused, since when and why, the line
-    that says so, and the findings that concern it.
+    It says first what was read and understood and what had to be assumed, then shows at most ten findings, the most
+    important first. With --user or --client it says where that account or device gets in and where it is refused, since
+    when and why, shows the line that says so, and the findings about it.
     """
     given = tables_of(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
@@ -115,7 +115,7 @@ def coverage(
 def explain(
     text: Annotated[
         list[str] | None,
-        Parameter(help="Log lines, a server's reply or a traceback; - or nothing: standard input."),
+        Parameter(help="Log lines, a server's reply or a traceback; - or nothing reads standard input."),
     ] = None,
     /,
     *,

@@ -101,8 +101,8 @@ TABLES = ("coverage", "traffic")
 def _documented(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     """Return what a numpydoc text says first, in a line and a paragraph, and what it says about each parameter."""
     text = inspect.getdoc(function) or ""
-    before = re.split(r"\n\n(?:Parameters|Returns)\n-", text)[0].replace("`", "").split("\n\n")[:2]
-    about = "\n\n".join(paragraph.replace("\n", " ") for paragraph in before)
+    before = re.split(r"\n\n(?:Parameters|Returns)\n-", text)[0].split("\n\n")[:2]
+    about = "\n\n".join(_plain(paragraph).replace("\n", " ") for paragraph in before)
     body = text.partition("\nParameters\n----------\n")[2].partition("\n\n")[0]
     told: dict[str, str] = {}
     names: list[str] = []
@@ -111,8 +111,13 @@ def _documented(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
             names = line.split(", ")
             continue
         for name in names:
-            told[name] = f"{told.get(name, '')} {line.strip().replace('`', '')}".strip()
+            told[name] = f"{told.get(name, '')} {_plain(line.strip())}".strip()
     return about, told
+
+
+def _plain(text: str) -> str:
+    """Return a text without the marks of reStructuredText."""
+    return re.sub(r"\*([\w ]+)\*", r"\1", text.replace("`", ""))
 
 
 for _function, *_shown in (

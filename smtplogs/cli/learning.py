@@ -17,15 +17,15 @@ from smtplogs.cli.options import LEARNING, PAGES, Json, Output, app, console, gi
 
 
 @app.command(group=LEARNING)
-def sample(name: Annotated[str, Parameter(help="As `smtplogs samples` lists them, as in postfix/lockout.")], /) -> int:
-    """Print the files of a sample log, a line each."""
+def sample(name: Annotated[str, Parameter(help="A name from `smtplogs samples`, such as postfix/lockout.")], /) -> int:
+    """Print the paths of the files of a sample log, one a line."""
     for path in sl.sample(name):
         print(path)
     return 0
 
 
 @app.command(group=LEARNING)
-def unpack(folder: Annotated[Path, Parameter(help="Folder for the copies; made if needed.")], /) -> int:
+def unpack(folder: Annotated[Path, Parameter(help="Folder for the copies; created if missing.")], /) -> int:
     """Copy the notebooks and sample logs into a folder to work in."""
     console().print(f"notebooks and samples are in {visible(sl.unpack(folder))}")
     return 0
@@ -37,7 +37,7 @@ def simulate(
     /,
     *,
     scenarios: Annotated[
-        tuple[str, ...], Parameter(consume_multiple=True, help="What goes wrong, as in: lockout spray outage-535.")
+        tuple[str, ...], Parameter(consume_multiple=True, help="What goes wrong, such as: lockout spray outage-535.")
     ] = ("lockout",),
     seed: Annotated[int, Parameter(help="The same seed gives the same logs.")] = 1,
     days: Annotated[int, Parameter(help="Length of the logs, 5 to 60 days.")] = 7,
@@ -51,7 +51,7 @@ def simulate(
 
 @app.command(group=PAGES)
 def lab(
-    folder: Annotated[Path, Parameter(help="Folder for the copies; made if needed.")] = Path("smtplogs-lab"), /
+    folder: Annotated[Path, Parameter(help="Folder for the copies; created if missing.")] = Path("smtplogs-lab"), /
 ) -> int:
     """Start JupyterLab on a copy of the notebooks and sample logs."""
     if find_spec("jupyterlab") is None:

@@ -19,6 +19,7 @@ from smtplogs.cli.options import (
     Catalogue,
     Files,
     Format,
+    Host,
     How,
     Json,
     Output,
@@ -49,23 +50,23 @@ def parse(
     files: Files,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Folder of the dataset; made if needed.")],
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Folder of the dataset; created if missing.")],
     format: Format = "auto",  # noqa: A002
     tz: Tz = None,
     year: Year = None,
-    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    host: Host = None,
     catalogue: Catalogue = None,
     by: Annotated[str, Parameter(help="Partition the events by month or by day.")] = "month",
     workers: Annotated[
-        int | None, Parameter(help="Pieces of work done at once; without it as many as two cores can do.")
+        int | None, Parameter(help="Pieces of work done at once; by default as many as two cores can do.")
     ] = None,
-    cluster: Annotated[str | None, Parameter(help="Dask scheduler, as in tcp://scheduler:8786.")] = None,
-    no_hash: Annotated[bool, Parameter(show_default=False, help="Take no SHA-256 of the logs.")] = False,
+    cluster: Annotated[str | None, Parameter(help="Address of a Dask scheduler, such as tcp://scheduler:8786.")] = None,
+    no_hash: Annotated[bool, Parameter(show_default=False, help="Do not compute the SHA-256 of the logs.")] = False,
     strict: Annotated[bool, Parameter(show_default=False, help="Exit with 2 if a log was damaged.")] = False,
 ) -> int:
     """Read archives of logs into a dataset.
 
-    Resumable, and the same however often and in whatever order the logs come.
+    It can be interrupted and run again: only what is new is read. The order in which logs are given does not matter.
     """
     more: dict[str, Any] = {"by": by, "workers": workers, "cluster": cluster, "hash": not no_hash, "strict": strict}
     try:
@@ -89,14 +90,16 @@ def share(
     output: Output = None,
     key: Annotated[
         Path | None,
-        Parameter(help="File with the secret of the case, made if it is not there; without it copies do not link."),
+        Parameter(
+            help="File with the key of the case, created if missing. Without it, pseudonyms of two copies do not match."
+        ),
     ] = None,
-    shift: Annotated[str | None, Parameter(help="Added to all times, as in --shift=-37d.")] = None,
+    shift: Annotated[str | None, Parameter(help="Duration added to all times, such as --shift=-37d.")] = None,
     how: How = HOW,
 ) -> int:
-    """Write or show events that may be handed on, under pseudonyms.
+    """Write or show a copy of the events that is safe to hand on.
 
-    Names, addresses and ids are replaced, log lines left out.
+    Names, addresses and ids are replaced by pseudonyms; log lines are left out.
     """
     ready(output)
     told = sl.share(tables_of(files, how).events, key=None if key is None else case_key(key), shift=shift)
@@ -109,7 +112,7 @@ def verify(
 ) -> int:  # fmt: skip
     """Check a dataset against its manifest and its logs.
 
-    Exit with 1 if anything is not as it was.
+    Exits with 1 if anything has changed.
     """
     ready(output)
     seen = sl.verify(dataset)
@@ -124,21 +127,23 @@ def verify(
 
 @app.command(group=LOGS)
 def watch(
-    files: Annotated[list[str], Parameter(help="Live logs by their names; rotation is followed.")],
+    files: Annotated[list[str], Parameter(help="Names of live logs; rotation is followed.")],
     /,
     *,
     format: Format = "auto",  # noqa: A002
     tz: Tz = None,
     year: Year = None,
-    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None,
+    host: Host = None,
     catalogue: Catalogue = None,
     state: Annotated[
-        Path | None, Parameter(help="Folder that keeps the state, so that a restart tells nothing twice.")
+        Path | None, Parameter(help="Folder that keeps the state, so that nothing is reported twice after a restart.")
     ] = None,
-    keep: Annotated[str, Parameter(help="How much of the past findings are sought in, as in 2d or 12h.")] = "2d",
+    keep: Annotated[str, Parameter(help="How far back to look for findings, such as 2d or 12h.")] = "2d",
     every: Annotated[float, Parameter(help="Seconds between two looks at the logs.")] = 2.0,
-    old: Annotated[bool, Parameter(show_default=False, help="Also tell what the logs hold at the start.")] = False,
-    once: Annotated[bool, Parameter(show_default=False, help="Look once and end, as for cron.")] = False,
+    old: Annotated[
+        bool, Parameter(show_default=False, help="Also report what the logs already hold at the start.")
+    ] = False,
+    once: Annotated[bool, Parameter(show_default=False, help="Look once, then exit (for cron).")] = False,
 ) -> int:
     """Follow live logs and print new findings as they arise; Ctrl-C ends it."""
     more: dict[str, Any] = {"state": state, "keep": keep, "every": every, "old": old, "once": once}

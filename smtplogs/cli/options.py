@@ -24,20 +24,31 @@ from smtplogs.making import SHRINK, weight
 Files = Annotated[
     list[str],
     Parameter(
-        help="Logs: files, folders, globs, archives, - for standard input; or what `parse` or `read -o` wrote.",
+        help="Logs: files, folders, globs, archives, or - for standard input; or what `parse` or `read -o` wrote.",
     ),
 ]
 Output = Annotated[
     Path | None, Parameter(name=["--output", "-o"], help="File to write (.parquet, .csv, .ndjson) instead of showing.")
 ]
 Json = Annotated[bool, Parameter(show_default=False, help="Print one JSON document, for machines.")]
-Format = Annotated[str, Parameter(help="Name of the one format to read, or auto: all of them.")]
-Tz = Annotated[str | None, Parameter(help="Zone of stamps that name none, and of times shown, as in Europe/Warsaw.")]
-Year = Annotated[int | None, Parameter(help="Year in which the newest log ends, for stamps without one.")]
-Catalogue = Annotated[
-    Path | None, Parameter(help="TOML file with your own rows for the reply catalogue; they come first.")
+READING = Group("How to read the logs", sort_key=1)
+
+
+def _of_reading(text: str) -> Parameter:
+    """Return an option that says how logs are read: listed behind those of the command itself."""
+    return Parameter(help=text, group=READING)
+
+
+Format = Annotated[str, _of_reading("Read this format only, one of `smtplogs formats`; auto tries all of them.")]
+Tz = Annotated[
+    str | None, _of_reading("Time zone of stamps that name none and of the times shown, such as Europe/Warsaw.")
 ]
-Check = Annotated[bool, Parameter(show_default=False, help="Exit with 1 if anything above info is found.")]
+Year = Annotated[int | None, _of_reading("Year in which the newest log ends, if its stamps have no year.")]
+Host = Annotated[str | None, _of_reading("Host name for logs that do not say which host wrote them.")]
+Catalogue = Annotated[
+    Path | None, _of_reading("TOML file with reply catalogue rows of your own; they are tried first.")
+]
+Check = Annotated[bool, Parameter(show_default=False, help="Exit with 1 if anything more severe than info is found.")]
 
 
 @Parameter(name="*")
@@ -48,9 +59,11 @@ class How:
     format: Format = "auto"
     tz: Tz = None
     year: Year = None
-    host: Annotated[str | None, Parameter(help="Name for logs that do not say which host wrote them.")] = None
-    since: Annotated[str | None, Parameter(help="Only events from this moment on.")] = None
-    until: Annotated[str | None, Parameter(help="Only events before this moment.")] = None
+    host: Host = None
+    since: Annotated[
+        str | None, _of_reading("Only events from this moment on, such as 2026-06-01 or 2026-06-01T14:30.")
+    ] = None
+    until: Annotated[str | None, _of_reading("Only events before this moment.")] = None
     catalogue: Catalogue = None
 
 
@@ -74,7 +87,7 @@ ABOUT = Group("Also", sort_key=8, help_formatter=in_one_line)
 app = App(
     name="smtplogs",
     help="Find out why SMTP logins fail: mail logs in, events, findings, charts and a postmortem out.",
-    help_epilogue="Exit codes: 0 clean, 1 findings (with --check), 2 a mistake of the caller or nothing readable.",
+    help_epilogue="Exit codes: 0 clean, 1 findings (with --check), 2 wrong usage or nothing readable.",
     help_format="plaintext",
     version=sl.__version__,
     version_flags=["--version", "-V"],

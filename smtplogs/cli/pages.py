@@ -24,17 +24,20 @@ def report(
     files: Files,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"], help="File to write: .html or .md.")] = Path(
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="File to write (.html or .md).")] = Path(
         "postmortem.html"
     ),
-    title: Annotated[str | None, Parameter(help="Headline; without it the weightiest finding.")] = None,
+    title: Annotated[str | None, Parameter(help="Headline; by default the most important finding.")] = None,
     share_safe: Annotated[
-        bool, Parameter(show_default=False, help="Pseudonyms for all names and addresses, no log lines: to hand on.")
+        bool,
+        Parameter(
+            show_default=False, help="Make it safe to hand on: pseudonyms for all names and addresses, no log lines."
+        ),
     ] = False,
     how: How = HOW,
     check: Check = False,
 ) -> int:
-    """Write the postmortem: one page (.html) or text (.md)."""
+    """Write the postmortem, as one page (.html) or as text (.md)."""
     tables.ready(output, ".html", ".htm", ".md")
     given = tables_of(files, how)
     found = sl.findings(given.events, coverage=given.coverage, traffic=given.traffic)
@@ -50,9 +53,11 @@ def notebook(
     files: Files,
     /,
     *,
-    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Notebook to write, .ipynb.")] = Path("case.ipynb"),
+    output: Annotated[Path, Parameter(name=["--output", "-o"], help="Notebook to write (.ipynb).")] = Path(
+        "case.ipynb"
+    ),
     how: How = HOW,
-    run: Annotated[bool, Parameter(show_default=False, help="Run it too; needs smtplogs[notebook].")] = False,
+    run: Annotated[bool, Parameter(show_default=False, help="Run it as well; needs the extra `notebook`.")] = False,
 ) -> int:
     """Write a triage notebook for these logs, ready to run."""
     tables.ready(output, ".ipynb")
@@ -71,24 +76,24 @@ OF_A_FINDING: dict[str, Callable[..., pl.DataFrame]] = {
 }
 """Charts of the first fitting finding, and the detector that finds it."""
 
-Mark = Annotated[str | None, Parameter(help="Moment to mark on the curve of impact.")]
+Mark = Annotated[str | None, Parameter(help="Moment to mark on the impact curve.")]
 
 
 @app.command(group=PAGES)
 def plot(
-    chart: Annotated[str, Parameter(help="Name of the chart, as in timeline.")],
+    chart: Annotated[str, Parameter(help="Name of the chart, such as timeline.")],
     files: Files,
     /,
     *,
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="File to write (.png, .svg, .pdf); without it CHART.png.")] = None,
-    every: Annotated[str | None, Parameter(help="Bin size, as in 5m or 1h.")] = None,
-    by: Annotated[str | None, Parameter(help="Column by which the chart is parted.")] = None,
-    limit: Annotated[int | None, Parameter(help="Most rows to draw.")] = None,
-    stage: Annotated[str | None, Parameter(help="SMTP step that counts; without it auth.")] = None,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"], help="File to write (.png, .svg, .pdf); by default CHART.png.")] = None,
+    every: Annotated[str | None, Parameter(help="Width of a bin, such as 5m or 1h.")] = None,
+    by: Annotated[str | None, Parameter(help="Column that splits the chart into colours or rows.")] = None,
+    limit: Annotated[int | None, Parameter(help="Number of rows to draw at most.")] = None,
+    stage: Annotated[str | None, Parameter(help="SMTP step to draw; by default auth.")] = None,
     user: Annotated[str | None, Parameter(help="Account whose intervals are drawn.")] = None,
     client_ip: Annotated[str | None, Parameter(help="Address whose intervals are drawn.")] = None,
     client_ips: Annotated[list[str] | None, Parameter(help="Addresses whose steps are drawn.")] = None,
-    around: Annotated[str | None, Parameter(help="How much to show around a throttling, as in 1h.")] = None,
+    around: Annotated[str | None, Parameter(help="How much time to show around the throttling, such as 1h.")] = None,
     detected: Mark = None,
     mitigated: Mark = None,
     recovered: Mark = None,
@@ -96,8 +101,8 @@ def plot(
 ) -> int:  # fmt: skip
     """Draw a chart into a file.
 
-    Of the log: timeline, heatmap, causes, clients, intervals, exposure. Of the first finding that fits: lockouts,
-    throttling, phases, impact, rise, rotation, spray.
+    Charts of the whole log: timeline, heatmap, causes, clients, intervals, exposure. Charts of the first finding that
+    fits: lockouts, throttling, phases, impact, rise, rotation, spray.
     """
     charts = sorted(name.removeprefix("plot_") for name in sl.__all__ if name.startswith("plot_"))
     if chart not in charts:

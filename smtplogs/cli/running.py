@@ -62,7 +62,7 @@ def _as_meant(given: Sequence[str]) -> list[str]:
 
 def _no_command(word: str) -> str | None:
     """Say what was forgotten where a log stands in place of a command."""
-    return f"{word} is no command; did you mean: smtplogs triage {word}" if os.access(word, os.F_OK) else None
+    return f"{word} is not a command; did you mean: smtplogs triage {word}" if os.access(word, os.F_OK) else None
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = complain("interrupted")
     except UnusedCliTokensError as error:
-        code = complain(f"too much on the line: {' '.join(error.unused_tokens or [])}; name all files in one place")
+        code = complain(f"unexpected words: {' '.join(error.unused_tokens or [])}; name all files in one place")
     except UnknownCommandError as error:
         code = complain(_no_command(given[0]) or str(error).strip())
     except MissingArgumentError as error:

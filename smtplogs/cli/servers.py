@@ -17,27 +17,27 @@ from smtplogs.cli.options import HOW, SERVERS, Files, How, Json, Output, app, co
 
 @app.command(group=SERVERS)
 def probe(
-    host: Annotated[str, Parameter(help="HOST, HOST:PORT or [IPV6]:PORT; without a port 25, 465 and 587 in turn.")],
+    host: Annotated[str, Parameter(help="HOST, HOST:PORT or [IPV6]:PORT; without a port, 25, 465 and 587 are asked in turn.")],
     /,
     *,
-    ports: Annotated[list[int] | None, Parameter(help="Ports to ask instead.")] = None,
-    user: Annotated[str | None, Parameter(help="Try ONE login, which counts towards lockouts; asks for the secret.")] = None,
+    ports: Annotated[list[int] | None, Parameter(help="Ports to ask instead of those.")] = None,
+    user: Annotated[str | None, Parameter(help="Try ONE login, which counts towards lockouts; you are asked for the secret.")] = None,
     password_env: Annotated[str | None, Parameter(help="Environment variable that holds the password.")] = None,
     token_env: Annotated[str | None, Parameter(help="Environment variable that holds an OAuth token.")] = None,
     mechanism: Annotated[str | None, Parameter(help="PLAIN, LOGIN, CRAM-MD5, XOAUTH2 or OAUTHBEARER.")] = None,
     mode: Annotated[str, Parameter(help="wrapper (TLS from the first byte), starttls, or auto: wrapper on 465.")] = "auto",
-    ip: Annotated[int | None, Parameter(help="4 or 6: use only such addresses.")] = None,
+    ip: Annotated[int | None, Parameter(help="4 or 6: use only IPv4 or only IPv6 addresses.")] = None,
     timeout: Annotated[float, Parameter(help="Seconds for each step.")] = 10.0,
-    cafile: Annotated[Path | None, Parameter(help="PEM file of issuers to trust.")] = None,
-    insecure: Annotated[bool, Parameter(show_default=False, help="Send the secret even if the way is not safe.")] = False,
+    cafile: Annotated[Path | None, Parameter(help="PEM file of certificate issuers to trust.")] = None,
+    insecure: Annotated[bool, Parameter(show_default=False, help="Send the secret even over a connection that is not safe.")] = False,
     quick: Annotated[bool, Parameter(show_default=False, help="Do not try old versions of TLS.")] = False,
     json: Annotated[bool, Parameter(show_default=False, help="Print everything as JSON.")] = False,
-    transcript: Annotated[Path | None, Parameter(help="File for the transcript, which `read` takes (.txt, .log).")] = None,
+    transcript: Annotated[Path | None, Parameter(help="File for the transcript (.txt, .log), which `smtplogs read` can read.")] = None,
 ) -> int:  # fmt: skip
     """Ask a live server what it offers; sends no mail.
 
-    The one command that opens a network connection, to that server alone. Exit with 0 (offered and fine), 1 (a
-    problem), 2 (no connection).
+    This is the only command that opens a network connection, and only to that server. It exits with 0 if AUTH is offered
+    and nothing is wrong, 1 if there is a problem, 2 if there is no connection.
     """
     if transcript is not None:
         tables.ready(transcript, ".txt", ".log")
@@ -76,7 +76,7 @@ def compare_probe(
     files: Files,
     /,
     *,
-    probe: Annotated[Path, Parameter(help="What `smtplogs probe --json` printed.")],
+    probe: Annotated[Path, Parameter(help="File with the output of `smtplogs probe --json`.")],
     output: Output = None,
     json: Json = False,
     how: How = HOW,

@@ -6,20 +6,21 @@ import datetime as dt
 import json
 import re
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from smtplogs._visible import visible
-from smtplogs.probing.certificates import VERSIONS, can_read, looking, trusting
+from smtplogs.probing.asking import ask, log_in
+from smtplogs.probing.certificates import VERSIONS, can_read
 from smtplogs.probing.comparing import PORTS, STEPS, compare_probe
 from smtplogs.probing.logins import MECHANISMS, WITH_TOKEN, Login
-from smtplogs.probing.sessions import Seen, Target, look, mechanisms, other_mode, talk
-from smtplogs.probing.shapes import commands, misshapen
-from smtplogs.probing.verdicts import VERDICTS, before_login, of_login, of_port, verdict
-from smtplogs.probing.wire import Broken, Script, resolved
+from smtplogs.probing.sessions import Seen, Target, mechanisms
+from smtplogs.probing.shapes import commands
+from smtplogs.probing.verdicts import VERDICTS, verdict
+from smtplogs.probing.wire import Script
 from smtplogs.reading import read
 from smtplogs.schema import TIME
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["PORTS", "PORTS_IN_TURN", "Probe", "compare_probe", "probe"]
 
 PORTS_IN_TURN = (25, 465, 587)
-BEST_FIRST = (587, 465, 2525)
-"""Where a client would log in; other ports come after."""
-
 SOURCE = "probe"
 """Stands as `source` in the events."""
 
@@ -173,11 +171,11 @@ def probe(
     sights: list[Seen] = []
     for number in chosen:
         way = ("wrapper" if number == 465 else "starttls") if mode == "auto" else mode
-        found = _asked(Target(name, number, 0, "", way, timeout, cafile), script, ip, versions, rows, asked)
+        found = ask(Target(name, number, 0, "", way, timeout, cafile), script, ip, versions, rows, asked)
         if found is not None:
             sights.append(found)
     if login is not None:
-        sights += _logged_in(login, sights, script, insecure, rows)
+        sights += log_in(login, sights, script, insecure, rows)
     connected = [s for s in sights if s.connected]
     offered = any(mechanisms(s.after) or mechanisms(s.before) for s in connected)
     if connected and not offered and not any(r["problem"] for r in rows):
@@ -220,87 +218,6 @@ def _login(user: str | None, password: str | None, token: str | None, mechanism:
     return Login(user, secret, token is not None, mechanism)
 
 
-def _asked(
-    target: Target, script: Script, ip: int | None, versions: bool, rows: list[dict[str, Any]], asked: bool
-) -> Seen | None:
-    """Ask one port at its first address that answers; the verdicts go to `rows`."""
-    try:
-        addresses = resolved(target.host, target.port, target.timeout)
-    except Broken as fault:
-        rows.append(
-            verdict(target.port, True, "wrong_host_or_port", f"no address for the name: {script.clean(str(fault))}")
-        )
-        return None
-    wanted = [(f, a) for f, a in addresses if ip is None or (f.name == "AF_INET6") == (ip == 6)]  # type: ignore[attr-defined]
-    if not wanted:
-        rows.append(verdict(target.port, True, "wrong_host_or_port", f"the name has no IPv{ip} address"))
-        return None
-    failed: list[Seen] = []
-    seen = None
-    families: set[int] = set()
-    for family, address in wanted:
-        if family in families:
-            continue  # a family that answered is not asked again
-        one = look(replace(target, family=family, address=address), script, versions=versions and seen is None)
-        if one.connected:
-            families.add(family)
-            seen = seen or one
-        else:
-            failed.append(one)
-    if seen is None:
-        rows.extend(of_port(failed[0], asked=asked, other=None))
-        return failed[0]
-    rows.extend(
-        verdict(target.port, False, "service_unavailable", f"the address {s.target.address} does not answer: {s.broken[2]}")
-        for s in failed if s.broken
-    )  # fmt: skip
-    other = None
-    mute = seen.broken and (
-        (seen.target.mode == "wrapper" and seen.broken[:2] in (("tls", "plain"), ("tls", "timeout")))
-        or (
-            seen.target.mode == "starttls"
-            and seen.broken[0] == "connect"
-            and seen.broken[1] in ("timeout", "closed", "garbage")
-        )
-    )
-    if mute:
-        other = look(other_mode(seen.target), script, versions=versions)
-    rows.extend(of_port(seen, asked=asked, other=other))
-    if other is not None and (other.banner or other.tls):
-        rows.extend(of_port(other, asked=asked, other=None))
-        return other
-    return seen
-
-
-def _logged_in(
-    login: Login, sights: list[Seen], script: Script, insecure: bool, rows: list[dict[str, Any]]
-) -> list[Seen]:
-    """Try the one AUTH at the port where a client would."""
-    able = [s for s in sights if mechanisms(s.after) or mechanisms(s.before)] or [s for s in sights if s.banner]
-    if not able:
-        return []
-    rank = {port: n for n, port in enumerate(BEST_FIRST)}
-    best = min(able, key=lambda s: rank.get(s.target.port, 9 + (s.target.port == 25)))
-    port = best.target.port
-    if told := misshapen(best.target.host, login.user):
-        rows.append(verdict(port, False, "wrong_credential_kind", told))
-    if (why := before_login(login, best)) is not None:
-        rows.append(why)
-        return []
-    if not insecure and not (best.tls and best.trusted):
-        reason = f"the certificate is not trusted ({best.distrust})" if best.tls else "nothing here is encrypted"
-        cause = "tls_handshake_failed" if best.tls else "tls_unavailable"
-        rows.append(verdict(port, True, cause, f"no AUTH was tried, to protect the secret: {reason}"))
-        return []
-    offered = mechanisms(best.after if best.tls else best.before) or []
-    context = looking() if insecure else trusting(best.target.cafile)
-    seen = talk(
-        best.target, script, context, login=login, mechanism=login.choose(offered), need_tls=not insecure
-    )  # fmt: skip
-    rows.extend(of_login(login, seen))
-    return [seen]
-
-
 def _row(seen: Seen, script: Script) -> dict[str, Any]:
     def clean(texts: list[str] | None) -> list[str] | None:
         return texts if texts is None else [script.clean(t) for t in texts]
@@ -320,7 +237,7 @@ def _row(seen: Seen, script: Script) -> dict[str, Any]:
         k: clean(v) if isinstance(v, list) else script.clean(v) if isinstance(v, str) else v
         for k, v in seen.cert.items()
     }
-    return row | certificate | {f"{step}_s": seen.timings.get(step) for step in STEPS} | {}
+    return row | certificate | {f"{step}_s": seen.timings.get(step) for step in STEPS}
 
 
 def _events(transcript: str, sights: list[Seen]) -> pl.DataFrame:

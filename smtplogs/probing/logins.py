@@ -89,7 +89,7 @@ def attempt(wire: Wire, login: Login, mechanism: str) -> Said:
             challenge = base64.b64decode(" ".join(said.lines).strip(), validate=True)
         except ValueError:
             wire.ask("*")
-            raise Broken("garbage", "the challenge is no base64") from None
+            raise Broken("garbage", "the challenge is not base64") from None
         digest = hmac.new(login.secret.encode(), challenge, hashlib.md5).hexdigest()
         sent = encoded(f"{login.user} {digest}")
         wire.script.hidden += (digest, sent)  # what proves the secret can be used to guess it

@@ -86,7 +86,7 @@ def _of_fault(seen: Seen) -> dict[str, Any]:
     if kind == "timeout":
         return verdict(port, True, "timeout", f"silent at the step {step}: {words}")
     if kind == "garbage":
-        return verdict(port, True, "wrong_host_or_port", f"this is no SMTP server: at the step {step} {words}")
+        return verdict(port, True, "wrong_host_or_port", f"this is not an SMTP server: at the step {step} {words}")
     if step == "tls":
         old = [v for v in OLD if seen.versions.get(v)]
         if old and not (seen.versions.get("TLSv1.2") or seen.versions.get("TLSv1.3")):
@@ -150,7 +150,7 @@ def _oddities(seen: Seen) -> Iterator[dict[str, Any]]:
         if "SMTP" not in text.upper():
             told.append("the banner does not say ESMTP")
         if "." not in name and not name.startswith("["):
-            told.append(f"the banner begins with {name!r}, which is no full host name (RFC 5321 section 4.2)")
+            told.append(f"the banner begins with {name!r}, which is not a full host name (RFC 5321 section 4.2)")
         elif seen.ehlo and (hello := seen.ehlo.lines[0].split(" ")[0]) and hello.lower() != name.lower():
             told.append(f"banner and EHLO name two hosts: {name} and {hello}")
         if seen.timings.get("banner", 0) >= SHORT_OF_TIME:
