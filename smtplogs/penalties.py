@@ -92,9 +92,7 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
         "_event",
         _verdict=pl.when(pl.col("_broken").is_not_null() & ~answered.fill_null(value=False))
         .then(pl.lit("backend_unavailable"))
-        .when(
-            (pl.col("_in_a_row") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive").is_not_null()
-        )
+        .when((pl.col("_in_a_row") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive").is_not_null())
         .then(pl.lit("throttled_auth")),
     ).drop_nulls()
     if verdict.is_empty():
