@@ -23,6 +23,7 @@ from smtplogs.detect._campaigns import in_turn, linked, once_each
 from smtplogs.detect._findings import as_findings, finding_id
 from smtplogs.detect._flurries import ROUND, Bursts, LightHours, Rounds
 from smtplogs.detect._guessers import MAIN, MOST, UNKNOWN, Limits, facts_of, guessers
+from smtplogs.detect._persons import one_person
 from smtplogs.detect._presets import PRESETS, bans, fires, keyed
 from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import SEVERITIES, Column
@@ -71,6 +72,7 @@ ONCE = 2**32 - 1
 
 
 @sliced_door
+@one_person
 def attacks(
     events: pl.LazyFrame,
     *,

@@ -11,6 +11,7 @@ from smtplogs._engine import by_size
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._forgotten_stories import STATES, never_row, not_assessable_row, rotation_row, stale_row
 from smtplogs.detect._hints import likely_software
+from smtplogs.detect._persons import one_person
 from smtplogs.detect._rhythm import SCHEDULES
 from smtplogs.detect._slices import lazy_door
 from smtplogs.detect._turned import find_turned, hasty
@@ -53,6 +54,7 @@ LIMIT_WITHIN = timedelta(minutes=15)
 
 
 @lazy_door
+@one_person
 def stale_credentials(
     events: pl.LazyFrame,
     *,

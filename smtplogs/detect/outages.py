@@ -34,6 +34,7 @@ from smtplogs.detect._incident_facts import (
 )
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
 from smtplogs.detect._missing import as_many, missing, one_missing, still_heard, were_there
+from smtplogs.detect._persons import one_person
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import OUTCOMES, TIME, TRAFFIC, Column, as_table
 
@@ -96,6 +97,7 @@ BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_e
 
 
 @sliced_door
+@one_person
 def incidents(
     events: pl.LazyFrame,
     *,
