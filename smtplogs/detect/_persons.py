@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-JUDGED = {"stage": ["auth", "mail"], "outcome": ["success", "failure"]}
+JUDGED = {"stage": ["auth", "mail"], "outcome": ["success", "failure", "deferred"]}
 USED = ("stage", "outcome", "user", "client_ip")
 
 FEW_PEOPLE = 5
