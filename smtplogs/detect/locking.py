@@ -256,6 +256,7 @@ def _outages(streaks: Streaks) -> list[dict[str, Any]]:
         pl.col("n").sum(),
         pl.col("ip_id").n_unique().alias("n_sources"),
         pl.col("account_id").n_unique().alias("n_names"),
+        pl.col("n_hit").max(),
         pl.col("user").unique(maintain_order=True).head(MOST_NAMES).alias("names"),
         pl.col("cause").drop_nulls().mode(maintain_order=True).first(),
     )
