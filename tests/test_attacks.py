@@ -253,6 +253,25 @@ def test_a_campaign_is_told_with_its_marks_in_columns_that_can_be_written():
     assert set(nested) == {pl.List(pl.String)}
 
 
+@pytest.mark.parametrize(
+    ("known", "unknown", "severity"), [(20, 20, "warning"), (19, 0, "info"), (20, 21, "info"), (9, 30, "info")]
+)
+def test_a_slow_campaign_weighs_if_it_works_through_a_list_of_accounts_that_exist(
+    known: int, unknown: int, severity: str
+):
+    """Each of five addresses tries each name once in four days: no account meets ten failures a day."""
+    names = [f"u{i}@example.com" for i in range(known)] + [f"x{i}@example.com" for i in range(unknown)]
+    rows = [
+        ((5 * i + k) * 4 * 86_400 / (5 * len(names)), name, f"203.0.113.{k}", "failure")
+        for i, name in enumerate(names)
+        for k in range(5)
+    ]
+    (campaign,) = sl.attacks(events(users(known) + rows)).filter(kind="distributed").to_dicts()
+    assert campaign["severity"] == severity
+    reason = "Most of these names are accounts that log in: somebody knows them."
+    assert (reason in campaign["because"]) == (severity == "warning")
+
+
 @pytest.mark.parametrize(("others", "one_story"), [(0, True), (9, True), (10, False), (12, False)])
 def test_who_guess_at_one_account_by_turns_are_their_campaign(others: int, one_story: bool):
     """Ten addresses of one list, each a try at ann within ten minutes; `others` have no list in common."""
