@@ -99,6 +99,17 @@ def test_who_mistypes_just_after_an_outage_does_not_make_it_a_partial_one(late: 
     assert abs(found["end"] - NINE - timedelta(seconds=1800)) < timedelta(seconds=60)
 
 
+@pytest.mark.parametrize(("during", "kind"), [(False, "outage"), (True, "partial_fault")])
+def test_who_was_at_work_only_before_and_after_an_outage_met_nothing(during: bool, kind: str):
+    """Ten more clients log in within the five minutes at its ends, or some of them while it lasts."""
+    others = [(f"v{i}@example.com", f"198.51.100.{i}") for i in range(10)]
+    known = [(t + 7 * i, u, ip, "success", {}) for t in range(-DAY, 0, HOUR) for i, (u, ip) in enumerate(others)]
+    ends = [(t + i, u, ip, "success", {}) for i, (u, ip) in enumerate(others) for t in (610, 2250)]
+    ends += [(900 + 60 * i, u, ip, "success", {}) for i, (u, ip) in enumerate(others)] if during else []
+    (found,) = loud(events([*broken(normal(every=240), 630, 2240), *known, *ends]))
+    assert found["kind"] == kind
+
+
 def test_a_fault_that_lets_some_in_all_the_time_is_no_outage():
     """The longest time without a login holds far less than nine tenths of the refusals."""
     r = random.Random(5)
