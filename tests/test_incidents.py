@@ -484,3 +484,10 @@ def test_a_drop_is_abrupt_if_the_missing_were_there_the_hour_before(there: int, 
     gone = missing(logged((0, "probe", 60)), logged((-1, "probe", 60), *((-1, f"u{i}", 1) for i in range(10))), 1)
     hours = [logged((0, "probe", 60), *((0, f"u{i}", 9) for i in range(there)))]
     assert were_there(gone, [*hours, *(logged(*((day, f"u{i}", 1) for i in range(10))) for day in (-2, -1))]) == abrupt
+
+
+@pytest.mark.parametrize(("usual", "absent", "abrupt"), [(5, 10, True), (4, 10, False), (8, 80, True), (7, 80, False)])
+def test_at_dawn_a_few_who_were_there_tell_nothing(usual: int, absent: int, abrupt: bool):
+    gone = missing(logged((0, "probe", 60)), logged(*((-1, f"u{i}", 1) for i in range(absent))), 1)
+    hour = [logged(*((day, f"u{i}", 1) for i in range(usual))) for day in (0, -2, -1)]
+    assert were_there(gone, hour) == abrupt
