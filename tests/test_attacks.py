@@ -180,7 +180,7 @@ def test_who_fails_all_day_is_no_guesser_if_it_is_ours_or_a_device():
     assert told(events(users(3) + banned(60, ip="10.0.0.7"))) == []
     assert told(events(users(3) + guesses(60, 300.0))) == []  # in the rhythm of a device
     assert told(events([(-9000, "u9@example.com", OFFICE, "success"), *banned(60)])) == []  # nobody has that account
-    assert told(events(users(3) + [(t * 12, u, i, o) for t, u, i, o in banned(60)])) == []  # over a day
+    assert told(events(users(3) + [(t * 13, u, i, o) for t, u, i, o in banned(60)])) == []  # over a day
 
 
 @pytest.mark.parametrize(
