@@ -49,6 +49,19 @@ def neighbourhood(ip: pl.Expr) -> pl.Expr:
     )
 
 
+def provider_network(ip: pl.Expr) -> pl.Expr:
+    """Return the wider network around an address, out of which a provider gives its customers now this, now that one.
+
+    ``80.187.0.0/16``, or ``2001:db8::/32``, which is the least that a registry hands to a provider; both without a look-up.
+    """
+    v6 = ip.str.extract_groups(r"^(?P<a>[0-9a-f]+):(?P<b>[0-9a-f]*):")
+    second = v6.struct.field("b")
+    return pl.coalesce(
+        ip.str.extract(r"^([0-9]+\.[0-9]+)\.[0-9]+\.[0-9]+$", 1) + ".0.0/16",
+        pl.concat_str(v6.struct.field("a"), pl.when(second != "").then(":" + second).otherwise(pl.lit(""))) + "::/32",
+    )
+
+
 def parsed_networks(networks: Sequence[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """Return CIDR texts as networks; a ValueError names the one that is none."""
     parsed = []

@@ -37,6 +37,14 @@ def made_from(texts: pl.LazyFrame, finished: Callable[[pl.LazyFrame], pl.LazyFra
     return table
 
 
+def changed(table: pl.LazyFrame, how: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.LazyFrame:
+    """Return the table with a change that treats each row by itself, and keeps the words that rows are picked by."""
+    written: Written | None = getattr(table, PLACE, None)
+    if written is None:
+        return how(table)
+    return made_from(written.texts, lambda texts: how(written.finished(texts)))
+
+
 def only(table: pl.LazyFrame, words: Mapping[str, Sequence[str]], look: pl.Expr | None = None) -> pl.LazyFrame:
     """Return the rows that have one of these words in each of these columns.
 

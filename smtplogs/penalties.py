@@ -16,6 +16,10 @@ PENALTY_WITHIN = "30s"
 PENALTY_BEFORE = "40s"
 """The same before the line of a lost answer, which Postfix writes 10 s after the AUTH command."""
 
+PENALTY_LASTS = "70s"
+"""The penalty sinks by one step for every 29 s without a failure; from the highest, the fourth, it stays above the 10 s
+that Postfix waits for 58 s. Postfix's line of the lost answer follows 10 s later."""
+
 BROKEN_WITHIN = "2m"
 """An error of the backend explains lost answers up to this far from it, unless somebody is judged between the two."""
 
@@ -30,8 +34,9 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
 
     Takes events in order of time.
 
-    Backend: an error of it stands within two minutes. Penalty: two or more failed or lost attempts of that address in
-    the 30 s before its AUTH command, one of them judged, while somebody succeeds within 5 minutes.
+    Backend: an error of it stands within two minutes. Penalty: two or more failed or lost attempts of that address
+    before, none more than 30 s before the next AUTH command, one of them judged in the last minute, while somebody
+    succeeds within 5 minutes.
     """
     lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(LOST_ANSWER)
     if not lost.any():
@@ -76,19 +81,18 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
     tried = tried & (judged | (pl.col("cause") == "unknown"))
     tried = events.select("time", "client_ip", "count", "outcome", _=tried).filter("_")
     tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
-    at = _counted_before(at, tried, "_upto", "0s")
-    at = _counted_before(at, tried, "_until", PENALTY_BEFORE)
     at = at.join_asof(
+        _in_a_row(tried), on="time", by="client_ip", strategy="backward", tolerance=PENALTY_BEFORE,
+        allow_exact_matches=False, check_sortedness=False,
+    ).join_asof(
         tried.filter(judged).select("client_ip", "time", _judged=pl.col("time")),
-        on="time", by="client_ip", strategy="backward", tolerance="60s", check_sortedness=False,
+        on="time", by="client_ip", strategy="backward", tolerance=PENALTY_LASTS, check_sortedness=False,
     )  # fmt: skip
     verdict = at.select(
         "_event",
         _verdict=pl.when(pl.col("_broken").is_not_null() & ~answered.fill_null(value=False))
         .then(pl.lit("backend_unavailable"))
-        .when(
-            (pl.col("_upto") - pl.col("_until") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive").is_not_null()
-        )
+        .when((pl.col("_in_a_row") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive").is_not_null())
         .then(pl.lit("throttled_auth")),
     ).drop_nulls()
     if verdict.is_empty():
@@ -103,11 +107,9 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _counted_before(at: pl.DataFrame, tried: pl.DataFrame, name: str, ago: str) -> pl.DataFrame:
-    """Count the attempts of each address up to (not including) the moment, or that long before it."""
-    sums = tried.select("client_ip", "time", pl.col("count").cum_sum().over("client_ip").cast(pl.Int64).alias(name))
-    moved = at.with_columns(pl.col("time").dt.offset_by(f"-{ago}"), _then=pl.col("time")).sort("time")
-    found = moved.join_asof(
-        sums, on="time", by="client_ip", strategy="backward", allow_exact_matches=False, check_sortedness=False
-    )
-    return found.with_columns(pl.col(name).fill_null(0), time="_then").drop("_then").sort("time")
+def _in_a_row(tried: pl.DataFrame) -> pl.DataFrame:
+    """Count, for each address and moment, its attempts up to then that follow each other within `PENALTY_BEFORE`."""
+    paused = pl.col("time") > pl.col("time").shift(1).over("client_ip").dt.offset_by(PENALTY_BEFORE)
+    run = paused.fill_null(value=True).cum_sum().over("client_ip")
+    n = pl.col("count").cast(pl.Int64).cum_sum().over("client_ip", run)
+    return tried.select("client_ip", "time", n.alias("_in_a_row"))

@@ -163,6 +163,26 @@ def test_a_stolen_list_shows_in_twenty_accounts_that_exist(known: int, hit: bool
     assert [k for k, *_ in found if k == "stuffing"] == (["stuffing"] if hit else [])
 
 
+def banned(n: int, *, pause: int = 620, ip: str = HOSTILE) -> list[tuple[Any, ...]]:
+    """Return n guesses as fail2ban lets them through: five within a minute or two, then ten minutes of silence."""
+    draw = random.Random(3)
+    times = [(i // 5) * (pause + 150) + (i % 5) * 20 + draw.uniform(0, 15) for i in range(n)]
+    return [(t, "u0@example.com", ip, "failure") for t in times]
+
+
+@pytest.mark.parametrize(("n", "hit"), [(50, True), (49, False)])
+def test_guesses_that_bans_keep_below_ten_in_ten_minutes_are_told_by_the_day(n: int, hit: bool):
+    assert told(events(users(3) + banned(n))) == ([("brute_force", "warning", HOSTILE, n)] if hit else [])
+
+
+def test_who_fails_all_day_is_no_guesser_if_it_is_ours_or_a_device():
+    assert told(events(users(3) + banned(60, ip="192.0.2.77"))) == []  # a neighbour logs in
+    assert told(events(users(3) + banned(60, ip="10.0.0.7"))) == []
+    assert told(events(users(3) + guesses(60, 300.0))) == []  # in the rhythm of a device
+    assert told(events([(-9000, "u9@example.com", OFFICE, "success"), *banned(60)])) == []  # nobody has that account
+    assert told(events(users(3) + [(t * 13, u, i, o) for t, u, i, o in banned(60)])) == []  # over a day
+
+
 @pytest.mark.parametrize(
     ("addresses", "accounts", "each", "hit"),
     [(100, 5, 1, True), (99, 5, 1, False), (100, 4, 1, False), (100, 5, 2, True), (120, 6, 3, False)],
@@ -251,6 +271,25 @@ def test_a_campaign_is_told_with_its_marks_in_columns_that_can_be_written():
     assert found["active_hours"][0].to_list() == ["09", "10", "11", "12"]
     nested = [t for t in found.schema.values() if isinstance(t, pl.List)]
     assert set(nested) == {pl.List(pl.String)}
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "severity"), [(20, 20, "warning"), (19, 0, "info"), (20, 21, "info"), (9, 30, "info")]
+)
+def test_a_slow_campaign_weighs_if_it_works_through_a_list_of_accounts_that_exist(
+    known: int, unknown: int, severity: str
+):
+    """Each of five addresses tries each name once in four days: no account meets ten failures a day."""
+    names = [f"u{i}@example.com" for i in range(known)] + [f"x{i}@example.com" for i in range(unknown)]
+    rows = [
+        ((5 * i + k) * 4 * 86_400 / (5 * len(names)), name, f"203.0.113.{k}", "failure")
+        for i, name in enumerate(names)
+        for k in range(5)
+    ]
+    (campaign,) = sl.attacks(events(users(known) + rows)).filter(kind="distributed").to_dicts()
+    assert campaign["severity"] == severity
+    reason = "Most of these names are accounts that log in: somebody knows them."
+    assert (reason in campaign["because"]) == (severity == "warning")
 
 
 @pytest.mark.parametrize(("others", "one_story"), [(0, True), (9, True), (10, False), (12, False)])

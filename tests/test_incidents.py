@@ -14,6 +14,7 @@ import smtplogs as sl
 from hand_made import NINE, events
 from rewrite_samples import read_tables
 from score_detectors import INCIDENTS, Tally, incident_of
+from smtplogs.detect._bins import BIN, holes
 from smtplogs.detect._incident_edges import sharpened
 from smtplogs.detect._incident_facts import Facts, verdict
 from smtplogs.detect._missing import as_many, missing, one_missing, were_there
@@ -96,6 +97,17 @@ def test_who_mistypes_just_after_an_outage_does_not_make_it_a_partial_one(late: 
     assert found["kind"] == "outage"
     assert abs(found["start"] - NINE - timedelta(seconds=600)) < timedelta(seconds=60)
     assert abs(found["end"] - NINE - timedelta(seconds=1800)) < timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(("during", "kind"), [(False, "outage"), (True, "partial_fault")])
+def test_who_was_at_work_only_before_and_after_an_outage_met_nothing(during: bool, kind: str):
+    """Ten more clients log in within the five minutes at its ends, or some of them while it lasts."""
+    others = [(f"v{i}@example.com", f"198.51.100.{i}") for i in range(10)]
+    known = [(t + 7 * i, u, ip, "success", {}) for t in range(-DAY, 0, HOUR) for i, (u, ip) in enumerate(others)]
+    ends = [(t + i, u, ip, "success", {}) for i, (u, ip) in enumerate(others) for t in (610, 2250)]
+    ends += [(900 + 60 * i, u, ip, "success", {}) for i, (u, ip) in enumerate(others)] if during else []
+    (found,) = loud(events([*broken(normal(every=240), 630, 2240), *known, *ends]))
+    assert found["kind"] == kind
 
 
 def test_a_fault_that_lets_some_in_all_the_time_is_no_outage():
@@ -357,7 +369,62 @@ def test_a_port_without_auth_that_a_stranger_knocks_at_is_noise():
 @pytest.mark.parametrize(("share", "kind"), [(0.66, "partial_fault"), (0.68, "one_client_rise")])
 def test_a_few_who_mistype_beside_one_client_that_is_most_of_a_rise_are_no_fault(share: float, kind: str):
     facts = Facts(NINE, NINE, n_bad=34, n_ok=85, usual_ok=98.0, n_hit=4, n_active=19, top_ip_share=share, one_name=True)
+    facts.n_hit_beside = 4
     assert verdict(facts, up=True) == kind
+
+
+@pytest.mark.parametrize(("others", "kind"), [(2, "one_client_rise"), (12, "partial_fault")])
+def test_a_lock_that_shuts_out_all_devices_of_one_account_is_no_fault(others: int, kind: str):
+    """Three devices of one person are refused, as are a few who mistype: with twelve of thirty it is the server."""
+    ann = [(t, "u0@example.com", f"198.51.100.{i}", "success", {}) for t in range(-DAY, 0, HOUR) for i in range(3)]
+    locked = [(600 + 5 * k, "u0@example.com", f"198.51.100.{k % 3}", "failure", {}) for k in range(90)]
+    typed = [(600 + 20 * i, user, ip, "failure", {}) for i, (user, ip, _) in enumerate(CLIENTS[1 : 1 + others])]
+    found = loud(events([*normal(every=1800), *ann, *locked, *typed]))
+    assert ("partial_fault" in {f["kind"] for f in found}) == (kind == "partial_fault")
+
+
+def quiet_office(n: int, outcome: str, clients: int = 6, minutes: float = 4) -> list[dict[str, Any]]:
+    """Return what is told of an office that logs in now and then, and is refused `n` times, every few minutes."""
+    people = CLIENTS[:clients]
+    usual = [
+        (t + 60 * i, u, ip, "success", {}) for t in range(-4 * DAY, HOUR, 1200) for i, (u, ip, _) in enumerate(people)
+    ]
+    hit = [(300 + 60 * minutes * k, *people[k % clients][:2], outcome, {}) for k in range(n)]
+    return loud(events(usual + hit))
+
+
+@pytest.mark.parametrize(("n", "outcome", "told"), [(10, "deferred", 1), (9, "deferred", 0), (12, "failure", 0)])
+def test_ten_that_the_server_could_not_judge_within_an_hour_are_a_fault(n: int, outcome: str, told: int):
+    """No wrong password is answered so; a dozen wrong passwords of six people are no rise."""
+    found = quiet_office(n, outcome)
+    assert [f["kind"] for f in found] == ["partial_fault"] * told
+
+
+def test_one_client_that_could_not_be_judged_is_no_fault():
+    assert quiet_office(12, "deferred", clients=2) == []
+    assert quiet_office(12, "deferred", minutes=9) == []  # too seldom
+
+
+@pytest.mark.parametrize(("seldom", "silent_bins", "told"), [(10_000, 3, True), (8, 3, False), (8, 6, True)])
+def test_a_hole_is_longer_than_what_is_empty_by_chance(seldom: int, silent_bins: int, told: bool):
+    """Forty lines in five minutes; before, hardly any bin was empty, or each eighth."""
+    monday = NINE.replace(hour=0) - timedelta(days=NINE.weekday())
+    n = 5 * 288
+    last = n - 140
+    lines = [0.0 if (last <= k < last + silent_bins) or (k < last and k % seldom == 0) else 40.0 for k in range(n)]
+    bins = pl.DataFrame({"bin": [monday + k * BIN for k in range(n)], "lines": lines})
+    fired = holes(bins, "lines")
+    assert fired[last : last + silent_bins].all() is told
+    assert fired[: last - 12].sum() == 0
+
+
+def test_on_a_holiday_an_empty_half_hour_is_none():
+    monday = NINE.replace(hour=0) - timedelta(days=NINE.weekday())
+    n = 5 * 288
+    off = n - 288
+    lines = [40.0 if k < off or k % 7 == 0 else 0.0 for k in range(n)]
+    bins = pl.DataFrame({"bin": [monday + k * BIN for k in range(n)], "lines": lines})
+    assert holes(bins, "lines")[off + 24 :].sum() == 0
 
 
 def test_refusals_before_any_password_are_worded_so():
@@ -417,3 +484,10 @@ def test_a_drop_is_abrupt_if_the_missing_were_there_the_hour_before(there: int, 
     gone = missing(logged((0, "probe", 60)), logged((-1, "probe", 60), *((-1, f"u{i}", 1) for i in range(10))), 1)
     hours = [logged((0, "probe", 60), *((0, f"u{i}", 9) for i in range(there)))]
     assert were_there(gone, [*hours, *(logged(*((day, f"u{i}", 1) for i in range(10))) for day in (-2, -1))]) == abrupt
+
+
+@pytest.mark.parametrize(("usual", "absent", "abrupt"), [(5, 10, True), (4, 10, False), (8, 80, True), (7, 80, False)])
+def test_at_dawn_a_few_who_were_there_tell_nothing(usual: int, absent: int, abrupt: bool):
+    gone = missing(logged((0, "probe", 60)), logged(*((-1, f"u{i}", 1) for i in range(absent))), 1)
+    hour = [logged(*((day, f"u{i}", 1) for i in range(usual))) for day in (0, -2, -1)]
+    assert were_there(gone, hour) == abrupt

@@ -292,6 +292,26 @@ def test_many_established_clients_refused_in_the_same_minutes_are_an_outage():
     assert "outage" in found["title"]
 
 
+@pytest.mark.parametrize(
+    ("each", "title"),
+    [
+        (
+            5,
+            "of 4 accounts were refused 23 times from 2026-02-03 09:00 to 09:07 UTC, all in the same minutes: an outage",
+        ),
+        (2, "of 4 accounts were refused in the same minutes, those of 1 account 8 times from"),
+    ],
+)
+def test_an_outage_counts_those_who_gave_up_before_theirs_was_a_streak(each: int, title: str):
+    rows: list[Row] = []
+    for i, n in enumerate([8, each, each, each]):
+        user = f"u{i}@example.com"
+        rows += logins(user, f"{user}-ip", -30, -20, -10)
+        rows += [(float(m), user, f"{user}-ip", "failure") for m in range(n)]
+    found = lockouts(events(*rows)).filter(pl.col("subject_kind") == "server")
+    assert title in only(found)["title"]
+
+
 def test_own_clients_that_fail_alike_are_no_lock():
     def site(clients: int, each: int) -> list[str]:
         devices = [f"192.0.2.{100 + i}" for i in range(clients)]

@@ -53,6 +53,20 @@ def clients(*rows: dict[str, Any], **how: Any) -> pl.DataFrame:
     return misconfigured_clients(events(*OFFICE, *rows), **how).filter(pl.col("kind") != "scanner")
 
 
+def test_a_sign_in_that_waits_for_its_owner_is_told_in_its_own_words():
+    """Entra 50076, Gmail's "log in via your web browser": the password may be right, but is not enough."""
+    found = only(clients(*tries_of("password_not_allowed", cause="account_action_required")))
+    assert (found["kind"], found["cause"]) == ("password_not_allowed", "account_action_required")
+    assert "logs in with a password alone where its owner must confirm the sign-in" in found["title"]
+    assert "OAuth 2.0, or give it an app password" in found["advice"]
+
+
+def test_a_short_name_that_logs_in_is_no_mistake():
+    rows = tries_of("local_part_only")
+    assert kinds(clients(*rows)) == ["local_part_only"]
+    assert kinds(clients(*rows, *tries("ann", APP, [50]))) == []
+
+
 @pytest.mark.parametrize("kind", SIGNS)
 def test_each_mistake_is_told_by_its_own_kind(kind: str):
     found = only(clients(*tries_of(kind)))

@@ -302,6 +302,9 @@ def test_a_lost_answer_alone_stays_unknown(tmp_path: Path) -> None:
         (["10:00:10", "10:00:20"], "10:01:00", "throttled_auth"),
         (["10:00:10"], "10:01:00", "unknown"),  # one failure is not enough
         (["09:59:30", "09:59:40"], "10:01:00", "unknown"),  # too long before
+        (["09:59:10", "09:59:50"], "10:01:00", "throttled_auth"),  # none more than 30 s before the next AUTH command
+        (["09:59:09", "09:59:50"], "10:01:00", "unknown"),
+        (["09:59:10", "09:59:49"], "10:01:00", "unknown"),
         (["10:00:10", "10:00:20"], None, "unknown"),  # nobody succeeds: the backend may be dead
         (["10:00:10", "10:00:20"], "10:05:30", "throttled_auth"),  # five minutes are near
         (["10:00:10", "10:00:20"], "10:05:31", "unknown"),
@@ -318,6 +321,19 @@ def test_a_lost_answer_after_failures_is_a_penalty_while_others_succeed(
     lost = events.filter(pl.col("detail").str.starts_with("Connection lost"))
     outcome, basis = ("throttled", "context") if cause == "throttled_auth" else ("deferred", "assumed")
     assert told(lost, "outcome", "cause", "basis") == [(outcome, cause, basis)]
+
+
+@pytest.mark.parametrize(("clock", "cause"), [("10:00:30", "throttled_auth"), ("10:00:31", "unknown")])
+def test_lost_answers_prolong_a_penalty_until_no_password_was_judged_for_70_seconds(
+    tmp_path: Path, clock: str, cause: str
+) -> None:
+    """Dovecot adds to a penalty only for those it refused; without, it sinks below what Postfix waits for."""
+    lines = [text for at in ("09:59:10", "09:59:20") for text in failing(at)]
+    lines += [text for at in ("09:59:55", clock) for text in failing(at, LOST)]
+    events = read(tmp_path, *lines, *good("10:01:00"))
+
+    lost = events.filter(pl.col("detail").str.starts_with("Connection lost"))
+    assert told(lost, "cause") == ["throttled_auth", cause]
 
 
 def test_failures_of_another_address_are_no_reason_for_a_penalty(tmp_path: Path) -> None:

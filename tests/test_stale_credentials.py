@@ -399,3 +399,69 @@ def test_whom_the_failures_of_others_lock_out_all_day_has_no_old_password(share:
     rows = tries(ANN, STRANGER, [-80 + 10.0 * k for k in range(int((until + 80) / 10) + 1)], "failure")
     found = stale(pl.concat([victim, events(*rows)]))
     assert (APP in found["client_ip"].to_list()) == told
+
+
+def roaming(
+    *, addresses: int = 4, before: int = 3, network: str = "198.18.{}.9", failures: int = 12, names: int = 1
+) -> pl.DataFrame:
+    """Return a phone that fails every hour and has an address of its own for every few tries; 2 others fail there, too."""
+    there = [network.format(100 + k % addresses) for k in range(failures)]
+    strangers = [f"guess{k}@example.com" for k in range(names - 1)]
+    return events(
+        *[row for k in range(before) for row in tries(ANN, network.format(k), [-60.0 * (k + 1)])],
+        *[row for k, ip in enumerate(there) for row in tries(ANN, ip, [60.0 * (k + 1)], "failure")],
+        *[row for name in strangers for ip in set(there) for row in tries(name, ip, [20], "failure")],
+        *tries(ANN, HOME, [-200, 90, 400]),
+    )
+
+
+def test_a_phone_whose_address_changes_is_told_by_its_providers_network():
+    found = only(stale(roaming()))
+    expected = {
+        "kind": "stale_credential",
+        "severity": "warning",
+        "subject": f"{ANN} at 198.18.0.0/16",
+        "user": ANN,
+        "client_ip": None,
+        "clients": [f"198.18.{k}.9" for k in (100, 101, 102, 103)],
+        "n_clients": 4,
+        "n_events": 12,
+        "period_s": 3600.0,
+        "title": f"A client or application at changing addresses of 198.18.0.0/16 still uses an old password of {ANN}: it "
+        "worked until 2026-02-03 08:00 UTC, was refused 12 times since 2026-02-03 10:00 UTC, every 60 min.",
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert (
+        "Its address changes, as that of a phone: refused from 4 addresses of 198.18.0.0/16, from which "
+        f"{ANN} had logged in before." in found["because"]
+    )
+    rotation = only(stale_credentials(roaming()).filter(pl.col("kind") == "rotation"))
+    assert rotation["clients"] == ["198.18.0.0/16"]
+
+
+def test_of_ipv6_a_providers_network_is_wider():
+    found = only(stale(roaming(network="2001:db8:{}:1::9")))
+    assert found["subject"] == f"{ANN} at 2001:db8::/32"
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"addresses": 3}, 1),
+        ({"failures": 18}, 1),  # six tries at each address, in a rhythm
+        ({"addresses": 2, "failures": 10}, 0),  # it does not move
+        ({"before": 2}, 0),  # it is not known from there
+        ({"failures": 6}, 1),
+        ({"failures": 5}, 0),
+        ({"names": 2}, 1),
+        ({"names": 3}, 0),  # these addresses guess
+    ],
+)
+def test_what_makes_a_device_that_moves(how: dict[str, Any], told: int):
+    assert stale(roaming(**how)).height == told
+
+
+def test_strangers_all_over_the_world_are_no_device_that_moves():
+    phone = roaming(failures=0)
+    bots = [row for k in range(12) for row in tries(ANN, f"203.{k}.113.9", [60.0 * (k + 1)], "failure")]
+    assert stale(pl.concat([phone, events(*bots)])).is_empty()

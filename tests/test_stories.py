@@ -106,6 +106,21 @@ def test_refusals_within_an_outage_belong_to_it():
         assert found["failure_streak"] == leader
 
 
+@pytest.mark.parametrize(
+    ("who", "leader"),
+    [({"subject_kind": "server", "subject": "many accounts", "user": None, "client_ip": None}, "outage"), ({}, None)],
+)
+def test_many_accounts_may_meet_an_outage_before_three_clients_do_within_five_minutes(
+    who: dict[str, Any], leader: str | None
+):
+    server = {"subject_kind": "server", "subject": "logins", "user": None, "client_ip": None}
+    sooner = {"start": NINE - timedelta(minutes=15)}
+    found = tree(merged(made(("outage", server), ("failure_streak", who | sooner))))
+    assert found["failure_streak"] == leader
+    long_before = {"start": NINE - timedelta(minutes=50), "end": NINE - timedelta(minutes=1)}
+    assert tree(merged(made(("outage", server), ("failure_streak", who | long_before))))["failure_streak"] is None
+
+
 def test_another_client_account_or_day_is_another_story():
     lead = ("stale_credential", {})
     for other in (

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 REFUTED = "Logins of these addresses outside this log: wrongly set up, new or rarely used clients look the same."
 NOISE = "Leave it to a ban per address (fail2ban and the like); failures of strangers are the daily noise of a server."
 KNOWN_AIM = 5
+KNOWN_LIST, KNOWN_SHARE = 20, 0.5
+"""So many accounts that exist, and so much of all that is tried, tell a list that somebody knows, however slowly it is worked
+through: strangers of every day guess names, and hit few (as for stuffing). Own choice."""
+
 ONE_EACH = (
     "A ban per address never fires at this: ask for long passwords or a second factor on these accounts, count failures "
     "per account, and look at each login from a new address."
@@ -135,7 +139,8 @@ def crowd_row(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def campaign_row(facts: Mapping[str, Any], *, once: bool = False) -> dict[str, Any]:
     """Return the finding for addresses that work through one list of names; `once`: with a try or two each."""
-    aimed = facts["worst_per_day"] >= HARD_PER_DAY
+    listed_ours = facts["n_known_names"] >= KNOWN_LIST and facts["n_known_names"] >= KNOWN_SHARE * facts["n_names"]
+    aimed = facts["worst_per_day"] >= HARD_PER_DAY or listed_ours
     row = _common(facts) | {
         "kind": "distributed",
         "severity": _severity(facts, aimed=aimed),
@@ -159,6 +164,8 @@ def campaign_row(facts: Mapping[str, Any], *, once: bool = False) -> dict[str, A
         else "They are linked by three shared names or more, a third of what they tried."
     )
     row["because"] = [*row["because"], link]
+    if listed_ours:
+        row["because"].append("Most of these names are accounts that log in: somebody knows them.")
     if marks:
         row["because"].append(f"Most of them use the {' and the '.join(marks)}.")
     return row

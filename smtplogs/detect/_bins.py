@@ -42,6 +42,17 @@ HOLE_BINS, HOLE_MOST = 4, 120
 """Where a session writes more lines than that (Exchange: some 25), as many as four usual bins hold, at most 120."""
 
 
+UNJUDGED, UNJUDGED_BINS = 10, 12
+"""A wrong password is refused; that it cannot be judged (454, a lost answer) the server says of its own backend. So fewer are
+enough, in a longer time: half of the failures that make a rise, within an hour. Own choice. Told only if it is a fault."""
+
+
+EMPTY_BINS, BY_CHANCE = 24, 1e-5
+"""And it must be no chance: bins of two hours around that are empty on the days before, or before it on the day itself, as
+on a holiday, are so many empty bins in a row less often than this. A day has 288 bins, so that a chance of one in 100,000
+is met once a year."""
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """When a bin is out of the ordinary."""
@@ -159,6 +170,14 @@ def rises(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
     return bins.select(fired.alias("up")).to_series()
 
 
+def unjudged(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
+    """Tell the bins of an hour with ten attempts that the server could not judge, and far more than is usual then."""
+    seen, usual = (pl.col(c).rolling_sum(UNJUDGED_BINS, min_samples=1) for c in (column, "usual"))
+    hit = bins.select(((seen >= UNJUDGED) & (seen >= limits.ratio * usual)).alias("hit")).to_series()
+    spread = _spread(hit, UNJUDGED_BINS)
+    return bins.select((pl.lit(spread) & (pl.col(column) > 0)).alias("unjudged")).to_series()
+
+
 def _compared(bins: pl.DataFrame, column: str, width: int) -> pl.DataFrame:
     """Return for windows of that width what was ``seen``, and of the comparable days before ``n, usual, lowest``."""
     windows = bins.select("bin", pl.col(column).rolling_sum(width).alias("seen"))
@@ -193,11 +212,28 @@ def holes(bins: pl.DataFrame, column: str) -> pl.Series:
         return bins.select(pl.repeat(value=False, n=pl.len()).alias("hole")).to_series()
     written = bins.filter(pl.col(column) > 0).select(HOLE_BINS * pl.col(column).median()).item() or 0
     least = min(max(HOLE_LINES, written), HOLE_MOST)
+    often = _often_empty(bins, column)
     fired = pl.lit(value=False)
     for width in DOWN_WINDOWS:
-        hit = (pl.col("n") >= LEAST_DAYS) & (pl.col("lowest") >= least) & (pl.col("seen") == 0)
+        chance = pl.lit(often).pow(width) <= BY_CHANCE
+        hit = (pl.col("n") >= LEAST_DAYS) & (pl.col("lowest") >= least) & (pl.col("seen") == 0) & chance
         fired = fired | pl.lit(_spread(_compared(bins, column, width).select(hit.alias("hit")).to_series(), width))
     return bins.select(fired.fill_null(value=False).alias("hole")).to_series()
+
+
+def _often_empty(bins: pl.DataFrame, column: str) -> pl.Series:
+    """Return the share of empty bins that is usual then: on comparable days, or on the day itself before it fell silent."""
+    empty = (pl.col(column) == 0).cast(pl.Float64)
+    around = empty.rolling_mean(EMPTY_BINS, min_samples=1, center=True)
+    before = pl.when(empty == 0).then(empty.rolling_mean(EMPTY_BINS, min_samples=1)).forward_fill()
+    days = bins.select("bin", around.alias("around")).with_columns(_earlier(pl.col("around")).alias("days"))
+    # that none was empty is known of so many bins only
+    least = 1 / (EMPTY_BINS * pl.col("days").list.len().clip(lower_bound=1))
+    return (
+        days.with_columns(bins.select(before.alias("before")))
+        .select(pl.max_horizontal(pl.col("days").list.mean(), "before", least).fill_null(1.0).alias("often"))
+        .to_series()
+    )
 
 
 def episodes(bins: pl.DataFrame, up: pl.Series, down: pl.Series) -> pl.DataFrame:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs.detect._attempts import dense
+from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect._slices import span_of
 from smtplogs.detect._sums import summed
 
 if TYPE_CHECKING:
     from smtplogs.detect._attack_facts import Book
 
+PAIR = ["client_ip", "account"]
 ROUND = timedelta(hours=1)
 HOUR = pl.col("time").dt.truncate("1h").alias("hour")
 
@@ -123,6 +125,27 @@ class Rounds:
             .filter(pl.col("most_names") >= self._names)
             .join(per_name, on="client_ip")
         )
+
+
+class Beats:
+    """The times at which some addresses failed on one account."""
+
+    def __init__(self, pairs: pl.DataFrame) -> None:
+        """Look at these pairs (``client_ip, account``)."""
+        self._pairs = pairs
+        self._parts: list[pl.DataFrame] = []
+
+    def add(self, piece: pl.DataFrame) -> None:
+        """Take the failures of a piece."""
+        if not self._pairs.is_empty():
+            self._parts.append(piece.join(self._pairs, on=PAIR, how="semi").select(*PAIR, "time"))
+
+    def found(self) -> pl.DataFrame:
+        """Return the pairs that keep no rhythm, as a device would."""
+        if not self._parts:
+            return self._pairs
+        beat = rhythm(pl.concat(self._parts), PAIR).filter("regular")
+        return self._pairs.join(beat, on=PAIR, how="anti", maintain_order="left")
 
 
 class LightHours:

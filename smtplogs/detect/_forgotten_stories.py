@@ -26,7 +26,7 @@ SCHEDULE = {
 
 def stale_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one client that is refused since a change."""
-    user, place = name(story["user"]), name(story["client_ip"])
+    user, place = name(story["user"]), _place(story)
     many = story["n_at_once"] >= MANY_AT_ONCE
     doubted = many or story["beset"]
     return _common(story) | {
@@ -74,9 +74,11 @@ def _common(story: Mapping[str, Any]) -> dict[str, Any]:
     never = story["shape"] == "never"
     return {
         "subject_kind": "client",
-        "subject": client_name(story["user"], story["client_ip"]),
+        "subject": client_name(story["user"], story["client_ip"] or story["network"]),
         "user": story["user"],
         "client_ip": story["client_ip"],
+        "clients": story["addresses"],
+        "n_clients": None if story["addresses"] is None else len(story["addresses"]),
         "start": story["start"],
         "end": story["end"],
         "n_events": story["n_bad"],
@@ -101,8 +103,15 @@ def _common(story: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _place(story: Mapping[str, Any]) -> str:
+    """Return where a client is: its address, or the network in which its address changes."""
+    if story["network"] is None:
+        return name(story["client_ip"])
+    return f"changing addresses of {story['network']}"
+
+
 def _title(story: Mapping[str, Any]) -> str:
-    user, place = name(story["user"]), name(story["client_ip"])
+    user, place = name(story["user"]), _place(story)
     if story["shape"] == "mixed":
         return (
             f"One program at {place} keeps trying {user} with a wrong password {_often(story)}, while another there "
@@ -139,7 +148,7 @@ def _software(story: Mapping[str, Any]) -> str:
 
 
 def _advice(story: Mapping[str, Any]) -> str:
-    user, place = name(story["user"]), name(story["client_ip"])
+    user, place = name(story["user"]), _place(story)
     if story["state"] == "repaired":
         return "Nothing needs to be done; it was repaired."
     if story["shape"] == "mixed":
@@ -164,6 +173,11 @@ def _reasons(story: Mapping[str, Any], many: bool) -> list[str]:
     reasons = [f"It had logged in {times(story['n_ok'])} before its first failure."]
     if story["shape"] == "mixed":
         reasons = [f"Logins and failures of {user} come from the same address in turn."]
+    if story["network"]:
+        reasons.append(
+            f"Its address changes, as that of a phone: refused from {counted(len(story['addresses']), 'address', 'addresses')} of "
+            f"{story['network']}, from which {user} had logged in before."
+        )
     reasons += [_beat(story), *_schedule(story)]
     if story["n_elsewhere"] and story["shape"] == "stale":
         reasons.append(f"{user} logged in {times(story['n_elsewhere'])} from elsewhere meanwhile: the account works.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._addresses import is_private, neighbourhood
 from smtplogs.detect._attack_stories import HARD_PER_DAY, KNOWN_AIM, account_row, crowd_row, source_row
 from smtplogs.detect._slices import texts
 from smtplogs.detect._turned_shapes import FEW_NAMES
@@ -23,6 +24,10 @@ MAIN = 0.5
 
 UNKNOWN = 0.5
 PER_NAME = 3
+PATIENT = 5 * HARD_PER_DAY
+"""So many failures a day on one account that exists, from an address that nothing ties to us, and not in the rhythm of a
+device: what bans keep below any window. Five times what Entra locks at; who mistypes has asked for help by then. Own choice."""
+
 APART, APART_HITS = 20, 50
 """So many addresses are told one by one, those with most failures; and those that got in. A person reads ten lines."""
 
@@ -65,13 +70,34 @@ def facts_of(book: Book, pairs: pl.DataFrame) -> dict[str, Any]:
     }
 
 
+def patient_ones(book: Book) -> pl.DataFrame:
+    """Return who fails on one account of ours all day, and has no neighbour that logs in: ``client_ip, account``."""
+    lone = book.sources.filter("stranger", pl.col("n_names") <= FEW_NAMES).select("client_ip")
+    pairs = book.pairs.filter(pl.col("n_bad") >= PATIENT).join(lone, on="client_ip", how="semi")
+    pairs = pairs.join(book.known, on="account", how="semi")
+    days = ((pl.col("last_bad") - pl.col("first_bad")) / timedelta(days=1)).clip(lower_bound=1)
+    pairs = pairs.filter(pl.col("n_bad") >= PATIENT * days)
+    if pairs.is_empty():
+        return pairs.select("client_ip", "account")
+    good = texts(book.pairs.filter(pl.col("n_ok") > 0).select("client_ip").unique())["client_ip"]
+    net = neighbourhood(pl.col("client_ip").cast(pl.String))
+    ours = good.to_frame().select(net).to_series().drop_nulls().unique().implode()
+    own = net.is_in(ours).fill_null(value=False) | is_private(pl.col("client_ip").cast(pl.String))
+    return pairs.filter(~own).select("client_ip", "account")
+
+
 def guessers(
-    book: Book, burst: pl.DataFrame, wide: pl.DataFrame, limits: Limits, members: Mapping[str, str]
+    book: Book,
+    burst: pl.DataFrame,
+    wide: pl.DataFrame,
+    limits: Limits,
+    members: Mapping[str, str],
+    patient: pl.DataFrame,
 ) -> list[dict[str, Any]]:
     """Return a row for each address that sprays, enumerates or guesses, and for accounts that many guess at.
 
-    `burst` and `wide`: what ``Bursts`` and ``Rounds`` found. `members` of campaigns are not among those that are told
-    together.
+    `burst` and `wide`: what ``Bursts`` and ``Rounds`` found; `patient`: ``client_ip, account`` of those that guess all
+    day. `members` of campaigns are not among those that are told together.
     """
     wide = wide.filter(pl.col("tries_per_name") <= PER_NAME)
     asking = book.sources.filter(
@@ -86,11 +112,12 @@ def guessers(
     rows: list[dict[str, Any]] = []
     for kind, own in (("enumeration", asking), ("spray", wide)):
         rows += _told(kind, "client_ip", book.pairs.join(own, on="client_ip"), book, members, source_row)
-    if burst.is_empty():
-        return rows
-    alone = main.join(pl.concat([asking, wide]), on="client_ip", how="anti").select("client_ip", "account")
+    alone = pl.concat([main.select("client_ip", "account"), patient]).unique(maintain_order=True)
+    alone = alone.join(pl.concat([asking, wide]), on="client_ip", how="anti")
     pairs = book.pairs.join(alone, on=["client_ip", "account"])
     rows += _told("brute_force", "client_ip", pairs, book, {}, source_row)
+    if burst.is_empty():
+        return rows
     shared = burst.join(main, on="account", how="anti").select("account").unique()
     hostile = book.sources.filter("hostile").select("client_ip")
     pairs = book.pairs.join(shared, on="account").join(hostile, on="client_ip", how="semi")

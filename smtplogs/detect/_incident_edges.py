@@ -28,7 +28,9 @@ def proved(facts: Facts, kind: str, inside: pl.DataFrame) -> str:
     at = inside.filter(pl.col("time") >= facts.start, pl.col("time") <= facts.end)
     ours = at.filter("established")
     ok, bad = int(ours["ok"].sum()), int(ours["bad"].sum())
-    if facts.hit_share >= ALL:
+    at_work = ours.group_by("client_ip").agg(pl.col("bad").sum())
+    # who was at work only before or after it met nothing
+    if at_work.filter(pl.col("bad") > 0).height >= ALL * at_work.height:
         if ok <= LEAST_SHARE * (ok + bad):
             return "outage"
         n, first, last = _longest_refusal(ours)

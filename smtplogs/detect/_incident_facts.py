@@ -64,6 +64,7 @@ class Facts:
     n_hit: int = 0
     n_active: int = 0
     n_failing_only: int = 0
+    n_hit_beside: int = 0
     top_ip: str | None = None
     top_ip_share: float = 0.0
     top_ip_good_before: bool = False
@@ -95,6 +96,11 @@ class Facts:
     def success_share(self) -> float | None:
         """Logins, as a share of what is usual; None if too few are usual to tell."""
         return self.n_ok / self.usual_ok if self.usual_ok >= 5 else None
+
+    @property
+    def beside_share(self) -> float:
+        """The same without what one account has to itself, if that is most of the refusals."""
+        return self.n_hit_beside / self.n_active if self.n_active else 0.0
 
     @property
     def hit_share(self) -> float:
@@ -179,6 +185,7 @@ def facts_of(
     facts.n_active = clients.height
     facts.n_hit = clients.filter(pl.col("bad") > 0).height
     facts.n_failing_only = clients.filter(pl.col("bad") > 0, pl.col("ok") == 0).height
+    facts.n_hit_beside = _hit_beside(at)
     bad = at.filter(pl.col("bad") > 0)
     if facts.n_bad:
         strange = pl.col("bad").filter(pl.col("first_good").is_null() & pl.col("client_ip").is_not_null())
@@ -204,6 +211,18 @@ def facts_of(
         facts.shared = _shared(at)
         facts.explained_by = decomposition(at, before, rows.n_days, "bad")
     return facts, inside
+
+
+def _hit_beside(at: pl.DataFrame) -> int:
+    """Count the established clients that were refused, without those of an account that has most of their refusals.
+
+    A lock shuts out all devices of one account; a fault of the server meets others as well.
+    """
+    hit = at.filter("established", pl.col("bad") > 0)
+    names = hit.drop_nulls("account").group_by("account").agg(pl.col("bad").sum()).sort("bad", "account")
+    if names.height and names["bad"][-1] >= MOST * int(hit["bad"].sum()):
+        hit = hit.filter(pl.col("account").is_null() | (pl.col("account") != names["account"][-1]))
+    return hit["client_ip"].n_unique()
 
 
 def _aim(facts: Facts, bad: pl.DataFrame, known: pl.DataFrame) -> None:
@@ -318,12 +337,12 @@ def verdict(facts: Facts, *, up: bool) -> str:
     successes = facts.success_share
     if facts.hole_share >= ALL:
         return "log_hole"
+    hit_many = facts.n_hit_beside >= FEW and facts.beside_share >= HIT
     if not up:
-        return "partial_fault" if facts.n_hit >= FEW and facts.hit_share >= HIT else "network_loss"
-    hit_many = facts.n_hit >= FEW and facts.hit_share >= HIT
+        return "partial_fault" if hit_many else "network_loss"
     low = successes is not None and successes < NORMAL
     # one client that is most of the rise may be a fault's own, but a few who mistype beside it are no fault
-    some_hit = facts.n_hit >= FEW and facts.hit_share >= HIT / 2 and facts.top_ip_share < ENOUGH
+    some_hit = facts.n_hit_beside >= FEW and facts.beside_share >= HIT / 2 and facts.top_ip_share < ENOUGH
     if hit_many or (some_hit and low and facts.stranger_share < MOST):
         if facts.shared and facts.n_failing_only >= MOST * facts.n_hit:
             return "partial_fault" if facts.shared[0] == "host" else "policy_change"

@@ -52,7 +52,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Locks:
-    """A row a lock, a row a run of refusals that only looked like one, the lines behind the locks, and outages (bins)."""
+    """A row a lock, a row a run of refusals that only looked like one, the lines behind the locks, and outages.
+
+    Outages: bins, and how many accounts met refusals in each (`n_hit`).
+    """
 
     found: pl.DataFrame
     doubted: pl.DataFrame
@@ -89,7 +92,7 @@ def find_locks(history: History, rules: Rules) -> Locks:
         found,
         locks.filter(pl.col("doubt").is_not_null()),
         _lines(found, before, refused),
-        bins.filter("outage").select("bin"),
+        bins.filter("outage").select("bin", pl.col("n_others_refused").alias("n_hit")),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from smtplogs.detect._misconfig_words import TIES, WORDS
+from smtplogs.detect._misconfig_words import TIES, WORDS, WORDS_OF_CAUSE
 from smtplogs.detect._sentences import client_name, counted, length, listed, moment, name, times
 from smtplogs.detect._signs import NAME_KINDS
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def client_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one client with one mistake."""
-    words = WORDS[story["kind"]]
+    words = WORDS_OF_CAUSE.get(story["cause"]) or WORDS[story["kind"]]
     by_name = story["kind"] in NAME_KINDS
     user = (story["meant"] or story["user"]) if by_name else story["known_user"]
     place = name(story["client_ip"])

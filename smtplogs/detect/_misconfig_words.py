@@ -96,6 +96,16 @@ WORDS = {
     ),
 }
 
+WORDS_OF_CAUSE = {
+    "account_action_required": Words(
+        "logs in with a password alone where its owner must confirm the sign-in",
+        "Let the owner sign in once by browser; then move the client at {place} to OAuth 2.0, or give it an app password.",
+        "account_action_required",
+        ("app_password", "webmail_test"),
+    ),
+}
+"""What is said instead of the mistake's own words where the server named this cause."""
+
 TIES = {
     "address": "Clients log in from {place} at other times{who}.",
     "user": "The account {known} logs in from elsewhere.",

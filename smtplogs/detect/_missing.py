@@ -16,6 +16,11 @@ WHO = pl.coalesce("account", "client_ip").alias("who")
 """People keep their account while the addresses of their phones change; logins without mail may name no account."""
 
 
+FEW_THERE, PART_THERE = 5, 0.1
+"""Where fewer of the missing are at work in the hour before on most days, as at dawn, chance decides who was; and where a
+smaller part of them is, nobody can tell whether the others came that day. Own choice."""
+
+
 def still_heard(now: pl.DataFrame, before: pl.DataFrame, n_days: int) -> bool:
     """Tell whether most of the missing logins are of clients that are there, and refused: their network is not lost."""
     missing = excess(now, before, n_days, "client_ip", "ok").filter(pl.col("excess") < 0)
@@ -58,4 +63,5 @@ def were_there(gone: pl.DataFrame, hours: Sequence[pl.DataFrame]) -> bool:
         The attempts of the hour before, then those of the same hour on days before.
     """
     was, *usual = (rows.filter(pl.col("ok") > 0).select(WHO).join(gone, on="who")["who"].n_unique() for rows in hours)
-    return was >= DROP * sum(usual) / max(len(usual), 1) > 0
+    mean = sum(usual) / max(len(usual), 1)
+    return mean >= max(FEW_THERE, PART_THERE * gone.height) and was >= DROP * mean

@@ -47,7 +47,7 @@ _NO_HELLO = "wrong version number|An unexpected TLS packet was received"
 _BREAK = r"^[\s'\"`\x{200b}\x{feff}]|[\s'\"`?\x{200b}\x{feff}]$|#0[01][0-9]|\\[rnt]$|[\x00-\x1f\x7f]"
 """Blank, line break, quote or invisible sign at an end of a name; rsyslog writes #012, Postfix ? for control signs."""
 
-_NO_PASSWORDS = ("oauth_required", "auth_disabled_by_policy", "app_password_required")
+_NO_PASSWORDS = ("oauth_required", "auth_disabled_by_policy", "app_password_required", "account_action_required")
 
 PART = 4_000_000
 """Events that are brought together by address in one go; a table on disk is read once for each."""
@@ -218,9 +218,11 @@ def meant(signs: pl.DataFrame, logins: pl.DataFrame, known: pl.DataFrame) -> pl.
     r"""Keep the incomplete names that stand for an account which logs in, and say which (`meant`); the rest stays.
 
     ``ann`` or ``OFFICE\\ann`` for ``ann@example.com``; another domain only if the right name is used from that address.
-    An address that nothing ties to us may try one such name too: only its rhythm can tell.
+    An address that nothing ties to us may try one such name too: only its rhythm can tell. A name that itself logs in is
+    none.
     """
-    incomplete = signs.filter(pl.col("kind") == "local_part_only")
+    in_use = pl.col("account").is_in(logins["account"].unique().implode()).fill_null(value=False)
+    incomplete = signs.filter((pl.col("kind") == "local_part_only") & ~in_use)
     rest = signs.filter(pl.col("kind") != "local_part_only").with_columns(pl.lit(None, pl.String).alias("meant"))
     local = pl.col("account").str.replace(r"^.*\\", "").str.replace(r"@.*$", "")
     full = logins.filter(pl.col("account").str.contains("@", literal=True)).with_columns(local.alias("local"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -66,6 +68,29 @@ class Accounts:
         return forms.gather(places)
 
 
+_KNOWN: ContextVar[dict[str, Any] | None] = ContextVar("known", default=None)
+
+
+@contextmanager
+def same_events() -> Iterator[None]:
+    """Let several detectors look at the same events: what is the same for all of them is found out once."""
+    token = _KNOWN.set({})
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
+
+
+def shared(what: str, work: Callable[[], T]) -> T:
+    """Return what the work returns: within ``same_events`` it is done once for all detectors, else each time."""
+    known = _KNOWN.get()
+    if known is None:
+        return work()
+    if what not in known:
+        known[what] = work()
+    return known[what]
+
+
 @dataclass(frozen=True)
 class Slices:
     """A lazy event table and the bounds of its pieces: half-open, in order of time, together all rows with a time."""
@@ -87,19 +112,17 @@ def sliced(events: pl.LazyFrame, *needed: str) -> Slices:
     need(events, *needed)
     events = conform(events)
     present = frozenset(events.collect_schema().names())
-    hours = (
-        events.select(pl.col("time").dt.truncate("1h").alias("hour"))
-        .filter(pl.col("hour").is_not_null())
-        .group_by("hour")
-        .len()
-        .sort("hour")
-        .collect(engine=by_size())
-    )
+    hours = shared("hours", functools.partial(_hours, events))
     piece = (hours["len"].cast(pl.Int64).cum_sum() - 1) // MOST_ROWS
     spans = hours.group_by(piece.alias("piece"), maintain_order=True).agg(
         pl.col("hour").first(), (pl.col("hour").last() + timedelta(hours=1)).alias("end")
     )
     return Slices(events, present, tuple(spans.select("hour", "end").iter_rows()))
+
+
+def _hours(events: pl.LazyFrame) -> pl.DataFrame:
+    hours = events.select(pl.col("time").dt.truncate("1h").alias("hour")).filter(pl.col("hour").is_not_null())
+    return hours.group_by("hour").len().sort("hour").collect(engine=by_size())
 
 
 def stretches(

@@ -148,6 +148,8 @@ def _inside(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
     # a fault begins when three clients met it: one that asks all the time met it first
     begun = pl.col("kind").cast(pl.String).is_in(["retry_storm", *REFUSED])
     begun = begun & (pl.col("end") - pl.col("start") <= 2 * (pl.min_horizontal("end", "end_l") - pl.col("start_l")))
+    # many accounts at a time met the fault before three clients did so within five minutes
+    begun = begun | ((pl.col("subject_kind") == "server") & (pl.col("end") >= pl.col("start_l")))
     pairs = pairs.filter(begun | (pl.col("start") >= pl.col("start_l") - slack))
     # refusals of many accounts at a time are the fault, even if one of them mistypes an hour later
     within = (pl.col("end") <= pl.col("end_l") + slack) | (pl.col("subject_kind") == "server")

@@ -171,7 +171,12 @@ def campaign_row(campaign: Mapping[str, Any]) -> dict[str, Any]:
 def outage_row(outage: Mapping[str, Any]) -> dict[str, Any]:
     """Return the one finding for streaks of many accounts that fall into the same minutes."""
     when = stretch(outage["start"], outage["end"])
+    # most who met it gave up before theirs was a streak
+    hit = counted(max(outage["n_hit"] or 0, outage["n_names"]), "account")
     accounts = counted(outage["n_names"], "account")
+    often = f"were refused {times(outage['n'])} {when}, all in the same minutes"
+    if hit != accounts:
+        often = f"were refused in the same minutes, those of {accounts} {times(outage['n'])} {when}"
     return {
         "kind": "failure_streak",
         "severity": "serious",
@@ -180,8 +185,7 @@ def outage_row(outage: Mapping[str, Any]) -> dict[str, Any]:
         "start": outage["start"],
         "end": outage["end"],
         "n_events": outage["n"],
-        "title": f"Established clients of {accounts} were refused {times(outage['n'])} {when}, all in the same minutes: "
-        "an outage behind the server rather than wrong passwords or locks.",
+        "title": f"Established clients of {hit} {often}: an outage behind the server rather than wrong passwords or locks.",
         "cause": outage["cause"],
         "advice": "Look at what the server asks for passwords (Dovecot, LDAP, database) at that time.",
         "confidence": "medium",

@@ -12,9 +12,10 @@ from smtplogs._addresses import is_private, neighbourhood, networks_of
 from smtplogs._engine import by_size
 from smtplogs._written import only
 from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account, dense, login_attempts
+from smtplogs.detect._moving import moving_accounts, moving_clients
 from smtplogs.detect._slices import ahead, compact, judged, pieces, sliced, texts
 from smtplogs.detect._sums import Sums, summed
-from smtplogs.detect._turned_shapes import CLIENT, FEW_NAMES, mixed_clients, never_worked, stale_runs
+from smtplogs.detect._turned_shapes import CLIENT, FEW_NAMES, mixed_clients, never_worked, runs_of, stale_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,14 +63,19 @@ def find_turned(
     for own, judged_ones in zip(
         some, ahead([partial(_judged, events, own, client, protocols) for own in some]), strict=True
     ):
-        rows = _runs(judged_ones)
+        rows = runs_of(judged_ones)
         stale = stale_runs(rows, successes, failures)
         mixed = mixed_clients(rows, successes).join(stale, on=CLIENT, how="anti", maintain_order="left")
-        found = pl.concat([stale, mixed, never_worked(rows, book, failures)], how="diagonal_relaxed")
-        found = found.sort("account_id", "client_id", "start").with_row_index("story", n_stories)
+        here = pl.concat([stale, mixed], how="diagonal_relaxed")
+        moving, moved = moving_clients(judged_ones, here.select(CLIENT).unique(), book, successes, failures)
+        # a device that moves is new at each of its addresses
+        stops = moving.select("account_id", pl.col("addresses").alias("client_ip")).explode("client_ip")
+        never = never_worked(rows, book, failures).join(stops, on=["account_id", "client_ip"], how="anti")
+        found = pl.concat([here, never, moving], how="diagonal_relaxed").sort("account_id", "client_id", "start")
+        found = found.with_row_index("story", n_stories)
         number = pl.col("account_id") + pl.lit(n_accounts, pl.UInt32)
         parts.append(found.with_columns(number))
-        told.append(_story_rows(found, rows).with_columns(number))
+        told += [_story_rows(own, of).with_columns(number) for own, of in _by_place(found, rows, moved)]
         n_accounts, n_stories = n_accounts + len(own), n_stories + found.height
     found = pl.concat(parts, how="diagonal_relaxed")
     found = found.with_columns(_at_once(found))
@@ -125,7 +131,12 @@ def _worth_a_look(
         pairs.filter(pl.col("account").is_not_null(), pl.col("n_bad") >= failures)
         .join(book.select("client_ip", "n_names"), on="client_ip", how="left")
         .filter((pl.col("n_ok") >= successes) | ((pl.col("n_ok") == 0) & (pl.col("n_names") <= FEW_NAMES)))
+        .select("account", "client_ip")
     )
+    moving = pairs.join(moving_accounts(pairs, successes, failures), on="account", how="semi").filter(
+        pl.col("n_bad") > 0
+    )
+    some = pl.concat([some, moving.select("account", "client_ip")])
     book = texts(book.join(some, on="client_ip", how="semi"))
     own = networks_of(book["client_ip"], networks).is_not_null() if networks else pl.lit(False)
     book = book.with_columns(
@@ -158,23 +169,12 @@ def _pairs(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]
     return summed(known, ["account", *keys[1:]], pl.col("n_ok", "n_bad").sum()), written
 
 
-def _runs(judged: pl.DataFrame) -> pl.DataFrame:
-    """Give each attempt the run it belongs to (its client's logins so far) and what the account did meanwhile."""
-    login = pl.when("ok").then("time")
-    logins = pl.when("ok").then("n").otherwise(0)
-    return judged.with_columns(
-        pl.col("user").filter("ok").first().over("account_id"),
-        pl.col("ok").cast(pl.Int64).cum_sum().over(CLIENT).alias("run"),
-        logins.cum_sum().over(CLIENT).alias("n_ok"),
-        logins.cum_sum().over("account_id").alias("n_any"),
-        logins.sum().over("account_id").alias("n_account"),
-        login.forward_fill().over(CLIENT).alias("last_ok"),
-        login.backward_fill().over(CLIENT).alias("next_ok"),
-        login.max().over("account_id").alias("account_last"),
-        pl.col("time").min().over("account_id").alias("account_first"),
-        pl.when("ok").then("client_ip").alias("ok_ip"),
-        pl.col("user").first().over("account_id").alias("first_form"),
-    ).with_columns(pl.coalesce("user", "first_form").alias("user"))
+def _by_place(
+    found: pl.DataFrame, rows: pl.DataFrame, moved: pl.DataFrame
+) -> tuple[tuple[pl.DataFrame, pl.DataFrame], ...]:
+    """Return the stories at an address, and those of a device that moves, each with the attempts they are drawn from."""
+    moves = pl.col("network").is_not_null()
+    return (found.filter(~moves), rows), (found.filter(moves), moved)
 
 
 def _at_once(found: pl.DataFrame) -> pl.Series:
@@ -213,8 +213,9 @@ def _changes(found: pl.DataFrame) -> pl.DataFrame:
     Each gives a bracket (last login, first failure]; brackets that overlap speak of one change.
     """
     stale = found.filter(pl.col("shape") == "stale").select(
-        "story", "account_id", "client_id", "client_ip", "last_ok", "next_ok", pl.col("start").alias("first_bad")
-    )
+        "story", "account_id", "client_id", pl.coalesce("client_ip", "network").alias("client_ip"), "last_ok", "next_ok",
+        pl.col("start").alias("first_bad"),
+    )  # fmt: skip
     pairs = stale.select("story", "account_id", "last_ok", "first_bad").join(stale, on="account_id", suffix="_other")
     overlap = (pl.col("last_ok_other") < pl.col("first_bad")) & (pl.col("last_ok") < pl.col("first_bad_other"))
     return (

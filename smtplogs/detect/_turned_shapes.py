@@ -46,6 +46,25 @@ GUESSING = timedelta(hours=1)
 faster, and not for less than this."""
 
 
+def runs_of(judged: pl.DataFrame) -> pl.DataFrame:
+    """Give each attempt the run it belongs to (its client's logins so far) and what the account did meanwhile."""
+    login = pl.when("ok").then("time")
+    logins = pl.when("ok").then("n").otherwise(0)
+    return judged.with_columns(
+        pl.col("user").filter("ok").first().over("account_id"),
+        pl.col("ok").cast(pl.Int64).cum_sum().over(CLIENT).alias("run"),
+        logins.cum_sum().over(CLIENT).alias("n_ok"),
+        logins.cum_sum().over("account_id").alias("n_any"),
+        logins.sum().over("account_id").alias("n_account"),
+        login.forward_fill().over(CLIENT).alias("last_ok"),
+        login.backward_fill().over(CLIENT).alias("next_ok"),
+        login.max().over("account_id").alias("account_last"),
+        pl.col("time").min().over("account_id").alias("account_first"),
+        pl.when("ok").then("client_ip").alias("ok_ip"),
+        pl.col("user").first().over("account_id").alias("first_form"),
+    ).with_columns(pl.coalesce("user", "first_form").alias("user"))
+
+
 def _summed(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """Return a row a group of refused attempts, with its rhythm."""
     bad = rows.filter("bad")

@@ -21,8 +21,9 @@ from smtplogs.detect._attack_stories import (
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._campaigns import in_turn, linked, once_each
 from smtplogs.detect._findings import as_findings, finding_id
-from smtplogs.detect._flurries import ROUND, Bursts, LightHours, Rounds
-from smtplogs.detect._guessers import MAIN, MOST, UNKNOWN, Limits, facts_of, guessers
+from smtplogs.detect._flurries import ROUND, Beats, Bursts, LightHours, Rounds
+from smtplogs.detect._guessers import MAIN, MOST, UNKNOWN, Limits, facts_of, guessers, patient_ones
+from smtplogs.detect._persons import one_person
 from smtplogs.detect._presets import PRESETS, bans, fires, keyed
 from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import SEVERITIES, Column
@@ -71,6 +72,7 @@ ONCE = 2**32 - 1
 
 
 @sliced_door
+@one_person
 def attacks(
     events: pl.LazyFrame,
     *,
@@ -97,7 +99,8 @@ def attacks(
     preset
         Name of a rule of ``detect/_presets.py``: fail2ban, mailcow, wazuh, crowdsec, crowdsec-slow, sentinel ...
     failures
-        Brute force: failures on one account [attempts]. Entra locks at 10.
+        Brute force: failures on one account [attempts]. Entra locks at 10. Or 50 a day at any pace, without a rhythm, from
+        an address that nothing ties to us: bans keep such guessing below any window.
     within
         within this time, bounds included. As fail2ban and mailcow.
     names
@@ -145,12 +148,17 @@ def attacks(
         return as_findings([no_names_row(first, last, book.n_bad)], "attacks", COLUMNS)
     members, rows = _campaigns(slices, condition, book)
     limits = Limits(names, unknown_names, failures, span)
-    looks = Bursts(book, limits.failures, limits.within), Rounds(book, limits.names), LightHours(_light(book, members))
+    looks = (
+        Bursts(book, limits.failures, limits.within),
+        Rounds(book, limits.names),
+        LightHours(_light(book, members)),
+        Beats(patient_ones(book)),
+    )
     for piece in attempts(slices, condition, ["failure"]):
         for look in looks:
             look.add(piece)
-    burst, wide, light = (look.found() for look in looks)
-    singles = [*guessers(book, burst, wide, limits, members), *_stuffing(book, light)]
+    burst, wide, light, patient = (look.found() for look in looks)
+    singles = [*guessers(book, burst, wide, limits, members, patient), *_stuffing(book, light)]
     rows = _folded(rows, singles, members)
     strangers = book.sources.filter("stranger")
     if not book.n_unknown and strangers.filter(pl.col("n_names") >= unknown_names).height:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._slices import lazy_door
+from smtplogs.detect._slices import lazy_door, same_events
 from smtplogs.detect._stories import merged
 from smtplogs.detect.attacking import attacks
 from smtplogs.detect.exposing import exposure
@@ -64,9 +64,10 @@ def findings(events: pl.LazyFrame, *, coverage: Frame | None = None, traffic: Fr
     """
     tables = {"coverage": _table(coverage, COVERAGE), "traffic": _table(traffic, TRAFFIC)}
     found = []
-    for detector in DETECTORS:
-        wanted = inspect.signature(detector).parameters
-        found.append(_packed(detector(events, **{k: v for k, v in tables.items() if k in wanted})))
+    with same_events():
+        for detector in DETECTORS:
+            wanted = inspect.signature(detector).parameters
+            found.append(_packed(detector(events, **{k: v for k, v in tables.items() if k in wanted})))
     return merged(pl.concat(found))
 
 

@@ -11,6 +11,7 @@ from smtplogs._engine import by_size
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._forgotten_stories import STATES, never_row, not_assessable_row, rotation_row, stale_row
 from smtplogs.detect._hints import likely_software
+from smtplogs.detect._persons import one_person
 from smtplogs.detect._rhythm import SCHEDULES
 from smtplogs.detect._slices import lazy_door
 from smtplogs.detect._turned import find_turned, hasty
@@ -38,9 +39,11 @@ COLUMNS: dict[str, Column] = {
     "fix_order": Column(pl.UInt32, "first, second ... to repair: most failures per day, then who trips limits"),
     "changed_after": Column(TIME, "the secret changed after this: last login with the old one", "UTC"),
     "changed_before": Column(TIME, "and not later than this: first failure with the old one", "UTC"),
-    "clients": Column(pl.List(pl.String), "rotation: addresses that failed with the old secret"),
+    "clients": Column(
+        pl.List(pl.String), "rotation: addresses that failed with the old secret; a device that moves: its addresses"
+    ),
     "repaired": Column(pl.List(pl.String), "rotation: those of them that log in again"),
-    "n_clients": Column(pl.UInt32, "rotation: how many failed", "clients"),
+    "n_clients": Column(pl.UInt32, "rotation: how many failed; a device that moves: addresses", "clients"),
     "likely": Column(pl.String, "what software it is, likely (see client_hints)"),
     "unnamed_share": Column(pl.Float64, "share of all failed logins of the frame that carry no user name, 0-1"),
 }
@@ -51,6 +54,7 @@ LIMIT_WITHIN = timedelta(minutes=15)
 
 
 @lazy_door
+@one_person
 def stale_credentials(
     events: pl.LazyFrame,
     *,
@@ -67,6 +71,10 @@ def stale_credentials(
     bear each other out with fewer failures. Failures of one program between the logins of another behind the same
     address are told too, if they alone keep a rhythm, or come five times a day and over a night. A client that was never seen to log in is another finding,
     ``never_worked``: it was set up wrongly, or the log begins too late.
+
+    A phone changes its address all the time: such a *device that moves* is the account in one provider's network (/16 of
+    IPv4, /32 of IPv6), if it logged in from there before and is refused from three addresses or more, none of which is
+    told by itself or fails on more than two names. `client_ip` is null then, and `clients` holds the addresses.
 
     Over the clients of one account that failed from about the same time on follows the ``rotation``: the moment of
     the change lies after the last login, and not later than the first failure, of each of them.

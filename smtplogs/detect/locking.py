@@ -16,6 +16,7 @@ from smtplogs.detect._histories import histories
 from smtplogs.detect._ledger import address_book, ledger_of
 from smtplogs.detect._lock_stories import lock_row, not_assessable_row
 from smtplogs.detect._locks import Rules, find_locks, with_logins
+from smtplogs.detect._persons import one_person
 from smtplogs.detect._slices import lazy_door
 from smtplogs.detect._stated_bans import stated_bans
 from smtplogs.detect._streak_stories import campaign_row, outage_row, streak_row
@@ -79,6 +80,7 @@ COLUMNS: dict[str, Column] = {
 
 
 @lazy_door
+@one_person
 def lockouts(
     events: pl.LazyFrame,
     *,
@@ -254,6 +256,7 @@ def _outages(streaks: Streaks) -> list[dict[str, Any]]:
         pl.col("n").sum(),
         pl.col("ip_id").n_unique().alias("n_sources"),
         pl.col("account_id").n_unique().alias("n_names"),
+        pl.col("n_hit").max(),
         pl.col("user").unique(maintain_order=True).head(MOST_NAMES).alias("names"),
         pl.col("cause").drop_nulls().mode(maintain_order=True).first(),
     )

@@ -20,6 +20,7 @@ from smtplogs.detect._bins import (
     grid,
     holes,
     rises,
+    unjudged,
 )
 from smtplogs.detect._findings import as_findings
 from smtplogs.detect._incident_edges import own_failures, proved, sharpened
@@ -34,6 +35,7 @@ from smtplogs.detect._incident_facts import (
 )
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
 from smtplogs.detect._missing import as_many, missing, one_missing, still_heard, were_there
+from smtplogs.detect._persons import one_person
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, span_of, texts
 from smtplogs.schema import OUTCOMES, TIME, TRAFFIC, Column, as_table
 
@@ -96,6 +98,7 @@ BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_e
 
 
 @sliced_door
+@one_person
 def incidents(
     events: pl.LazyFrame,
     *,
@@ -181,7 +184,11 @@ def _counts(slices: Slices, counted: pl.Expr, traffic: pl.DataFrame | None) -> t
     bad = pl.col("outcome").is_in(["failure", "deferred", "refused", "aborted"])
     for piece in pieces(slices, "stage", "outcome", "count", "account", "client_ip", words=TRIED, where=counted):
         bins.append(
-            piece.group_by(tick).agg(n.filter(good & at_auth).sum().alias("ok"), n.filter(bad).sum().alias("bad"))
+            piece.group_by(tick).agg(
+                n.filter(good & at_auth).sum().alias("ok"),
+                n.filter(bad).sum().alias("bad"),
+                n.filter(at_auth & (pl.col("outcome") == "deferred")).sum().alias("unjudged"),
+            )
         )
         hour = pl.col("time").dt.truncate("1h").alias("hour")
         ok = piece.filter(good & at_auth)
@@ -193,12 +200,12 @@ def _counts(slices: Slices, counted: pl.Expr, traffic: pl.DataFrame | None) -> t
         lines += [piece.group_by(tick).agg(pl.len().cast(pl.Int64).alias("lines")) for piece in pieces(slices)]
     if not bins or not lines:
         return pl.DataFrame(), pl.DataFrame()
-    sums = pl.concat(bins).group_by("bin").agg(pl.col("ok", "bad").sum())
+    sums = pl.concat(bins).group_by("bin").agg(pl.col("ok", "bad", "unjudged").sum())
     whole = pl.concat(lines).group_by("bin").agg(pl.col("lines").sum())
     sums = sums.join(whole, on="bin", how="full", coalesce=True).sort("bin")
     # an hour is never cut
     known = pl.concat(logins)
-    return grid(sums, ["ok", "bad", "lines"]), known
+    return grid(sums, ["ok", "bad", "unjudged", "lines"]), known
 
 
 def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
@@ -206,7 +213,13 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
     bad = baselines(counts, "bad", peaks=True)
     ok = baselines(counts, "ok")
     silent = holes(counts, "lines")
-    found = episodes(bad, rises(bad, "bad", limits), drops(ok, "ok", limits) | silent)
+    up, down = rises(bad, "bad", limits), drops(ok, "ok", limits) | silent
+    faults = unjudged(baselines(counts, "unjudged", peaks=True), "unjudged", limits)
+    found = episodes(bad, up | faults, down)
+    risen = found.join_where(
+        counts.filter(up).select("bin"), pl.col("bin") >= pl.col("start"), pl.col("bin") < pl.col("end")
+    )
+    found = found.with_columns(pl.col("episode").is_in(risen["episode"].implode()).alias("risen"))
     usual = counts.select("bin", "lines", "ok").with_columns(
         bad["usual"].alias("usual_bad"), ok["usual"].alias("usual_ok")
     )
@@ -215,7 +228,7 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
     fallen = (pl.col("usual_ok") - pl.col("ok")).filter(inside).sum() / pl.col("usual_ok").filter(inside).sum().sqrt()
     found = (
         found.join_where(usual, pl.col("bin") >= pl.col("start") - HOUR, pl.col("bin") < pl.col("end"))
-        .group_by("episode", "start", "end", "up", "down", "thin")
+        .group_by("episode", "start", "end", "up", "down", "thin", "risen")
         .agg(
             pl.col("usual_bad", "usual_ok").filter(inside).sum(),
             _hole_share(inside).alias("hole_share"),
@@ -271,6 +284,8 @@ def _judged(
             if before.height:
                 facts, marked = _facts(rows, known, good, episode, before)
                 kind = verdict(facts, up=episode["up"])
+        if kind not in SERIOUS and not episode["risen"] and not episode["down"]:
+            continue
         if kind in {"network_loss", "log_hole"}:
             at = marked.filter(pl.col("time") >= start, pl.col("time") < end)
             usual = described(rows.before)

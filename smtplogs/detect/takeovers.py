@@ -10,6 +10,7 @@ import polars as pl
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._findings import as_findings
 from smtplogs.detect._networks import network
+from smtplogs.detect._persons import one_person
 from smtplogs.detect._sentences import counted, length, listed, moment, name, stretch
 from smtplogs.detect._slices import Slices, judged, pieces, proof, sliced, sliced_door, texts
 from smtplogs.schema import TIME, Column
@@ -39,6 +40,7 @@ MANY_SOURCES = 5
 
 
 @sliced_door
+@one_person
 def compromises(
     events: pl.LazyFrame,
     *,
