@@ -30,7 +30,7 @@ def _after(name: str, step: str, stage: str, sample: str, **expect: object) -> P
     return Pattern(
         name,
         program=_DMA,
-        literal=f" failed after {step}: ",
+        literal="remote delivery ",
         regex=rf"^remote delivery (?:deferred:|to) {_RELAY} failed after {step}: {_REPLY}$",
         sets=_client(stage=stage),
         written_by="dma net.c, READ_REMOTE_CHECK",
@@ -46,7 +46,7 @@ DMA = Lines(
         Pattern(
             "refused_login",
             program=_DMA,
-            literal=("Authentication failed: ", "AUTH "),
+            literal="remote delivery ",
             regex=rf"^remote delivery (?:failed|deferred): (?:Authentication failed|AUTH (?:login|(?P<mechanism>cram-md5)) (?:failed|not available)): {_REPLY}$",
             sets=_client(stage="auth"),
             written_by="dma net.c smtp_auth(), crypto.c smtp_auth_md5()",
@@ -100,7 +100,7 @@ DMA = Lines(
         Pattern(
             "no_starttls",
             program=_DMA,
-            literal="STARTTLS not available: ",
+            literal="remote delivery ",
             regex=rf"^remote delivery (?:failed|deferred): STARTTLS not available: {_REPLY}$",
             sets=_client(stage="tls", outcome="refused", cause="tls_unavailable", basis="line"),
             written_by="dma crypto.c smtp_init_crypto()",
@@ -123,7 +123,7 @@ DMA = Lines(
         Pattern(
             "tls_failed",
             program=_DMA,
-            literal=": SSL ",
+            literal="remote delivery ",
             regex=r"^remote delivery (?:failed|deferred): (?P<detail>SSL (?:handshake|initialization) failed.*)$",
             sets=_client(stage="tls", outcome="aborted", cause="tls_handshake_failed", basis="line"),
             written_by="dma crypto.c smtp_init_crypto()",
@@ -144,7 +144,7 @@ DMA = Lines(
         Pattern(
             "no_connection",
             program=_DMA,
-            literal="connect to ",
+            literal="] failed: ",
             regex=rf"^(?P<detail>connect to {_RELAY} failed: .*)$",
             sets=_client(stage="connect", outcome="deferred", cause="service_unavailable", basis="line"),
             written_by="dma net.c open_connection()",
@@ -234,7 +234,7 @@ NULLMAILER = Lines(
         Pattern(
             "auth_required",
             program=_NULL,
-            literal="smtp: Failed: 530",
+            literal="smtp: Failed: ",
             regex=rf"^smtp: Failed: (?P<reply_code>530)[ -](?:(?P<enhanced_code>{ENHANCED}) )?(?P<detail>.*)$",
             sets=_client(stage="mail"),
             written_by="nullmailer protocols/smtp.cc: 530 answers MAIL, or AUTH where TLS is wanted first",
@@ -257,7 +257,7 @@ NULLMAILER = Lines(
         Pattern(
             "no_mechanism",
             program=_NULL,
-            literal="Server does not advertise any supported authentication methods",
+            literal="smtp: Failed: ",
             regex=r"^smtp: Failed: (?P<detail>Server does not advertise any supported authentication methods)$",
             sets=_client(stage="auth", outcome="refused", cause="auth_not_offered", basis="assumed"),
             written_by="nullmailer protocols/smtp.cc: no AUTH, or no mechanism that it knows",
@@ -278,7 +278,7 @@ NULLMAILER = Lines(
         Pattern(
             "tls_failed",
             program=_NULL,
-            literal="TLS",
+            literal="smtp: Failed: ",
             regex=r"^smtp: Failed: (?P<detail>Error (?:completing|starting|initializing|negotiating) TLS.*)$",
             sets=_client(stage="tls", outcome="aborted", cause="tls_handshake_failed", basis="line"),
             written_by="nullmailer protocols/tls_gnutls.cc",
@@ -299,7 +299,7 @@ NULLMAILER = Lines(
         Pattern(
             "no_connection",
             program=_NULL,
-            literal="smtp: Failed: Connect failed",
+            literal="smtp: Failed: ",
             regex=r"^smtp: Failed: (?P<detail>Connect failed)$",
             sets=_client(stage="connect", outcome="deferred", cause="service_unavailable", basis="line"),
             written_by="nullmailer protocols/protocol.cc",

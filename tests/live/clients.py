@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -92,19 +93,21 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(root / "etc/cert.pem", root / "etc/key.pem")
     threading.Thread(target=_accept, args=(listener, programs, truth, tls), daemon=True).start()
-    log = Syslog(root, out / "syslog.txt")
+    Syslog(root, out / "syslog.txt")
     for program in programs:
         truth.scenario(program, what=f"mails by {program}", address="")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(lambda name: _sent(root, out, name, PROGRAMS[name]), programs))
-    del log
     return truth, Server("clients", PORT, PORT, PORT, PORT, versions=versions)
 
 
 def _sent(root: Path, out: Path, name: str, program: Program) -> None:
-    for relay, how in RELAYS.items():
-        port = NOBODY if relay == "down" else PORT
-        call = Call(f"{relay}.{name}.example.org", f"127.0.{NETWORK + list(PROGRAMS).index(name)}.{list(RELAYS).index(relay) + 1}", port, how.login, how.starttls, how.verify, how.mechanism)
+    """Let a program send its mails, one after another; what it writes of each is a file of its own."""
+    for number, (relay, how) in enumerate(RELAYS.items(), 1):
+        call = Call(
+            f"{relay}.{name}.example.org", f"127.0.{NETWORK + list(PROGRAMS).index(name)}.{number}",
+            NOBODY if relay == "down" else PORT, how.login, how.starttls, how.verify, how.mechanism,
+        )  # fmt: skip
         if not program.can(call):
             continue
         for path, text in program.files(call).items():
@@ -115,18 +118,34 @@ def _sent(root: Path, out: Path, name: str, program: Program) -> None:
         written = root / program.log[1:]
         if program.log:
             written.unlink(missing_ok=True)
-        try:
-            done = subprocess.run(
-                ["chroot", str(root), *program.command(call)], input=program.stdin.encode(), stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, timeout=program.limit, check=False,
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC", "LC_ALL": "C", "HOME": "/root", "TERM": "dumb", **program.extra},
-            )  # fmt: skip
-            said = done.stdout
-        except subprocess.TimeoutExpired as late:
-            said = late.stdout or b""
-        (out / f"{name}-{relay}.txt").write_bytes(said)
-        if program.log and written.exists():
-            (out / f"{name}-{relay}.log").write_bytes(written.read_bytes())
+        known = (out / "syslog.txt").stat().st_size
+        said = _ran(root, program, call)
+        if program.tag:
+            new = (out / "syslog.txt").read_bytes()[known:].splitlines(keepends=True)
+            (out / f"{name}-{relay}.log").write_bytes(b"".join(x for x in new if program.tag.encode() in x))
+            name_of = "ssmtp_v" if name == "ssmtp" else ""
+        elif program.stamped:
+            stamp = time.strftime(f"%b %d %H:%M:%S {HOST} {program.stamped}[42]: ", time.gmtime()).encode()
+            (out / f"{name}-{relay}.log").write_bytes(b"".join(stamp + x for x in said.splitlines(keepends=True)))
+            name_of = ""
+        elif program.log:
+            (out / f"{name}-{relay}.log").write_bytes(written.read_bytes() if written.exists() else b"")
+            name_of = ""
+        else:
+            name_of = name
+        (out / f"{name_of}-{relay}.log" if name_of else out / f"{name}-{relay}.txt").write_bytes(said)
+
+
+def _ran(root: Path, program: Program, call: Call) -> bytes:
+    """Run a program; return what it printed, as far as it came."""
+    try:
+        return subprocess.run(
+            ["chroot", str(root), *program.command(call)], input=program.stdin.encode(), stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=program.limit, check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC", "LC_ALL": "C", "HOME": "/root", "TERM": "dumb", **program.extra},
+        ).stdout  # fmt: skip
+    except subprocess.TimeoutExpired as late:
+        return late.stdout or b""
 
 
 def _accept(listener: socket.socket, programs: list[str], truth: Truth, tls: ssl.SSLContext) -> None:

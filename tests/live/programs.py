@@ -41,8 +41,10 @@ class Program:
     stdin: str = MESSAGE
     log: str = ""
     """A file that it writes; the empty word: what it prints is its log."""
-    syslog: bool = False
-    """It logs by syslog."""
+    tag: str = ""
+    """Its tag, where it logs by syslog."""
+    stamped: str = ""
+    """The tag that the journal gives to what it prints."""
     extra: dict[str, str] = field(default_factory=dict)
     """Environment."""
     limit: int = 30
@@ -332,10 +334,10 @@ PROGRAMS = {
     "neomutt": Program(lambda c: ["neomutt", "-d", "3", "-l", "/tmp/neomutt.log", "-F", "/tmp/neomuttrc", "-s", "a test", RCPT], lambda c: {"/tmp/neomuttrc": _muttrc(c)}, stdin="Hello", log="/tmp/neomutt.log0"),
     "s-nail": Program(lambda c: ["s-nail", "-:u", "-vv", "-s", "a test", RCPT], lambda c: {"/root/.mailrc": _mailrc(c)}, stdin="Hello\n", extra={"MAILRC": "/root/.mailrc"}),
     "sendemail": Program(_sendemail, stdin="", log="/tmp/sendemail.log", can=lambda c: c.mechanism == "" and (c.verify or not c.starttls)),
-    "ssmtp": Program(lambda c: ["/usr/sbin/ssmtp", "-v", RCPT], lambda c: {"/etc/ssmtp/ssmtp.conf": _ssmtp(c)}, syslog=True),
-    "dma": Program(lambda c: ["/usr/sbin/dma", "-f", USER, "-D", RCPT], _dma, syslog=True, limit=4),
+    "ssmtp": Program(lambda c: ["/usr/sbin/ssmtp", "-v", RCPT], lambda c: {"/etc/ssmtp/ssmtp.conf": _ssmtp(c)}, tag=" sSMTP["),
+    "dma": Program(lambda c: ["/usr/sbin/dma", "-f", USER, "-D", RCPT], _dma, tag=" dma[", limit=4),
     "esmtp": Program(
         lambda c: ["/usr/bin/esmtp", "-X", "/tmp/esmtp.trace", "-v", "-f", USER, RCPT], lambda c: {"/root/.esmtprc": _esmtp(c)}, log="/tmp/esmtp.trace", can=lambda c: not c.starttls),
-    "nullmailer": Program(lambda c: ["/usr/sbin/nullmailer-send"], _nullmailer, limit=4, can=_known("LOGIN")),
+    "nullmailer": Program(lambda c: ["/usr/sbin/nullmailer-send"], _nullmailer, limit=4, stamped="nullmailer-send", can=_known()),
 }  # fmt: skip
 """Name -> how it is called."""
