@@ -138,7 +138,7 @@ JAVAMAIL = Dialogue(
         ),
         Turn(
             "thrown",
-            rf"^{_THROWN}AuthenticationFailedException: (?P<text>[2-5][0-9]{{2}}[ -].*)$",
+            rf"^{_THROWN}AuthenticationFailedException: (?P<text>[345][0-9]{{2}}[ -].*)$",
             speaker="server",
         ),
         Turn(

@@ -1,4 +1,4 @@
-"""What mailing programs write of a session: mutt and neomutt -d, s-nail -vv, sendEmail, sSMTP -v.
+"""What mailing programs write of a session: mutt and neomutt -d, s-nail -vv, sendEmail, sSMTP -v, esmtp -X.
 
 Recorded with mutt 2.2, neomutt 2022 and 2025, s-nail 14.9, sendEmail 1.56, sSMTP 2.64 (`docs/live.md`).
 """
@@ -182,4 +182,28 @@ SSMTP_V = Dialogue(
     ),
 )  # fmt: skip
 
-MAIL_PROGRAMS = (MUTT, S_NAIL, SENDEMAIL, SSMTP_V)
+ESMTP = Dialogue(
+    "esmtp",
+    "esmtp trace (C: and S:)",
+    looks=r"^(?:S: [2-5][0-9]{2}[ -]|C: (?:EHLO|HELO|AUTH|MAIL|RCPT|STARTTLS|QUIT))",
+    least=0,
+    side="client",
+    blocks=True,
+    written_by="esmtp 1.2 with libESMTP 1.0 and 1.1 (-X FILE); the password is written in base64",
+    turns=(
+        Turn("server", r"^S: (?P<text>.*)$", speaker="server"),
+        Turn("more", r"^(?P<text>[2-5][0-9]{2}[ -].*)$", speaker="server"),
+        Turn("client", r"^C: (?P<text>.*)$", speaker="client"),
+        Turn("other", r"^.*$", speaker="noise"),
+    ),
+    cannot_show=("when: there is no clock", "the client's address", "the relay", "what becomes of TLS"),
+    samples=(
+        Excerpt(
+            f"S: 220 relay.example.org ESMTP\nC: EHLO web1\nS: 250-relay.example.org\n250-AUTH PLAIN LOGIN\n250 8BITMIME\nC: AUTH PLAIN {_BLOB}\n"
+            f"S: 535 5.7.8 {SAID}\nC: QUIT\nS: 221 bye\n",
+            refused(mechanism="PLAIN"),
+        ),
+    ),
+)  # fmt: skip
+
+MAIL_PROGRAMS = (MUTT, S_NAIL, SENDEMAIL, SSMTP_V, ESMTP)

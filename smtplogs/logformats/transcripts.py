@@ -162,6 +162,7 @@ SMTPLIB = Dialogue(
             verdict=_LINE, sets=_AUTH | {"cause": "mechanism_unsupported"},
         ),
         Turn("closed", rf"^{_SMTPLIB}SMTPServerDisconnected: .*$", ends=True),
+        Turn("raised", rf"^{_SMTPLIB}SMTP[A-Za-z]+: .*$", speaker="noise"),
         Turn("trace", r"^(?:Traceback \(.*|  File \".*|    .*|During handling of the above exception.*)$", speaker="noise"),
     ),
     cannot_show=(*_NO_CLOCK, "the version of TLS"),
@@ -217,7 +218,7 @@ NODEMAILER = Dialogue(
         Turn("closing", r"^\[(?P<stamp>[0-9-]{10} [0-9:]{8})\] [A-Z]+ +\[(?P<session>[^\]]+)\] (?:Closing connection|Connection closed).*$", ends=True),
         Turn("note", r"^\[(?P<stamp>[0-9-]{10} [0-9:]{8})\] [A-Z]+ +\[(?P<session>[^\]]+)\] .*$"),
         Turn("other", r"^\[[0-9-]{10} [0-9:]{8}\] .*$", speaker="noise"),
-        Turn("trace", r"^(?:Error: .*|    at .*|  +[a-zA-Z]+: .*|[ \]})]+[,{]?)$", speaker="noise"),
+        Turn("trace", r"^(?:Error: .*| +[^ ].*|[ \]})]+[,{]?|[2-5][0-9]{2}[ -].*)$", speaker="noise"),
     ),
     cannot_show=("the client's address", "the version of TLS"),
     samples=(

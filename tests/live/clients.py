@@ -121,6 +121,7 @@ def _sent(root: Path, out: Path, name: str, program: Program) -> None:
         known = (out / "syslog.txt").stat().st_size
         said = _ran(root, program, call)
         if program.tag:
+            time.sleep(0.2)  # the syslogd is a thread of ours
             new = (out / "syslog.txt").read_bytes()[known:].splitlines(keepends=True)
             (out / f"{name}-{relay}.log").write_bytes(b"".join(x for x in new if program.tag.encode() in x))
             name_of = "ssmtp_v" if name == "ssmtp" else ""
