@@ -62,6 +62,23 @@ SSMTP = Lines(
             ),
         ),
         Pattern(
+            "no_starttls",
+            program=_TAG,
+            literal="STARTTLS not working",
+            regex=r"^(?P<detail>STARTTLS not working)$",
+            sets=_client(stage="tls", outcome="refused", cause="tls_unavailable", basis="line"),
+            written_by="ssmtp.c 2.64, smtp_open()",
+            samples=(
+                Sample(
+                    "STARTTLS not working",
+                    _client(
+                        stage="tls", outcome="refused", cause="tls_unavailable", basis="line", detail="STARTTLS not working"
+                    ),
+                    program=_TAG,
+                ),
+            ),
+        ),
+        Pattern(
             "no_connection",
             program=_TAG,
             literal="Cannot open ",
