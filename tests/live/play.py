@@ -36,6 +36,8 @@ SETUPS = (
     ("bookworm", "sendmail", "odd"),
     ("trixie", "outages", "told"),
     ("bookworm", "outages", "quiet"),
+    ("trixie", "mailboxes", "cyrus"),
+    ("bookworm", "mailboxes", "cyrus"),
 )
 """Release of Debian, server, variant. OpenSMTPD 6.8.0p2 of bookworm cannot do TLS with the OpenSSL there."""
 

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from live import clients, cyrus, databases, exim, eximauth, opensmtpd, outages, postfix, relaying, sendmail, services
+from live import clients, cyrus, databases, exim, eximauth, mailboxes, opensmtpd, outages, postfix, relaying, sendmail, services
 from live.machine import laid_over, loopback_up, remove
 from live.smarthost import RELAYS
 
@@ -26,6 +26,7 @@ SERVERS = {
     "opensmtpd": opensmtpd,
     "sendmail": sendmail,
     "clients": clients,
+    "mailboxes": mailboxes,
     "outages": outages,
 }
 

@@ -24,6 +24,7 @@ PACKAGES = {
     "exim": ("exim4-daemon-heavy", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-core"),
     "opensmtpd": ("opensmtpd",),
     "sendmail": ("sendmail-bin", "sendmail-cf", "m4", "sasl2-bin", "libsasl2-modules"),
+    "mailboxes": ("cyrus-imapd", "cyrus-pop3d", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db", "perl-base"),
     "clients": (
         "php-cli", "php-mbstring", "libphp-phpmailer", "php-net-smtp", "php-symfony-mailer", "libmail-java", "libjakarta-mail-java",
         "default-jdk-headless", "nodejs", "node-nodemailer", "ruby", "python3", "libio-socket-ssl-perl", "libauthen-sasl-perl",
