@@ -16,7 +16,7 @@ from smtplogs.normalising import STAGE_OF_STEP
 from smtplogs.talking import ONCE, talk
 
 _PROMPTS = {"334 VXNlcm5hbWU6": "LOGIN", "334 dXNlcm5hbWU6": "LOGIN", "334 UGFzc3dvcmQ6": "LOGIN"}
-_TOKEN_REFUSED = r"^334 eyJ[A-Za-z0-9+/=]+$"
+_ERROR_CHALLENGE = r"^334 eyJ[A-Za-z0-9+/=]+$"
 """The answer to a token that is no good, a JSON object (RFC 7628); many clients leave then."""
 _STAGE = {
     **STAGE_OF_STEP, "LHLO": "helo", "X-ANONYMOUSTLS": "tls", "MAIL": "mail", "RCPT": "rcpt", "X-EXPS": "session",
@@ -81,7 +81,7 @@ def _attempts(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("_ref").alias("_all_lines"),
         *(pl.col(c).drop_nulls().first().alias(f"_{c}") for c in ("user", "vendor_code", "duration_s", "mechanism")),
         pl.col("text").filter(server & (pl.col("code") == 334)).first().alias("_prompt"),
-        (server & pl.col("text").str.contains(_TOKEN_REFUSED)).any().alias("_refused"),
+        (server & pl.col("text").str.contains(_ERROR_CHALLENGE)).any().alias("_refused"),
     )
     closed = rows.group_by("sid").agg(closed=pl.col("ends").any() | (pl.col("verb") == "QUIT").any())
     groups = groups.join(closed, on="sid", how="left", maintain_order="left")

@@ -140,7 +140,10 @@ def _with_submission(events: pl.DataFrame) -> pl.DataFrame:
         return events
     theirs = (pl.col("format") == "dovecot") & (pl.col("protocol") == "smtp") & (pl.col("outcome") == "success")
     rest, alone = _folded(
-        events.filter(~mine), handed, (["ip", "name"], SESSION, "forward", _NAMED), may=theirs & (pl.col("stage") == "auth")
+        events.filter(~mine),
+        handed,
+        (["ip", "name"], SESSION, "forward", _NAMED),
+        may=theirs & (pl.col("stage") == "auth"),
     )
     return stacked(rest, alone)
 

@@ -42,8 +42,8 @@ _MASKED = frozenset(
 )
 
 
-_SECRET = "/* secret */"
-_PLACEHOLDERS = _MASKED | {_SECRET}
+_HIDDEN = "/* secret */"
+_PLACEHOLDERS = _MASKED | {_HIDDEN}
 """What clients put in place of the password itself: ours, nodemailer."""
 
 
@@ -89,8 +89,8 @@ def given(mechanism: str | None, responses: tuple[str, ...]) -> Given:
         user = clear[0] if clear else None
         hidden = [c for c in clear[1:] if c]
     elif mechanism == "CRAM-MD5" and first is not None:
-        known = first.endswith(f" {_SECRET}")
-        user, _, proof = (first.removesuffix(_SECRET).rstrip(), "", _SECRET) if known else first.rpartition(" ")
+        known = first.endswith(f" {_HIDDEN}")
+        user, _, proof = (first.removesuffix(_HIDDEN).rstrip(), "", _HIDDEN) if known else first.rpartition(" ")
         hidden = [proof]
     elif mechanism in {"XOAUTH2", "OAUTHBEARER"} and first is not None:
         user, hidden = _of_token(first)

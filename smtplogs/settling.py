@@ -133,7 +133,9 @@ def may_change() -> pl.Expr:
     nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")
     lost = (pl.col("cause") == "unknown") & pl.col("detail").str.starts_with(LOST_ANSWER)
     plain = pl.col("plain") & pl.col("tls").is_null()
-    return pl.any_horizontal(e.fill_null(value=False) for e in (waiting(), of_saslauthd(), nameless, lost, plain, handed_on()))
+    return pl.any_horizontal(
+        e.fill_null(value=False) for e in (waiting(), of_saslauthd(), nameless, lost, plain, handed_on())
+    )
 
 
 def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:

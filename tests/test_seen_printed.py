@@ -104,7 +104,9 @@ def test_what_follows_a_login_that_javamail_does_not_print_is_the_answer_to_its_
     ],
     ids=["lost", "refused", "no mechanism"],
 )
-def test_javamail_says_why_a_login_did_not_come_to_an_answer(words: str, wanted: tuple[str, ...], tmp_path: Path) -> None:
+def test_javamail_says_why_a_login_did_not_come_to_an_answer(
+    words: str, wanted: tuple[str, ...], tmp_path: Path
+) -> None:
     assert told(tmp_path, JAVA + words) == [wanted]
 
 
@@ -119,7 +121,9 @@ def test_a_password_that_nodemailer_hides_in_cram_md5_is_no_part_of_the_name(tmp
 
 
 SESSION = "host = relay.example.org\nport = 587\n<-- 220 relay.example.org ESMTP\n--> EHLO localhost\n<-- 250-relay.example.org\n<-- 250 AUTH PLAIN\n--> QUIT\n"
-ERROR = "msmtp: the server does not support TLS via the STARTTLS command\nmsmtp: could not send mail (account default)\n"
+ERROR = (
+    "msmtp: the server does not support TLS via the STARTTLS command\nmsmtp: could not send mail (account default)\n"
+)
 
 
 @pytest.mark.parametrize("text", [ERROR + SESSION, SESSION + ERROR], ids=["before", "after"])
@@ -143,7 +147,8 @@ def test_a_code_that_sendemail_tells_before_the_words_is_one_reply(tmp_path: Pat
 
 def test_the_tag_of_dma_holds_an_id_that_is_no_process(tmp_path: Path) -> None:
     lines = "".join(
-        f"{AT} dma[{id_}]: remote delivery failed: Authentication failed: 535 5.7.8 no\n" for id_ in ("25a01f.559782661ff0", "25a01f")
+        f"{AT} dma[{id_}]: remote delivery failed: Authentication failed: 535 5.7.8 no\n"
+        for id_ in ("25a01f.559782661ff0", "25a01f")
     )
 
     assert told(tmp_path, lines, "format", "outcome", "pid") == [("dma", "failure", None)] * 2
@@ -161,5 +166,9 @@ def test_perls_decoded_lines_hold_a_password_that_is_nowhere_shown(tmp_path: Pat
     log.write_text(talk)
     events, coverage, _ = sl.read(log, full=True)
 
-    assert events.filter(pl.col("outcome") == "failure").select("user", "mechanism").rows() == [("ann@example.com", "LOGIN")]
-    assert not [word for word in ("Kx7-secret", "S3g3LXNlY3JldA==") if word in events.write_json() + coverage.write_json()]
+    assert events.filter(pl.col("outcome") == "failure").select("user", "mechanism").rows() == [
+        ("ann@example.com", "LOGIN")
+    ]
+    assert not [
+        word for word in ("Kx7-secret", "S3g3LXNlY3JldA==") if word in events.write_json() + coverage.write_json()
+    ]

@@ -227,7 +227,9 @@ NULLMAILER = Lines(
             written_by="nullmailer protocols/smtp.cc: replies are written with no word of what they answer; these codes answer AUTH",
             samples=(
                 Sample(
-                    "smtp: Failed: 535 5.7.8 Error: authentication failed: (reason unavailable)", _bad, program="nullmailer-send"
+                    "smtp: Failed: 535 5.7.8 Error: authentication failed: (reason unavailable)",
+                    _bad,
+                    program="nullmailer-send",
                 ),
             ),
         ),
@@ -307,7 +309,11 @@ NULLMAILER = Lines(
                 Sample(
                     "smtp: Failed: Connect failed",
                     _client(
-                        stage="connect", outcome="deferred", cause="service_unavailable", basis="line", detail="Connect failed"
+                        stage="connect",
+                        outcome="deferred",
+                        cause="service_unavailable",
+                        basis="line",
+                        detail="Connect failed",
                     ),
                     program="nullmailer-send",
                 ),
@@ -321,7 +327,8 @@ NULLMAILER = Lines(
             written_by="nullmailer src/send.cc: mails as they come and go; replies that may answer any command",
             samples=(
                 Sample(
-                    "Starting delivery: host: relay.example.org protocol: smtp file: 1795680000.1", program="nullmailer-send"
+                    "Starting delivery: host: relay.example.org protocol: smtp file: 1795680000.1",
+                    program="nullmailer-send",
                 ),
                 Sample("smtp: Succeeded: 250 2.0.0 taken", program="nullmailer-send"),
                 Sample("Sending failed: Failed to authenticate to server", program="nullmailer-send"),

@@ -72,7 +72,11 @@ SSMTP = Lines(
                 Sample(
                     "STARTTLS not working",
                     _client(
-                        stage="tls", outcome="refused", cause="tls_unavailable", basis="line", detail="STARTTLS not working"
+                        stage="tls",
+                        outcome="refused",
+                        cause="tls_unavailable",
+                        basis="line",
+                        detail="STARTTLS not working",
                     ),
                     program=_TAG,
                 ),

@@ -154,9 +154,7 @@ def _accept(listener: socket.socket, programs: list[str], truth: Truth, tls: ssl
         sock, _ = listener.accept()
         network, number = (int(part) for part in sock.getsockname()[0].split(".")[2:])
         relay = list(RELAYS)[number - 1]
-        threading.Thread(
-            target=_talk, args=(sock, programs[network - NETWORK], relay, truth, tls), daemon=True
-        ).start()
+        threading.Thread(target=_talk, args=(sock, programs[network - NETWORK], relay, truth, tls), daemon=True).start()
 
 
 def _talk(sock: socket.socket, program: str, relay: str, truth: Truth, tls: ssl.SSLContext) -> None:
@@ -196,7 +194,9 @@ def _answer(sock, program: str, relay: str, host: Host, how: Relay, truth: Truth
             words = line.split(" ")
             mechanism = words[1].upper() if len(words) > 1 else ""
             known = truth.add(Command(program, relay, PORT, mechanism, USER, None, secured))
-            prompts = {"LOGIN": ["VXNlcm5hbWU6", "UGFzc3dvcmQ6"], "CRAM-MD5": ["PDE3OTMuMTc5MUBteDE+"]}.get(mechanism, [""])
+            prompts = {"LOGIN": ["VXNlcm5hbWU6", "UGFzc3dvcmQ6"], "CRAM-MD5": ["PDE3OTMuMTc5MUBteDE+"]}.get(
+                mechanism, [""]
+            )
             if len(words) > 2 and mechanism != "CRAM-MD5":
                 prompts = prompts[1:]
             if how.challenge:

@@ -72,12 +72,19 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         groups.write("sasl:x:45:cyrus\n")
     (root / "etc/imapd.conf").write_text(IMAPD)
     (root / "etc/cyrus.conf").write_text(CONF)
-    for folder in ("var/lib/cyrus", "var/spool/cyrus/mail", "var/spool/sieve", "run/cyrus/proc", "run/cyrus/lock", "run/cyrus/socket", "var/lib/cyrus/socket"):
+    for folder in (
+        "var/lib/cyrus",
+        "var/spool/cyrus/mail",
+        "var/spool/sieve",
+        "run/cyrus/proc",
+        "run/cyrus/lock",
+        "run/cyrus/socket",
+        "var/lib/cyrus/socket",
+    ):
         (root / folder).mkdir(parents=True, exist_ok=True)
     for top in ("var/lib/cyrus", "var/spool/cyrus", "var/spool/sieve", "run/cyrus"):
-        for path, folders, files in os.walk(root / top):
-            for name in (".", *folders, *files):
-                os.chown(os.path.join(path, name), CYRUS, 8)
+        for path in (root / top, *(root / top).rglob("*")):
+            os.chown(path, CYRUS, 8)
     for user, password in (GOOD, OTHER):
         name, _, realm = user.partition("@")
         run(root, "saslpasswd2", "-p", "-c", "-u", realm, name, stdin=password)
@@ -132,7 +139,11 @@ def _authenticate(t: Truth, s: str, mechanism: str, password: str | None) -> Non
     known = t.add(Command(s, address, IMAPS, mechanism, GOOD[0] if password else None, None, sock.version(), "imap"))
     sock.sendall(f"a AUTHENTICATE {mechanism}\r\n".encode())
     said = file.readline().decode().rstrip()
-    answers = {"PLAIN": [b64(f"\0{GOOD[0]}\0{password}")], "LOGIN": [b64(GOOD[0]), b64(password or "")], "CRAM-MD5": []}[mechanism]
+    answers = {
+        "PLAIN": [b64(f"\0{GOOD[0]}\0{password}")],
+        "LOGIN": [b64(GOOD[0]), b64(password or "")],
+        "CRAM-MD5": [],
+    }[mechanism]
     if mechanism == "CRAM-MD5" and said.startswith("+"):
         answers = [_digest(said[2:], password or "")]
     for answer in ["*"] if password is None else answers:

@@ -13,7 +13,7 @@ from live.client import PASSWORD, WRONG, Talk, Truth, b64, mailbox
 from live.machine import Syslog, listening, run, start, stop
 from live.scenarios import GOOD, OTHER, Server, pause
 from live.smarthost import PORT as RELAY
-from live.smarthost import RELAYS, serve
+from live.smarthost import serve
 
 if TYPE_CHECKING:
     import subprocess
@@ -94,7 +94,9 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
     (root / "etc/dovecot/dovecot.conf").write_text(conf)
     postfix.users(root, GOOD, OTHER)
     (root / "etc/pam.d").mkdir(exist_ok=True)
-    slow = "auth required pam_exec.so quiet /usr/bin/sleep 2\nauth required pam_deny.so\naccount required pam_permit.so\n"
+    slow = (
+        "auth required pam_exec.so quiet /usr/bin/sleep 2\nauth required pam_deny.so\naccount required pam_permit.so\n"
+    )
     for name in ("dovecot", "other"):
         (root / "etc/pam.d" / name).write_text(slow)
     (root / "var/mail").chmod(0o777)
@@ -227,7 +229,9 @@ def pam_broken(t: Truth, s: str, root: Path) -> None:
         talk.means("server_config_error|backend_unavailable", "deferred")
 
 
-def stopped_under(t: Truth, dovecot: subprocess.Popen[bytes], again: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+def stopped_under(
+    t: Truth, dovecot: subprocess.Popen[bytes], again: Callable[[], subprocess.Popen[bytes]]
+) -> subprocess.Popen[bytes]:
     """Stop Dovecot under three clients (before EHLO, before AUTH, in AUTH), start it again, and let them try once more."""
     for name in ("down_before_ehlo", "down_before_auth", "down_in_auth"):
         t.scenario(name, what=f"Dovecot stops under a client: {name}")

@@ -47,7 +47,7 @@ class Program:
     """The tag that the journal gives to what it prints."""
     extra: dict[str, str] = field(default_factory=dict)
     """Environment."""
-    limit: int = 30
+    limit: int = 60
     """Seconds it may take."""
     can: Callable[[Call], bool] = lambda call: True
     """Whether it can do what is asked."""
@@ -92,7 +92,11 @@ $s->disconnect();
 
 
 def _roundcube(call: Call) -> str:
-    checks = "" if call.verify else "$c->set('smtp_conn_options', ['ssl' => ['verify_peer' => false, 'verify_peer_name' => false]]);"
+    checks = (
+        ""
+        if call.verify
+        else "$c->set('smtp_conn_options', ['ssl' => ['verify_peer' => false, 'verify_peer_name' => false]]);"
+    )
     login = f"'{USER}', '{PASSWORD}'" if call.login else "'', ''"
     return f"""<?php
 error_reporting(E_ALL & ~E_DEPRECATED);
@@ -114,7 +118,11 @@ $s->disconnect();
 
 def _symfony(call: Call) -> str:
     login = f"$t->setUsername('{USER}'); $t->setPassword('{PASSWORD}');" if call.login else ""
-    checks = "" if call.verify else "$t->getStream()->setStreamOptions(['ssl' => ['verify_peer' => false, 'verify_peer_name' => false]]);"
+    checks = (
+        ""
+        if call.verify
+        else "$t->getStream()->setStreamOptions(['ssl' => ['verify_peer' => false, 'verify_peer_name' => false]]);"
+    )
     return f"""<?php
 require '/usr/share/php/Symfony/Component/Mailer/autoload.php';
 date_default_timezone_set('UTC');
@@ -170,7 +178,11 @@ t.sendMail({{from: '{USER}', to: '{RCPT}', subject: 'a test', text: 'Hello'}})
 
 def _ruby(call: Call) -> str:
     auth = "{'CRAM-MD5': :cram_md5, 'PLAIN': :plain, 'LOGIN': :login}"
-    login = f", user: '{USER}', secret: '{PASSWORD}', authtype: {auth}.fetch(:'{call.mechanism or 'PLAIN'}')" if call.login else ""
+    login = (
+        f", user: '{USER}', secret: '{PASSWORD}', authtype: {auth}.fetch(:'{call.mechanism or 'PLAIN'}')"
+        if call.login
+        else ""
+    )
     tls = "s.enable_starttls(c)" if call.starttls else "s.disable_starttls"
     return f"""
 require 'net/smtp'
@@ -198,8 +210,16 @@ s.quit()
 
 
 def _perl(call: Call) -> str:
-    tls = f"$s->starttls(SSL_verify_mode => {1 if call.verify else 0}) or print 'no TLS: ', $s->message, $@, qq{{\\n}};" if call.starttls else ""
-    login = f"$s->auth('{USER}', '{PASSWORD}') or do {{ warn 'login failed: ', $s->message; $s->quit; exit 1 }};" if call.login else ""
+    tls = (
+        f"$s->starttls(SSL_verify_mode => {1 if call.verify else 0}) or print 'no TLS: ', $s->message, $@, qq{{\\n}};"
+        if call.starttls
+        else ""
+    )
+    login = (
+        f"$s->auth('{USER}', '{PASSWORD}') or do {{ warn 'login failed: ', $s->message; $s->quit; exit 1 }};"
+        if call.login
+        else ""
+    )
     return f"""
 use Net::SMTP;
 my $s = Net::SMTP->new('{call.host}', Port => {call.port}, Debug => 1, Hello => 'app', Timeout => 10) or die "cannot connect: $@";
@@ -208,7 +228,9 @@ $s->mail('{USER}'); $s->to('{RCPT}'); $s->data("Subject: a test\\n\\nHello\\n");
 """
 
 
-def script(path: str, text: Callable[[Call], str], *command: str, can: Callable[[Call], bool] = lambda call: True) -> Program:
+def script(
+    path: str, text: Callable[[Call], str], *command: str, can: Callable[[Call], bool] = lambda call: True
+) -> Program:
     """Return a program that is a script."""
     return Program(lambda call: [*command, path], lambda call: {path: text(call)}, can=can)
 
@@ -218,7 +240,19 @@ def _known(*mechanisms: str) -> Callable[[Call], bool]:
 
 
 JAVA = ("/usr/lib/jvm/default-java/bin/java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp")
-PHP = ("php", "-d", "extension=mbstring", "-d", "extension=iconv", "-d", "extension=ctype", "-d", "extension=intl", "-d", "extension=tokenizer")
+PHP = (
+    "php",
+    "-d",
+    "extension=mbstring",
+    "-d",
+    "extension=iconv",
+    "-d",
+    "extension=ctype",
+    "-d",
+    "extension=intl",
+    "-d",
+    "extension=tokenizer",
+)
 
 
 def _msmtp(call: Call) -> str:
@@ -294,9 +328,8 @@ def _dma(call: Call) -> dict[str, str]:
 
 
 def _esmtp(call: Call) -> str:
-    return (
-        f"hostname = {call.host}:{call.port}\nstarttls = {'required' if call.starttls else 'disabled'}\n"
-        + (f'username = "{USER}"\npassword = "{PASSWORD}"\n' if call.login else "")
+    return f"hostname = {call.host}:{call.port}\nstarttls = {'required' if call.starttls else 'disabled'}\n" + (
+        f'username = "{USER}"\npassword = "{PASSWORD}"\n' if call.login else ""
     )
 
 
