@@ -16,6 +16,8 @@ from smtplogs.normalising import STAGE_OF_STEP
 from smtplogs.talking import ONCE, talk
 
 _PROMPTS = {"334 VXNlcm5hbWU6": "LOGIN", "334 dXNlcm5hbWU6": "LOGIN", "334 UGFzc3dvcmQ6": "LOGIN"}
+_ERROR_CHALLENGE = r"^334 eyJ[A-Za-z0-9+/=]+$"
+"""The answer to a token that is no good, a JSON object (RFC 7628); many clients leave then."""
 _STAGE = {
     **STAGE_OF_STEP, "LHLO": "helo", "X-ANONYMOUSTLS": "tls", "MAIL": "mail", "RCPT": "rcpt", "X-EXPS": "session",
 }  # fmt: skip
@@ -78,6 +80,7 @@ def _attempts(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("_ref").alias("_all_lines"),
         *(pl.col(c).drop_nulls().first().alias(f"_{c}") for c in ("user", "vendor_code", "duration_s", "mechanism")),
         pl.col("text").filter(server & (pl.col("code") == 334)).first().alias("_prompt"),
+        (server & pl.col("text").str.contains(_ERROR_CHALLENGE)).any().alias("_refused"),
     )
     closed = rows.group_by("sid").agg(closed=pl.col("ends").any() | (pl.col("verb") == "QUIT").any())
     groups = groups.join(closed, on="sid", how="left", maintain_order="left")
@@ -138,18 +141,22 @@ def _judged(rows: pl.DataFrame, attempts: pl.DataFrame, *, transcript: bool) -> 
         "_secrets",
         "_leaks",
         "_all_lines",
+        "_refused",
     )
     found = rows.join(keyed, on="_row", how="inner", maintain_order="left")
     final, noted = pl.col("_final").is_not_null(), pl.col("_note").is_not_null()
     good = pl.col("code").is_in([235])
-    lost = ~final & ~noted
+    token = pl.coalesce("_mechanism", "mechanism").is_in(["XOAUTH2", "OAUTHBEARER"])
+    refused = ~final & ~noted & (pl.col("_refused") & token).fill_null(value=False)
+    lost = ~final & ~noted & ~refused
     found = found.with_columns(
         stage=pl.lit("auth"),
-        outcome=pl.when(final & good).then(pl.lit("success")).when(lost).then(pl.lit("aborted")).otherwise("outcome"),
-        cause=pl.when(final).then(None).when(lost)
+        outcome=pl.when(final & good).then(pl.lit("success")).when(lost).then(pl.lit("aborted"))
+        .when(refused).then(pl.lit("failure")).otherwise("outcome"),
+        cause=pl.when(final).then(None).when(refused).then(pl.lit("token_invalid")).when(lost)
         .then(pl.when(pl.col("ends")).then(pl.lit("connection_lost")).otherwise(pl.lit("aborted"))).otherwise("cause"),
-        basis=pl.when(lost).then(pl.lit("context")).otherwise("basis"),
-        detail=pl.when(final).then("text").when(lost).then(None).otherwise(pl.coalesce("detail", "text")),
+        basis=pl.when(lost | refused).then(pl.lit("context")).otherwise("basis"),
+        detail=pl.when(final).then("text").when(lost | refused).then(None).otherwise(pl.coalesce("detail", "text")),
         user=pl.coalesce("_user", "user"),
         mechanism=pl.coalesce("_mechanism", "mechanism"),
         vendor_code=pl.coalesce("_vendor_code", "vendor_code"),
@@ -177,7 +184,7 @@ def _others(rows: pl.DataFrame, judged: pl.DataFrame) -> list[pl.DataFrame]:
         detail="text", outcome=pl.lit(None, pl.String), cause=pl.lit(None, pl.String),
     )  # fmt: skip
     loose = left.filter((pl.col("verdict") == "line") | ((pl.col("verdict") == "attempt") & (pl.col("_attempt") == 0)))
-    told = pl.concat([judged["sid"], loose["sid"]]).unique()
+    told = pl.concat([judged["sid"], loose["sid"], bad["sid"]]).unique()
     left_over = left.filter((pl.col("verdict") == "session") & ~pl.col("sid").is_in(told.implode()))
     left_over = left_over.unique("sid", keep="last", maintain_order=True)
     notes = pl.concat([loose, left_over]).with_columns(
@@ -203,8 +210,9 @@ def _never_tried(rows: pl.DataFrame, *, transcript: bool) -> pl.DataFrame:
         pl.col("_row").filter(client & (pl.col("verb") == "QUIT")).last(),
         pl.col("verb").is_in(["AUTH", "MAIL"]).any().alias("_went"),
         ((pl.col("verb") == "STARTTLS").any() & pl.col("tls").is_null().all()).alias("_no_tls"),
+        ((pl.col("verdict") == "line") & pl.col("stage").is_in(["tls", "auth"])).any().alias("_told"),
     )  # fmt: skip
-    quits = quits.filter(~pl.col("_went") & ~pl.col("_no_tls") & pl.col("_row").is_not_null())
+    quits = quits.filter(~pl.col("_went") & ~pl.col("_told") & ~pl.col("_no_tls") & pl.col("_row").is_not_null())
     at = rows.join(quits.select("_row"), on="_row", how="semi", maintain_order="left")
     wanted = pl.col("_offers").is_not_null() if transcript else pl.col("_offers").fill_null("") != ""
     at = at.filter(wanted).with_columns(

@@ -1,4 +1,4 @@
-"""Servers beside the mail server that write of the same attempt: nginx and Mailu before it, Zimbra and saslauthd behind.
+"""Servers beside the mail server that write of the same attempt: nginx, Mailu, Dovecot's submission before it, Zimbra and saslauthd behind.
 
 One attempt, one row: a line of theirs that belongs to a row of the mail server goes into its `also`, and tells what
 that one could not. What belongs to none is an attempt of its own.
@@ -48,6 +48,7 @@ def met(events: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     events, zimbra = _with_zimbra(events, by_format["zimbra"])
     events, saslauthd = _with_saslauthd(events, by_format["saslauthd"])
     events, fronts = _with_fronts(events, by_format["nginx"], by_format["mailu"])
+    events = _with_submission(events)
     return with_columns(stacked(*(finished(f) for f in (events, zimbra, saslauthd, fronts) if f.height)))
 
 
@@ -129,6 +130,27 @@ def _with_fronts(events: pl.DataFrame, nginx: pl.DataFrame, mailu: pl.DataFrame)
     good = (pl.col("outcome") == "success") & (pl.col("protocol") == "smtp")
     events, logins = _folded(events, lines.filter(good), *_PROVED, may=_login())
     return events, stacked(lines.filter(~good), logins)
+
+
+def _with_submission(events: pl.DataFrame) -> pl.DataFrame:
+    """A login at Dovecot's submission, which hands it on to Postfix (XCLIENT), is Dovecot's."""
+    mine = handed_on()
+    handed = events.filter(mine) if "mechanism" in events.columns else events.clear()
+    if handed.is_empty():
+        return events
+    theirs = (pl.col("format") == "dovecot") & (pl.col("protocol") == "smtp") & (pl.col("outcome") == "success")
+    rest, alone = _folded(
+        events.filter(~mine),
+        handed,
+        (["ip", "name"], SESSION, "forward", _NAMED),
+        may=theirs & (pl.col("stage") == "auth"),
+    )
+    return stacked(rest, alone)
+
+
+def handed_on() -> pl.Expr:
+    """Logins that Postfix took over from the server before it."""
+    return (_login() & (pl.col("mechanism") == "XCLIENT")).fill_null(value=False)
 
 
 def _failed() -> pl.Expr:

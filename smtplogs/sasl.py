@@ -42,7 +42,8 @@ _MASKED = frozenset(
 )
 
 
-_PLACEHOLDERS = _MASKED | {"/* secret */"}
+_HIDDEN = "/* secret */"
+_PLACEHOLDERS = _MASKED | {_HIDDEN}
 """What clients put in place of the password itself: ours, nodemailer."""
 
 
@@ -88,8 +89,9 @@ def given(mechanism: str | None, responses: tuple[str, ...]) -> Given:
         user = clear[0] if clear else None
         hidden = [c for c in clear[1:] if c]
     elif mechanism == "CRAM-MD5" and first is not None:
-        user = first.rpartition(" ")[0] or None
-        hidden = [first.rpartition(" ")[2]]
+        known = first.endswith(f" {_HIDDEN}")
+        user, _, proof = (first.removesuffix(_HIDDEN).rstrip(), "", _HIDDEN) if known else first.rpartition(" ")
+        hidden = [proof]
     elif mechanism in {"XOAUTH2", "OAUTHBEARER"} and first is not None:
         user, hidden = _of_token(first)
     elif mechanism == "DIGEST-MD5":

@@ -14,7 +14,7 @@ import polars as pl
 from smtplogs import overview
 from smtplogs.doubles import without_doubles
 from smtplogs.linking import FORMATS, link
-from smtplogs.neighbours import met
+from smtplogs.neighbours import handed_on, met
 from smtplogs.overview import LOST_ANSWER, NEIGHBOURS, WAITS, Overview, of_saslauthd, waiting
 from smtplogs.pairing import paired, with_columns
 from smtplogs.penalties import penalties
@@ -137,7 +137,9 @@ def may_change() -> pl.Expr:
     nameless = (pl.col("outcome") == "success") & pl.col("user").is_null() & (pl.col("format") == "postfix")
     lost = (pl.col("cause") == "unknown") & pl.col("detail").str.starts_with(LOST_ANSWER)
     plain = pl.col("plain") & pl.col("tls").is_null()
-    return pl.any_horizontal(e.fill_null(value=False) for e in (waiting(), of_saslauthd(), nameless, lost, plain))
+    return pl.any_horizontal(
+        e.fill_null(value=False) for e in (waiting(), of_saslauthd(), nameless, lost, plain, handed_on())
+    )
 
 
 def plain_text(events: pl.DataFrame, starttls: frozenset[str]) -> pl.DataFrame:

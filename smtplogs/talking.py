@@ -45,6 +45,11 @@ def _sorted(turns: pl.DataFrame) -> pl.DataFrame:
     file = pl.col("file_no").cast(pl.UInt64) if "file_no" in turns.columns else pl.lit(0, pl.UInt64)
     turns = turns.with_columns(_ref=file * LINES + pl.col("line_no"))
     turns = turns.sort("sid", "seq", "_ref", nulls_last=True, maintain_order=True)
+    # sendEmail tells the code first, and the words only where it prints them
+    bare = (pl.col("speaker") == "server") & pl.col("text").str.contains(r"^[45][0-9]{2}$")
+    told = (pl.col("sid") == pl.col("sid").shift(-1)) & (pl.col("speaker") == pl.col("speaker").shift(-1))
+    told = told & (pl.col("text") == pl.col("text").shift(-1).str.head(3))
+    turns = turns.filter(~(bare & told).fill_null(value=False))
     same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift()) for c in ("sid", "seq", "speaker", "text", "user"))
     twice = same & pl.col("seq").is_not_null() & pl.col("vendor_code").eq_missing(pl.col("vendor_code").shift())
     return turns.filter(~twice.fill_null(value=False))
@@ -124,7 +129,9 @@ def _answered(rows: pl.DataFrame) -> pl.DataFrame:
         _run=pl.struct("sid", "speaker").rle_id()
     )
     talk = talk.with_columns(_nth=pl.int_range(pl.len()).over("_run"))
-    asked = talk.filter(pl.col("verb").is_not_null()).select(
+    # of an AUTH whose exchange is not printed (JavaMail) the reply is not either: the next command's comes first
+    unseen = (pl.col("text") == "AUTH") & pl.col("verb").shift(-1).over("_run").is_not_null()
+    asked = talk.filter(pl.col("verb").is_not_null() & ~unseen).select(
         "verb", _of="sid", _run=pl.col("_run") + 1, _nth=pl.int_range(pl.len()).over("_run")
     )
     last_one = asked.group_by("_run").agg(_last=pl.col("_nth").max())

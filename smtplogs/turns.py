@@ -177,6 +177,9 @@ def _named(turns: pl.DataFrame, format_: Dialogue, cut: Cut) -> pl.DataFrame:
         keys = [pl.col(c).fill_null("") for c in ("token", *format_.key)]
         return turns.with_columns(sid=pl.concat_str(keys, separator=" "))
     mark = pl.col("begins").cum_sum() + cut.blocks
+    if format_.early and cut.blocks == 0:
+        head = turns.filter(mark == 0)["speaker"]
+        mark = mark.clip(lower_bound=0 if head.is_in(["client", "server"]).any() else 1)
     greets = (pl.col("speaker") == "server") & pl.col("text").str.contains(r"^220(?:[ -]|$)")
     said = pl.when(pl.col("speaker") == "client").then(pl.col("text")).forward_fill()
     upgrade = said.str.contains(r"^(?i)STARTTLS").fill_null(value=False)

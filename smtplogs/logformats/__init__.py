@@ -22,7 +22,9 @@ from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP
 from smtplogs.logformats.exim import EXIM
 from smtplogs.logformats.haraka import HARAKA
 from smtplogs.logformats.kerio import KERIO
+from smtplogs.logformats.libraries import LIBRARIES
 from smtplogs.logformats.mailers import MAILERS
+from smtplogs.logformats.mailprograms import MAIL_PROGRAMS
 from smtplogs.logformats.mailu import MAILU
 from smtplogs.logformats.mox import MOX
 from smtplogs.logformats.msmtp import MSMTP
@@ -33,6 +35,7 @@ from smtplogs.logformats.pam import PAM
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.rspamd import RSPAMD
 from smtplogs.logformats.sendmail import SENDMAIL
+from smtplogs.logformats.small_mailers import DMA, NULLMAILER
 from smtplogs.logformats.ssmtp import SSMTP
 from smtplogs.logformats.stalwart import STALWART, STALWART_JSON
 from smtplogs.logformats.transcripts import TRANSCRIPTS
@@ -42,7 +45,7 @@ from smtplogs.logformats.zimbra import ZIMBRA
 
 ALL: tuple[Lines, ...] = (
     POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER,
-    NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, ASSP, ORACLE, SSMTP)  # fmt: skip
+    NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, ASSP, ORACLE, SSMTP, DMA, NULLMAILER)  # fmt: skip
 """Formats of single lines under an envelope: several may share a file."""
 
 EXAMPLE = "example-relay"
@@ -54,7 +57,7 @@ DECLARED = tuple(
 """Formats that are declared in TOML. That their samples pass is held by the tests."""
 
 DIALOGUES: tuple[Dialogue, ...] = (
-    EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *TRANSCRIPTS,
+    EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *TRANSCRIPTS,
     *(f for f in DECLARED if isinstance(f, Dialogue)),
 )  # fmt: skip
 TABLES: tuple[Table, ...] = (

@@ -92,6 +92,8 @@ class Dialogue:
         Columns that tell sessions apart beside the token.
     blocks
         Lines carry no token: a session goes from a line that `begins` one to the next.
+    early
+        What stands before the first line that begins a session may be notes of it: errors, in the file before the rest.
     line_break
         How the format writes a line break inside a reply.
     space
@@ -114,6 +116,7 @@ class Dialogue:
     turns: tuple[Turn, ...]
     key: tuple[str, ...] = ()
     blocks: bool = False
+    early: bool = False
     line_break: str = ""
     space: str = ""
     written_by: str

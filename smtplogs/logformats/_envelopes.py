@@ -21,7 +21,7 @@ STAMP = rf"^\x00*(?:<[0-9]{{1,3}}>)?(?:1 )?(?:dovecot: |\[)?(?P<stamp>{_ISO}|{_S
 _HOST = r"[0-9A-Za-z_.:%-]*[0-9A-Za-z_.%-]"
 _PROGRAM = r"[^ \[\]:(]+"
 _TAIL = (
-    rf"(?P<host>{_HOST}) (?P<program>{_PROGRAM})(?:\[(?P<pid>[0-9]+)\])?: "
+    rf"(?P<host>{_HOST}) (?P<program>{_PROGRAM})(?:\[(?P<pid>[0-9]+)\]|\[[0-9a-f]+(?:\.[0-9a-f]+)?\])?: "
     r"(?:\[ID [0-9]+ [^ \]]+\] )?(?P<message>.*)$"
 )
 _PRI = r"^\x00*(?:<[0-9]{1,3}>)?"

@@ -89,6 +89,16 @@ def _patterns(suffix: str, program: str, protocol: str, tag: str) -> tuple[Patte
             ),
         ),
         pattern(
+            "refused_bare",  # timsieved names nobody
+            "badlogin: ",
+            r"(?P<mechanism>[A-Z][A-Z0-9-]+) (?P<detail>[a-z][^(\[]*)",
+            _auth(),
+            (
+                "badlogin: pc.example.net [203.0.113.9] PLAIN authentication failure",
+                _bad | {"mechanism": "PLAIN", "user": None, "basis": "assumed", "detail": "authentication failure"},
+            ),
+        ),
+        pattern(
             "accepted",
             "login: ",
             r"(?P<user>[^ ]+) (?P<mechanism>[^ +]+)(?:\+(?P<tls>TLS))? User logged in(?: SESSIONID=<(?P<session>[^>]*)>)?",

@@ -43,11 +43,19 @@ PHPMAILER = Dialogue(
         Turn(
             "unreachable",
             rf"{_PHP}(?P<detail>SMTP ERROR: Failed to connect to server.*?){_END}",
-            verdict="session",
+            verdict="line",
             sets=_CONNECT,
+        ),
+        Turn(
+            "not_connected",  # where it reached the server, it was TLS that failed
+            rf"{_PHP}(?P<detail>SMTP Error: Could not connect to SMTP host\.){_END}",
+            verdict="session",
+            sets=_TLS,
         ),
         Turn("closed", rf"{_PHP}Connection: closed{_END}", ends=True),
         Turn("note", rf"{_PHP}(?:SMTP[ \t]|Connection|SMTP NOTICE|SMTP INBOUND|SMTP{_TO}).*$", speaker="noise"),
+        Turn("goes_on", r"^(?: {12,}\t.*|error:[0-9A-F]{8}:.*|,[0-9]{3},.*| SMTP code: .*)$", speaker="noise"),
+        Turn("outcome", rf"{_PHP}(?:Message (?:could not be sent|has been sent)|Mailer Error: |The following From).*$", speaker="noise"),
     ),
     cannot_show=("the client's address", "the user: PHPMailer hides it", "the version of TLS"),
     samples=(
@@ -117,6 +125,10 @@ JAVAMAIL = Dialogue(
         Turn("mechanism", rf"{_JAVA}Using mechanism (?P<mechanism>[A-Z0-9-]+).*$"),
         Turn("auth", r"^AUTH(?: .*)?$", speaker="noise"),
         Turn(
+            "lost", rf"{_JAVA}(?P<detail>EOF: \[EOF\])$", verdict="attempt",
+            sets={"stage": "auth", "outcome": "aborted", "cause": "connection_lost", "basis": "line"},
+        ),
+        Turn(
             "accepted", rf"{_JAVA}AUTH [A-Z0-9-]+ succeeded$", verdict="attempt",
             sets={"stage": "auth", "outcome": "success", "cause": "success", "basis": "line"},
         ),
@@ -126,8 +138,20 @@ JAVAMAIL = Dialogue(
         ),
         Turn(
             "thrown",
-            rf"^{_THROWN}AuthenticationFailedException: (?P<text>[2-5][0-9]{{2}}[ -].*)$",
+            rf"^{_THROWN}AuthenticationFailedException: (?P<text>[345][0-9]{{2}}[ -].*)$",
             speaker="server",
+        ),
+        Turn(
+            "no_mechanism",
+            rf"^{_THROWN}AuthenticationFailedException: (?P<detail>No authentication mechanisms supported by both server and client)$",
+            verdict="attempt",
+            sets={"stage": "auth", "outcome": "refused", "cause": "mechanism_unsupported", "basis": "line"},
+        ),
+        Turn(
+            "no_starttls",
+            rf"^{_THROWN}MessagingException: (?P<detail>STARTTLS is required but host does not support STARTTLS)$",
+            verdict="session",
+            sets={"stage": "tls", "outcome": "refused", "cause": "tls_unavailable", "basis": "line"},
         ),
         Turn(
             "unreachable",

@@ -87,6 +87,19 @@ MODULES = (
         written_by="Linux-PAM: sessions and accounts",
         samples=(Sample("pam_unix(dovecot:session): session opened for user ann by (uid=0)"),),
     ),
+    Pattern(
+        "pam_broken",
+        program=PROGRAM,
+        regex=r"^PAM (?:[a-z_]+: |error |unable to |adding faulty module: |failed to |bad |\[).*$",
+        role="dismiss",
+        written_by="Linux-PAM libpam: a configuration or module that is not there; Dovecot's own line names the login it ends",
+        samples=(
+            Sample("PAM _pam_load_conf_file: unable to open config for /etc/pam.d/common-auth"),
+            Sample("PAM error reading PAM configuration file"),
+            Sample("PAM pam_start: failed to initialize handlers"),
+            Sample("PAM unable to dlopen(pam_gone.so): /lib/security/pam_gone.so: cannot open shared object file"),
+        ),
+    ),
 )
 
 PAM = Lines(

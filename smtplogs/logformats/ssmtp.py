@@ -41,6 +41,48 @@ SSMTP = Lines(
             ),
         ),
         Pattern(
+            "lost",
+            program=_TAG,
+            literal="Authorization failed (",
+            regex=r"^(?P<detail>Authorization failed \(\))$",
+            sets=_client(stage="auth", outcome="aborted", cause="connection_lost", basis="line"),
+            written_by="ssmtp.c 2.64, ssmtp(): the server hung up, so that there is no reply",
+            samples=(
+                Sample(
+                    "Authorization failed ()",
+                    _client(
+                        stage="auth",
+                        outcome="aborted",
+                        cause="connection_lost",
+                        basis="line",
+                        detail="Authorization failed ()",
+                    ),
+                    program=_TAG,
+                ),
+            ),
+        ),
+        Pattern(
+            "no_starttls",
+            program=_TAG,
+            literal="STARTTLS not working",
+            regex=r"^(?P<detail>STARTTLS not working)$",
+            sets=_client(stage="tls", outcome="refused", cause="tls_unavailable", basis="line"),
+            written_by="ssmtp.c 2.64, smtp_open()",
+            samples=(
+                Sample(
+                    "STARTTLS not working",
+                    _client(
+                        stage="tls",
+                        outcome="refused",
+                        cause="tls_unavailable",
+                        basis="line",
+                        detail="STARTTLS not working",
+                    ),
+                    program=_TAG,
+                ),
+            ),
+        ),
+        Pattern(
             "no_connection",
             program=_TAG,
             literal="Cannot open ",

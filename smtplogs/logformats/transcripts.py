@@ -10,6 +10,8 @@ _IP = r"[0-9A-Fa-f.:]+"
 _NO_CLOCK = ("when: there is no clock", "the client's address")
 _CONNECT: dict[str, Any] = {"stage": "connect"}
 _TLS: dict[str, Any] = {"stage": "tls"}
+_NO_STARTTLS: dict[str, Any] = {"stage": "tls", "outcome": "refused", "cause": "tls_unavailable", "basis": "line"}
+_AUTH: dict[str, Any] = {"stage": "auth", "outcome": "refused", "basis": "line"}
 _LINE: Verdict = "line"
 _SPEAKERS: tuple[tuple[Speaker, str], ...] = (("client", "C"), ("server", "S"))
 
@@ -51,7 +53,11 @@ SWAKS = Dialogue(
             "unreachable", r"^\*\*\* (?P<detail>Error connecting to .*)$", verdict=_LINE,
             sets=_CONNECT | {"outcome": "deferred", "cause": "service_unavailable"},
         ),
-        Turn("closed", r"^=== Connection closed.*$", ends=True),
+        Turn("closed", r"^(?:=== Connection closed.*|\*\*\* Remote host closed connection unexpectedly\..*)$", ends=True),
+        Turn(
+            "no_starttls", r"^\*\*\* (?P<detail>(?:Host did not advertise STARTTLS|STARTTLS not advertised).*)$", verdict=_LINE,
+            sets=_NO_STARTTLS,
+        ),
         Turn("note", r"^(?:===|\*\*\*) .*$"),
         Turn("client", r"^ [-~]> (?P<text>.*)$", speaker="client"),
         Turn("server", r"^<[-~*][-~* ]? ? ?(?P<text>.*)$", speaker="server"),
@@ -90,9 +96,10 @@ CURL = Dialogue(
             sets=_CONNECT | {"outcome": "deferred", "cause": "service_unavailable"},
         ),
         Turn(
-            "tls_failed", r"^curl: \((?:35|60)\) (?P<detail>.*)$", verdict=_LINE,
+            "tls_failed", r"^curl: \((?:35|60|77)\) (?P<detail>.*)$", verdict=_LINE,
             sets=_TLS | {"outcome": "aborted", "cause": "tls_handshake_failed"},
         ),
+        Turn("no_starttls", r"^curl: \(64\) (?P<detail>.*)$", verdict=_LINE, sets=_NO_STARTTLS),
         Turn("closed", r"^(?:\* (?:Closing connection|Connection #).*|curl: \([0-9]+\).*)$", ends=True),
         Turn("client", r"^> (?P<text>.*)$", speaker="client"),
         Turn("server", r"^< (?P<text>.*)$", speaker="server"),
@@ -110,6 +117,8 @@ CURL = Dialogue(
         ),
     ),
 )  # fmt: skip
+
+_SMTPLIB = r"(?:smtplib\.)?"
 
 SMTPLIB = Dialogue(
     "smtplib",
@@ -140,6 +149,21 @@ SMTPLIB = Dialogue(
             "tls_failed", r"^(?P<detail>ssl\.SSL[A-Za-z]*Error: .*)$", verdict=_LINE,
             sets=_TLS | {"outcome": "aborted", "cause": "tls_handshake_failed"},
         ),
+        Turn(
+            "no_starttls", rf"^{_SMTPLIB}(?P<detail>SMTPNotSupportedError: STARTTLS extension not supported by server\.)$",
+            verdict=_LINE, sets=_NO_STARTTLS,
+        ),
+        Turn(
+            "no_auth", rf"^{_SMTPLIB}(?P<detail>SMTPNotSupportedError: SMTP AUTH extension not supported by server\.)$",
+            verdict=_LINE, sets=_AUTH | {"cause": "auth_not_offered"},
+        ),
+        Turn(
+            "no_mechanism", rf"^{_SMTPLIB}(?P<detail>SMTPException: No suitable authentication method found\.)$",
+            verdict=_LINE, sets=_AUTH | {"cause": "mechanism_unsupported"},
+        ),
+        Turn("closed", rf"^{_SMTPLIB}SMTPServerDisconnected: .*$", ends=True),
+        Turn("raised", rf"^{_SMTPLIB}SMTP[A-Za-z]+: .*$", speaker="noise"),
+        Turn("trace", r"^(?:Traceback \(.*|  File \".*|    .*|During handling of the above exception.*)$", speaker="noise"),
     ),
     cannot_show=(*_NO_CLOCK, "the version of TLS"),
     samples=(
@@ -181,9 +205,20 @@ NODEMAILER = Dialogue(
             "refused",
             r'^\[(?P<stamp>[0-9-]{10} [0-9:]{8})\] [A-Z]+ +\[(?P<session>[^\]]+)\] User "(?P<user>[^"]*)" failed to authenticate$',
         ),
+        Turn(
+            "unreachable",
+            r"^\[(?P<stamp>[0-9-]{10} [0-9:]{8})\] ERROR +\[(?P<session>[^\]]+)\] (?P<detail>(?:connect|getaddrinfo|queryA) E[A-Z]+ .*|Connection timeout)$",
+            verdict=_LINE, sets=_CONNECT | {"outcome": "deferred", "cause": "service_unavailable"},
+        ),
+        Turn(
+            "tls_failed",
+            r"^\[(?P<stamp>[0-9-]{10} [0-9:]{8})\] ERROR +\[(?P<session>[^\]]+)\] (?P<detail>(?:self[- ]signed certificate|unable to (?:verify|get)|certificate |Hostname/IP|Client network socket disconnected before secure TLS|Error initiating TLS|.*SSL routines).*)$",
+            verdict=_LINE, sets=_TLS | {"outcome": "aborted", "cause": "tls_handshake_failed"},
+        ),
         Turn("closing", r"^\[(?P<stamp>[0-9-]{10} [0-9:]{8})\] [A-Z]+ +\[(?P<session>[^\]]+)\] (?:Closing connection|Connection closed).*$", ends=True),
         Turn("note", r"^\[(?P<stamp>[0-9-]{10} [0-9:]{8})\] [A-Z]+ +\[(?P<session>[^\]]+)\] .*$"),
         Turn("other", r"^\[[0-9-]{10} [0-9:]{8}\] .*$", speaker="noise"),
+        Turn("trace", r"^(?:Error: .*| +[^ ].*|[ \]})]+[,{]?|[2-5][0-9]{2}[ -].*)$", speaker="noise"),
     ),
     cannot_show=("the client's address", "the version of TLS"),
     samples=(
@@ -203,10 +238,11 @@ NODEMAILER = Dialogue(
 MSMTP = Dialogue(
     "msmtp",
     "msmtp -d output",
-    looks=r"^(?:-->|<--) ",
+    looks=r"^(?:-->|<--|msmtp:) ",
     least=0,
     side="client",
     blocks=True,
+    early=True,
     written_by="msmtp 1.8 (--debug); `-->` is the client",
     turns=(
         Turn("client", r"^--> (?P<text>.*)$", speaker="client"),
@@ -215,15 +251,28 @@ MSMTP = Dialogue(
         Turn("port", r"^port += (?P<server_port>[0-9]+)$"),
         Turn("tls", r"^ +\(?(?P<tls>TLS[0-9.]+)\)?[- ].*$"),
         Turn(
-            "unreachable", r"^msmtp: (?P<detail>(?:cannot connect|cannot locate|network).*)$", verdict=_LINE,
+            "unreachable",
+            r"^msmtp: (?P<detail>cannot connect to (?P<relay_host>[^ ,]+), port (?P<server_port>[0-9]+): .*|(?:cannot (?:connect|locate)|network).*)$",
+            verdict=_LINE,
             sets=_CONNECT | {"outcome": "deferred", "cause": "service_unavailable"},
         ),
         Turn(
             "tls_failed", r"^msmtp: (?P<detail>TLS (?:handshake|certificate verification|negotiation).*)$", verdict=_LINE,
             sets=_TLS | {"outcome": "aborted", "cause": "tls_handshake_failed"},
         ),
-        Turn("setting", r"^[a-z_]+ += .*$", speaker="noise"),
+        Turn("no_starttls", r"^msmtp: (?P<detail>the server does not support TLS via the STARTTLS command)$", verdict=_LINE, sets=_NO_STARTTLS),
+        Turn(
+            "no_mechanism",
+            r"^msmtp: (?P<detail>cannot (?:use a secure|find a usable) authentication method|the server does not support authentication method .*)$",
+            verdict=_LINE, sets=_AUTH | {"cause": "mechanism_unsupported"},
+        ),
+        Turn(
+            "no_auth", r"^msmtp: (?P<detail>the server does not support authentication)$", verdict=_LINE,
+            sets=_AUTH | {"cause": "auth_not_offered"},
+        ),
+        Turn("setting", r"^[a-z_]+(?: [a-z]+)? += .*$", speaker="noise"),
         Turn("note", r"^msmtp: .*$", ends=True),
+        Turn("more", r"^(?:(?:ignoring|loaded) .* configuration file .*|using account .*|(?:falling back to|using) default account|reading recipients .*|TLS (?:session parameters|certificate information):|    .*)$", speaker="noise"),
     ),
     cannot_show=_NO_CLOCK,
     samples=(

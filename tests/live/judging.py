@@ -221,7 +221,7 @@ def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
     return frozenset({"failure", "aborted"}) if odd else frozenset({"failure"})
 
 
-POSTFIX = ("postfix", "services", "cyrus", "databases")
+POSTFIX = ("postfix", "services", "cyrus", "databases", "outages")
 
 EXIM = ("exim", "eximauth")
 

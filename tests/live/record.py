@@ -11,7 +11,20 @@ import sys
 import time
 from pathlib import Path
 
-from live import cyrus, databases, exim, eximauth, opensmtpd, postfix, relaying, sendmail, services
+from live import (
+    clients,
+    cyrus,
+    databases,
+    exim,
+    eximauth,
+    mailboxes,
+    opensmtpd,
+    outages,
+    postfix,
+    relaying,
+    sendmail,
+    services,
+)
 from live.machine import laid_over, loopback_up, remove
 from live.smarthost import RELAYS
 
@@ -25,6 +38,9 @@ SERVERS = {
     "relaying": relaying,
     "opensmtpd": opensmtpd,
     "sendmail": sendmail,
+    "clients": clients,
+    "mailboxes": mailboxes,
+    "outages": outages,
 }
 
 

@@ -24,10 +24,19 @@ PACKAGES = {
     "exim": ("exim4-daemon-heavy", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-core"),
     "opensmtpd": ("opensmtpd",),
     "sendmail": ("sendmail-bin", "sendmail-cf", "m4", "sasl2-bin", "libsasl2-modules"),
+    "mailboxes": ("cyrus-imapd", "cyrus-pop3d", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db", "perl-base"),
+    "clients": (
+        "php-cli", "php-mbstring", "libphp-phpmailer", "php-net-smtp", "php-symfony-mailer", "libmail-java", "libjakarta-mail-java",
+        "default-jdk-headless", "nodejs", "node-nodemailer", "ruby", "python3", "libio-socket-ssl-perl", "libauthen-sasl-perl",
+        "libdigest-hmac-perl", "msmtp", "curl", "swaks", "mutt", "neomutt", "s-nail", "sendemail", "nullmailer", "libsasl2-modules",
+    ),
 }  # fmt: skip
 """A root each: these conflict with one another."""
 
-FURTHER = {"services": "postfix", "databases": "postfix", "cyrus": "postfix", "eximauth": "exim"}
+BESIDE = {"clients": (("roundcube-core", "roundcube-sqlite3"), ("dma",), ("ssmtp",), ("esmtp-run", "esmtp"))}
+"""Packages of the same root that conflict with others in it, as they would if they were installed."""
+
+FURTHER = {"services": "postfix", "databases": "postfix", "cyrus": "postfix", "outages": "postfix", "eximauth": "exim"}
 """Set-ups that are played in the root of another one."""
 
 
@@ -67,10 +76,11 @@ def fetch(cache: Path, release: str, server: str) -> list[Path]:
     wanted = [*PACKAGES[server], *TOOLS]
     if not done.exists() or done.read_text().split() != wanted:
         (archives / "partial").mkdir(parents=True, exist_ok=True)
-        options = ["install", "-y", "--download-only", "--no-install-recommends", *wanted]
-        subprocess.run(
-            [*_apt(state), "-o", f"Dir::Cache::archives={archives}", *options], check=True, capture_output=True
-        )
+        for group in (wanted, *BESIDE.get(server, ())):
+            options = ["install", "-y", "--download-only", "--no-install-recommends", *group]
+            subprocess.run(
+                [*_apt(state), "-o", f"Dir::Cache::archives={archives}", *options], check=True, capture_output=True
+            )
         done.write_text("\n".join(wanted))
     return sorted(archives.glob("*.deb"))
 

@@ -17,6 +17,7 @@ SHOWN = {
     "sendmail": ("sendmail-bin",),
     "cyrus": ("postfix",),
     "relaying": ("postfix",),
+    "mailboxes": ("cyrus-imapd",),
 }
 JUDGES = {
     ("cyrus", "saslauthd"): ("sasl2-bin",),
@@ -32,6 +33,7 @@ NAMES = {
     "opensmtpd": "OpenSMTPD",
     "sendmail-bin": "Sendmail",
     "sasl2-bin": "Saslauthd",
+    "cyrus-imapd": "Cyrus IMAP",
 }
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import smtplogs as sl
-from live import judging
-from live.play import ASKED, SETUPS
+from live import judging, printed
+from live.play import ASKED, PRINTED, SETUPS
 
 pytestmark = pytest.mark.live
 
@@ -66,6 +66,15 @@ def test_a_dataset_of_the_logs_holds_the_same(setup: tuple[str, str, str], tmp_p
     again = sl.load(tmp_path / "data").select(columns).collect().sort(columns)
 
     assert again.rows() == known.events.select(columns).sort(columns).rows()
+
+
+@pytest.mark.parametrize("setup", PRINTED, ids="-".join)
+def test_what_programs_print_of_a_login_is_read_as_the_relays_answered(setup: tuple[str, str, str]) -> None:
+    folder = Path(FOLDER or "") / "-".join(setup)
+    if not FOLDER or not (folder / "truth.json").exists():
+        pytest.skip(f"{folder.name} was not recorded: run tests/live/run.sh")
+
+    assert printed.deviations(folder) == []
 
 
 @pytest.mark.parametrize("setup", ASKED, ids="-".join)
