@@ -286,6 +286,30 @@ DELIVERIES = (
         ),
     ),
     Pattern(
+        "sender_suspended",
+        program=PROGRAM,
+        literal="Outgoing mail from ",
+        regex=rf"{HEAD}(?P<delivery>\*\*|==) [^ ].*? R=[^ ]+(?: T=[^ ]+)?(?:{_DEFER})?:? ?"
+        r"(?P<detail>Outgoing mail from [^ ]+ has been suspended.*)$",
+        sets=client(stage="mail"),
+        written_by="cPanel's router check_outgoing_mail_suspended; a hold of our own on what an account sends",
+        samples=(
+            Sample(
+                "1rXaBc-0004uc-2A ** bob@example.net R=check_outgoing_mail_suspended: Outgoing mail from "
+                '"alice@example.com" has been suspended.',
+                client(
+                    stage="mail",
+                    **_mail,
+                    delivery="bounced",
+                    detail='Outgoing mail from "alice@example.com" has been suspended.',
+                    outcome="refused",
+                    cause="account_restricted",
+                    basis="line",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
         "relay_tls_error",
         program=PROGRAM,
         literal="TLS error on connection ",

@@ -151,6 +151,30 @@ REJECTS = (
         ),
     ),
     _reject(
+        "reject_helo",
+        rf"<{ADDRESS}>: Helo command rejected: (?:need fully-qualified hostname|[Hh]ost not found|Invalid name|invalid ip "
+        r"address)",
+        "Helo command rejected: ",
+        Sample(
+            "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 504 5.5.2 <pc-7>: Helo command rejected: need "
+            f"fully-qualified hostname; {_TAIL}",
+            rejected(
+                **refused(cause="helo_rejected"),
+                **on_rcpt(
+                    reply_code=504,
+                    enhanced_code="5.5.2",
+                    detail="<pc-7>: Helo command rejected: need fully-qualified hostname",
+                ),
+            ),
+            program="postfix/submission/smtpd",
+        ),
+        # on port 25 such names are those of bots
+        service="submission|smtps",
+        not_these=(
+            f"NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <pc-7>: Helo command rejected: spam; {_TAIL}",
+        ),
+    ),
+    _reject(
         "reject_plaintext",
         rf"{_WHAT}Session encryption is required",
         "Session encryption is required",
