@@ -224,7 +224,10 @@ def _explained(piece: pasted.Piece, how: How) -> list[dict[str, object]]:
     known = matching.claimed(program, traffic=True)
     if known is None:
         tag = redacting.without_secrets(pl.DataFrame({"tag": [program]}), "tag")["tag"][0]
-        return [_row(number, shown, "dismissed", why=f"no format claims lines of {tag!r}"), *rows]
+        rows.insert(0, _row(number, shown, "dismissed", why=f"no format claims lines of {tag!r}"))
+        reply = replies.parse_reply(message)
+        quoted = reply.code in _OF_AUTH or ((reply.code or 0) >= 400 and reply.enhanced is not None)
+        return [*(_as_reply(number, message, shown, how) if quoted else ()), *rows]
     why = "the words of these patterns are there, but none fits" if rows else "no pattern of this program comes near"
     return [_row(number, shown, "not understood", format=known.name, why=why), *rows]
 

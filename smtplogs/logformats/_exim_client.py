@@ -15,6 +15,7 @@ _REPLY = r"(?P<reply_code>[245][0-9]{2})[ -](?:(?P<enhanced_code>[245]\.[0-9]{1,
 _TO = r"[^ ].*? R=[^ ]+(?: T=[^ ]+)?"
 _DEFER = r" defer(?: \(-?[0-9]+\))?:?"
 _TLS = r"(?: X=(?P<tls>[^: ]+)(?::(?P<cipher>[^: ]*))?[^ ]*)?(?: [A-Z]+=.*?)?"
+_OLD_RELAY = RELAY.removeprefix("H=")
 _STAGES = (
     ("auth", r"AUTH (?P<mechanism>[0-9A-Za-z_-]+)[^:]*"),
     ("mail", r"(?:pipelined )?MAIL FROM:.*?"),
@@ -28,8 +29,9 @@ _mail = {"queue_id": "1rXaBc-0004uc-2A"}
 _to = "user@example.org R=smarthost T=remote_smtp"
 
 
-def _after(stage: str, command: str, sample: str, said: dict[str, object]) -> tuple[Pattern, Pattern]:
+def _after(stage: str, command: str, sample: str, said: dict[str, object]) -> tuple[Pattern, ...]:
     """Return the patterns of a reply to one command: told of a server (`next`), and as the fate of a recipient."""
+    before, _, after = sample.partition(": ")
     words = "SMTP error from remote mail server after"
     reply = rf"{_TLS} ?: {words} {command}: {_REPLY}"
     sets = client(stage=stage)
@@ -53,6 +55,23 @@ def _after(stage: str, command: str, sample: str, said: dict[str, object]) -> tu
             sets=sets | {"delivery": "bounced"},
             written_by=_BY,
             samples=(Sample(f"1rXaBc-0004uc-2A ** {_to} H=smtp.example.net [198.51.100.25]: {words} {sample}", fate),),
+        ),
+        Pattern(
+            f"relay_refused_{stage}_old",
+            program=PROGRAM,
+            literal=f"{words} ",
+            regex=rf"{HEAD}(?P<delivery>\*\*|==) {_TO}(?:{_DEFER})?:? {words} {command}: host {_OLD_RELAY}: {_REPLY}",
+            sets=sets,
+            written_by=f"{_BY}, until 4.82: the server stands behind the command",
+            samples=(
+                Sample(
+                    f"1rXaBc-0004uc-2A ** {_to}: {words} {before}: host smtp.example.net [198.51.100.25]: {after}", fate
+                ),
+                Sample(
+                    f"1rXaBc-0004uc-2A == {_to} defer (0): {words} {before}: host smtp.example.net [198.51.100.25]: {after}",
+                    fate | {"delivery": "deferred"},
+                ),
+            ),
         ),
     )
 

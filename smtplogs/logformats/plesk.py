@@ -27,14 +27,16 @@ PLESK = Lines(
             written_by="Plesk smtp_auth, the name stands again in front in older ones",
             samples=(
                 Sample(
-                    "FAILED: ann@example.com - password incorrect from unknown@pc.example.net [203.0.113.9]",
-                    _auth(
+                    program="smtp_auth",
+                    message="FAILED: ann@example.com - password incorrect from unknown@pc.example.net [203.0.113.9]",
+                    expect=_auth(
                         **_ann, outcome="failure", cause="bad_credentials", basis="line", detail="password incorrect"
                     ),
                 ),
                 Sample(
-                    "smtp_auth: FAILED: a - b from [192.0.2.1] - no such user from (null)@(null) [203.0.113.9]",
-                    _auth(
+                    program="smtp_auth",
+                    message="smtp_auth: FAILED: a - b from [192.0.2.1] - no such user from (null)@(null) [203.0.113.9]",
+                    expect=_auth(
                         user="a - b from [192.0.2.1]",
                         client_ip="203.0.113.9",
                         outcome="failure",
@@ -54,9 +56,10 @@ PLESK = Lines(
             written_by="Plesk smtp_auth",
             samples=(
                 Sample(
-                    "SMTP user ann@example.com : /var/qmail/mailnames/example.com/ann logged in from "
+                    program="smtp_auth",
+                    message="SMTP user ann@example.com : /var/qmail/mailnames/example.com/ann logged in from "
                     "unknown@pc.example.net [203.0.113.9]",
-                    _auth(**_ann, outcome="success", cause="success", basis="line"),
+                    expect=_auth(**_ann, outcome="success", cause="success", basis="line"),
                 ),
             ),
         ),
