@@ -24,7 +24,7 @@ _RIGHTS_WORDS = (
     r"|is not verified|not verified|Sending Domain|not one of your addresses|from this header address|authorized to perform"
     r"|not allowed to send(?: as|:)|[Bb]ad outbound sender|[Bb]anned sender|exceeded threshold|[Ss]pam abuse"
     r"|[Ss]ender address is not allowed|[Uu]nauthorized [Ss]ender|must (?:equal|be (?:the )?same as|match) auth"
-    r"|with login user|conform with auth|not local sender|(?:SMTP|smtp) account|TenantAttribution"
+    r"|with login user|conform with auth|not local sender|allowed rcpthosts|authentication when attempting|(?:SMTP|smtp) account|TenantAttribution"
 )
 _TLS_WORDS = r"STARTTLS|starttls|TLS|[Ee]ncrypt"
 _MORE_LIMIT_WORDS = (
