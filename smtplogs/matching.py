@@ -180,9 +180,7 @@ def _claimed(program: str, traffic: bool, only: str | None) -> tuple[Lines, str 
             patterns = tuple(
                 p
                 for f, p in wanted(traffic=traffic, only=only)
-                if f is format_
-                and (daemon is None or re.fullmatch(p.program, daemon))
-                and re.match(p.service, parts.get("service") or "")
+                if f is format_ and (daemon is None or re.fullmatch(p.program, daemon))
             )
             return format_, parts.get("service"), patterns
     return None

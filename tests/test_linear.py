@@ -44,7 +44,7 @@ PYTHON_RE = {
     "logformats/_declared.py": (3, "regexes of a declared format, when it is loaded"),
     "logformats/_lines.py": (1, "regexes of ours, at import"),
     "logformats/_terms.py": (1, "regexes of ours, at import"),
-    "matching.py": (6, "syslog tags: each distinct one once; regexes of ours"),
+    "matching.py": (5, "syslog tags: each distinct one once; regexes of ours"),
     "pasted.py": (6, "text that somebody pasted"),
     "probing/__init__.py": (2, "a parameter"),
     "probing/shapes.py": (3, "a parameter"),

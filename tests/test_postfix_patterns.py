@@ -22,7 +22,7 @@ def takers(message: str, daemon: str | None) -> list[tuple[Pattern, dict[str, An
     """Return the patterns that fit a message, in their order, with what their groups hold."""
     found = []
     for p in POSTFIX.patterns:
-        if p.service or (daemon is not None and not re.fullmatch(p.program, daemon)):
+        if daemon is not None and not re.fullmatch(p.program, daemon):
             continue
         if p.literals and not any(text in message for text in p.literals):
             continue
@@ -439,9 +439,7 @@ def test_tags_of_others_are_left_alone(tag: str) -> None:
     assert re.fullmatch(POSTFIX.tag, tag) is None
 
 
-@pytest.mark.parametrize(
-    "pattern", [p for p in POSTFIX.patterns if p.role == "event" and not p.service], ids=lambda p: p.name
-)
+@pytest.mark.parametrize("pattern", [p for p in POSTFIX.patterns if p.role == "event"], ids=lambda p: p.name)
 def test_where_the_tag_is_lost_the_words_are_enough(pattern: Pattern) -> None:
     """In the RFC 5424 form of rsyslog every daemon is `postfix`."""
     for sample in pattern.samples:

@@ -83,8 +83,6 @@ class Pattern:
     program
         Regex for the last segment of the tag (`smtpd`, `smtp|relay|lmtp`); must fit the whole segment. Empty for patterns
         of a table, whose lines have no tag.
-    service
-        Regex for the start of the service in the tag (`submission`); empty: any service, or none.
     literal
         Text that stands in every hit (one of them, if several); feeds the prefilter. A literal of a context or
         dismissed pattern that need not be kept for its own sake is written in `regex` only and left empty here.
@@ -110,7 +108,6 @@ class Pattern:
     name: str
     _: KW_ONLY
     program: str = ""
-    service: str = ""
     literal: str | tuple[str, ...] = ()
     regex: str = ""
     parts: tuple[Part, ...] = ()

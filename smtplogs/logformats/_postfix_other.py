@@ -70,8 +70,7 @@ OTHER = (
         samples=(
             Sample(
                 "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 504 5.5.2 <pc-7>: Helo command rejected: need "
-                "fully-qualified hostname; from=<a@example.com> to=<b@example.org> proto=ESMTP helo=<pc-7>",
-                program="postfix/smtpd",
+                "fully-qualified hostname; from=<a@example.com> to=<b@example.org> proto=ESMTP helo=<pc-7>"
             ),
             Sample(
                 "NOQUEUE: milter-reject: RCPT from mx.example.org[203.0.113.9]: 451 4.7.1 Greylisting in action; "

@@ -25,7 +25,7 @@ _LIMIT = rf"(?:<{ADDRESS}>: )?[^<]*?{LIMIT_WORDS}[^<]*?"
 """Beyond the address in front no `<`: the words may not come from HELO or an address in the tail of the line."""
 
 _LOGIN_WORDS = (
-    r"(?:[Ss]ender login mismatch|[Ss]ender is not same as |SMTP AUTH is required|[Aa]uthentication (?:is )?required"
+    r"(?:[Ss]ender login mismatch|[Ss]ender is not same as |SMTP AUTH is required|Authentication (?:is )?required"
     r"|[Pp]lease authenticate|[Nn]ot authenticated|[Aa]uthenticate first|must authenticate"
     r"|not (?:allowed|permitted) to send as|suspended from sending)"
 )
@@ -127,8 +127,8 @@ REJECTS = (
             "ender login mismatch",
             "is not same as ",
             "SMTP AUTH is required",
-            "uthentication required",
-            "uthentication is required",
+            "Authentication required",
+            "Authentication is required",
             "lease authenticate",
             "ot authenticated",
             "uthenticate first",
@@ -165,6 +165,8 @@ REJECTS = (
         not_these=(
             "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 550 5.1.1 <authentication required@example.org>: Recipient "
             f"address rejected: User unknown in local recipient table; {_TAIL}",
+            "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 550 5.7.1 <bob@example.com>: Recipient address rejected: sender domain "
+            f"failed authentication required by DMARC policy; {_TAIL}",
         ),
         written_by="policy services (iRedAPD, policyd) and access maps, in their own words, through smtpd_check.c",
     ),
@@ -203,30 +205,6 @@ REJECTS = (
         not_these=(
             "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <pc-7>: Helo command rejected: Access denied; "
             + _TAIL,
-        ),
-    ),
-    _reject(
-        "reject_helo",
-        rf"<{ADDRESS}>: Helo command rejected: (?:need fully-qualified hostname|[Hh]ost not found|Invalid name|invalid ip "
-        r"address)",
-        "Helo command rejected: ",
-        Sample(
-            "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 504 5.5.2 <pc-7>: Helo command rejected: need "
-            f"fully-qualified hostname; {_TAIL}",
-            rejected(
-                **refused(cause="helo_rejected"),
-                **on_rcpt(
-                    reply_code=504,
-                    enhanced_code="5.5.2",
-                    detail="<pc-7>: Helo command rejected: need fully-qualified hostname",
-                ),
-            ),
-            program="postfix/submission/smtpd",
-        ),
-        # on port 25 such names are those of bots
-        service="submission|smtps",
-        not_these=(
-            f"NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <pc-7>: Helo command rejected: spam; {_TAIL}",
         ),
     ),
     _reject(

@@ -68,7 +68,7 @@ _SHOWN = {
     "dovecot": r"auth(?:-worker)?(?:\([^ ]*\))?(?:<[^ ]*>)*: |(?:imap|pop3|submission|managesieve)-login: ",
     "exim": r"[0-9A-Za-z_]+ authenticator failed |H=[^ ]+ .*\[[0-9A-Fa-f.:]+\].* rejected ",
 }
-_TAGGED = r"(?:postfix[^ /\[\]:]*/[a-z/0-9-]+(?:\[[0-9]+\])?|dovecot(?:\[[0-9]+\])?|(?:sendmail|sm-mta|saslauthd)\[[0-9]+\]): "
+_TAGGED = r"(?:postfix[^ /\[\]:]*/[a-z/0-9-]+(?:\[[0-9]+\])?: |(?:sendmail|sm-mta|saslauthd)\[[0-9]+\]: |dovecot(?:\[[0-9]+\])?: [a-z])"
 BARE = rf"^(?:{_TAGGED}|{'|'.join(_SHOWN.values())})"
 """A line without its stamp, or a message without anything."""
 
