@@ -46,6 +46,15 @@ def told(path: Path, text: str) -> list[tuple[object, ...]]:
         f"mars 01 10:11:12 {TAGGED}",
         f"3月 01 10:11:12 {TAGGED}",
         f"мар 01 10:11:12 {TAGGED}",
+        f"[Sun Mar  1 10:11:12 2026] {TAGGED}",
+        f"Mar  1 10:11:12 mx1 mail.warn postfix/smtpd[412]: {SAID}",
+        f"2026-03-01T10:11:12+00:00 mx1 mail.warning postfix/smtpd[412]: {SAID}",
+        f"Mar  1 10:11:12 mx1 mail:info postfix/smtpd[412]: {SAID}",
+        f"Mar  1 10:11:12 mx1 postfix/smtpd[412]:  {SAID}",
+        f"Mar  1 10:11:13 loghost {PLAIN}",
+        f"Mar  1 10:11:13 mx1 docker[991]: {PLAIN}",
+        f"2026-03-01 10:11:13\tMail.Warning\t192.0.2.1\t{PLAIN}",
+        f"2026:03:01-10:11:12 {TAGGED}",
     ],
 )
 def test_what_stands_before_a_line_comes_off_and_its_stamp_is_read(tmp_path: Path, text: str) -> None:
@@ -66,7 +75,7 @@ def test_months_in_other_languages(tmp_path: Path, written: str, month: int) -> 
     assert events["time"].dt.month().to_list() == [month]
 
 
-@pytest.mark.parametrize("text", [f"postfix/smtpd[412]: {SAID}", SAID])
+@pytest.mark.parametrize("text", [f"postfix/smtpd[412]: {SAID}", SAID, TAGGED, f"10:11:12 {TAGGED}"])
 def test_a_line_without_its_stamp_has_no_time(tmp_path: Path, text: str) -> None:
     assert told(tmp_path / "mail.log", text) == [FAILED]
     event = sl.read(tmp_path / "mail.log", year=2026).filter(pl.col("outcome") == "failure")
@@ -124,7 +133,7 @@ def test_signs_that_a_web_page_spells(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [SAID, f"postfix/smtpd[412]: {SAID}", f"> {PLAIN}", f"  {PLAIN}", f"mail.log:{PLAIN}", f"Mär 01 10:11:13 {TAGGED}"]
+    "odd", [SAID, TAGGED, f"Mar  1 10:11:12 mx1 mail.warn postfix/smtpd[412]: {SAID}", f"postfix/smtpd[412]: {SAID}", f"> {PLAIN}", f"  {PLAIN}", f"mail.log:{PLAIN}", f"Mär 01 10:11:13 {TAGGED}"]
 )  # fmt: skip
 def test_in_a_log_such_a_line_is_damaged_and_not_believed(tmp_path: Path, odd: str) -> None:
     assert told(tmp_path / "mail.log", f"{PLAIN}\n{odd}\n{PLAIN}") == [FAILED] * 2

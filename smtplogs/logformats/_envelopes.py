@@ -316,7 +316,7 @@ ENVELOPES = (
     # as people show lines, under the mark that `unwrapping` puts there: without stamp and host, or without the tag as well
     Envelope(
         "shown_tag",
-        r"^\x1f(?P<stamp>)(?P<program>[^ \[\]:(]+)(?:\[(?P<pid>[0-9]+)\])?: (?P<message>.*)$",
+        rf"^\x1f(?P<stamp>)(?:(?P<host>{_HOST}) )?(?P<program>[^ \[\]:(]+)(?:\[(?P<pid>[0-9]+)\])?: (?P<message>.*)$",
         None,
         "\x1fpostfix/smtpd[42]: connect from unknown[192.0.2.1]",
         {"stamp": "", "program": "postfix/smtpd", "pid": "42", "message": "connect from unknown[192.0.2.1]"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.unwrapping._texts import CLOCK, ISO_DATE, MONTH, PRI, STAMP
+from smtplogs.unwrapping._texts import CLOCK, MONTH, PRI, STAMP
 
 _LINE = pl.col("line")
 
@@ -47,7 +47,7 @@ _FOUND = (
 )
 _WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? "
 _BEFORE = rf"(?:{_QUOTED})?(?:{_FOUND})(?:{_WEEKDAY})?"
-_BACKWARDS = rf"[0-9]{{1,2}} {MONTH} {CLOCK} {_TAG}|[0-9]{{4}} {MONTH} {{1,2}}[0-9]{{1,2}} {CLOCK} |\[{ISO_DATE}[T ]{CLOCK}\] {_TAG}"
+_BACKWARDS = rf"[0-9]{{1,2}} {MONTH} {CLOCK} {_TAG}|[0-9]{{4}} {MONTH} {{1,2}}[0-9]{{1,2}} {CLOCK} |\[(?:{_WEEKDAY})?{STAMP}\] {_TAG}"
 
 _SHIFTED = (
     rf"^(?:(?:{_QUOTED})(?:{_FOUND})|(?:(?:[0-9A-Za-z_.-]*/)+[0-9A-Za-z_.-]+|[0-9A-Za-z_.-]*(?:log|messages)[0-9A-Za-z_.-]*)[:-]"
@@ -68,7 +68,10 @@ _SHOWN = {
     "dovecot": r"auth(?:-worker)?(?:\([^ ]*\))?(?:<[^ ]*>)*: |(?:imap|pop3|submission|managesieve)-login: ",
     "exim": r"[0-9A-Za-z_]+ authenticator failed |H=[^ ]+ .*\[[0-9A-Fa-f.:]+\].* rejected ",
 }
-_TAGGED = r"(?:postfix[^ /\[\]:]*/[a-z/0-9-]+(?:\[[0-9]+\])?: |(?:sendmail|sm-mta|saslauthd)\[[0-9]+\]: |dovecot(?:\[[0-9]+\])?: [a-z])"
+_TAGGED = (
+    rf"(?:{CLOCK} )?(?:[0-9A-Za-z_.-]+ )?(?:postfix[^ /\[\]:]*/[a-z/0-9-]+(?:\[[0-9]+\])?: "
+    r"|(?:sendmail|sm-mta|saslauthd)\[[0-9]+\]: |dovecot(?:\[[0-9]+\])?: [a-z])"
+)
 BARE = rf"^(?:{_TAGGED}|{'|'.join(_SHOWN.values())})"
 """A line without its stamp, or a message without anything."""
 
@@ -77,7 +80,8 @@ def peel_bare(lines: pl.DataFrame) -> pl.DataFrame:
     """Mark what each line has lost, by signs that no program writes: the envelopes of such lines know them."""
     kinds = [pl.when(_LINE.str.contains(rf"^(?:{regex})")).then(pl.lit(f"\x1e{p}\x1e")) for p, regex in _SHOWN.items()]
     mark = pl.coalesce(pl.when(_LINE.str.contains(rf"^{_TAGGED}")).then(pl.lit("\x1f")), *kinds)
-    return lines.select(inner=mark + _LINE, outer=pl.lit(None, pl.String))
+    text = _LINE.str.replace(rf"^{CLOCK} ", "")
+    return lines.select(inner=mark + text, outer=pl.lit(None, pl.String))
 
 
 def peel_pasted(lines: pl.DataFrame) -> pl.DataFrame:
@@ -85,7 +89,7 @@ def peel_pasted(lines: pl.DataFrame) -> pl.DataFrame:
     inner = _LINE.str.replace(rf"^{_BEFORE}((?:{PRI}{STAMP}|{_ELSEWHERE}|{_BACKWARDS}))", "$1")
     inner = inner.str.replace(rf"^([0-9]{{1,2}}) ({MONTH}) ({CLOCK})", "$2 $1 $3")
     inner = inner.str.replace(rf"^([0-9]{{4}}) ({MONTH} {{1,2}}[0-9]{{1,2}}) ({CLOCK})", "$2 $1 $3")
-    inner = inner.str.replace(rf"^\[({ISO_DATE}[T ]{CLOCK})\] ", "$1 ")
+    inner = inner.str.replace(rf"^\[(?:{_WEEKDAY})?({STAMP})\] ", "$1 ")
     told = lines.select(inner=inner)
     month = pl.col("inner").str.extract(rf"^({_WORDS})\.? {{1,2}}[0-9]{{1,2}} {CLOCK}")
     rest = pl.col("inner").str.extract(r"^[^ ]+( .*)$")

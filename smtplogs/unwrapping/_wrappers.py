@@ -14,6 +14,7 @@ import polars as pl
 
 from smtplogs.unwrapping._journal import peel_journal_json
 from smtplogs.unwrapping._pasted import BARE, ESCAPED, PASTED, peel_bare, peel_escaped, peel_pasted
+from smtplogs.unwrapping._relayed import RELAYED, peel_relayed
 from smtplogs.unwrapping._texts import CLOCK, ISO_DATE, MAX_JOINED, PRI, RFC3339, STAMP, one_line
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ WRAPPERS = (
     Wrapper(
         "pasted", "lines quoted in a mail, indented, found by grep, dated in another language", PASTED, peel_pasted
     ),
+    Wrapper("relayed", "lines with the header of another syslog daemon", RELAYED, peel_relayed),
     Wrapper("escaped", "lines escaped for a web page", ESCAPED, peel_escaped, keep_all=True),
 )
 """In this order where two fit equally many lines."""
