@@ -39,6 +39,15 @@ LINES = [
         f"{MX} postfix/smtp[4]: warning: 3D5A51C0012: smtp_sasl_password_maps lookup error",
         [("deferred", "server_config_error", None, None, "client")],
     ),
+    (
+        f"{MX} postfix/smtp[4]: 3D5A51C0012: to=<bob@example.org>, relay=smtp.example.net[198.51.100.25]:587, delay=1, dsn=4.7.5, "
+        "status=deferred (Server certificate not verified)",
+        [("aborted", "tls_handshake_failed", None, None, "client")],
+    ),
+    (
+        f'{MX} postfix/smtpd[4]: warning: cannot get RSA private key from file "/etc/ssl/mail.key": disabling TLS support',
+        [("deferred", "server_config_error", None, None, "server")],
+    ),
     # replies of relays, as Postfix logs them
     (
         f"{MX} postfix/smtp[4]: {DELIVERY}, status=bounced (host smtp.example.net[198.51.100.25] said: 553 Mail from must equal "
