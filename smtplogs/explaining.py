@@ -224,9 +224,18 @@ def _explained(piece: pasted.Piece, how: How) -> list[dict[str, object]]:
     known = matching.claimed(program, traffic=True)
     if known is None:
         tag = redacting.without_secrets(pl.DataFrame({"tag": [program]}), "tag")["tag"][0]
-        return [_row(number, shown, "dismissed", why=f"no format claims lines of {tag!r}"), *rows]
+        rows.insert(0, _row(number, shown, "dismissed", why=f"no format claims lines of {tag!r}"))
+        return [*(_as_reply(number, message, shown, how) if _quotes_a_reply(message) else ()), *rows]
     why = "the words of these patterns are there, but none fits" if rows else "no pattern of this program comes near"
     return [_row(number, shown, "not understood", format=known.name, why=why), *rows]
+
+
+def _quotes_a_reply(message: str) -> bool:
+    """Tell whether a line of a program that is not known holds a refusal: by its two codes, or by its words."""
+    reply = replies.parse_reply(message)
+    if (reply.code or 0) < 400:
+        return False
+    return reply.enhanced is not None or replies.explain(message)["why"][0].startswith(_BY_WORDS)
 
 
 def _timed(taken: pl.DataFrame, written: pl.DataFrame) -> pl.DataFrame:

@@ -21,6 +21,7 @@ AT_ONCE = f"{NEAR_S}s"
 SESSION = "10m"
 """A login that a neighbour tells is proved by Postfix later: by the mail, or by the end of the session."""
 
+_SAID = ("pam_said", "plesk_said")
 _MAIL_SERVERS = ("postfix", "exim", "sendmail")
 _BASIS = RECORDS["basis"].dtype
 _NAMED, _NAMELESS = pl.col("name") != "", pl.col("name") == ""
@@ -75,11 +76,11 @@ def _with_zimbra(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFram
 
 
 def _after_pam(lines: pl.DataFrame) -> pl.DataFrame:
-    """What PAM said just before to the process of saslauthd that refuses."""
+    """What PAM, or Plesk's list of names, said just before to the process of saslauthd that refuses."""
     mine = pl.col("format") == "saslauthd"
     refused = pl.col("_role") == "event"
-    rows = lines.with_row_index("_row").filter(mine & (refused | (pl.col("pattern") == "pam_said")))
-    if not (rows["pattern"] == "pam_said").any():
+    rows = lines.with_row_index("_row").filter(mine & (refused | pl.col("pattern").is_in(_SAID)))
+    if not rows["pattern"].is_in(_SAID).any():
         return lines
     rows = rows.sort("host", "pid", "time", "line_no", nulls_last=True)
     rows = rows.with_columns(_said=reference(), _near=pl.col("time") - pl.col("time").shift())
@@ -87,7 +88,7 @@ def _after_pam(lines: pl.DataFrame) -> pl.DataFrame:
     before = {f"_{name}_before": pl.col(name).shift() for name in said}
     told = rows.with_columns(**before).filter(
         refused,
-        (pl.col("_pattern_before") == "pam_said") & pl.col("host").eq_missing(pl.col("_host_before")),
+        pl.col("_pattern_before").is_in(_SAID) & pl.col("host").eq_missing(pl.col("_host_before")),
         pl.col("pid") == pl.col("_pid_before"),
         (pl.col("_cause_before") != "unknown") & (pl.col("_near") <= pl.duration(seconds=2)),
     )

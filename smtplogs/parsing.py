@@ -104,7 +104,7 @@ class Batch:
 COARSE = (
     "SASL", "sasl_", "TLS", "SSL", "uth", "connect from ", "handshake", "reject", " said: ", "refused", "Refusing ",
     "statistics: max ", " after ", "imit ", "LIMIT ", "delivery temporarily ", "ogin", "repeated ", "haproxy",
-    "non-SMTP", "offered ", "AUTH", " A=", "SMTP c", " overflowed ", "has exceeded the max", " Warning: ", "ender rate ",
+    "non-SMTP", "offered ", "AUTH", " A=", "SMTP c", " overflowed ", "ertificate not ", "has exceeded the max", "has been suspended", " Warning: ", "ender rate ",
     "many messages in", "many recipients: ", "SMTPA, ", "SMTPSA, ", "reply=", " smtp ", " mta ", "p-in: ", "user credentials",
     "Ban", "ban ", "LOGIN", "vchkpw-", "NUL char", "sSMTP", "]: < ", "]: > ", "tax error in", "espace username",
     "smtp: Failed", "] failed: ",

@@ -22,7 +22,7 @@ TAGS = {
     "opensmtpd": "smtpd[42]", "fail2ban": "fail2ban.actions[42]", "crowdsec": "crowdsec[42]",
     "mailcow_netfilter": "netfilter[42]", "courier": "courieresmtpd[42]", "nginx": "nginx[42]", "mailu": "mailu[42]",
     "zimbra": "zimbra[42]", "cyrus": "cyrus/imap[42]", "saslauthd": "saslauthd[42]", "msmtp-log": "msmtp[42]", "mox": "mox[42]",
-    "vpopmail": "vpopmail[42]", "assp": "assp[42]", "oracle-ims": "oracle-ims[42]",
+    "vpopmail": "vpopmail[42]", "plesk": "smtp_auth[42]", "spamdyke": "spamdyke[42]", "assp": "assp[42]", "oracle-ims": "oracle-ims[42]",
 }  # fmt: skip
 
 

@@ -82,9 +82,15 @@ def test_a_name_that_holds_a_line_moves_no_blame(tmp_path: Path, name: str) -> N
 
         rows, was = set(after.select(columns).rows()), set(before.select(columns).rows())
         assert rows <= was, hostile
-        # OpenSMTPD and Cyrus end a field at a blank, so that such a name is told from no login or mail that succeeded;
+        # OpenSMTPD, Cyrus and spamdyke end a field at a blank, so that such a name is told from no login or mail that
+        # succeeded, and a sender from no refusal of spamdyke;
         # Zimbra puts the names of its own accounts alone where no such text could stand
-        spared = {"opensmtpd": ("success",), "cyrus": ("success",), "zimbra": ("success", "failure")}
+        spared = {
+            "opensmtpd": ("success",),
+            "cyrus": ("success",),
+            "spamdyke": ("success", "refused"),
+            "zimbra": ("success", "failure"),
+        }
         missing = {row for row in was - rows if row[2] not in spared.get(name.partition("/")[0], ())}
         assert not missing, hostile
         assert not after["user"].str.starts_with("ceo").any(), hostile

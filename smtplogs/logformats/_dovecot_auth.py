@@ -31,6 +31,8 @@ from smtplogs.logformats._format import Pattern, Sample
 
 _BY = "dovecot src/auth/auth-request.c, auth-request-fields.c, passdb-*.c, mech-*.c"
 
+_LIMIT = r"(?P<detail>(?:process|client)_limit \([0-9]+\) reached, client connections are being dropped)"
+
 AUTH = (
     Pattern(
         "auth_doubtful",
@@ -207,6 +209,52 @@ TROUBLE = (
             Sample(
                 "auth: Error: auth client 0 disconnected with 5 pending requests: EOF",
                 broken | {"detail": "auth client 0 disconnected with 5 pending requests: EOF"},
+            ),
+        ),
+    ),
+    Pattern(
+        "limit_of_logins",
+        program=PROGRAM,
+        literal="_limit (",
+        regex=r"^master: (?P<level>Warning): service\((?:(?P<protocol>imap|pop3)|(?P<service>submission|managesieve))-login\): "
+        rf"{_LIMIT}$",
+        sets=auth(stage="connect"),
+        written_by="dovecot src/master/service-monitor.c, since 2.0",
+        samples=(
+            Sample(
+                "master: Warning: service(submission-login): process_limit (100) reached, client connections are being dropped",
+                auth(
+                    stage="connect",
+                    level="Warning",
+                    service="submission",
+                    outcome="deferred",
+                    cause="service_unavailable",
+                    basis="line",
+                    detail="process_limit (100) reached, client connections are being dropped",
+                ),
+            ),
+        ),
+        not_these=(
+            "master: Warning: service(imap): process_limit (1024) reached, client connections are being dropped",
+        ),
+    ),
+    Pattern(
+        "limit_of_auth",
+        program=PROGRAM,
+        literal="_limit (",
+        regex=rf"^master: (?P<level>Warning): service\(auth(?:-worker)?\): {_LIMIT}$",
+        sets=auth(),
+        written_by="dovecot src/master/service-monitor.c, since 2.0: Postfix hears nothing from the auth service then",
+        samples=(
+            Sample(
+                "master: Warning: service(auth): client_limit (1000) reached, client connections are being dropped",
+                auth(
+                    level="Warning",
+                    outcome="deferred",
+                    cause="service_unavailable",
+                    basis="line",
+                    detail="client_limit (1000) reached, client connections are being dropped",
+                ),
             ),
         ),
     ),

@@ -238,7 +238,8 @@ LOGINS = (
         program=PROGRAM,
         literal=_LITERAL,
         regex=rf"{LOGIN}(?:(?P<level>{LEVEL}): )?(?P<detail>(?:Disconnected: )?Auth process (?:broken|not responding)"
-        rf"[^<]*?|Auth connection closed with [0-9]+ pending requests[^<]*?)(?:: {FIELDS.removesuffix('$')})?$",
+        r"[^<]*?|Auth connection closed with [0-9]+ pending requests[^<]*?|Timeout waiting for handshake from auth server[^<]*?"
+        rf"|Auth server request timed out [^<]*?)(?:: {FIELDS.removesuffix('$')})?$",
         sets=auth(),
         written_by="dovecot src/login-common/client-common-auth.c, src/lib-auth/auth-client-connection.c",
         samples=(
@@ -266,6 +267,17 @@ LOGINS = (
                     cause="backend_unavailable",
                     basis="line",
                     detail="Auth connection closed with 2 pending requests (max 5 secs, pid=201, EOF)",
+                ),
+            ),
+            Sample(
+                "pop3-login: Error: Timeout waiting for handshake from auth server. my pid=211, input bytes=0",
+                auth(
+                    protocol="pop3",
+                    level="Error",
+                    outcome="deferred",
+                    cause="backend_unavailable",
+                    basis="line",
+                    detail="Timeout waiting for handshake from auth server. my pid=211, input bytes=0",
                 ),
             ),
         ),

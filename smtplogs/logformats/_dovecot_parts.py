@@ -87,7 +87,7 @@ _KNOWN = (
     r"|[Ii]nvalid (?:input|username|base64|gs2-|GS2 |client |nonce|initial client |final client |response|channel binding |digest-uri"
     r"|authzid |ClientProof)|Missing (?:token|username or token|nonce|cnonce)|Channel binding not |Client requested "
     r"|Nonallowed QoP |SSL certificate didn't contain |authid not |authzid |NULs (?:in |not supported )|Attempted (?:master )?login |Master user login attempted |Request timed out waiting for client"
-    r"|(?:Password|User) query failed|Connection lost to LDAP)"
+    r"|(?:Password|User) query failed|Connection lost to LDAP|Login failed \(status=|[a-z0-9]+ disabled in vpopmail)"
 )
 """How the reasons begin that say why a login was refused. Anything else at level Info is no refusal."""
 

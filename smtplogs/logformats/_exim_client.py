@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from smtplogs.logformats._exim_parts import HEAD, PROGRAM, RELAY, client
 from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._postfix_delivery import CODES, OURS, TEXT
 
 _BY = "exim src/transports/smtp.c"
 _AUTHENTICATOR = r"(?P<authenticator>[0-9A-Za-z_]+)"
-_REPLY = r"(?P<reply_code>[245][0-9]{2})[ -](?:(?P<enhanced_code>[245]\.[0-9]{1,3}\.[0-9]{1,3}) )?(?P<detail>.*?)(?: [QD]T=[0-9][0-9.dhms]*)*$"
+_TIMES = r"(?: [QD]T=[0-9][0-9.dhms]*)*$"
+_BETWEEN = r"[ -](?:(?P<enhanced_code>[245]\.[0-9]{1,3}\.[0-9]{1,3}) )?"
+_REPLY = rf"(?P<reply_code>[245][0-9]{{2}}){_BETWEEN}(?P<detail>.*?){_TIMES}"
+_OURS = rf"(?P<reply_code>[245][0-9]{{2}}){_BETWEEN}(?P<detail>{TEXT}{OURS}.*?){_TIMES}"
+_BY_CODE = rf"(?P<reply_code>{CODES}){_BETWEEN}(?P<detail>.*?){_TIMES}"
 _TO = r"[^ ].*? R=[^ ]+(?: T=[^ ]+)?"
 _DEFER = r" defer(?: \(-?[0-9]+\))?:?"
 _TLS = r"(?: X=(?P<tls>[^: ]+)(?::(?P<cipher>[^: ]*))?[^ ]*)?(?: [A-Z]+=.*?)?"
+_OLD_RELAY = RELAY.removeprefix("H=")
 _STAGES = (
     ("auth", r"AUTH (?P<mechanism>[0-9A-Za-z_-]+)[^:]*"),
     ("mail", r"(?:pipelined )?MAIL FROM:.*?"),
@@ -28,51 +34,50 @@ _mail = {"queue_id": "1rXaBc-0004uc-2A"}
 _to = "user@example.org R=smarthost T=remote_smtp"
 
 
-def _after(stage: str, command: str, sample: str, said: dict[str, object]) -> tuple[Pattern, Pattern]:
-    """Return the patterns of a reply to one command: told of a server (`next`), and as the fate of a recipient."""
-    words = "SMTP error from remote mail server after"
-    reply = rf"{_TLS} ?: {words} {command}: {_REPLY}"
-    sets = client(stage=stage)
-    known = client(stage=stage, **_mail, **_relay, **said)
-    fate = client(stage=stage, **_mail, **_relay, **said, delivery="bounced")
+def _after(stage: str, command: str, sample: str, said: dict[str, object]) -> tuple[Pattern, ...]:
+    """Return the patterns of a reply to one command. To AUTH all replies are ours, else those with a word or code of ours."""
+    if stage == "auth":
+        return _of_reply(stage, "", command, _REPLY, sample, said)
+    unsaid = f"{sample.partition(': ')[0]}: 530 5.5.1 Go away"
+    bare = {"reply_code": 530, "enhanced_code": "5.5.1", "detail": "Go away"}
+    bare |= {"outcome": "refused", "cause": "auth_required", "basis": "assumed"}
     return (
-        Pattern(
-            f"relay_said_{stage}",
-            program=PROGRAM,
-            literal=f"{words} ",
-            regex=rf"{HEAD}{RELAY}{reply}",
-            sets=sets,
-            written_by=_BY,
-            samples=(Sample(f"1rXaBc-0004uc-2A H=smtp.example.net [198.51.100.25]: {words} {sample}", known),),
-        ),
-        Pattern(
-            f"relay_refused_{stage}",
-            program=PROGRAM,
-            literal=f"{words} ",
-            regex=rf"{HEAD}\*\* {_TO} {RELAY}{reply}",
-            sets=sets | {"delivery": "bounced"},
-            written_by=_BY,
-            samples=(Sample(f"1rXaBc-0004uc-2A ** {_to} H=smtp.example.net [198.51.100.25]: {words} {sample}", fate),),
-        ),
+        *_of_reply(stage, "", command, _OURS, sample, said),
+        *_of_reply(stage, "_by_code", command, _BY_CODE, unsaid, bare),
     )
 
 
-def _deferred(stage: str, command: str, sample: str, said: dict[str, object]) -> Pattern:
-    """Return the pattern of a reply to one command, as what keeps a recipient waiting."""
+def _of_reply(
+    stage: str, suffix: str, command: str, reply: str, sample: str, said: dict[str, object]
+) -> tuple[Pattern, ...]:
+    """Return the patterns of one kind of reply: told of a server (`said`), as the fate of a recipient, and what it waits for."""
     words = "SMTP error from remote mail server after"
-    return Pattern(
-        f"relay_deferred_{stage}",
-        program=PROGRAM,
-        literal=f"{words} ",
-        regex=rf"{HEAD}== {_TO}{_DEFER} {RELAY}{_TLS} ?: {words} {command}: {_REPLY}",
-        sets=client(stage=stage, delivery="deferred"),
-        written_by=f"{_BY}; the number in brackets up to 4.99",
-        samples=(
-            Sample(
-                f"1rXaBc-0004uc-2A == {_to} defer (0) H=smtp.example.net [198.51.100.25]: {words} {sample}",
-                client(stage=stage, **_mail, **_relay, **said, delivery="deferred"),
-            ),
-        ),
+    before, _, after = sample.partition(": ")
+    known = client(stage=stage, **_mail, **_relay, **said)
+    shapes = (
+        ("relay_said", rf"{HEAD}{RELAY}{_TLS} ?: {words} {command}: {reply}", _BY, {},
+         ((f"H=smtp.example.net [198.51.100.25]: {words} {sample}", {}),)),
+        ("relay_refused", rf"{HEAD}\*\* {_TO} {RELAY}{_TLS} ?: {words} {command}: {reply}", _BY, {"delivery": "bounced"},
+         ((f"** {_to} H=smtp.example.net [198.51.100.25]: {words} {sample}", {"delivery": "bounced"}),)),
+        ("relay_deferred", rf"{HEAD}== {_TO}{_DEFER} {RELAY}{_TLS} ?: {words} {command}: {reply}",
+         f"{_BY}; the number in brackets up to 4.99", {"delivery": "deferred"},
+         ((f"== {_to} defer (0) H=smtp.example.net [198.51.100.25]: {words} {sample}", {"delivery": "deferred"}),)),
+        ("relay_told_of_old", rf"{HEAD}(?P<delivery>\*\*|==) {_TO}(?:{_DEFER})?:? {words} {command}: host {_OLD_RELAY}: {reply}",
+         f"{_BY}, until 4.82: the server stands behind the command", {},
+         ((f"** {_to}: {words} {before}: host smtp.example.net [198.51.100.25]: {after}", {"delivery": "bounced"}),
+          (f"== {_to} defer (0): {words} {before}: host smtp.example.net [198.51.100.25]: {after}", {"delivery": "deferred"}))),
+    )  # fmt: skip
+    return tuple(
+        Pattern(
+            f"{name}_{stage}{suffix}",
+            program=PROGRAM,
+            literal=f"{words} ",
+            regex=regex,
+            sets=client(stage=stage, **became),
+            written_by=by,
+            samples=tuple(Sample(f"1rXaBc-0004uc-2A {line}", known | differs) for line, differs in lines),
+        )
+        for name, regex, by, became, lines in shapes
     )
 
 
@@ -256,11 +261,7 @@ DELIVERIES = (
             ),
         ),
     ),
-    *(
-        p
-        for stage, command in _STAGES
-        for p in (*_after(stage, command, *_REPLIES[stage]), _deferred(stage, command, *_REPLIES[stage]))
-    ),
+    *(p for stage, command in _STAGES for p in _after(stage, command, *_REPLIES[stage])),
     Pattern(
         "hourly_limit",
         program=PROGRAM,
@@ -280,6 +281,30 @@ DELIVERIES = (
                     "Message discarded.",
                     outcome="throttled",
                     cause="throttled_sending",
+                    basis="line",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
+        "sender_suspended",
+        program=PROGRAM,
+        literal="Outgoing mail from ",
+        regex=rf"{HEAD}(?P<delivery>\*\*|==) [^ ].*? R=[^ ]+(?: T=[^ ]+)?(?:{_DEFER})?:? ?"
+        r"(?P<detail>Outgoing mail from [^ ]+ has been suspended.*)$",
+        sets=client(stage="mail"),
+        written_by="cPanel's router check_outgoing_mail_suspended; a hold of our own on what an account sends",
+        samples=(
+            Sample(
+                "1rXaBc-0004uc-2A ** bob@example.net R=check_outgoing_mail_suspended: Outgoing mail from "
+                '"alice@example.com" has been suspended.',
+                client(
+                    stage="mail",
+                    **_mail,
+                    delivery="bounced",
+                    detail='Outgoing mail from "alice@example.com" has been suspended.',
+                    outcome="refused",
+                    cause="account_restricted",
                     basis="line",
                 ),
             ),
@@ -330,6 +355,12 @@ DELIVERIES = (
         regex=rf"{HEAD}(?:=>|->|>>|==|\*\*|\*>) .*$",
         role="dismiss",
         written_by="exim src/deliver.c: deliveries that say nothing of a login",
-        samples=(Sample(f"1rXaBc-0004uc-2A == {_to} defer (-54): retry time not reached for any host"),),
+        samples=(
+            Sample(f"1rXaBc-0004uc-2A == {_to} defer (-54): retry time not reached for any host"),
+            Sample(
+                f"1rXaBc-0004uc-2A ** {_to} H=mx.example.org [198.51.100.25]: SMTP error from remote mail server after "
+                "RCPT TO:<user@example.org>: 550 5.1.1 User unknown"
+            ),
+        ),
     ),
 )

@@ -16,6 +16,7 @@ _AFTER = rf"(?: F=<[^>]*>)?(?: SPF=[^ ]+)?(?: DMARC=[^ ]+)? (?P<level>(?:tempora
 _WANTS_LOGIN = (
     r"[Rr]elay(?:ing)? (?:not permitted|denied|access denied|not allowed)|[Aa]uthentication (?:is )?required"
     r"|SMTP AUTH is required|must (?:first )?authenticate|[Nn]ot authenticated|authenticate first"
+    r"|turn on SMTP Authentication|without authentication"
 )
 
 refused = always(side="server", outcome="refused", basis="line")
@@ -41,6 +42,8 @@ REJECTS = (
             "ust first authenticate",
             "ot authenticated",
             "uthenticate first",
+            "urn on SMTP Authentication",
+            "ithout authentication",
         ),
         regex=rf"{_BEFORE}(?: {LOGIN})?{_AFTER}: (?P<detail>(?:.*[^0-9A-Za-z])?(?:{_WANTS_LOGIN}).*)$",
         sets={"side": "server"},
@@ -73,6 +76,23 @@ REJECTS = (
                     step="RCPT",
                     stage="rcpt",
                     detail="SMTP AUTH is required for message submission on port 587",
+                    cause="auth_required",
+                ),
+            ),
+            Sample(
+                "H=(pc-7) [203.0.113.9]:17125 F=<alice@example.com> rejected RCPT <eve@example.org>: Please turn on SMTP "
+                "Authentication in your mail client.  (pc-7) [203.0.113.9]:17125 is not permitted to relay through this server "
+                "without authentication.",
+                refused(
+                    helo="pc-7",
+                    client_ip="203.0.113.9",
+                    client_port=17125,
+                    sender="alice@example.com",
+                    level="rejected",
+                    step="RCPT",
+                    stage="rcpt",
+                    detail="Please turn on SMTP Authentication in your mail client.  (pc-7) [203.0.113.9]:17125 is not permitted "
+                    "to relay through this server without authentication.",
                     cause="auth_required",
                 ),
             ),

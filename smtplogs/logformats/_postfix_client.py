@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smtplogs.logformats._format import Pattern, Sample
-from smtplogs.logformats._postfix_parts import always
+from smtplogs.logformats._postfix_parts import QUEUE_ID, always
 from smtplogs.logformats._postfix_reasons import CLIENTS, REPLY, client, context, reason
 
 unsupported = always(stage="auth", outcome="refused", cause="mechanism_unsupported", basis="line")
@@ -130,6 +130,29 @@ LOGIN = (
                     server_port=587,
                     detail="null AUTH mechanism list",
                 ),
+            ),
+        ),
+    ),
+    Pattern(
+        "relay_no_secret",
+        program=CLIENTS,
+        literal="_sasl_password_maps lookup error",
+        regex=rf"^warning: {QUEUE_ID}: (?P<detail>(?:smtp|lmtp)_sasl_password_maps lookup error)$",
+        sets=client(stage="auth"),
+        written_by="postfix src/smtp/smtp_sasl_glue.c, since 2.9: our own table of secrets cannot be read (not built with "
+        "postmap, rights, database down); the mail waits with `local data error while talking to`",
+        samples=(
+            Sample(
+                "warning: 4BA3A326901: smtp_sasl_password_maps lookup error",
+                client(
+                    stage="auth",
+                    outcome="deferred",
+                    cause="server_config_error",
+                    basis="line",
+                    queue_id="4BA3A326901",
+                    detail="smtp_sasl_password_maps lookup error",
+                ),
+                program="postfix/smtp",
             ),
         ),
     ),

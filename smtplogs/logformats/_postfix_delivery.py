@@ -1,7 +1,7 @@
 """Postfix smtp, relay, lmtp, error, retry: deliveries that a relay put off or refused.
 
 Of the replies to mail itself only those are ours that speak of a login, of rights to send, of TLS or of a limit; that
-is decided by reply codes and words, which `_OURS` spells out. A bounce for an unknown user or a full mailbox is none.
+is decided by reply codes and words, which `OURS` spells out. A bounce for an unknown user or a full mailbox is none.
 """
 
 from __future__ import annotations
@@ -13,34 +13,38 @@ from smtplogs.logformats._postfix_parts import ENHANCED, LIMIT_WORDS, QUEUE_ID
 from smtplogs.logformats._postfix_reasons import CLIENTS, DELIVERY, NEXT_HOP, REPLY, client, context, reason
 
 _LOGIN_WORDS = (
-    r"[Aa]uthenti(?:cation|fication|sation) (?:is |be |was )?(?:required|requise|unsuccessful|not)"
+    r"[Aa]uthenti(?:cation|fication|sation) (?:is |be |was )?(?:[Rr]equired|requise|unsuccessful|not)"
     r"|[Nn]ot (?:been )?authenticated|AUTH command|[Uu]nauthenticated senders|[Pp]lease (?:authenticate|log ?in|turn on SMTP|use port)"
     r"|SMTP A(?:UTH|uth)|[Ll]og in first|[Nn]ot logged in|before sending|[Cc]redential|[Bb]asic authentication"
-    r"|[Aa]uthenticated connection|Server authentication|Client host rejected: Access denied"
+    r"|AUTH first|[Aa]uthenticated connection|Server authentication|Client host rejected: Access denied"
 )
 _RIGHTS_WORDS = (
     r"[Rr]elay(?:ing)? (?:[Aa]ccess )?(?:[Dd]enied|[Pp]rohibited|[Dd]isallowed|not)|[Nn]o relaying"
     r"|(?:[Uu]nable|permitted|allowed|authorized) to relay|send as this|SendAsDenied|not owned by|sender identity|[Ss]ender Identity|[Ss]ender [Ss]ignature"
     r"|is not verified|not verified|Sending Domain|not one of your addresses|from this header address|authorized to perform"
     r"|not allowed to send(?: as|:)|[Bb]ad outbound sender|[Bb]anned sender|exceeded threshold|[Ss]pam abuse"
-    r"|(?:SMTP|smtp) account|TenantAttribution"
+    r"|[Ss]ender address is not allowed|[Uu]nauthorized [Ss]ender|must (?:equal|be (?:the )?same as|match) auth"
+    r"|with login user|conform with auth|not local sender|allowed rcpthosts|authentication when attempting|(?:SMTP|smtp) account|TenantAttribution"
 )
 _TLS_WORDS = r"STARTTLS|starttls|TLS|[Ee]ncrypt"
 _MORE_LIMIT_WORDS = (
     r"[Cc]redits|[Mm]aximum number of (?:concurrent|connections)|QuotaExceeded|[Uu]nexpected volume|[Ss]erver busy"
-    r"|whitelist for RCPT"
+    r"|whitelist for RCPT|[Ss]ending (?:limit|quota)"
 )
-_OURS = rf"(?:{_LOGIN_WORDS}|{_RIGHTS_WORDS}|{_TLS_WORDS}|{LIMIT_WORDS}|{_MORE_LIMIT_WORDS})"
+OURS = rf"(?:{_LOGIN_WORDS}|{_RIGHTS_WORDS}|{_TLS_WORDS}|{LIMIT_WORDS}|{_MORE_LIMIT_WORDS})"
 
-_TEXT = r"(?:[^<]|<[^<>]*>)*?"
+"""Words of a relay that speak of a login, of rights to send, of TLS or of a limit."""
+
+TEXT = r"(?:[^<]|<[^<>]*>)*?"
 """Text in which no word counts that stands in an address."""
+
+CODES = "421|432|523|524|525|530|534|535|538"
+"""Codes that are ours whatever the words: those of RFC 4954, and the closing 421."""
 
 _CODE = rf"(?:[ -](?P<enhanced_code>{ENHANCED}))?"
 _IN_REPLY = r" \(in reply to (?:end of )?(?P<step>[A-Z]+)(?: [A-Z]+)?(?: command)?\)"
-_SAID = rf"host SERVER said: (?P<reply_code>[2-5][0-9]{{2}}){_CODE}[ -]+(?P<detail>{_TEXT}{_OURS}.*?){_IN_REPLY}"
-_SAID_BY_CODE = (
-    rf"host SERVER said: (?P<reply_code>421|432|523|524|525|530|534|535|538){_CODE}(?:[ -]+(?P<detail>.*?))?{_IN_REPLY}"
-)
+_SAID = rf"host SERVER said: (?P<reply_code>[2-5][0-9]{{2}}){_CODE}[ -]+(?P<detail>{TEXT}{OURS}.*?){_IN_REPLY}"
+_SAID_BY_CODE = rf"host SERVER said: (?P<reply_code>{CODES}){_CODE}(?:[ -]+(?P<detail>.*?))?{_IN_REPLY}"
 
 RELAY = (
     Pattern(
@@ -132,6 +136,8 @@ RELAY = (
             },
         ),
         not_these=(
+            "4BA3A326901: host smtp.example.net[198.51.100.25] said: 553 5.1.8 <alice@example.com>: Sender address "
+            "rejected: Domain not found (in reply to RCPT TO command)",
             "4BA3A326901: host smtp.example.net[198.51.100.25] said: 550 5.1.1 <rate-limit@example.org>: Recipient "
             "address rejected: User unknown in local recipient table (in reply to RCPT TO command)",
             "4BA3A326901: host smtp.example.net[198.51.100.25] said: 452 4.2.2 Mailbox over quota (in reply to RCPT TO "

@@ -24,6 +24,13 @@ _WHAT = rf"(?:<{ADDRESS}>: )?(?:[A-Z][a-z]+(?:[ -][a-z]+)* rejected: )?"
 _LIMIT = rf"(?:<{ADDRESS}>: )?[^<]*?{LIMIT_WORDS}[^<]*?"
 """Beyond the address in front no `<`: the words may not come from HELO or an address in the tail of the line."""
 
+_LOGIN_WORDS = (
+    r"(?:[Ss]ender login mismatch|[Ss]ender is not same as |SMTP AUTH is required|Authentication (?:is )?required"
+    r"|[Pp]lease authenticate|[Nn]ot authenticated|[Aa]uthenticate first|must authenticate"
+    r"|not (?:allowed|permitted) to send as|suspended from sending)"
+)
+"""How policy services and access maps say that a login is missing, or is not the sender's."""
+
 # what the samples have in common
 rejected = always(side="server", client_ip="203.0.113.9")
 refused = always(outcome="refused", basis="line")
@@ -112,6 +119,56 @@ REJECTS = (
             ),
         ),
         context=CONTEXT_OF_USER,
+    ),
+    _reject(
+        "reject_by_policy",
+        rf"(?:<{ADDRESS}>: )?[^<]*?{_LOGIN_WORDS}[^<]*?",
+        (
+            "ender login mismatch",
+            "is not same as ",
+            "SMTP AUTH is required",
+            "Authentication required",
+            "Authentication is required",
+            "lease authenticate",
+            "ot authenticated",
+            "uthenticate first",
+            "must authenticate",
+            "not allowed to send as",
+            "not permitted to send as",
+            "suspended from sending",
+        ),
+        Sample(
+            "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <eve@example.org>: Recipient address rejected: Sender "
+            f"login mismatch; {_TAIL}",
+            rejected(
+                **refused(cause="sender_not_owned"),
+                **on_rcpt(
+                    reply_code=554,
+                    enhanced_code="5.7.1",
+                    detail="<eve@example.org>: Recipient address rejected: Sender login mismatch",
+                ),
+            ),
+        ),
+        Sample(
+            "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 554 5.7.1 <bob@example.com>: Sender address rejected: SMTP AUTH "
+            f"is required, or it is a spam with forged sender domain; {_TAIL}",
+            rejected(
+                **refused(cause="auth_required"),
+                **on_rcpt(
+                    reply_code=554,
+                    enhanced_code="5.7.1",
+                    detail="<bob@example.com>: Sender address rejected: SMTP AUTH is required, or it is a spam with forged "
+                    "sender domain",
+                ),
+            ),
+        ),
+        not_these=(
+            "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 550 5.1.1 <authentication required@example.org>: Recipient "
+            f"address rejected: User unknown in local recipient table; {_TAIL}",
+            "NOQUEUE: reject: RCPT from unknown[203.0.113.9]: 550 5.7.1 <bob@example.com>: Recipient address rejected: sender domain "
+            f"failed authentication required by DMARC policy; {_TAIL}",
+        ),
+        written_by="policy services (iRedAPD, policyd) and access maps, in their own words, through smtpd_check.c",
     ),
     _reject(
         "reject_access",

@@ -42,6 +42,26 @@ TLS = (
         ),
     ),
     Pattern(
+        "tls_off",
+        program="smtpd",
+        literal=": disabling TLS support",
+        regex=r"^warning: (?P<detail>cannot (?:get|load) .*: disabling TLS support)$",
+        sets=tls(),
+        written_by="postfix src/tls/tls_server.c, tls_certkey.c: every session of this process does without TLS; of everybody, so "
+        "no client is named",
+        samples=(
+            Sample(
+                'warning: cannot get RSA private key from file "/etc/ssl/private/mail.key": disabling TLS support',
+                tls(
+                    detail='cannot get RSA private key from file "/etc/ssl/private/mail.key": disabling TLS support',
+                    outcome="deferred",
+                    cause="server_config_error",
+                    basis="line",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
         "tls_hello",
         program="smtpd",
         literal="improper command pipelining after CONNECT from ",

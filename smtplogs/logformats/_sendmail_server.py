@@ -184,6 +184,27 @@ OTHERS = (
         ),
     ),
     Pattern(
+        "load_limit",
+        program=PROGRAM,
+        literal="rejecting connections on daemon ",
+        regex=r"^rejecting connections on daemon (?P<service>[^: ]+): "
+        r"(?P<detail>load average: .*|[0-9]+ children, max [0-9]+|min free: .*)$",
+        sets=limited(stage="connect", cause="throttled_connection", basis="line"),
+        written_by="sendmail/daemon.c: RefuseLA, MaxDaemonChildren; of everybody, so no client is named",
+        samples=(
+            Sample(
+                "rejecting connections on daemon MSA: load average: 15",
+                limited(
+                    stage="connect",
+                    cause="throttled_connection",
+                    basis="line",
+                    service="MSA",
+                    detail="load average: 15",
+                ),
+            ),
+        ),
+    ),
+    Pattern(
         "connection_limit",
         program=PROGRAM,
         literal="ruleset=check_relay",

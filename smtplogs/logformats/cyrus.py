@@ -145,7 +145,7 @@ _behind = always(stage="auth", side="server")
 SASLAUTHD = Lines(
     "saslauthd",
     "saslauthd (judges for Postfix, Sendmail, Exim)",
-    tag="saslauthd",
+    tag="saslauthd|plesk_saslauthd",
     patterns=(
         Pattern(
             "refused",
@@ -207,6 +207,44 @@ SASLAUTHD = Lines(
                         detail="pam_authenticate failed: User not known to the underlying authentication module",
                     ),
                     program="saslauthd",
+                ),
+            ),
+        ),
+        Pattern(
+            "plesk_refused",
+            program="plesk_saslauthd",
+            literal="failed mail authentic",
+            regex=r"^failed mail authentic(?:atic)?ation attempt for user '(?P<user>.*)' \(password len=[0-9]+\)$",
+            sets=_behind(outcome="failure", cause="bad_credentials", basis="assumed"),
+            written_by="Plesk's own saslauthd, behind Postfix; older ones misspell the word",
+            samples=tuple(
+                Sample(
+                    f"failed mail {word} attempt for user 'ann@example.com' (password len=8)",
+                    _behind(outcome="failure", cause="bad_credentials", basis="assumed", user="ann@example.com"),
+                    program="plesk_saslauthd",
+                )
+                for word in ("authentication", "authenticatication")
+            ),
+        ),
+        Pattern(
+            "plesk_said",
+            program="plesk_saslauthd",
+            literal=("No such user '", "Invalid mail address '"),
+            regex=r"^(?P<detail>No such user '.*' in mail authorization database|Invalid mail address '.*')$",
+            sets=_behind(outcome="failure", cause="unknown_user", basis="line"),
+            role="context",
+            keeps_raw=True,
+            written_by="Plesk's own saslauthd: the line of the refusal follows from the same process",
+            samples=(
+                Sample(
+                    "No such user 'bob@example.com' in mail authorization database",
+                    _behind(
+                        outcome="failure",
+                        cause="unknown_user",
+                        basis="line",
+                        detail="No such user 'bob@example.com' in mail authorization database",
+                    ),
+                    program="plesk_saslauthd",
                 ),
             ),
         ),

@@ -39,6 +39,8 @@ _PER_BYTE = 1 << 16
 _PER_PRIORITY = 1 << 28
 _PER_EVIDENCE = 1 << 36
 _PER_LAYER = 1 << 42
+_FOREIGN = 4 * _PER_PRIORITY
+"""What a row of one software loses where nobody knows whose words they are: rows of everybody go before it."""
 
 
 def candidates(evidence: pl.DataFrame, mine: Own | None = None, *, guess: bool = False) -> pl.DataFrame:
@@ -123,6 +125,7 @@ def _proposed(keys: pl.DataFrame, mine: Own | None, *, guess: bool = False) -> p
     """Return the rows that fit each key but for their regexes, best first: `key, row, literal, weight, pattern`."""
     placed = pl.col("by_words") | pl.col("stage_asked").is_null() | pl.col("stage").is_not_null()
     length = pl.when("by_text").then(pl.col("clue").str.len_bytes().cast(pl.Int64)).otherwise(0)
+    foreign = pl.col("program").is_null() & pl.col("program_asked").is_not_null()
     return (
         keys.drop("text")
         .explode("clue")
@@ -136,7 +139,7 @@ def _proposed(keys: pl.DataFrame, mine: Own | None, *, guess: bool = False) -> p
             "key",
             "row",
             pl.when("by_text").then("clue").alias("literal"),
-            pl.col("weight") + length * _PER_BYTE,
+            pl.col("weight") + length * _PER_BYTE - pl.when(foreign).then(_FOREIGN).otherwise(0),
             "pattern",
         )
         .sort("key", "weight", descending=[False, True])

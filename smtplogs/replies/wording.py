@@ -48,6 +48,7 @@ _QUOTED = (
     rf"""(?s)\(({_CODE}), b?"((?:[^"\\]|\\.)*)\"""",
     rf"""(?is)retcode \(({_CODE})\); msg: b?'((?:[^'\\]|\\.)*)'""",  # its debug output
     rf"""(?is)smtpmsg=(')({_CODE}[^']*)'""",  # msmtp's log
+    r"""(?is)\(code: ([45][0-9]{2}), response: (.*)\)""",  # PEAR's Net_SMTP: Roundcube, MediaWiki, pfSense
 )
 _BEHIND = (
     r"(?i) \(in reply to [a-z -]+\)\)?$",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs.unwrapping._journal import peel_journal_json
+from smtplogs.unwrapping._pasted import BARE, ESCAPED, PASTED, peel_bare, peel_escaped, peel_pasted
+from smtplogs.unwrapping._relayed import RELAYED, peel_relayed
 from smtplogs.unwrapping._texts import CLOCK, ISO_DATE, MAX_JOINED, PRI, RFC3339, STAMP, one_line
 
 if TYPE_CHECKING:
@@ -191,6 +193,7 @@ def _peel_csv(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 WRAPPERS = (
+    Wrapper("bare", "lines without their stamps", BARE, peel_bare),
     Wrapper(
         "journal_json",
         "journalctl -o json",
@@ -213,5 +216,10 @@ WRAPPERS = (
     ),
     Wrapper("csv_export", "lines stored as CSV (Kibana, Graylog, Grafana ...)", _CSV, _peel_csv, keep_all=True),
     Wrapper("compose", "docker compose logs", rf"^{_COLOUR}[0-9A-Za-z][0-9A-Za-z_.-]* +\| ", _peel_compose),
+    Wrapper(
+        "pasted", "lines quoted in a mail, indented, found by grep, dated in another language", PASTED, peel_pasted
+    ),
+    Wrapper("relayed", "lines with the header of another syslog daemon", RELAYED, peel_relayed),
+    Wrapper("escaped", "lines escaped for a web page", ESCAPED, peel_escaped, keep_all=True),
 )
 """In this order where two fit equally many lines."""

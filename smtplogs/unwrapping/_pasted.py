@@ -1,0 +1,105 @@
+"""Lines as people show them: quoted in a mail, indented, found by grep, escaped for the web, with months of another language.
+
+All of it comes off, so that the lines are as the program wrote them; what was left out is marked as such. A file counts
+as shown if most of its first lines do: a line of a log that has lost its head never does.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from smtplogs.unwrapping._texts import CLOCK, MONTH, PRI, STAMP
+
+_LINE = pl.col("line")
+
+_ENGLISH = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_FOREIGN = (
+    "jan gen ene oca sty led янв 1月",
+    "fev févr febr feb úno lut şub фев 2月",
+    "mär mars mar mrt mrz márc bře мар 3月",
+    "avr avril abr apr ápr dub kwi nis апр 4月",
+    "mai maj may mag mei máj kvě май мая 5月",
+    "jun juin juni giu cze čen haz июн 6月",
+    "jul juil juli lug lip čec tem июл 7月",
+    "aug août ago sie srp ağu авг 8月",
+    "sep sept set szept wrz zář eyl сен 9月",
+    "okt oct out ott paź říj eki окт 10月",
+    "nov lis kas ноя 11月",
+    "dez déc dic dec des gru pro ara дек 12月",
+)
+_MONTHS = {
+    spelled: english
+    for english, words in zip(_ENGLISH, _FOREIGN, strict=True)
+    for word in words.split()
+    for spelled in (word, word.capitalize())
+    if spelled != english
+}
+"""Short names of months as journalctl writes them in German, French, Spanish, Italian, Portuguese, Dutch, Polish, Czech,
+Hungarian, Turkish, Scandinavian languages, Russian, Chinese and Japanese."""
+
+_WORDS = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_ELSEWHERE = rf"(?:{_WORDS})\.? {{1,2}}[0-9]{{1,2}} {CLOCK}"
+_TAG = r"[0-9A-Za-z_.:%-]+ [^ \[\]:(]+\[[0-9]+\]: "
+
+_QUOTED = r"(?:[ \t]*>)+[ \t]*|[ \t]+"
+_FOUND = (
+    r"(?:(?:(?:[0-9A-Za-z_.-]*/)+[0-9A-Za-z_.-]+|[0-9A-Za-z_.-]*(?:log|messages)[0-9A-Za-z_.-]*)[:-])?(?:[0-9]+[:-])?"
+)
+_WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? "
+_BEFORE = rf"(?:{_QUOTED})?(?:{_FOUND})(?:{_WEEKDAY})?"
+_BACKWARDS = rf"[0-9]{{1,2}} {MONTH} {CLOCK} {_TAG}|[0-9]{{4}} {MONTH} {{1,2}}[0-9]{{1,2}} {CLOCK} |\[(?:{_WEEKDAY})?{STAMP}\] {_TAG}"
+
+_SHIFTED = (
+    rf"^(?:(?:{_QUOTED})(?:{_FOUND})|(?:(?:[0-9A-Za-z_.-]*/)+[0-9A-Za-z_.-]+|[0-9A-Za-z_.-]*(?:log|messages)[0-9A-Za-z_.-]*)[:-]"
+    rf"(?:[0-9]+[:-])?|[0-9]+:|{_WEEKDAY})(?:{_WEEKDAY})?{PRI}(?:{STAMP}|{_ELSEWHERE}) "
+)
+PASTED = rf"{_SHIFTED}|^{_BEFORE}(?:{_ELSEWHERE} |{_BACKWARDS})"
+"""A line with something before its stamp, or with a stamp in another order or language."""
+
+ESCAPED = rf"^{PRI}{STAMP} .*&(?:lt|gt);"
+"""A line as the source of a web page has it."""
+
+_ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&#039;": "'", "&nbsp;": " ", "&amp;": "&"}
+
+
+_SHOWN = {
+    "postfix": r"warning: [^ \[\]]*\[[^ \]]+\](?::[0-9]+)?: SASL |NOQUEUE: reject: |(?:dis)?connect from [^ ]+\["
+    r"|[0-9A-Za-z]+: (?:client=[^ ]+\[|to=<[^>]*>, relay=|SASL authentication failed; )",
+    "dovecot": r"auth(?:-worker)?(?:\([^ ]*\))?(?:<[^ ]*>)*: |(?:imap|pop3|submission|managesieve)-login: ",
+    "exim": r"[0-9A-Za-z_]+ authenticator failed |H=[^ ]+ .*\[[0-9A-Fa-f.:]+\].* rejected ",
+}
+_TAGGED = (
+    rf"(?:{CLOCK} )?(?:[0-9A-Za-z_.-]+ )?(?:postfix[^ /\[\]:]*/[a-z/0-9-]+(?:\[[0-9]+\])?: "
+    r"|(?:sendmail|sm-mta|saslauthd)\[[0-9]+\]: |dovecot(?:\[[0-9]+\])?: [a-z])"
+)
+BARE = rf"^(?:{_TAGGED}|{'|'.join(_SHOWN.values())})"
+"""A line without its stamp, or a message without anything."""
+
+
+def peel_bare(lines: pl.DataFrame) -> pl.DataFrame:
+    """Mark what each line has lost, by signs that no program writes: the envelopes of such lines know them."""
+    kinds = [pl.when(_LINE.str.contains(rf"^(?:{regex})")).then(pl.lit(f"\x1e{p}\x1e")) for p, regex in _SHOWN.items()]
+    mark = pl.coalesce(pl.when(_LINE.str.contains(rf"^{_TAGGED}")).then(pl.lit("\x1f")), *kinds)
+    text = _LINE.str.replace(rf"^{CLOCK} ", "")
+    return lines.select(inner=mark + text, outer=pl.lit(None, pl.String))
+
+
+def peel_pasted(lines: pl.DataFrame) -> pl.DataFrame:
+    """Take off what stands before the stamp, and write the stamp as the program would have."""
+    inner = _LINE.str.replace(rf"^{_BEFORE}((?:{PRI}{STAMP}|{_ELSEWHERE}|{_BACKWARDS}))", "$1")
+    inner = inner.str.replace(rf"^([0-9]{{1,2}}) ({MONTH}) ({CLOCK})", "$2 $1 $3")
+    inner = inner.str.replace(rf"^([0-9]{{4}}) ({MONTH} {{1,2}}[0-9]{{1,2}}) ({CLOCK})", "$2 $1 $3")
+    inner = inner.str.replace(rf"^\[(?:{_WEEKDAY})?({STAMP})\] ", "$1 ")
+    told = lines.select(inner=inner)
+    month = pl.col("inner").str.extract(rf"^({_WORDS})\.? {{1,2}}[0-9]{{1,2}} {CLOCK}")
+    rest = pl.col("inner").str.extract(r"^[^ ]+( .*)$")
+    english = pl.concat_str(month.replace_strict(_MONTHS, default=None, return_dtype=pl.String), rest)
+    seems = lines.select(_LINE.str.contains(PASTED)).to_series()
+    told = told.select(inner=pl.coalesce(english, "inner"), outer=pl.lit(None, pl.String))
+    return told.with_columns(inner=pl.when(seems).then("inner"))
+
+
+def peel_escaped(lines: pl.DataFrame) -> pl.DataFrame:
+    """Write the signs that a web page spells."""
+    inner = _LINE.str.replace_many(_ENTITIES)
+    return lines.select(inner=inner, outer=pl.lit(None, pl.String))
