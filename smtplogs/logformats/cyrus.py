@@ -95,7 +95,7 @@ def _patterns(suffix: str, program: str, protocol: str, tag: str) -> tuple[Patte
             _auth(),
             (
                 "badlogin: pc.example.net [203.0.113.9] PLAIN authentication failure",
-                _bad | {"mechanism": "PLAIN", "user": None, "basis": "assumed", "detail": "authentication failure"},
+                _bad | {"mechanism": "PLAIN", "user": None, "detail": "authentication failure"},
             ),
         ),
         pattern(
