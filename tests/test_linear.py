@@ -34,7 +34,7 @@ PYTHON_RE = {
     "borders.py": (2, "turns of sessions cut by the end of a file, one AUTH command each"),
     "cells.py": (1, "a path of ours"),
     "documents.py": (4, "JSON that is no line: each place is looked at once"),
-    "cli/functions.py": (1, "our own docstrings"),
+    "cli/functions.py": (2, "our own docstrings"),
     "cutting.py": (1, "a regex of ours"),
     "detect/_relay_stories.py": (2, "relays of findings"),
     "dialogue.py": (1, "responses inside of an AUTH exchange; anchored"),

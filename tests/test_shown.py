@@ -165,7 +165,7 @@ def test_ordinary_logs_are_in_no_such_wrapper() -> None:
 
 
 def test_explain_takes_a_reply_out_of_a_line_of_a_program_that_is_unknown() -> None:
-    line = "Mar  1 10:11:12 nas nullmailer-send[991]: Sending failed: 535 5.7.8 Error: authentication failed"
+    line = "Mar  1 10:11:12 nas smtp-forward[991]: Sending failed: 535 5.7.8 Error: authentication failed"
     rows = sl.explain(line).select("verdict", "cause").rows()
 
     assert rows[0] == ("a reply", "bad_credentials")

@@ -296,7 +296,7 @@ def test_mistakes_of_the_caller_are_named():
         stale_credentials(forgotten().drop("client_ip"))
     with pytest.raises(ValueError, match="failures=0"):
         stale_credentials(forgotten(), failures=0)
-    with pytest.raises(ValueError, match="no network"):
+    with pytest.raises(ValueError, match="not a network"):
         stale_credentials(forgotten(), networks=("office",))
 
 
