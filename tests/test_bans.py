@@ -103,6 +103,7 @@ def test_an_account_shut_by_hand():
     assert disabled(rows[1:]) == []
 
 
+@pytest.mark.slow
 def test_bans_of_towns(tmp_path: Path):
     """Every ban that is told was one, of the right length; without bans none is told."""
     for seed in (9201, 9202, 9203):

@@ -116,6 +116,7 @@ def test_senseless_parameters_are_refused(how: dict[str, Any]):
         found(owner(), **how)
 
 
+@pytest.mark.slow
 def test_takeovers_of_towns_never_used_for_tuning(tmp_path: Path):
     pooled = Tally()
     for seed in range(9101, 9108):

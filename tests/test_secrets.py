@@ -196,8 +196,9 @@ def test_charts(planted_in: tuple[planted.Planted, list[str]], events: Path, tmp
     assert told.leaks(drawn.read_bytes() if drawn.exists() else b"") == []
 
 
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
 def test_explain(
-    planted_in: tuple[planted.Planted, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    every: int, planted_in: tuple[planted.Planted, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
     """A line alone, and whole sessions as they are pasted."""
     told, files = planted_in
@@ -207,8 +208,9 @@ def test_explain(
     )
     lines = [line for line in lines if not line.startswith("2026-10-19T09:01")]  # those of mail.log stand there twice
     assert len(lines) > 90
+    lines = lines[::every]
     answers = [sl.explain(line).write_json() for line in lines]
-    for name in files:
+    for name in files[::every]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(name).read_bytes()[:3000])))
         run("explain", "-")
     said = capsys.readouterr()

@@ -91,7 +91,7 @@ def test_the_findings_are_the_same_and_no_original_is_in_a_byte(name: str, tmp_p
         assert shared[0][column].null_count() == tables[0][column].null_count()
 
 
-@pytest.mark.parametrize("ending", ["html", "md"])
+@pytest.mark.parametrize("ending", ["html", pytest.param("md", marks=pytest.mark.slow)])
 def test_a_report_that_is_safe_to_share(tmp_path: Path, ending: str) -> None:
     paths = [str(p) for p in sl.sample("postfix/lockout")]
     with pytest.raises(SystemExit) as end:

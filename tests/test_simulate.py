@@ -26,7 +26,7 @@ SLACK = timedelta(minutes=10)
 SEEDS = (87_101, 87_102, 87_103)
 """Never used to tune a detector or the simulator."""
 
-QUICK = ("lockout", "outage-535", "takeover", "no-tls", "relay-repaired")
+QUICK = ("lockout", "takeover", "relay-repaired")
 """Scenarios of the quick run, one seed."""
 
 

@@ -76,7 +76,10 @@ def test_pieces_know_since_until_and_missing_columns():
 
 @pytest.mark.parametrize(
     "function",
-    [pytest.param(sl.lockouts, marks=pytest.mark.slow, id="lockouts"), pytest.param(sl.stale_credentials, id="stale")],
+    [
+        pytest.param(sl.lockouts, marks=pytest.mark.slow, id="lockouts"),
+        pytest.param(sl.stale_credentials, marks=pytest.mark.slow, id="stale"),
+    ],
 )
 def test_accounts_are_told_the_same_in_pieces(function: Any, monkeypatch: pytest.MonkeyPatch):
     frame = busy_site(seed=1, policy=Policy(), users=60).run()

@@ -103,7 +103,7 @@ def assert_same(paths: Any, **how: Any) -> Told:
 @pytest.mark.parametrize(
     "how",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         pytest.param({"tz": "Europe/Warsaw", "traffic": False}, marks=pytest.mark.slow),
         pytest.param({"only": "postfix", "year": 2025}, marks=pytest.mark.slow),
     ],
@@ -327,6 +327,7 @@ def glance(heads: list[list[str]]) -> set[int]:
     return set(recognising.surely_lines(pl.DataFrame(rows, schema={FILE: pl.UInt32, "line": pl.String}, orient="row")))
 
 
+@pytest.mark.slow
 def test_the_glance_never_says_otherwise_than_the_long_look() -> None:
     heads = [data.decode("utf-8", "replace").splitlines() for data in TEXTS]
     heads += [excerpt.text.splitlines() for f in (*DIALOGUES, *TABLES) for excerpt in f.samples]
