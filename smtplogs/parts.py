@@ -18,7 +18,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from collections import Counter, deque
+from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 
 ROWS = 25_000
 """Rows that gather before they are written: about 12 MB of events, and as much again while they are written."""
-
-BEHIND = 0
-"""Bundles of rows that may wait for those that are being written."""
 
 MISSED: Mapping[str, Column] = {
     "source": Column(pl.String, "file as given"),
@@ -195,7 +192,7 @@ class PartWriter:
         self._hosts: dict[str, set[str]] = {}
         self._n = 0
         self._pen = ThreadPoolExecutor(1)
-        self._being_written: deque[Future[None]] = deque()
+        self._being_written: Future[None] | None = None
         self._mark = self._marked()
 
     def __enter__(self) -> PartWriter:
@@ -267,9 +264,9 @@ class PartWriter:
         """Let the rows that have gathered be written, once those before them are."""
         frames = self._rows.pop(kind, [])
         self._waiting[kind] = 0
-        self._lay_down(BEHIND)
+        self._lay_down()
         if frames:
-            self._being_written.append(self._pen.submit(queued, partial(self._laid, kind, frames)))
+            self._being_written = self._pen.submit(queued, partial(self._laid, kind, frames))
 
     def _laid(self, kind: str, frames: list[pl.DataFrame]) -> None:
         frame = stacked(*frames)
@@ -311,10 +308,11 @@ class PartWriter:
         path = "/".join(t for t in (kind, partition, name) if t) if kind in PUBLIC else f"{kind}-{name}"
         self.part.pieces.append(piece(kind, frame, path, self._folder / path, self._about))
 
-    def _lay_down(self, but: int = 0) -> None:
-        """Wait for the rows that are being written, all but the last few."""
-        while len(self._being_written) > but:
-            self._being_written.popleft().result()
+    def _lay_down(self) -> None:
+        """Wait for the rows that are being written."""
+        if self._being_written is not None:
+            last, self._being_written = self._being_written, None
+            last.result()
 
 
 def _filled(frame: pl.DataFrame) -> pl.DataFrame:

@@ -52,7 +52,7 @@ class Gathered:
 
     def taken_out(self, kind: str) -> pl.DataFrame:
         """Return all rows of a kind; they are large, and held once only."""
-        return stacked(*self.frames.pop(kind, ()))
+        return stacked(*self.frames_of(kind))
 
     def frames_of(self, kind: str) -> list[pl.DataFrame]:
         """Return the frames of a kind; they are no longer held here."""

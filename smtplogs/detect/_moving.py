@@ -29,7 +29,7 @@ def moving_accounts(pairs: pl.DataFrame, successes: int, failures: int) -> pl.Da
     own = pairs.join(both.select("account"), on="account", how="semi")
     own = own.with_columns(provider_network(pl.col("client_ip").cast(pl.String)).alias("network"))
     nets = own.drop_nulls("network").group_by("account", "network")
-    return _enough(nets.agg(*_sums("client_ip")), successes, failures).select("account").unique()
+    return _enough(nets.agg(*_sums()), successes, failures).select("account").unique()
 
 
 def moving_clients(
@@ -67,7 +67,7 @@ def moving_clients(
     sums = rows.drop_nulls("network").with_columns(
         pl.when("ok").then(n).otherwise(0).alias("n_ok"), pl.when("bad").then(n).otherwise(0).alias("n_bad")
     )
-    own = _enough(sums.group_by("account_id", "network").agg(*_sums("client_ip")), successes, failures)
+    own = _enough(sums.group_by("account_id", "network").agg(*_sums()), successes, failures)
     own = own.sort("account_id", "network").select(
         "account_id", "network", moves=pl.int_range(pl.len()) + FIRST_NETWORK
     )
@@ -86,8 +86,8 @@ def moving_clients(
     return found.with_columns(pl.lit(None, pl.String).alias("client_ip")), rows
 
 
-def _sums(address: str) -> tuple[pl.Expr, ...]:
-    failing = pl.col(address).filter(pl.col("n_bad") > 0).n_unique().alias("n_ips")
+def _sums() -> tuple[pl.Expr, ...]:
+    failing = pl.col("client_ip").filter(pl.col("n_bad") > 0).n_unique().alias("n_ips")
     return pl.col("n_ok").sum(), pl.col("n_bad").sum(), failing
 
 

@@ -42,17 +42,13 @@ _ELSEWHERE = rf"(?:{_WORDS})\.? {{1,2}}[0-9]{{1,2}} {CLOCK}"
 _TAG = r"[0-9A-Za-z_.:%-]+ [^ \[\]:(]+\[[0-9]+\]: "
 
 _QUOTED = r"(?:[ \t]*>)+[ \t]*|[ \t]+"
-_FOUND = (
-    r"(?:(?:(?:[0-9A-Za-z_.-]*/)+[0-9A-Za-z_.-]+|[0-9A-Za-z_.-]*(?:log|messages)[0-9A-Za-z_.-]*)[:-])?(?:[0-9]+[:-])?"
-)
+_FILE = r"(?:(?:[0-9A-Za-z_.-]*/)+[0-9A-Za-z_.-]+|[0-9A-Za-z_.-]*(?:log|messages)[0-9A-Za-z_.-]*)[:-]"
+_FOUND = rf"(?:{_FILE})?(?:[0-9]+[:-])?"
 _WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? "
 _BEFORE = rf"(?:{_QUOTED})?(?:{_FOUND})(?:{_WEEKDAY})?"
 _BACKWARDS = rf"[0-9]{{1,2}} {MONTH} {CLOCK} {_TAG}|[0-9]{{4}} {MONTH} {{1,2}}[0-9]{{1,2}} {CLOCK} |\[(?:{_WEEKDAY})?{STAMP}\] {_TAG}"
 
-_SHIFTED = (
-    rf"^(?:(?:{_QUOTED})(?:{_FOUND})|(?:(?:[0-9A-Za-z_.-]*/)+[0-9A-Za-z_.-]+|[0-9A-Za-z_.-]*(?:log|messages)[0-9A-Za-z_.-]*)[:-]"
-    rf"(?:[0-9]+[:-])?|[0-9]+:|{_WEEKDAY})(?:{_WEEKDAY})?{PRI}(?:{STAMP}|{_ELSEWHERE}) "
-)
+_SHIFTED = rf"^(?:(?:{_QUOTED})(?:{_FOUND})|{_FILE}(?:[0-9]+[:-])?|[0-9]+:|{_WEEKDAY})(?:{_WEEKDAY})?{PRI}(?:{STAMP}|{_ELSEWHERE}) "
 PASTED = rf"{_SHIFTED}|^{_BEFORE}(?:{_ELSEWHERE} |{_BACKWARDS})"
 """A line with something before its stamp, or with a stamp in another order or language."""
 
