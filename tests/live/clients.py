@@ -17,7 +17,7 @@ from live.machine import HOST, Syslog
 from live.programs import PROGRAMS, USER, Call, Program
 from live.relaying import Host
 from live.scenarios import Server
-from live.smarthost import usual
+from live.smarthost import by_host, judged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -207,15 +207,8 @@ def _answer(sock, program: str, relay: str, host: Host, how: Relay, truth: Truth
                 say(f"334 {prompt}")
                 if not file.readline():
                     return
-            if not host.auth:
+            known.reply = host.auth or known.reply
+            if not judged(host, say):
                 return
-            known.reply = host.auth
-            say(*host.auth.split("\n"))
-            if host.auth.startswith("421"):
-                return
-        elif word == "MAIL":
-            say(host.mail)
-        elif word == "RCPT":
-            say(host.rcpt)
-        elif not usual(word, file, say):
+        elif not by_host(word, host, file, say):
             return

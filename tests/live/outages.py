@@ -102,11 +102,7 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
     (root / "var/mail").chmod(0o777)
     truth = Truth()
     with (out / "stderr.txt").open("wb") as errors:
-        (root / "run/dovecot").mkdir(exist_ok=True)
-        os.chown(root / "var/lib/postfix", 110, 110)
-        run(root, "postfix", "check", check=False)
-        (out / "check.txt").write_text(run(root, "postfix", "start", check=False))
-        dovecot = start(root, errors, "dovecot", "-F")
+        dovecot = postfix.begin(root, out, errors)
         listening(*postfix.PORTS.values(), INNER, 10506, postfix.IMAP, postfix.SUBMISSION)
         serve(truth)
         server = Server("outages", **postfix.PORTS, cram=True, versions=versions)

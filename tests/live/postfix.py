@@ -15,6 +15,7 @@ from live.smarthost import PORT, RELAYS, serve
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from typing import BinaryIO
 
 VARIANTS = {
     "quiet": {"verbose": "no", "debug": "no", "own_files": False},
@@ -207,11 +208,7 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
     users(root, GOOD, OTHER, LOCKED)
     (root / "var/mail").chmod(0o777)
     with (out / "stderr.txt").open("wb") as errors:
-        (root / "run/dovecot").mkdir(exist_ok=True)
-        os.chown(root / "var/lib/postfix", 110, 110)
-        run(root, "postfix", "check", check=False)
-        (out / "check.txt").write_text(run(root, "postfix", "start", check=False))
-        dovecot = start(root, errors, "dovecot", "-F")
+        dovecot = begin(root, out, errors)
         listening(*PORTS.values(), LIMITED, IMAP, IMAPS, POP3S, SUBMISSION)
         truth = Truth()
         serve(truth)
@@ -230,6 +227,15 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         if how["own_files"] and written.exists():
             (out / name).write_bytes(written.read_bytes())
     return truth, server
+
+
+def begin(root: Path, out: Path, errors: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start Postfix and Dovecot; return Dovecot, which stays in the foreground."""
+    (root / "run/dovecot").mkdir(exist_ok=True)
+    os.chown(root / "var/lib/postfix", 110, 110)
+    run(root, "postfix", "check", check=False)
+    (out / "check.txt").write_text(run(root, "postfix", "start", check=False))
+    return start(root, errors, "dovecot", "-F")
 
 
 def users(root: Path, *accounts: tuple[str, str], extra: str = "") -> None:

@@ -13,7 +13,7 @@ from live import exim, postfix
 from live.client import Talk, Truth
 from live.machine import Syslog, listening, run, start, stop
 from live.scenarios import Server, pause
-from live.smarthost import PORT, usual
+from live.smarthost import PORT, by_host, judged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,15 +162,8 @@ def _talk(sock: socket.socket, name: str, host: Host, truth: Truth) -> None:
                 )
                 file.readline()
             truth.relayed(name, mechanism, host.auth)
-            if not host.auth:
+            if not judged(host, say):
                 break
-            say(*host.auth.split("\n"))
-            if host.auth.startswith("421"):
-                break
-        elif word == "MAIL":
-            say(host.mail)
-        elif word == "RCPT":
-            say(host.rcpt)
-        elif not usual(word, file, say):
+        elif not by_host(word, host, file, say):
             break
     sock.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from live import postfix
 from live.behaviours import BEHAVIOURS
 from live.busy import busy
 from live.client import PASSWORD, WRONG, Talk, Truth, b64
-from live.machine import Syslog, listening, run, start, stop
+from live.machine import Syslog, listening, run, stop
 from live.scenarios import GOOD, OTHER, Server, pause, together
 
 if TYPE_CHECKING:
@@ -215,11 +214,7 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
         (root / "etc/dovecot" / name).write_text(text)
     (root / "var/mail").chmod(0o777)
     with (out / "stderr.txt").open("wb") as errors:
-        (root / "run/dovecot").mkdir(exist_ok=True)
-        os.chown(root / "var/lib/postfix", 110, 110)
-        run(root, "postfix", "check", check=False)
-        (out / "check.txt").write_text(run(root, "postfix", "start", check=False))
-        dovecot = start(root, errors, "dovecot", "-F")
+        dovecot = postfix.begin(root, out, errors)
         listening(*postfix.PORTS.values(), *PORT.values(), postfix.IMAP)
         threading.Thread(target=_silent_server, args=(10692,), daemon=True).start()
         threading.Thread(target=_tokens, args=(10693,), daemon=True).start()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from live.client import Truth
+    from live.relaying import Host
 
 RELAYS = {"relay535": "127.0.8.1", "relay454": "127.0.8.2", "relaynoauth": "127.0.8.3", "relaygood": "127.0.8.4"}
 """Where each listens: addresses of their own, since some servers shun an address that refused."""
@@ -75,6 +76,21 @@ def _talk(sock: socket.socket, name: str, truth: Truth) -> None:
         elif not usual(word, file, say):
             break
     sock.close()
+
+
+def judged(host: Host, say: Callable[..., None]) -> bool:
+    """Say what a host makes of a login; tell whether it still listens then."""
+    if host.auth:
+        say(*host.auth.split("\n"))
+    return bool(host.auth) and not host.auth.startswith("421")
+
+
+def by_host(word: str, host: Host, file: BinaryIO, say: Callable[..., None]) -> bool:
+    """Answer as `usual`, but for what a host has words of its own for."""
+    if word not in ("MAIL", "RCPT"):
+        return usual(word, file, say)
+    say(host.mail if word == "MAIL" else host.rcpt)
+    return True
 
 
 def usual(word: str, file: BinaryIO, say: Callable[..., None]) -> bool:
