@@ -130,6 +130,15 @@ _TRIGGER = (
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 
 
+SUSPECT = "_suspect"
+"""Column that tells which lines hold a word of `_TRIGGER`, for frames that are looked at several times."""
+
+
+def suspects(texts: pl.Series) -> pl.Series:
+    """Tell which texts hold a word without which no rule applies."""
+    return texts.str.contains(_TRIGGER).alias(SUSPECT)
+
+
 def without_secrets(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """Cut known secrets out of the text columns; `redacted` names the kind cut from `raw` (or the last column).
 
@@ -138,22 +147,27 @@ def without_secrets(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     frame
         Any frame with these String columns.
     columns
-        The columns to clean. The last one is the whole line: only where it holds a secret can the others.
+        The columns to clean. The last one is the whole line: only where it holds a secret can the others. Where the
+        frame has SUSPECT, that tells which lines may.
     """
-    hit = frame[columns[-1]].str.contains(_TRIGGER)
-    if not hit.any():
-        return frame
-    rows = hit.arg_true()
-    part = frame[rows].select(*columns, redacted=pl.lit(None, pl.String))
     line = columns[-1]
-    found = part.select(
-        pl.col(line).str.contains(where).any().alias(str(i)) for i, (_, where, _, _) in enumerate(_RULES)
-    )
-    for (kind, _, pattern, replacement), needed in zip(_RULES, found.row(0), strict=True):
-        if needed:
-            cut = part.with_columns(pl.col(c).str.replace_all(pattern, replacement) for c in columns)
-            changed = pl.lit(cut[line] != part[line]) & pl.col("redacted").is_null()
-            part = cut.with_columns(redacted=pl.when(changed).then(pl.lit(kind)).otherwise("redacted"))
+    rows = (frame[SUSPECT] if SUSPECT in frame.columns else suspects(frame[line])).arg_true()
+    if rows.is_empty():
+        return frame
+    part = frame[rows].select(*columns, redacted=pl.lit(None, pl.String))
+    says = part.select(pl.col(line).str.contains(where).alias(str(i)) for i, (_, where, _, _) in enumerate(_RULES))
+    for (kind, _, pattern, replacement), mask in zip(_RULES, says, strict=True):
+        # a word alone is common: the few texts that hold a secret are told apart before anything is replaced
+        at = mask.arg_true()
+        before = part[at]
+        hit = before.select(pl.any_horizontal(pl.col(columns).str.contains(pattern))).to_series()
+        if not hit.any():
+            continue
+        at, before = at.filter(hit), before.filter(hit)
+        after = before.with_columns(pl.col(columns).str.replace_all(pattern, replacement))
+        told = pl.when(pl.lit(after[line] != before[line])).then(pl.lit(kind, pl.String))
+        after = after.with_columns(pl.coalesce("redacted", told).alias("redacted"))
+        part = part.with_columns(part[c].scatter(at, after[c]) for c in after.columns)
     known = frame["redacted"] if "redacted" in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
     return frame.with_columns(
         *(frame[c].scatter(rows, part[c]) for c in columns), known.scatter(rows, part["redacted"]).alias("redacted")
