@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import redacting
+from smtplogs._coded import coded, packed
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats import ALL
 from smtplogs.logformats._envelopes import ENVELOPES
@@ -36,7 +37,7 @@ def framed(lines: pl.DataFrame, tally: Tally, host: str | None = None) -> pl.Dat
 def looked_at(lines: pl.DataFrame) -> pl.DataFrame:
     """Add what `take` and `leaks` need of framed lines: `raw`, as it stands in the log, and whether it may hold a secret."""
     raw = pl.coalesce(c for c in ("written", "line") if c in lines.columns)
-    lines = lines.with_columns(raw=raw)
+    lines = lines.with_columns(packed(lines["message"]), raw=raw)
     return lines.with_columns(redacting.suspects(lines["raw"]))
 
 
@@ -111,14 +112,15 @@ def unframed(lines: pl.DataFrame, tally: Tally) -> pl.DataFrame:
         hit = tried["stamp"].is_not_null()
         if hit.any():
             program = pl.col("program") if "program" in tried.columns else pl.lit(None, pl.String)
-            parts.append(tried.filter(hit).with_columns(program=pl.coalesce(program, pl.lit(envelope.program))))
+            framed = tried if hit.all() else tried.filter(hit)
+            parts.append(framed.with_columns(program=pl.coalesce(program, pl.lit(envelope.program))))
             rest = some.filter(~hit) if aside is None else pl.concat([rest.filter(aside), some.filter(~hit)])
     if rest.height:
         tally.miss(None, None, rest)
         tally.leak(rest)
     if parts:
         return pl.concat(parts, how="diagonal_relaxed")
-    return lines.clear().with_columns(program=pl.lit(None, pl.String), stamp=pl.lit(None, pl.String))
+    return lines.clear().with_columns(pl.lit(None, pl.String).alias(c) for c in ("program", "stamp", "message"))
 
 
 LOOKED_AT = 50
@@ -143,19 +145,28 @@ def _order(lines: pl.Series) -> Iterator[tuple[str, Envelope]]:
 @functools.cache
 def _any_before(number: int) -> str:
     """Return one regex for all lines that the envelopes before this one fit."""
-    regexes = "|".join(e.regex.removesuffix(_MESSAGE) for e in ENVELOPES[:number])
+    heads = (_head(e) for e in ENVELOPES[:number])
+    regexes = "|".join(
+        f"{head[0]}(?:{head[1]})" if head else e.regex for head, e in zip(heads, ENVELOPES, strict=False)
+    )
     return re.sub(r"\(\?P<[a-z_]+>", "(?:", regexes)
 
 
-_MESSAGE = "(?P<message>.*)$"
+@functools.cache
+def _head(envelope: Envelope) -> tuple[str, str] | None:
+    """Return the regex of what stands before the message, and of how that begins; None if more than that is told of it."""
+    head, _, message = envelope.regex.partition("(?P<message>")
+    begins = message.removesuffix(".*)$")
+    return None if begins == message else (head, begins)
 
 
 def _without_head(lines: pl.DataFrame, envelope: Envelope) -> pl.DataFrame:
-    """Return the groups of an envelope; where the message is all the rest, it is not matched but left over."""
-    head = envelope.regex.removesuffix(_MESSAGE)
-    if head == envelope.regex:
-        return _groups(lines, head)
-    found = _groups(lines, f"^(?P<_head>{head.removeprefix('^')})")
+    """Return the groups of an envelope; the message is not matched to its end but left over where all the rest is it."""
+    cut = _head(envelope)
+    if cut is None:
+        return _groups(lines, envelope.regex)
+    head, begins = cut
+    found = _groups(lines, f"^(?P<_head>{head.removeprefix('^')})(?:{begins})")
     return found.with_columns(message=pl.col("line").str.strip_prefix(pl.col("_head"))).drop("_head")
 
 
@@ -233,9 +244,14 @@ def _matches(messages: pl.Series, wanted: pl.Series, pattern: Pattern) -> tuple[
     at = wanted.arg_true()
     if at.is_empty():
         return at, pl.DataFrame()
+    some = messages.filter(wanted)
+    # a guesser makes a server say the same thing over and over: that is read once
+    words = coded(some) if some.len() > FEW and some.head(FEW).n_unique() < FEW // 2 else None
     # an empty group tells a hit whose other groups are all absent from no hit
     regex = f"^(?P<_hit>){pattern.regex.removeprefix('^')}"
-    found = messages.filter(wanted).str.extract_groups(regex).struct.unnest()
+    found = (words.words if words else some).str.extract_groups(regex).struct.unnest()
+    if words:
+        found = found[words.codes]
     if found["_hit"].null_count():
         hit = found["_hit"].is_not_null()
         at, found = at.filter(hit), found.filter(hit)

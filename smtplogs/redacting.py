@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs._coded import packed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -130,6 +132,12 @@ _TRIGGER = (
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 
 
+_COMMON = {"(?i)auth(?:enticate)?[ \t]", "AUTH[ \t]", "SASL ", "error in|was", "after AUTH", "(?i)pass", '"'}
+"""Words of rules that stand in many lines about logins."""
+
+_RARE = "|".join(dict.fromkeys(f"(?:{where})" for _, where, _, _ in _RULES if where not in _COMMON))
+"""All the others: where none of them stands, most rules need no look of their own."""
+
 SUSPECT = "_suspect"
 """Column that tells which lines hold a word of `_TRIGGER`, for frames that are looked at several times."""
 
@@ -154,11 +162,16 @@ def without_secrets(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     rows = (frame[SUSPECT] if SUSPECT in frame.columns else suspects(frame[line])).arg_true()
     if rows.is_empty():
         return frame
-    part = frame[rows].select(*columns, redacted=pl.lit(None, pl.String))
-    says = part.select(pl.col(line).str.contains(where).alias(str(i)) for i, (_, where, _, _) in enumerate(_RULES))
-    for (kind, _, pattern, replacement), mask in zip(_RULES, says, strict=True):
-        # a word alone is common: the few texts that hold a secret are told apart before anything is replaced
-        at = mask.arg_true()
+    part = pl.DataFrame([packed(frame[c][rows]) for c in columns]).with_columns(redacted=pl.lit(None, pl.String))
+    every = pl.int_range(rows.len(), dtype=pl.UInt32, eager=True)
+    rare = part[line].str.contains(_RARE).arg_true()
+    for kind, where, pattern, replacement in _RULES:
+        at = every if where in _COMMON else rare
+        if at.len():
+            at = at.filter(part[line][at].str.contains(where))
+        if at.is_empty():
+            continue
+        # the word alone is no secret: the few texts that hold one are told apart before anything is replaced
         before = part[at]
         hit = before.select(pl.any_horizontal(pl.col(columns).str.contains(pattern))).to_series()
         if not hit.any():
@@ -186,6 +199,8 @@ def leaks(lines: pl.DataFrame, column: str = "line", *, missed: bool = False) ->
     missed
         No pattern took them: names that look like passwords, and lone words of a client, count as well.
     """
+    if not missed:
+        lines = lines.filter(SUSPECT if SUSPECT in lines.columns else suspects(lines[column]))
     found = without_secrets(lines.with_columns(redacted=pl.lit(None, pl.String)), column)
     if missed and found.height:
         clean = lines_without_suspects(found[column])
@@ -198,7 +213,8 @@ def leaks(lines: pl.DataFrame, column: str = "line", *, missed: bool = False) ->
         found = found.with_columns(
             redacted=pl.coalesce("redacted", pl.when(pl.lit(changed)).then(kind)), **{column: clean}
         )
-    return found.filter(pl.col("redacted").is_not_null() & ~pl.col(column).str.contains(r"\b250[- ]AUTH[ =]"))
+    found = found.filter(pl.col("redacted").is_not_null())
+    return found.filter(~pl.col(column).str.contains(r"\b250[- ]AUTH[ =]"))
 
 
 _NAMES = r"^(?:[A-Za-z][A-Za-z0-9-]{0,14}\\{1,2}[A-Za-z][A-Za-z._-]*[0-9]{0,4}|[A-Z]\p{Ll}+(?:-[A-Z]\p{Ll}+)?\.[A-Z]\p{Ll}+(?:-[A-Z]\p{Ll}+)?)$"
