@@ -66,6 +66,10 @@ _ALWAYS = (
 """Columns that later rooms count on, whatever patterns a batch met."""
 
 
+_NAMED = "_named"
+"""Column of mechanisms that the names of authenticators tell."""
+
+
 @functools.lru_cache(maxsize=1 << 15)
 def canonical_address(text: str) -> str | None:
     """Return the canonical text of an address, an IPv4-mapped one as IPv4; None for what is none."""
@@ -117,9 +121,13 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
             known = frame[column]
             plain = canonical_addresses(known)
             frame = frame if plain is known else frame.with_columns(plain.alias(column))
+    if "authenticator" in has:
+        names = coded(frame["authenticator"])
+        told = names.words.to_frame("name").select(translating.mechanism_of(pl.col("name"))).to_series()
+        frame = frame.with_columns(names.spread(told).alias(_NAMED))
     steps = "step" in has and frame["step"].null_count() < frame.height
     exprs = _canonical(tuple(frame.schema.items()), steps=steps)
-    return frame.with_columns(exprs) if exprs else frame
+    return (frame.with_columns(exprs) if exprs else frame).drop(_NAMED, strict=False)
 
 
 @functools.lru_cache(maxsize=1 << 10)
@@ -131,14 +139,10 @@ def _canonical(columns: tuple[tuple[str, pl.DataType], ...], *, steps: bool) -> 
     exprs += [_nothing(c, "") for c in ("helo", "detail", "sender", "session", "vendor_code") if c in has]
     if "queue_id" in has:
         exprs.append(_nothing("queue_id", "NOQUEUE", ""))
-    if "mechanism" in has or "authenticator" in has:
-        logged = (
-            pl.col("mechanism").str.to_uppercase().str.replace(_NO_NAME, "[redacted]")
-            if "mechanism" in has
-            else pl.lit(None, pl.String)
-        )
-        told = [translating.mechanism_of(pl.col("authenticator"))] if "authenticator" in has else []
-        exprs.append(pl.coalesce(logged, *told).alias("mechanism"))
+    if "mechanism" in has or _NAMED in has:
+        logged = [pl.col("mechanism").str.to_uppercase().str.replace(_NO_NAME, "[redacted]")] * ("mechanism" in has)
+        told = [pl.col(_NAMED)] * (_NAMED in has)
+        exprs.append(pl.coalesce(*logged, *told).alias("mechanism"))
     if "user" in has:
         exprs.append(_nothing("user", "", "?", "(unavailable)"))
     if "tls" in has:

@@ -97,9 +97,10 @@ def _login_attempts(
     lines = attempts_of(lines, databases, "session", "user")
     summary = logins.filter(pl.col("session").is_not_null())
     failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
+    logins, lines = _in_turns(logins, lines)
     said = (
         lines.sort("time")
-        .group_by("session", maintain_order=True)
+        .group_by("session", "_turn", maintain_order=True)
         .agg(
             pl.col("cause").last().alias("_cause"),
             pl.col("outcome").last().alias("_outcome"),
@@ -109,7 +110,8 @@ def _login_attempts(
             .alias("_refs"),
         )
     )
-    logins = logins.join(said, on="session", how="left", maintain_order="left")
+    logins = logins.join(said, on=["session", "_turn"], how="left", maintain_order="left").drop("_turn")
+    lines = lines.drop("_turn")
     told = pl.col("_cause").is_not_null() & (pl.col("outcome") != "success") & (pl.col("basis") == "assumed")
     # behind a proxy another server judged: all the databases here had let the client in
     told = told & ~pl.col("detail").str.contains("proxy dest", literal=True).fill_null(value=False)
@@ -129,6 +131,24 @@ def _login_attempts(
     gets_in = ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1)) | (pl.col("_name") == name)
     denied = (pl.col("cause") == "unknown_user") & gets_in
     return logins, rest.filter(~denied.fill_null(False)).drop("_good", "_name")
+
+
+def _in_turns(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Number the logins of each session (`_turn`), and with each of them the lines that came before it.
+
+    A session has one, unless its token came back: then what was said of the one is not said of the others.
+    """
+    if not logins["session"].drop_nulls().is_duplicated().any():
+        none = pl.lit(0, pl.UInt32).alias("_turn")
+        return logins.with_columns(none), lines.with_columns(none)
+    both = [
+        frame.select("session", "time", _login=pl.lit(login), _row=pl.int_range(pl.len()))
+        for login, frame in ((False, lines), (True, logins))
+    ]
+    before = pl.col("_login").cast(pl.UInt32).cum_sum() - pl.col("_login").cast(pl.UInt32)
+    turns = pl.concat(both).sort("session", "time", "_login", "_row").with_columns(_turn=before.over("session"))
+    found = [turns.filter(pl.col("_login") == login).sort("_row")["_turn"] for login in (True, False)]
+    return logins.with_columns(found[0]), lines.with_columns(found[1])
 
 
 def name_key(user: pl.Expr) -> pl.Expr:

@@ -240,6 +240,33 @@ def test_the_sum_of_another_session_does_not_swallow_attempts(tmp_path: Path) ->
     assert told(events, "count", "cause", "basis") == [(1, "unknown_user", "line"), (1, "bad_credentials", "assumed")]
 
 
+def test_a_session_token_that_comes_back_ties_lines_to_the_login_after_them(tmp_path: Path) -> None:
+    def refused(clock: str, why: str) -> str:
+        return dovecot(clock, f"auth: passwd-file(bob,{IP},<s1>): {why}")
+
+    def ended(clock: str) -> str:
+        return dovecot(
+            clock,
+            f"imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip={IP}, lip=192.0.2.25, TLS, session=<s1>",
+        )
+
+    events = read(
+        tmp_path,
+        refused("10:00:01", "unknown user"),
+        ended("10:00:03"),
+        refused("12:00:01", "Password mismatch"),
+        ended("12:00:03"),
+        ended("14:00:03"),
+    )
+
+    assert told(events, "cause", "basis") == [
+        ("unknown_user", "context"),
+        ("bad_credentials", "context"),
+        ("bad_credentials", "assumed"),
+    ]
+    assert events["also"].to_list() == [[f"{tmp_path}/mail.log:1"], [f"{tmp_path}/mail.log:3"], None]
+
+
 @pytest.mark.parametrize("clock", ["10:00:03", "10:00:04"])
 def test_a_pam_line_counts_only_where_nothing_else_tells_of_the_attempt(tmp_path: Path, clock: str) -> None:
     def pam(user: str) -> str:

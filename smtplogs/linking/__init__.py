@@ -52,8 +52,8 @@ def link(records: pl.DataFrame) -> pl.DataFrame:
         filled in; the second line about an attempt is in `also`; logins that only mails prove are added (basis
         context), as are AUTH commands that only Exim's list of commands tells (basis counter).
     """
-    missing = [pl.lit(None, RECORDS[c].dtype).alias(c) for c in _USED if c not in records.columns]
-    rows = records.with_columns(missing).sort("time", "source", "line_no", nulls_last=True, maintain_order=True)
+    rows = _in_order(records)
+    rows = rows.with_columns(pl.lit(None, RECORDS[c].dtype).alias(c) for c in _USED if c not in rows.columns)
     parts = []
     for name in FORMATS:
         mine = rows.filter(pl.col("format") == name)
@@ -65,3 +65,12 @@ def link(records: pl.DataFrame) -> pl.DataFrame:
         parts.append({"exim": _exim.linked, "sendmail": lent, "opensmtpd": _opensmtpd.linked}[name](mine))
     done = pl.concat(parts, how="diagonal_relaxed")
     return done.filter(pl.col("_role") == "event")
+
+
+def _in_order(records: pl.DataFrame) -> pl.DataFrame:
+    """Return the columns that hold anything, in order of time, source and line."""
+    order = records.select(
+        pl.arg_sort_by("time", "source", "line_no", nulls_last=True, maintain_order=True)
+    ).to_series()
+    filled = records.select(c for c in records.columns if records[c].null_count() < records.height)
+    return filled if order.is_sorted() else filled[order]

@@ -32,11 +32,12 @@ def without_syslog_doubles(rows: pl.DataFrame) -> pl.DataFrame:
 
     Identical lines of a file that holds single ones as well are real attempts.
     """
-    both = pl.col("pattern").str.contains(_BOTH_LOGS) & pl.col("raw").str.contains(_TAGGED)
+    both = pl.col("pattern").str.contains(_BOTH_LOGS) & pl.col("raw").str.contains("exim", literal=True)
     asked = rows.select("source", "key", "line_no", _row=_ROW, _both=both, _text="raw").filter("_both")
+    asked = asked.with_columns(pl.col("_text").str.extract(_TAGGED)).drop_nulls("_text")
     if asked.is_empty():
         return rows
-    asked = asked.with_columns(pl.col("_text").str.extract(_TAGGED)).sort("source", "key", "line_no")
+    asked = asked.sort("source", "key", "line_no")
     same = pl.all_horizontal(
         (pl.col(c) == pl.col(c).shift()).fill_null(value=False) for c in ("source", "key", "_text")
     )

@@ -65,21 +65,20 @@ def with_sessions(rows: pl.DataFrame) -> pl.DataFrame:
     later = pl.col("guessed") & (mark != mark.shift()) & (pl.col("time") - pl.col("began") > REUSED)
     later = later.fill_null(value=False)
     spine = spine.with_columns(start=pl.col("start") | later)
-    spine = spine.with_columns(sid=pl.col("start").cum_sum().cast(pl.UInt32), began=pl.when("start").then("time"))
-    spine = spine.with_columns(pl.col("began").forward_fill())
-    spine = spine.sort("idx")
-    rows = rows.drop("_who").with_columns(spine["sid"].alias("_sid"), spine["began"].alias("_began"))
+    spine = spine.with_columns(sid=pl.col("start").cum_sum().cast(pl.UInt32))
+    began = spine.filter("start")["time"].dt.to_string("%Y-%m-%dT%H:%M:%SZ").fill_null("")
+    sid = spine.sort("idx")["sid"].alias("_sid")
+    rows = rows.drop("_who").with_columns(sid, began.gather(sid - 1).alias("_began"))
     return _named(rows, by_message)
 
 
 def _named(rows: pl.DataFrame, by_message: pl.Expr) -> pl.DataFrame:
     """Name sessions that have no token: `host/program/pid@begin`, or `program/address:port@begin`."""
-    began = pl.col("_began").dt.to_string("%Y-%m-%dT%H:%M:%SZ").fill_null("")
     name = [pl.format("{}/", "host").fill_null(""), pl.format("{}/", "program").fill_null("")]
     process = pl.col("pid").cast(pl.String)
     peer = pl.concat_str(pl.col("client_ip").fill_null("local"), pl.format(":{}", "client_port").fill_null(""))
     told = pl.concat_str(*name, pl.coalesce(process, peer))
-    made = pl.when(~by_message).then(pl.concat_str(told, pl.lit("@"), began))
+    made = pl.when(~by_message).then(pl.concat_str(told, pl.lit("@"), "_began"))
     return rows.with_columns(session=pl.coalesce("session", made)).drop("_began")
 
 
