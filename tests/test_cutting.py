@@ -76,7 +76,7 @@ def test_a_line_that_is_cut_fits_the_whole_regex_with_the_same_groups(
 def test_no_pattern_hands_back_the_samples_of_another(traffic: bool) -> None:
     every = [(f, p) for f, p in CUT if traffic or not p.traffic]
     samples = [(f, p, s.message) for f, p in every for s in p.samples]
-    tags = {"delivery_sent_plain": "postfix/smtp[7]"}
+    tags = {"delivery_sent_plain": "postfix/smtp[7]", "statistics": "postfix/anvil[7]"}
     lines = pl.concat([lines_of([message], tags.get(p.name, TAGS[f.name])) for f, p, message in samples])
     lines = lines.with_columns(line_no=pl.int_range(1, pl.len() + 1).cast(pl.UInt64))
     done = take(heads(lines, "rfc3164"), every, writes)

@@ -198,10 +198,20 @@ LIMITS = (
         "statistics",
         program="anvil",
         literal=tuple(f"statistics: max {what} " for what in ("connection", "message", "recipient", "newtls", "auth")),
-        regex=r"^statistics: max (?P<detail>(?:connection|message|recipient|newtls|auth) (?:rate|count)) "
-        r"(?P<rate_value>[0-9]+)(?:/(?:(?P<rate_window_s>[0-9]+)s|[0-9]+[mhdw]))? for "
-        r"\((?P<limit_service>\[[^\]]*\]:[^:()]+|[^:()]*\.[^:()]*:[^:()]+|[^:()]+|[^:()]+:[^:()]+):"
-        r"(?P<client_ip>unknown|[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)\) at .*$",
+        parts=(
+            Part(
+                "statistics: max ",
+                r"(?P<detail>(?:connection|message|recipient|newtls|auth) (?:rate|count)) "
+                r"(?P<rate_value>[0-9]+)(?:/(?:(?P<rate_window_s>[0-9]+)s|[0-9]+[mhdw]))?",
+            ),
+            Part(
+                " for (",
+                r"(?P<limit_service>\[[^\]]*\]:[^:()]+|[^:()]*\.[^:()]*:[^:()]+|[^:()]+|[^:()]+:[^:()]+):"
+                r"(?P<client_ip>unknown|[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)",
+            ),
+            Part(") at ", r"[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}", own=True),
+        ),
+        harmless=True,
         sets=context(),
         role="context",
         written_by="postfix src/anvil/anvil.c, message and recipient since 2.2, newtls 2.3, auth 3.1; a peak, no limit",
