@@ -51,16 +51,17 @@ def inferred(accepted: pl.DataFrame, refused: pl.DataFrame) -> Limit:
     known = accepted.select("key", "time").sort("key", "time")
     if episodes.height < LEAST_EPISODES or known.is_empty():
         return Limit(n_episodes=episodes.height)
-    pairs = episodes.join(known, on="key").with_columns(
-        ((pl.col("first") - pl.col("time")).dt.total_microseconds() / 1e6).alias("ago")
-    )
+    known = known.with_columns(pl.int_range(1, pl.len() + 1).over("key").alias("place"))
+    # by place: a join of all episodes of a key with all that was accepted could be huge
+    episodes = episodes.join(_accepted_by(known, episodes, pl.col("first")), on="episode")
     best: tuple[int, int] | None = None
     for window in WINDOWS_S:
-        within = pairs.filter(pl.col("ago") >= 0, pl.col("ago") < window)
-        counts = within.group_by("episode").agg(pl.len().alias("n"))
-        if counts.height < LEAST_EPISODES or counts.height < 0.75 * episodes.height:
+        since = _accepted_by(known, episodes, pl.col("first") - pl.duration(seconds=window))["place"]
+        counts = (episodes["place"] - since).rename("n")
+        counts = counts.filter(counts > 0)
+        if counts.len() < LEAST_EPISODES or counts.len() < 0.75 * episodes.height:
             continue
-        low, n, high = (int(counts["n"].quantile(q, "nearest") or 0) for q in (0.25, 0.5, 0.75))
+        low, n, high = (int(counts.quantile(q, "nearest") or 0) for q in (0.25, 0.5, 0.75))
         if n < LEAST_COUNT or high - low > STEADY * n:
             continue
         # a limit is not passed: hardly anything was accepted when so many had been; stamps of whole seconds have ties
@@ -72,15 +73,29 @@ def inferred(accepted: pl.DataFrame, refused: pl.DataFrame) -> Limit:
     if best is None:
         return Limit(n_episodes=episodes.height)
     n, window = best
-    nth = pairs.filter(pl.col("ago") >= 0).sort("episode", "ago").group_by("episode", maintain_order=True)
-    begun = nth.agg(pl.col("time").gather(n - 1, null_on_oob=True).first().alias("nth"))
-    after = pairs.filter(pl.col("time") > pl.col("last")).group_by("episode").agg(pl.col("time").min().alias("after"))
-    spans = begun.join(after, on="episode").select(
-        ((pl.col("after") - pl.col("nth")).dt.total_microseconds() / 1e6).alias("s")
-    )["s"]
-    spans = spans.drop_nulls()
+    begun = known.select("key", pl.col("place") + n - 1, pl.col("time").alias("nth"))
+    after = known.select("key", "time", pl.col("time").alias("after")).sort("time")
+    spans = (
+        episodes.join(begun, on=["key", "place"])
+        .sort("last")
+        .join_asof(
+            after, left_on="last", right_on="time", by="key", strategy="forward", allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .select(((pl.col("after") - pl.col("nth")).dt.total_microseconds() / 1e6).alias("s"))["s"]
+        .drop_nulls()
+    )  # fmt: skip
     width = spans.quantile(0.05, "nearest") if len(spans) >= LEAST_EPISODES else None
     return Limit(n, _rounded(width if width is not None else float(window)), "inferred", episodes.height)
+
+
+def _accepted_by(known: pl.DataFrame, episodes: pl.DataFrame, moment: pl.Expr) -> pl.DataFrame:
+    """Return for each episode (in their order) how many of its key had been accepted up to a moment, as `place`."""
+    asked = episodes.select("episode", "key", moment.alias("moment")).sort("moment")
+    found = asked.join_asof(
+        known.sort("time"), left_on="moment", right_on="time", by="key", strategy="backward", check_sortedness=False
+    )
+    return found.select("episode", pl.col("place").fill_null(0)).sort("episode")
 
 
 def _rounded(width: float) -> float:

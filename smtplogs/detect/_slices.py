@@ -264,16 +264,33 @@ def proof(
     for piece in pieces(slices, *keys, "source", "line_no", words=words, where=where, since=since, until=until):
         if piece.is_empty():
             continue
-        first, final = span_of(piece, "time", "time")
-        here = wanted.filter(pl.col("start") <= final, pl.col("end") >= first)
-        within = pl.col("time") >= pl.col("start"), pl.col("time") <= pl.col("end")
-        # without a key a join of all with all could grow beyond memory
-        inside = piece.join(here, on=list(keys)).filter(within) if keys else piece.join_where(here, *within)
-        chosen = [picked(pl.concat([*chosen, picked(inside, "finding")]), "finding")]
+        chosen = [picked(pl.concat([*chosen, picked(_inside(piece, wanted, keys), "finding")]), "finding")]
     if not chosen:
         return {}
     named = chosen[0].select("finding", reference().alias("line"))
     return dict(named.group_by("finding", maintain_order=True).agg("line").iter_rows())
+
+
+MOST_BUCKETS = 500
+"""Stretches of time into which a piece is cut, to look for its rows in findings."""
+
+
+def _inside(piece: pl.DataFrame, wanted: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of a piece between `start` and `end` of each finding with these keys.
+
+    Rows and findings meet by stretches of time: all rows of one key with all its findings could grow beyond memory.
+    """
+    first, final = span_of(piece, "time", "time")
+    width = max(timedelta(hours=1), (final - first) / MOST_BUCKETS) // timedelta(microseconds=1)
+
+    def bucket(moment: str) -> pl.Expr:
+        since = (pl.col(moment) - first).dt.total_microseconds()
+        return (since // width).clip(0, MOST_BUCKETS)
+
+    here = wanted.filter(pl.col("start") <= final, pl.col("end") >= first)
+    here = here.with_columns(pl.int_ranges(bucket("start"), bucket("end") + 1).alias("_bucket")).explode("_bucket")
+    found = piece.with_columns(bucket("time").alias("_bucket")).join(here, on=[*keys, "_bucket"]).drop("_bucket")
+    return found.filter(pl.col("time") >= pl.col("start"), pl.col("time") <= pl.col("end"))
 
 
 def sliced_door(function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame]) -> Callable[Concatenate[Any, P], Any]:
