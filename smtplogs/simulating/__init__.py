@@ -1,4 +1,4 @@
-"""Logs of a mail site that never was, with the truth about it beside them: to try, to teach, and to test detectors."""
+"""Logs of a made-up mail site, with the truth about it beside them: to try out, to teach, and to test detectors."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from smtplogs.simulating.writing import exim, postfix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from os import PathLike
 
     from smtplogs.simulating.server import Session
 
@@ -103,7 +104,7 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
 
 
 def simulate(
-    out: str | Path, *, scenarios: Sequence[str] = ("lockout",), seed: int = 1, days: int = 7, users: int = 60
+    out: str | PathLike[str], *, scenarios: Sequence[str] = ("lockout",), seed: int = 1, days: int = 7, users: int = 60
 ) -> pl.DataFrame:
     """Write logs of a made-up mail site in which something goes wrong, and the truth about it beside them.
 
@@ -140,11 +141,11 @@ def simulate(
     Raises
     ------
     UnknownName
-        for a scenario that does not exist.
+        If there is no such scenario.
     ValueError
-        for a number out of bounds.
+        If a number is out of bounds.
     FileExistsError
-        if the folder holds such files already; nothing is overwritten.
+        If the folder holds such files already; nothing is overwritten.
 
     Notes
     -----
