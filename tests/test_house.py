@@ -32,6 +32,7 @@ FLOORS = (
         "pseudonyms",
         "_written",
         "_vocabularies",
+        "_secret_forms",
     },
     {"schema"},
     {"_frames"},
