@@ -1,4 +1,4 @@
-"""Rows by their numbers: what repeats is looked at once, and spread over its rows; few values find their places."""
+"""Columns of text as numbers that point to their distinct words, so that what repeats is handled once."""
 
 from __future__ import annotations
 
