@@ -158,11 +158,11 @@ def probe(
     name, port = _place(host)
     login = _login(user, password, token, mechanism)
     if mode not in ("auto", "wrapper", "starttls"):
-        raise ValueError("mode must be auto, wrapper or starttls")
+        raise ValueError(f"mode={mode!r} must be auto, wrapper or starttls")
     if ip not in (None, 4, 6):
-        raise ValueError("ip must be 4 or 6")
+        raise ValueError(f"ip={ip!r} must be 4 or 6")
     if not timeout > 0:
-        raise ValueError("timeout must be more than 0 seconds")
+        raise ValueError(f"timeout={timeout!r} must be more than 0 seconds")
     chosen = _chosen(port, ports)
     can_read()
     script = Script(login.forms() if login else ())
@@ -197,8 +197,9 @@ def probe(
 def _chosen(port: int | None, ports: Sequence[int] | None) -> list[int]:
     """Return the ports to ask, each once: the one written behind the host, else those given, else the usual ones."""
     chosen = [port] if port is not None else list(PORTS_IN_TURN if ports is None else dict.fromkeys(ports))
-    if not chosen or not all(0 < p < 65536 for p in chosen):
-        raise ValueError("a port is a number from 1 to 65535")
+    wrong = [p for p in chosen if not 0 < p < 65536]
+    if wrong or not chosen:
+        raise ValueError(f"ports={wrong!r}: a port is a number from 1 to 65535")
     return chosen
 
 
@@ -216,7 +217,7 @@ def _place(host: str) -> tuple[str, int | None]:
 def _login(user: str | None, password: str | None, token: str | None, mechanism: str | None) -> Login | None:
     mechanism = mechanism.upper() if mechanism else None
     if mechanism and mechanism not in MECHANISMS:
-        raise ValueError(f"mechanism must be one of {', '.join(MECHANISMS)}")
+        raise ValueError(f"mechanism={mechanism!r} must be one of {', '.join(MECHANISMS)}")
     if user is None:
         if password is not None or token is not None or mechanism:
             raise ValueError("a password, token or mechanism needs a user")
