@@ -32,7 +32,6 @@ FLOORS = (
         "pseudonyms",
         "_written",
         "_vocabularies",
-        "_secret_forms",
     },
     {"schema"},
     {"_frames"},
