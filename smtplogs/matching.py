@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import redacting
+from smtplogs._coded import coded, packed
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats import ALL
 from smtplogs.logformats._envelopes import ENVELOPES
@@ -33,8 +34,15 @@ def framed(lines: pl.DataFrame, tally: Tally, host: str | None = None) -> pl.Dat
     return with_keys(unframed(lines, tally), host)
 
 
+def looked_at(lines: pl.DataFrame) -> pl.DataFrame:
+    """Add what `take` and `leaks` need of framed lines: `raw`, as it stands in the log, and whether it may hold a secret."""
+    raw = pl.coalesce(c for c in ("written", "line") if c in lines.columns)
+    lines = lines.with_columns(packed(lines["message"]), raw=raw)
+    return lines.with_columns(redacting.suspects(lines["raw"]))
+
+
 def take(lines: pl.DataFrame, tally: Tally, *, traffic: bool, only: str | None) -> list[pl.DataFrame]:
-    """Dispatch framed lines by tag and try the tag's patterns in order; the tally hears what became of each line."""
+    """Dispatch lines (of `looked_at`) by tag and try the tag's patterns in order; the tally hears what became of each."""
     programs = lines["program"].unique().to_list()
     claims = {p: _claimed(p or "", traffic, only) for p in programs}
     sets = list(dict.fromkeys(claim[2] for claim in claims.values() if claim))
@@ -63,13 +71,11 @@ LEAKED = {"format": LEAK, "side": "server", "stage": "session", "outcome": "info
 
 
 def leaks(lines: pl.DataFrame, parts: Sequence[pl.DataFrame], tally: Tally) -> list[pl.DataFrame]:
-    """Return records of the framed lines that hold a secret and give no event: `info` at stage `session`.
+    """Return records of the lines (of `looked_at`) that hold a secret and give no event: `info` at stage `session`.
 
     `parts` are the records that the lines gave; the tally knows which lines nothing took. A secret in the log is worth
     telling whatever else the line says.
     """
-    raw = pl.coalesce(c for c in ("written", "line") if c in lines.columns)
-    lines = lines.with_columns(raw=raw)
     found = redacting.leaks(lines, "raw")
     if tally.unread:
         unread = lines.filter(pl.col("line_no").is_in(pl.concat(tally.unread).implode()))
@@ -82,7 +88,7 @@ def leaks(lines: pl.DataFrame, parts: Sequence[pl.DataFrame], tally: Tally) -> l
         return []
     words = {**LEAKED, "pattern": LEAK, "_role": "event"}
     return [
-        found.drop("message", "line", "written", strict=False).with_columns(
+        found.drop("message", "line", "written", redacting.SUSPECT, strict=False).with_columns(
             pl.lit(word).alias(name) for name, word in words.items()
         )
     ]
@@ -106,14 +112,15 @@ def unframed(lines: pl.DataFrame, tally: Tally) -> pl.DataFrame:
         hit = tried["stamp"].is_not_null()
         if hit.any():
             program = pl.col("program") if "program" in tried.columns else pl.lit(None, pl.String)
-            parts.append(tried.filter(hit).with_columns(program=pl.coalesce(program, pl.lit(envelope.program))))
+            framed = tried if hit.all() else tried.filter(hit)
+            parts.append(framed.with_columns(program=pl.coalesce(program, pl.lit(envelope.program))))
             rest = some.filter(~hit) if aside is None else pl.concat([rest.filter(aside), some.filter(~hit)])
     if rest.height:
         tally.miss(None, None, rest)
         tally.leak(rest)
     if parts:
         return pl.concat(parts, how="diagonal_relaxed")
-    return lines.clear().with_columns(program=pl.lit(None, pl.String), stamp=pl.lit(None, pl.String))
+    return lines.clear().with_columns(pl.lit(None, pl.String).alias(c) for c in ("program", "stamp", "message"))
 
 
 LOOKED_AT = 50
@@ -138,19 +145,28 @@ def _order(lines: pl.Series) -> Iterator[tuple[str, Envelope]]:
 @functools.cache
 def _any_before(number: int) -> str:
     """Return one regex for all lines that the envelopes before this one fit."""
-    regexes = "|".join(e.regex.removesuffix(_MESSAGE) for e in ENVELOPES[:number])
+    heads = (_head(e) for e in ENVELOPES[:number])
+    regexes = "|".join(
+        f"{head[0]}(?:{head[1]})" if head else e.regex for head, e in zip(heads, ENVELOPES, strict=False)
+    )
     return re.sub(r"\(\?P<[a-z_]+>", "(?:", regexes)
 
 
-_MESSAGE = "(?P<message>.*)$"
+@functools.cache
+def _head(envelope: Envelope) -> tuple[str, str] | None:
+    """Return the regex of what stands before the message, and of how that begins; None if more than that is told of it."""
+    head, _, message = envelope.regex.partition("(?P<message>")
+    begins = message.removesuffix(".*)$")
+    return None if begins == message else (head, begins)
 
 
 def _without_head(lines: pl.DataFrame, envelope: Envelope) -> pl.DataFrame:
-    """Return the groups of an envelope; where the message is all the rest, it is not matched but left over."""
-    head = envelope.regex.removesuffix(_MESSAGE)
-    if head == envelope.regex:
-        return _groups(lines, head)
-    found = _groups(lines, f"^(?P<_head>{head.removeprefix('^')})")
+    """Return the groups of an envelope; the message is not matched to its end but left over where all the rest is it."""
+    cut = _head(envelope)
+    if cut is None:
+        return _groups(lines, envelope.regex)
+    head, begins = cut
+    found = _groups(lines, f"^(?P<_head>{head.removeprefix('^')})(?:{begins})")
     return found.with_columns(message=pl.col("line").str.strip_prefix(pl.col("_head"))).drop("_head")
 
 
@@ -186,39 +202,60 @@ def _claimed(program: str, traffic: bool, only: str | None) -> tuple[Lines, str 
     return None
 
 
+AT_ONCE = 8
+"""Patterns whose literals are looked for together, in lines that those before them left."""
+
+FEW = 2_000
+"""So few lines cost less than the queries that spare them: all literals are looked for at once."""
+
+
 def _take_patterns(
     group: pl.DataFrame, format_: Lines, patterns: Sequence[Pattern], tally: Tally
 ) -> list[pl.DataFrame]:
     """Try the patterns of one tag in their order; count what is dismissed and what none takes."""
     parts: list[pl.DataFrame] = []
-    # lines that announce each pattern; and those that nobody has taken yet
-    says = group.select(announced("message", p).alias(p.name) for p in patterns if p.literals)
-    left = pl.repeat(value=True, n=group.height, eager=True)
-    for p in patterns:
-        wanted = says[p.name] & left if p.literals else left
-        if not wanted.any():
-            continue
-        # an empty group tells a hit whose other groups are all absent from no hit
-        regex = f"^(?P<_hit>){p.regex.removeprefix('^')}"
-        found = group["message"].filter(wanted).str.extract_groups(regex).struct.unnest()
-        at = wanted.arg_true()
-        if missed := found["_hit"].null_count():
-            if missed == found.height:
+    rows = group.drop("message", "line", "written", strict=False)
+    left = group.select("message", _at=pl.int_range(pl.len(), dtype=pl.UInt32))
+    step = AT_ONCE if group.height > FEW else len(patterns)
+    for some in (patterns[i : i + step] for i in range(0, len(patterns), step)):
+        if left.is_empty():
+            break
+        words = dict.fromkeys(p.literals for p in some if p.literals)
+        says = left.select(announced("message", w).alias(str(w)) for w in words)
+        free = pl.repeat(value=True, n=left.height, eager=True)
+        for p in some:
+            wanted = says[str(p.literals)] & free if p.literals else free
+            hits, values = _matches(left["message"], wanted, p)
+            if hits.is_empty():
                 continue
-            hit = found["_hit"].is_not_null()
-            at, found = at.filter(hit), found.filter(hit)
-        left = left.scatter(at, values=False)
-        taken = group[at]
-        tally.add_all(taken, format_.name, ROLE_WORD[p.role])
-        if p.role == "dismiss":
-            continue
-        values = found.drop("_hit")
-        taken = taken.drop("message", *values.columns, strict=False).hstack(values)
-        parts.append(_labelled(taken, format_, p))
-    group = group.filter(left)
-    for (program,), missed in group.partition_by("program", as_dict=True).items():
+            free = free.scatter(hits, values=False)
+            taken = rows[left["_at"][hits]]
+            tally.add_all(taken, format_.name, ROLE_WORD[p.role])
+            if p.role != "dismiss":
+                parts.append(_labelled(taken.drop(values.columns, strict=False).hstack(values), format_, p))
+        left = left.filter(free)
+    for (program,), missed in group[left["_at"]].partition_by("program", as_dict=True).items():
         tally.miss(program, format_.name, missed)
     return parts
+
+
+def _matches(messages: pl.Series, wanted: pl.Series, pattern: Pattern) -> tuple[pl.Series, pl.DataFrame]:
+    """Return the rows of the wanted messages that a pattern fits, and its groups."""
+    at = wanted.arg_true()
+    if at.is_empty():
+        return at, pl.DataFrame()
+    some = messages.filter(wanted)
+    # a guesser makes a server say the same thing over and over: that is read once
+    words = coded(some) if some.len() > FEW and some.head(FEW).n_unique() < FEW // 2 else None
+    # an empty group tells a hit whose other groups are all absent from no hit
+    regex = f"^(?P<_hit>){pattern.regex.removeprefix('^')}"
+    found = (words.words if words else some).str.extract_groups(regex).struct.unnest()
+    if words:
+        found = found[words.codes]
+    if found["_hit"].null_count():
+        hit = found["_hit"].is_not_null()
+        at, found = at.filter(hit), found.filter(hit)
+    return at, found.drop("_hit")
 
 
 @functools.lru_cache(maxsize=4096)
@@ -228,22 +265,21 @@ def writes(program: str, format_: Lines, pattern: Pattern) -> bool:
     return match is not None and re.fullmatch(pattern.program, match.groupdict().get("daemon") or program) is not None
 
 
-def announced(column: str, pattern: Pattern) -> pl.Expr:
-    """True where one of the pattern's literals stands."""
-    words = pattern.literals
-    if len(words) == 1:
-        return pl.col(column).str.contains(words[0], literal=True)
-    return pl.col(column).str.contains("|".join(re.escape(w) for w in words))
+def announced(column: str, literals: Sequence[str]) -> pl.Expr:
+    """True where one of the literals stands."""
+    if len(literals) == 1:
+        return pl.col(column).str.contains(literals[0], literal=True)
+    return pl.col(column).str.contains("|".join(re.escape(w) for w in literals))
 
 
 def _labelled(taken: pl.DataFrame, format_: Lines, pattern: Pattern) -> pl.DataFrame:
     """Add the constants of a pattern; the line stays only where an event may come of it."""
     constants = {"format": format_.name, "pattern": pattern.name, "_role": pattern.role, **pattern.sets}
     keeps = pattern.role == "event" or pattern.keeps_raw
-    raw = pl.coalesce("written", "line") if "written" in taken.columns else pl.col("line")
-    taken = taken.with_columns(
-        (raw if keeps else pl.lit(None, pl.String)).alias("raw"),
-        *(pl.lit(value).alias(name) for name, value in constants.items()),
-    ).drop("line", "written", strict=False)
     texts = [c for c in (("detail", "raw") if keeps else ("detail",)) if c in taken.columns]
-    return taken if pattern.harmless or not texts else redacting.without_secrets(taken, *texts)
+    if texts and not pattern.harmless:
+        taken = redacting.without_secrets(taken, *texts)
+    return taken.with_columns(
+        *(pl.lit(value).alias(name) for name, value in constants.items()),
+        *(() if keeps else (pl.lit(None, pl.String).alias("raw"),)),
+    ).drop(redacting.SUSPECT)

@@ -320,7 +320,7 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
         framed.append(matching.framed(rest, tally, chosen.host))
     parts, leaks = [], []
     if framed:
-        every = pl.concat(framed, how="diagonal").sort("line_no")
+        every = matching.looked_at(pl.concat(framed, how="diagonal").sort("line_no"))
         parts = matching.take(every, tally, traffic=chosen.traffic, only=chosen.only)
         leaks = matching.leaks(every, parts, tally)
     return _batch(taken, parts, leaks, cut, chosen.catalogue)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs._coded import packed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -130,6 +132,21 @@ _TRIGGER = (
 """Plain words, so that the engine looks for them all at once: every rule needs one of them."""
 
 
+_COMMON = {"(?i)auth(?:enticate)?[ \t]", "AUTH[ \t]", "SASL ", "error in|was", "after AUTH", "(?i)pass", '"'}
+"""Words of rules that stand in many lines about logins."""
+
+_RARE = "|".join(dict.fromkeys(f"(?:{where})" for _, where, _, _ in _RULES if where not in _COMMON))
+"""All the others: where none of them stands, most rules need no look of their own."""
+
+SUSPECT = "_suspect"
+"""Column that tells which lines hold a word of `_TRIGGER`, for frames that are looked at several times."""
+
+
+def suspects(texts: pl.Series) -> pl.Series:
+    """Tell which texts hold a word without which no rule applies."""
+    return texts.str.contains(_TRIGGER).alias(SUSPECT)
+
+
 def without_secrets(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     """Cut known secrets out of the text columns; `redacted` names the kind cut from `raw` (or the last column).
 
@@ -138,22 +155,32 @@ def without_secrets(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     frame
         Any frame with these String columns.
     columns
-        The columns to clean. The last one is the whole line: only where it holds a secret can the others.
+        The columns to clean. The last one is the whole line: only where it holds a secret can the others. Where the
+        frame has SUSPECT, that tells which lines may.
     """
-    hit = frame[columns[-1]].str.contains(_TRIGGER)
-    if not hit.any():
-        return frame
-    rows = hit.arg_true()
-    part = frame[rows].select(*columns, redacted=pl.lit(None, pl.String))
     line = columns[-1]
-    found = part.select(
-        pl.col(line).str.contains(where).any().alias(str(i)) for i, (_, where, _, _) in enumerate(_RULES)
-    )
-    for (kind, _, pattern, replacement), needed in zip(_RULES, found.row(0), strict=True):
-        if needed:
-            cut = part.with_columns(pl.col(c).str.replace_all(pattern, replacement) for c in columns)
-            changed = pl.lit(cut[line] != part[line]) & pl.col("redacted").is_null()
-            part = cut.with_columns(redacted=pl.when(changed).then(pl.lit(kind)).otherwise("redacted"))
+    rows = (frame[SUSPECT] if SUSPECT in frame.columns else suspects(frame[line])).arg_true()
+    if rows.is_empty():
+        return frame
+    part = pl.DataFrame([packed(frame[c][rows]) for c in columns]).with_columns(redacted=pl.lit(None, pl.String))
+    every = pl.int_range(rows.len(), dtype=pl.UInt32, eager=True)
+    rare = part[line].str.contains(_RARE).arg_true()
+    for kind, where, pattern, replacement in _RULES:
+        at = every if where in _COMMON else rare
+        if at.len():
+            at = at.filter(part[line][at].str.contains(where))
+        if at.is_empty():
+            continue
+        # the word alone is no secret: the few texts that hold one are told apart before anything is replaced
+        before = part[at]
+        hit = before.select(pl.any_horizontal(pl.col(columns).str.contains(pattern))).to_series()
+        if not hit.any():
+            continue
+        at, before = at.filter(hit), before.filter(hit)
+        after = before.with_columns(pl.col(columns).str.replace_all(pattern, replacement))
+        told = pl.when(pl.lit(after[line] != before[line])).then(pl.lit(kind, pl.String))
+        after = after.with_columns(pl.coalesce("redacted", told).alias("redacted"))
+        part = part.with_columns(part[c].scatter(at, after[c]) for c in after.columns)
     known = frame["redacted"] if "redacted" in frame.columns else pl.Series([None] * frame.height, dtype=pl.String)
     return frame.with_columns(
         *(frame[c].scatter(rows, part[c]) for c in columns), known.scatter(rows, part["redacted"]).alias("redacted")
@@ -172,6 +199,8 @@ def leaks(lines: pl.DataFrame, column: str = "line", *, missed: bool = False) ->
     missed
         No pattern took them: names that look like passwords, and lone words of a client, count as well.
     """
+    if not missed:
+        lines = lines.filter(SUSPECT if SUSPECT in lines.columns else suspects(lines[column]))
     found = without_secrets(lines.with_columns(redacted=pl.lit(None, pl.String)), column)
     if missed and found.height:
         clean = lines_without_suspects(found[column])
@@ -184,7 +213,8 @@ def leaks(lines: pl.DataFrame, column: str = "line", *, missed: bool = False) ->
         found = found.with_columns(
             redacted=pl.coalesce("redacted", pl.when(pl.lit(changed)).then(kind)), **{column: clean}
         )
-    return found.filter(pl.col("redacted").is_not_null() & ~pl.col(column).str.contains(r"\b250[- ]AUTH[ =]"))
+    found = found.filter(pl.col("redacted").is_not_null())
+    return found.filter(~pl.col(column).str.contains(r"\b250[- ]AUTH[ =]"))
 
 
 _NAMES = r"^(?:[A-Za-z][A-Za-z0-9-]{0,14}\\{1,2}[A-Za-z][A-Za-z._-]*[0-9]{0,4}|[A-Z]\p{Ll}+(?:-[A-Z]\p{Ll}+)?\.[A-Z]\p{Ll}+(?:-[A-Z]\p{Ll}+)?)$"

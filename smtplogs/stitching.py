@@ -184,7 +184,7 @@ def _events(parts: Sequence[pl.DataFrame], found: Cut, kept: pl.DataFrame) -> li
     if kept.is_empty():
         return []
     kept = kept.with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
-    last = _last_rows(parts, kept)
+    last = _records_at(parts, kept, _STANDS_ON)  # of each session
     mine = places(found.sessions.height, kept["sid"])
     here = found.spine.with_columns(of=mine.gather(found.spine["sid"])).filter("event", pl.col("of").is_not_null())
     lines, used = [], []
@@ -269,9 +269,8 @@ def _after_backend(
     if told.is_empty():
         return rows, []
     before = rows["backend"][told]
-    at = spine.select("part", "idx")[before]
-    said = pl.concat([parts[i].select(also=pl.concat_list(reference()))[j] for i, j in at.iter_rows()])
-    said = said.with_columns(
+    said = _records_at(parts, spine.select("part", "idx")[before], ("source", "line_no")).select(
+        also=pl.concat_list(reference()),
         cause=pl.lit("backend_unavailable", RECORDS["cause"].dtype),
         outcome=pl.lit("deferred", RECORDS["outcome"].dtype),
         basis=pl.lit("context", RECORDS["basis"].dtype),
@@ -345,16 +344,16 @@ def _info(last: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     return _from_session(last, told, "session", "info", None, "line") if told.height else pl.DataFrame()
 
 
-def _last_rows(parts: Sequence[pl.DataFrame], sessions: pl.DataFrame) -> pl.DataFrame:
-    """Return the last record of each session, in their order."""
-    at = sessions.select("part", "idx", _at=pl.int_range(pl.len(), dtype=pl.UInt32))
+def _records_at(parts: Sequence[pl.DataFrame], at: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return columns of the records that stand at rows `idx` of frames `part`, in the order of `at`."""
+    at = at.select("part", "idx", _at=pl.int_range(pl.len(), dtype=pl.UInt32))
     found = []
     for i in at["part"].unique().sort():
         here = at.filter(pl.col("part") == i)
-        rows = parts[i].select(column(parts[i], c) for c in _STANDS_ON)[here["idx"]]
+        rows = parts[i].select(column(parts[i], c) for c in columns)[here["idx"]]
         found.append(rows.with_columns(here["_at"]))
     if not found:
-        return pl.DataFrame(schema={c: RECORDS[c].dtype for c in _STANDS_ON})
+        return pl.DataFrame(schema={c: RECORDS[c].dtype for c in columns})
     return (found[0] if len(found) == 1 else pl.concat(found, how="vertical_relaxed").sort("_at")).drop("_at")
 
 

@@ -208,7 +208,7 @@ ENVELOPES = (
     ),
     Envelope(
         "dovecot_file",
-        rf"^(?P<stamp>(?:{_MONTH} [0-9]{{2}} {_CLOCK}|{_ISO})(?:\.[0-9]{{1,9}})?) (?P<message>{_DOVECOT_PROCESS}[:(].*)$",
+        rf"^(?P<stamp>(?:{_MONTH} [ 0-9][0-9] {_CLOCK}|{_ISO})(?:\.[0-9]{{1,9}})?) (?P<message>{_DOVECOT_PROCESS}[:(].*)$",
         "dovecot",
         "Nov 03 09:05:01 auth: Info: passwd-file(ann,192.0.2.1): Password mismatch",
         {"stamp": "Nov 03 09:05:01", "message": "auth: Info: passwd-file(ann,192.0.2.1): Password mismatch"},
