@@ -1,4 +1,4 @@
-"""Simulated towns whose server fails, limits, bans and is attacked: read from the lines that Postfix would log."""
+"""Simulated sites whose server fails, limits, bans and is attacked: read from the lines that Postfix would log."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from smtplogs import reading
+from smtplogs.simulating import stories
 from smtplogs.simulating.people import MINUTE
 from smtplogs.simulating.server import play
-from smtplogs.simulating.stories import Town as _Town
 from smtplogs.simulating.stories import Truth
 from smtplogs.simulating.writing import postfix
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class Town(_Town):
-    """A town whose people do not try again, so that what is counted is what was planned."""
+class FaultySite(stories.FaultySite):
+    """A site whose people do not try again, so that what is counted is what was planned."""
 
     def log(self) -> list[str]:
         """Play it all, and return the lines of Postfix alone."""
@@ -35,9 +35,9 @@ class Town(_Town):
         return events, traffic
 
 
-def town(seed: int, *stories: str, users: int = 60, days: int = 6) -> Town:
-    """Return a town of people who mistype and guessers who pass by, in which these stories happen."""
-    place = Town(seed=seed, n_users=users, n_days=days)
+def eventful_site(seed: int, *stories: str, users: int = 60, days: int = 6) -> FaultySite:
+    """Return a site of people who mistype and guessers who pass by, in which these stories happen."""
+    place = FaultySite(seed=seed, n_users=users, n_days=days)
     place.people()
     place.typists(max(users // 15, 1))
     place.bots(10)
@@ -66,4 +66,4 @@ def agreeing(truth: Truth, start: datetime, end: datetime, slack: timedelta = ti
     return start <= last + slack and end >= first - slack
 
 
-__all__ = ["INCIDENTS", "Town", "Truth", "agreeing", "town"]
+__all__ = ["INCIDENTS", "FaultySite", "Truth", "agreeing", "eventful_site"]

@@ -26,7 +26,7 @@ class Truth:
 
 
 @dataclass
-class Town(Site):
+class FaultySite(Site):
     """A site with a server that may break; everything that is wrong is also written down in `truth`."""
 
     seed: int = 1
