@@ -1,12 +1,10 @@
-"""Servers beside the mail server that write about the same attempt: nginx, Mailu, Dovecot's submission, Zimbra, saslauthd.
+"""Servers beside the mail server that write of the same attempt: nginx, Mailu, Dovecot's submission before it, Zimbra and saslauthd behind.
 
 One attempt, one row: a line of theirs that belongs to a row of the mail server goes into its `also`, and tells what
-that row could not. What belongs to none is an attempt of its own.
+that one could not. What belongs to none is an attempt of its own.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import polars as pl
 
@@ -23,36 +21,11 @@ AT_ONCE = f"{NEAR_S}s"
 SESSION = "10m"
 """A login that a neighbour tells is proved by Postfix later: by the mail, or by the end of the session."""
 
-PAM_BEFORE_S = 2
-"""Seconds from the word of PAM, or of Plesk's list, to the refusal of the process that asked."""
-
 _SAID = ("pam_said", "plesk_said")
 _MAIL_SERVERS = ("postfix", "exim", "sendmail")
 _BASIS = RECORDS["basis"].dtype
 _NAMED, _NAMELESS = pl.col("name") != "", pl.col("name") == ""
 _EVERY = pl.lit(value=True)
-
-
-class Rule(NamedTuple):
-    """When a word of a neighbour belongs to a row.
-
-    Attributes
-    ----------
-    by
-        Columns that must agree: `ip`, `port`, `host`, `name`, its part before the `@` (`local`); `alone`: no other of
-        that host in the same moment.
-    within
-        How near in time.
-    strategy
-        Where the word is looked for: `nearest`; `backward`: before the row; `forward`: behind it.
-    which
-        The rows that take part.
-    """
-
-    by: list[str]
-    within: str
-    strategy: str
-    which: pl.Expr
 
 
 def met(events: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -81,12 +54,12 @@ def met(events: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_zimbra(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Fold Zimbra's mailbox log into its audit log, and both into the attempts that Postfix writes about as well."""
+    """Zimbra's audit log has what its mailbox log and Postfix write of one attempt as well."""
     if lines.is_empty():
         return events, lines
     mailbox = pl.col("pattern") == "refused_mailbox"
     audit, rest = _folded(
-        lines.filter(~mailbox), lines.filter(mailbox), Rule(["ip", "port"], AT_ONCE, "nearest", _EVERY), may=_failed()
+        lines.filter(~mailbox), lines.filter(mailbox), (["ip", "port"], AT_ONCE, "nearest", _EVERY), may=_failed()
     )
     lines = stacked(audit, rest)
     smtp = pl.col("protocol") == "smtp"
@@ -94,7 +67,7 @@ def _with_zimbra(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFram
     good = pl.col("outcome") == "success"
     events, failures = _folded(
         events, words.filter(~good),
-        Rule(["ip", "name"], AT_ONCE, "nearest", _NAMED), Rule(["ip"], AT_ONCE, "nearest", _NAMELESS),
+        (["ip", "name"], AT_ONCE, "nearest", _NAMED), (["ip"], AT_ONCE, "nearest", _NAMELESS),
         may=of_saslauthd() | waiting(), tells=True,
     )  # fmt: skip
     events, logins = _folded(events, words.filter(good), *_PROVED, may=_login())
@@ -103,7 +76,7 @@ def _with_zimbra(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFram
 
 
 def _after_pam(lines: pl.DataFrame) -> pl.DataFrame:
-    """Give refusals of saslauthd what PAM, or Plesk's list of names, said to the same process just before."""
+    """What PAM, or Plesk's list of names, said just before to the process of saslauthd that refuses."""
     mine = pl.col("format") == "saslauthd"
     refused = pl.col("_role") == "event"
     rows = lines.with_row_index("_row").filter(mine & (refused | pl.col("pattern").is_in(_SAID)))
@@ -117,7 +90,7 @@ def _after_pam(lines: pl.DataFrame) -> pl.DataFrame:
         refused,
         pl.col("_pattern_before").is_in(_SAID) & pl.col("host").eq_missing(pl.col("_host_before")),
         pl.col("pid") == pl.col("_pid_before"),
-        (pl.col("_cause_before") != "unknown") & (pl.col("_near") <= pl.duration(seconds=PAM_BEFORE_S)),
+        (pl.col("_cause_before") != "unknown") & (pl.col("_near") <= pl.duration(seconds=2)),
     )
     if told.is_empty():
         return lines
@@ -127,7 +100,7 @@ def _after_pam(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Fold what saslauthd refuses into a mail server's failures: it stands alone only where there is no such log.
+    """What saslauthd refuses is a mail server's failure: only where there is no mail server's log it stands alone.
 
     It knows no address. Where the mail server has no name, both must be the only ones of their host in that moment: in a
     burst nobody can tell whose name it was.
@@ -136,8 +109,7 @@ def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataF
         return events, lines
     events, rest = _folded(
         events, lines,
-        Rule(["host", "local"], AT_ONCE, "nearest", pl.col("local") != ""),
-        Rule(["host", "alone"], AT_ONCE, "nearest", _NAMELESS & pl.col("alone")),
+        (["host", "local"], AT_ONCE, "nearest", pl.col("local") != ""), (["host", "alone"], AT_ONCE, "nearest", _NAMELESS & pl.col("alone")),
         may=of_saslauthd() | waiting(), tells=True,
     )  # fmt: skip
     server = pl.col("format").is_in(list(_MAIL_SERVERS)) & (pl.col("side") == "server")
@@ -147,12 +119,12 @@ def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataF
 
 
 def _with_fronts(events: pl.DataFrame, nginx: pl.DataFrame, mailu: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Fold Mailu's admin, which says why, into nginx, which says on which connection; and logins of both into Postfix's."""
+    """Mailu's admin says why, its nginx on which connection; a login that both let in goes on to Postfix (XCLIENT)."""
     if nginx.is_empty() and mailu.is_empty():
         return events, nginx
     nginx, rest = _folded(
         nginx, mailu,
-        Rule(["ip", "name"], AT_ONCE, "nearest", _NAMED), Rule(["ip"], AT_ONCE, "nearest", pl.col("limited")),
+        (["ip", "name"], AT_ONCE, "nearest", _NAMED), (["ip"], AT_ONCE, "nearest", pl.col("limited")),
         may=pl.col("stage") == "auth", tells=True,
     )  # fmt: skip
     lines = stacked(nginx, rest)
@@ -162,7 +134,7 @@ def _with_fronts(events: pl.DataFrame, nginx: pl.DataFrame, mailu: pl.DataFrame)
 
 
 def _with_submission(events: pl.DataFrame) -> pl.DataFrame:
-    """Fold logins that Dovecot's submission handed on to Postfix (XCLIENT) into Dovecot's rows."""
+    """A login at Dovecot's submission, which hands it on to Postfix (XCLIENT), is Dovecot's."""
     mine = handed_on()
     handed = events.filter(mine) if "mechanism" in events.columns else events.clear()
     if handed.is_empty():
@@ -171,24 +143,23 @@ def _with_submission(events: pl.DataFrame) -> pl.DataFrame:
     rest, alone = _folded(
         events.filter(~mine),
         handed,
-        Rule(["ip", "name"], SESSION, "forward", _NAMED),
+        (["ip", "name"], SESSION, "forward", _NAMED),
         may=theirs & (pl.col("stage") == "auth"),
     )
     return stacked(rest, alone)
 
 
 def handed_on() -> pl.Expr:
-    """Return whether a row is a login that Postfix took over from the server before it."""
+    """Logins that Postfix took over from the server before it."""
     return (_login() & (pl.col("mechanism") == "XCLIENT")).fill_null(value=False)
 
 
 def _failed() -> pl.Expr:
-    """Return whether a row is a login that did not succeed."""
     return pl.col("outcome").is_in(["failure", "deferred"])
 
 
 def _login() -> pl.Expr:
-    """Return whether a row is a login at Postfix."""
+    """Logins at Postfix."""
     return (
         (pl.col("format") == "postfix")
         & (pl.col("side") == "server")
@@ -197,13 +168,13 @@ def _login() -> pl.Expr:
     ).fill_null(value=False)
 
 
-_PROVED = (Rule(["ip", "name"], SESSION, "backward", _NAMED), Rule(["ip"], SESSION, "backward", _NAMELESS))
+_PROVED = ((["ip", "name"], SESSION, "backward", _NAMED), (["ip"], SESSION, "backward", _NAMELESS))
 
 
 def _folded(
     rows: pl.DataFrame,
     words: pl.DataFrame,
-    *rules: Rule,
+    *rules: tuple[list[str], str, str, pl.Expr],
     may: pl.Expr,
     tells: bool = False,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -214,7 +185,8 @@ def _folded(
     rows, words
         Events, and what neighbours wrote.
     *rules
-        Tried in turn.
+        Tried in turn: columns that must agree (`ip`, `port`, `host`, `name`, its part before the `@`: `local`; `alone`:
+        no other of that host in the same moment), how near in time, where the word is to be looked for (`backward`: before the row), which rows take part.
     may
         Rows that may take a word.
     tells
@@ -230,8 +202,8 @@ def _folded(
     rows, words = with_columns(rows), with_columns(words)
     left, right = _keys(rows, "_event", may), _keys(words, "_attempt", pl.lit(value=True))
     pairs = []
-    for rule in rules:
-        found, left, right = one_to_one(left, right, *rule)
+    for by, within, strategy, which in rules:
+        found, left, right = one_to_one(left, right, by, within, strategy, which)
         pairs.append(found)
     links = pl.concat(pairs)
     if links.is_empty():
