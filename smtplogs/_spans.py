@@ -13,6 +13,7 @@ MOST_BINS = 5_000
 
 GOOD_BINS = 120
 """Bins at most where the size is chosen here: each is still wide enough to be seen."""
+
 _UNITS = {"s": ("second", "s"), "m": ("minute", "min"), "h": ("hour", "h"), "d": ("day", "days")}
 _UNITS |= {"w": ("week", "weeks"), "mo": ("month", "months"), "q": ("quarter", "quarters"), "y": ("year", "years")}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746, "q": 7_889_238, "y": 31_556_952}
@@ -21,7 +22,6 @@ _ROUND = (
     "1mo", "1q", "1y",
 )  # fmt: skip
 """Sizes of bins that people know from clocks and calendars."""
-
 
 _DOUBTS = {"zone_assumed": "zone assumed", "year_inferred": "year inferred", "ambiguous": "some hours ambiguous"}
 
