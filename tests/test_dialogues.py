@@ -21,12 +21,12 @@ from rich.console import Console
 
 import smtplogs as sl
 from planted import b64
+from public_cases import differences
 from rewrite_samples import READ
 from smtplogs import declaring, documents, parsing, recognising, stamps, whole_files
 from smtplogs._report.triage import triage_text
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Dialogue, Excerpt, Table, Turn
 from smtplogs.schema import EVENTS
-from test_cases import differences
 
 CASES = Path(__file__).parent / "cases" / "relay-dialogues.jsonl"
 SAMPLES = Path(__file__).parent.parent / "sample_logs"

@@ -9,12 +9,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import smtplogs as sl
+from archived import assert_same, manifest
 from planted import b64
 from rewrite_samples import READ
 from smtplogs import borders, declaring, parsing, stamps, whole_files
 from smtplogs.errors import UnknownName
 from smtplogs.logformats import DIALOGUES, TABLES
-from test_archiving import assert_same, manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
