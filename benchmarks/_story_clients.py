@@ -67,15 +67,8 @@ def make_quiet() -> tuple[Log, Office]:
     return log, office
 
 
-def before_starttls(office: Office, s: SmtpSession) -> None:
-    """AUTH in clear text on submission: 530 or 504, not logged."""
-    s.ehlo()
-    s.wait(0.2)
-    s.auth_silent()
-
-
-def on_port_25(office: Office, s: SmtpSession) -> None:
-    """AUTH where it is not enabled: 503, not logged."""
+def not_offered(office: Office, s: SmtpSession) -> None:
+    """AUTH in clear text on submission (530 or 504), or on port 25 where it is not enabled (503): not logged."""
     s.ehlo()
     s.wait(0.2)
     s.auth_silent()
@@ -119,12 +112,12 @@ def plain_on_465(office: Office, s: SmtpSession) -> None:
 
 Client = tuple[str, str, str, "Callable[[Office, SmtpSession], None]", int, float, str]
 CLIENTS: tuple[Client, ...] = (
-    ("no_tls", "203.0.113.201", SUBMISSION, before_starttls, 14, 15.0, "refused, tls_required; silent (auth=0/1)"),
+    ("no_tls", "203.0.113.201", SUBMISSION, not_offered, 14, 15.0, "refused, tls_required; silent (auth=0/1)"),
     (
         "port_25",
         "203.0.113.202",
         PORT_25,
-        on_port_25,
+        not_offered,
         8,
         20.0,
         "refused, unknown; silent (auth=0/1), AUTH is off there",

@@ -17,24 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import polars as pl
 
-import smtplogs as sl
-from score_clients import Score, play, score_exposure, score_relays, score_settings, score_stale
+from score_clients import SCORES, Score, judged, play
 from simulate_clients import busy_site, quiet_site
-
-DETECTORS = {
-    "stale_credentials": score_stale,
-    "misconfigured_clients": score_settings,
-    "relay_refusals": score_relays,
-    "exposure": score_exposure,
-}
-
-
-def judged(events: pl.DataFrame, traffic: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Run the detectors of clients."""
-    return {
-        name: getattr(sl, name)(events, **({"traffic": traffic} if name == "relay_refusals" else {}))
-        for name in DETECTORS
-    }
 
 
 def table(scores: dict[str, Score]) -> list[str]:
@@ -62,14 +46,14 @@ def main() -> int:
     given = parser.parse_args()
     first = given.seed if given.seed is not None else random.SystemRandom().randrange(1000, 10**9)
     print(f"seeds {first} to {first + given.sites - 1}")
-    scores = {name: Score() for name in DETECTORS}
+    scores = {name: Score() for name in SCORES}
     loud: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(first, first + given.sites):
             site = busy_site(seed)
             events, _, traffic = play(site, Path(folder))
             for name, found in judged(events, traffic).items():
-                scores[name].add(DETECTORS[name](site, found))
+                scores[name].add(SCORES[name](site, found))
             events, _, traffic = play(quiet_site(seed), Path(folder))
             for found in judged(events, traffic).values():
                 loud += found.filter(pl.col("severity") != "info")["title"].to_list()

@@ -1,4 +1,4 @@
-"""How the engine keeps memory: it asks while it is loaded, and never again."""
+"""Settings of the engine's memory allocator, which reads them only once: while it is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who does the pieces of work: threads here, or the workers of a Dask cluster. Results come as they are done."""
+"""Workers for pieces of work: threads here, or those of a Dask cluster; results come as they are finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory the system grants this process, and whether that is enough: said before, since after it is an abort."""
+"""How much memory the system grants this process, and whether it is enough: checked first, since running out aborts it."""
 
 from __future__ import annotations
 

@@ -9,34 +9,20 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 
 MOST_BINS = 5_000
+"""Bins that may be asked for: a chart has fewer pixels across, and a frame of more is a mistake in `every`."""
+
+GOOD_BINS = 120
+"""Bins at most where the size is chosen here: each is still wide enough to be seen."""
 
 _UNITS = {"s": ("second", "s"), "m": ("minute", "min"), "h": ("hour", "h"), "d": ("day", "days")}
 _UNITS |= {"w": ("week", "weeks"), "mo": ("month", "months"), "q": ("quarter", "quarters"), "y": ("year", "years")}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "mo": 2_629_746, "q": 7_889_238, "y": 31_556_952}
-_ROUND = [
-    "1s",
-    "2s",
-    "5s",
-    "10s",
-    "30s",
-    "1m",
-    "2m",
-    "5m",
-    "10m",
-    "15m",
-    "30m",
-    "1h",
-    "2h",
-    "3h",
-    "6h",
-    "12h",
-    "1d",
-    "2d",
-    "1w",
-    "1mo",
-    "1q",
-    "1y",
-]
+_ROUND = (
+    "1s", "2s", "5s", "10s", "30s", "1m", "2m", "5m", "10m", "15m", "30m", "1h", "2h", "3h", "6h", "12h", "1d", "2d", "1w",
+    "1mo", "1q", "1y",
+)  # fmt: skip
+"""Sizes of bins that people know from clocks and calendars."""
+
 _DOUBTS = {"zone_assumed": "zone assumed", "year_inferred": "year inferred", "ambiguous": "some hours ambiguous"}
 
 
@@ -78,11 +64,11 @@ def duration(seconds: float) -> str:
 
 
 def round_bin(first: datetime, last: datetime) -> str:
-    """Return the finest round bin size that cuts the span into at most 120 bins."""
+    """Return the finest round bin size that cuts the span into no more than `GOOD_BINS` bins."""
     span = (last - first).total_seconds()
     for every in _ROUND:
         n, unit = parts(every)
-        if span / (n * _SECONDS[unit]) <= 118:
+        if span / (n * _SECONDS[unit]) <= GOOD_BINS - 2:  # those at both ends may stick out
             return every
     return _ROUND[-1]
 

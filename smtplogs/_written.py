@@ -1,4 +1,4 @@
-"""Tables on disk hold their words as texts: rows are picked by them there, before the words of all become categories."""
+"""Lazy tables on disk: rows are filtered while their words are still text, before the words of all become categories."""
 
 from __future__ import annotations
 

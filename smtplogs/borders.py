@@ -1,4 +1,4 @@
-"""Turns of sessions that wait for another file: without secrets, since they may be kept on disk, but with their users."""
+"""Turns of sessions that the end of a file cuts, kept for the next one: without secrets, but with their users."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from smtplogs.logformats import Table
 
 MAX_JOINED = 20
-"""Lines over which a quoted CSV field may go; a quote that stands alone ends nothing."""
+"""Lines that a quoted CSV field may span; a quote that stands alone joins nothing."""
 
 SLICE = 4_096
 """Objects that are decoded together."""
@@ -65,17 +65,22 @@ def cells(lines: pl.DataFrame, table: Table, head: Head) -> tuple[pl.DataFrame, 
     if table.before:
         lines = _bare(lines, table)
     if table.layout == "json":
-        whole = lines["line"].str.contains(r"^\s*\{.*\}\s*,?\s*$")
-        rows = lines.filter(whole)
-        found = json_cells(rows["line"], _own(table))
-        good = found.select(pl.any_horizontal(pl.all().is_not_null())).to_series() if _own(table) else whole
-        parsed = rows.hstack(found)
-        return parsed.filter(good), pl.concat([lines.filter(~whole), rows.filter(~good)]), 0
+        return _json(lines, table)
     if table.layout == "csv":
         return _csv(lines, table, head)
     if table.layout == "logfmt":
         return _logfmt(lines, table)
     return _by_regex(lines, table)
+
+
+def _json(lines: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame, int]:
+    """Read an object a line; one that holds nothing of the table's is missed."""
+    paths = _own(table)
+    whole = lines["line"].str.contains(r"^\s*\{.*\}\s*,?\s*$")
+    rows = lines.filter(whole)
+    found = json_cells(rows["line"], paths)
+    good = found.select(pl.any_horizontal(pl.all().is_not_null())).to_series() if paths else whole
+    return rows.hstack(found).filter(good), pl.concat([lines.filter(~whole), rows.filter(~good)]), 0
 
 
 def json_cells(lines: pl.Series, paths: Sequence[str]) -> pl.DataFrame:
@@ -188,40 +193,34 @@ def _split(text: str, separator: str) -> list[str]:
 def _read_rows(texts: pl.Series, names: list[str], separator: str) -> pl.DataFrame:
     """Return the fields of records; those without a quote are split at once."""
     plain = ~texts.str.contains('"', literal=True)
-    split = texts.to_frame("t").select(
-        pl.when(plain).then(pl.col("t").str.split(separator)).otherwise(None).alias("t")
-    ).to_series()  # fmt: skip
+    fields = texts.to_frame("text").select(fields=pl.when(plain).then(pl.col("text").str.split(separator)))
     if not plain.all():
-        where = (~plain).arg_true()
-        fields = [_split(t, separator) for t in texts.gather(where)]
-        split = split.to_frame("t").with_row_index("i").join(
-            pl.DataFrame({"i": where, "f": fields}, schema={"i": pl.UInt32, "f": pl.List(pl.String)}), on="i", how="left",
-            maintain_order="left",
-        ).select(pl.coalesce("f", "t")).to_series()  # fmt: skip
-    return split.to_frame("t").select(
-        pl.col("t").list.get(i, null_on_oob=True).alias(name) for i, name in enumerate(names)
-    )
+        at = (~plain).arg_true()
+        quoted = pl.Series([_split(text, separator) for text in texts.gather(at)], dtype=pl.List(pl.String))
+        known = pl.DataFrame({"row": at, "quoted": quoted}, schema_overrides={"row": pl.UInt32})
+        fields = fields.with_row_index("row").join(known, on="row", how="left", maintain_order="left")
+        fields = fields.select(fields=pl.coalesce("quoted", "fields"))
+    return fields.select(pl.col("fields").list.get(i, null_on_oob=True).alias(name) for i, name in enumerate(names))
 
 
 def _records(rest: pl.DataFrame) -> pl.DataFrame:
     """Join the lines of a record whose quoted field goes over several of them."""
     odd = (rest["line"].str.count_matches('"') % 2 == 1).arg_true().to_list()
-    group = list(range(rest.height))
+    record = list(range(rest.height))
     i = 0
     while i + 1 < len(odd):
         first, last = odd[i], odd[i + 1]
         if last - first < MAX_JOINED:
-            group[first : last + 1] = [first] * (last + 1 - first)
+            record[first : last + 1] = [first] * (last + 1 - first)
             i += 2
         else:
             i += 1
-    if len(set(group)) == rest.height:
+    if len(set(record)) == rest.height:
         return rest
     return (
-        rest.with_columns(_g=pl.Series(group))
-        .group_by("_g", maintain_order=True)
+        rest.with_columns(_record=pl.Series(record))
+        .group_by("_record", maintain_order=True)
         .agg(pl.col("line").str.join("\n"), pl.exclude("line").first())
-        .drop("_g")
         .select(rest.columns)
     )
 
@@ -266,6 +265,7 @@ def _by_regex(lines: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataF
 
 
 def _without(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Return the lines with a column of nulls for each path."""
     return lines.with_columns(pl.lit(None, pl.String).alias(p) for p in _own(table))
 
 

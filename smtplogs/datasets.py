@@ -123,7 +123,6 @@ def load(
     if table == "inputs":
         return _inputs(given)
     begin, end = (moment(m, tz=tz) if table != "coverage" else None for m in (since, until))
-    named = ", ".join(map(str, given))
     columns = _TABLES[table]
     places: list[Path] = []
     notes: list[pl.LazyFrame] = []
@@ -133,22 +132,13 @@ def load(
         written = written or bool(manifest)
         if manifest:
             places += [one / p["path"] for p in manifest["files"] if p["kind"] == table and _within(p, begin, end)]
-            if table == "coverage":
-                notes += [
-                    as_table(pl.LazyFrame({"source": [n], k: [text]}), columns) for n, k, text in manifest["notes"]
-                ]
+            notes += _notes(manifest) if table == "coverage" else []
         else:
             places.append(one / "**" / "*.parquet" if one.is_dir() else one)
     if not places and written:
         return pl.concat([empty(columns).lazy(), *notes])
-    try:
-        frame = pl.scan_parquet(places, missing_columns="insert", extra_columns="ignore", hive_partitioning=False)
-        names = frame.collect_schema().names()
-    except (FileNotFoundError, pl.exceptions.PolarsError) as error:
-        why = str(error).partition(" (path expansion input")[0].partition("\n")[0]
-        raise NothingToRead(f"no event table in {named}: {why}; logs are read by `read`") from error
-    if missing := [c for c in ("time", "stage", "outcome", "source") if table == "events" and c not in names]:
-        raise NothingToRead(f"no event table in {named}: it lacks the column {missing[0]!r}")
+    needed = ("time", "stage", "outcome", "source") if table == "events" else ()
+    frame = _scanned(places, needed, ", ".join(map(str, given)))
 
     def finished(rows: pl.LazyFrame) -> pl.LazyFrame:
         rows = as_table(rows, columns)
@@ -158,6 +148,30 @@ def load(
 
     loaded = made_from(frame, finished)
     return pl.concat([loaded, *notes]) if notes else loaded
+
+
+def _scanned(places: list[Path], needed: tuple[str, ...], named: str) -> pl.LazyFrame:
+    """Return Parquet files as one lazy frame; `named` is what the caller calls them.
+
+    Raises
+    ------
+    NothingToRead
+        If there is no such file, or it lacks a needed column.
+    """
+    try:
+        frame = pl.scan_parquet(places, missing_columns="insert", extra_columns="ignore", hive_partitioning=False)
+        names = frame.collect_schema().names()
+    except (FileNotFoundError, pl.exceptions.PolarsError) as error:
+        why = str(error).partition(" (path expansion input")[0].partition("\n")[0]
+        raise NothingToRead(f"no event table in {named}: {why}; logs are read by `read`") from error
+    if missing := [c for c in needed if c not in names]:
+        raise NothingToRead(f"no event table in {named}: it lacks the column {missing[0]!r}")
+    return frame
+
+
+def _notes(manifest: dict[str, Any]) -> list[pl.LazyFrame]:
+    """Return what a run noted of its inputs as rows of the coverage table."""
+    return [as_table(pl.LazyFrame({"source": [n], kind: [text]}), COVERAGE) for n, kind, text in manifest["notes"]]
 
 
 def _inputs(given: list[str | PathLike[str]]) -> pl.LazyFrame:

@@ -1,4 +1,4 @@
-"""What client and server said -> records: one row per AUTH command, and one per reply that refuses something.
+"""What client and server said -> records: one row per AUTH command, and one per reply that refuses something else.
 
 The reducer is one pass of window functions over turns sorted by session: the command that a reply answers, TLS, the
 mechanisms offered, the AUTH exchange and its verdict. Responses of clients are read for the user and then dropped.
@@ -12,29 +12,19 @@ import re
 import polars as pl
 
 from smtplogs import sasl
+from smtplogs.leaking import leaked
 from smtplogs.normalising import STAGE_OF_STEP
 from smtplogs.talking import ONCE, talk
 
 _PROMPTS = {"334 VXNlcm5hbWU6": "LOGIN", "334 dXNlcm5hbWU6": "LOGIN", "334 UGFzc3dvcmQ6": "LOGIN"}
+"""Prompts of LOGIN, `Username:` and `Password:` in base64: they tell the mechanism where the command is not shown."""
+
 _ERROR_CHALLENGE = r"^334 eyJ[A-Za-z0-9+/=]+$"
-"""The answer to a token that is no good, a JSON object (RFC 7628); many clients leave then."""
+"""The answer to a bad token, a JSON object (RFC 7628); many clients leave then."""
+
 _STAGE = {
     **STAGE_OF_STEP, "LHLO": "helo", "X-ANONYMOUSTLS": "tls", "MAIL": "mail", "RCPT": "rcpt", "X-EXPS": "session",
 }  # fmt: skip
-
-_LONE = (
-    rf"^(?:{re.escape(sasl.CUT)}|[A-Za-z0-9+/]{{8,}}={{1,2}}|[A-Za-z0-9+/]*(?:[a-z][A-Za-z0-9+/]*[A-Z][A-Za-z0-9+/]*[0-9+/]"
-    r"|[a-z][A-Za-z0-9+/]*[0-9+/][A-Za-z0-9+/]*[A-Z]|[A-Z][A-Za-z0-9+/]*[a-z][A-Za-z0-9+/]*[0-9+/]"
-    r"|[A-Z][A-Za-z0-9+/]*[0-9+/][A-Za-z0-9+/]*[a-z]|[0-9+/][A-Za-z0-9+/]*[a-z][A-Za-z0-9+/]*[A-Z]"
-    r"|[0-9+/][A-Za-z0-9+/]*[A-Z][A-Za-z0-9+/]*[a-z])[A-Za-z0-9+/]*)$"
-)
-"""One word, of capitals, small letters and digits, or padded: base64 or a password, in the place of a command."""
-
-_INITIAL = rf"^(?i)AUTH[ \t=]+(?:{sasl.MECHANISM}[ \t]+)?({re.escape(sasl.CUT)}|[A-Za-z0-9+/]{{8,}}={{0,2}})$"
-"""What stands behind an AUTH command."""
-
-_HOOK = r'params="?(?:(?i:AUTH)[ ,]+[A-Za-z0-9_-]+[ ,]+[^", ]|(?i:AUTH )?\[redacted|[A-Za-z0-9+/]{8,}={0,2},?")'
-"""A line of Haraka's hooks that holds an AUTH command or what follows one."""
 
 
 def records(turns: pl.DataFrame, *, transcript: bool = False) -> pl.DataFrame:
@@ -61,7 +51,8 @@ def records(turns: pl.DataFrame, *, transcript: bool = False) -> pl.DataFrame:
     found = pl.concat(
         [judged, *others, _never_tried(rows, transcript=transcript), _accepted(rows, judged)], how="diagonal_relaxed"
     )
-    return pl.concat([found, _framed(rows, found), _leaked(rows, judged)], how="diagonal_relaxed")
+    leaks = _as_records(leaked(rows, judged), "leak")
+    return pl.concat([found, _session_rows(rows, found), leaks], how="diagonal_relaxed")
 
 
 def _attempts(rows: pl.DataFrame) -> pl.DataFrame:
@@ -163,7 +154,7 @@ def _judged(rows: pl.DataFrame, attempts: pl.DataFrame, *, transcript: bool) -> 
         duration_s=pl.coalesce("_duration_s", "duration_s"),
         _lines=pl.col("_all_lines").fill_null([]).list.set_union(pl.col("_lines")),
     )  # fmt: skip
-    return _shown(found, "judged")
+    return _as_records(found, "judged")
 
 
 def _others(rows: pl.DataFrame, judged: pl.DataFrame) -> list[pl.DataFrame]:
@@ -190,7 +181,7 @@ def _others(rows: pl.DataFrame, judged: pl.DataFrame) -> list[pl.DataFrame]:
     notes = pl.concat([loose, left_over]).with_columns(
         detail=pl.coalesce("detail", "text"), code=pl.col("reply_code").cast(pl.UInt16, strict=False)
     )
-    parts = [_shown(bad, "reply"), _shown(notes, "note")]
+    parts = [_as_records(bad, "reply"), _as_records(notes, "note")]
     if hidden is None:
         return parts
     return [
@@ -225,7 +216,7 @@ def _never_tried(rows: pl.DataFrame, *, transcript: bool) -> pl.DataFrame:
               .otherwise(pl.lit("the server offers no AUTH")))
         .otherwise(pl.format("the client quit without AUTH; offered: {}", "_offers")),
     )  # fmt: skip
-    return _shown(at, "never_tried")
+    return _as_records(at, "never_tried")
 
 
 def _accepted(rows: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
@@ -251,10 +242,10 @@ def _accepted(rows: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
         user="_who", mechanism="_how", detail="text",
         queue_id=pl.col("text").str.extract(r"(?i)(?:queued as|queued mail for delivery.*id|id[ =])[ <]*([0-9A-Za-z.-]{6,})"),
     )  # fmt: skip
-    return _shown(done, "mail", "sender", "n_recipients", "queue_id")
+    return _as_records(done, "mail", "sender", "n_recipients", "queue_id")
 
 
-def _framed(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def _session_rows(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Return one context row per session that has an event, at its last line."""
     last = rows.join(found.select("sid").unique(), on="sid", how="semi", maintain_order="left")
     last = last.unique("sid", keep="last", maintain_order=True).with_columns(
@@ -264,51 +255,11 @@ def _framed(rows: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
         enhanced_code=pl.lit(None, pl.String), text=pl.lit(None, pl.String), code=pl.lit(None, pl.UInt16),
         _lines=pl.lit([], pl.List(pl.UInt64)),
     )  # fmt: skip
-    return _shown(last, "session")
+    return _as_records(last, "session")
 
 
-def _leaked(rows: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
-    """Return an `info` row for each line with a secret that no AUTH command with a verdict tells of."""
-    told = pl.concat([judged["_lines"].explode(empty_as_null=True), judged["_ref"]]).drop_nulls().unique()
-    line = pl.col("line")
-    silent = pl.col("speaker") != "server"
-    # certificates, which s_client prints, are words of this kind too, line upon line
-    talk = rows.filter(pl.col("speaker").is_in(["client", "server"]), ~pl.col("_deaf"))
-    run = talk.select("_ref", _run=pl.struct("sid", "speaker").rle_id())
-    alone = run.filter(pl.len().over("_run") < 3)["_ref"]
-    some = rows.filter(silent & ~pl.col("_ref").is_in(told.implode()))
-    said = pl.col("text").str.strip_chars()
-    client = (pl.col("speaker") == "client") & said.is_not_null()
-    by_itself = pl.col("_ref").is_in(alone.implode())
-    secret = pl.when(client & by_itself & pl.col("verb").is_null() & said.str.contains(_LONE)).then(said)
-    secret = pl.coalesce(pl.when(client & (pl.col("verb") == "AUTH")).then(said.str.extract(_INITIAL)), secret)
-    hook = line.str.contains(_HOOK)
-    some = some.with_columns(_secret=secret).filter(
-        pl.col("_secret").is_not_null() | ((pl.col("speaker") == "note") & hook.fill_null(value=False))
-    )
-    nothing = (
-        "cause",
-        "detail",
-        "user",
-        "mechanism",
-        "vendor_code",
-        "duration_s",
-        "enhanced_code",
-        "reply_code",
-        "text",
-    )
-    return _shown(
-        some.with_columns(
-            *(pl.lit(None, pl.String).alias(c) for c in nothing), code=pl.lit(None, pl.UInt16),
-            stage=pl.lit("session"), outcome=pl.lit("info"), basis=pl.lit("line"), _lines=pl.lit([], pl.List(pl.UInt64)),
-            _secrets=pl.concat_list(pl.col("_secret")).list.drop_nulls(), _leaks=pl.lit(value=True),
-        ),
-        "leak",
-    )  # fmt: skip
-
-
-def _shown(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
-    """Return record columns of the rows, with what is in force there."""
+def _as_records(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
+    """Return the rows as records: what each says, and what is in force there (TLS, offers, names)."""
     client = pl.col("side") == "client"
     plain = (
         pl.col("tls").is_null()
@@ -318,7 +269,7 @@ def _shown(rows: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
     secrets = pl.col("_secrets") if "_secrets" in rows.columns else pl.lit(None, pl.List(pl.String))
     leaks = pl.col("_leaks") if "_leaks" in rows.columns else pl.lit(value=False)
     return rows.select(
-        "sid", "_row", "_ref", "line_no", "time", "time_quality", *ONCE[:-1], *more,
+        "sid", "_row", "_ref", "line_no", "time", "time_quality", *(c for c in ONCE if c != "token"), *more,
         "side", "stage", "outcome", "cause", "basis", "user", "mechanism", "vendor_code", "duration_s", "cipher",
         session="token",
         pattern=pl.lit(kind),

@@ -1,8 +1,8 @@
-"""What addresses stand for, joined to events: kind, own network, many users behind one, country and provider."""
+"""What is known of an address, joined to events: its kind, your network, whether many share it, country and provider."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from os import fspath
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -18,6 +18,7 @@ except ImportError:  # the extra `geo` is not installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from os import PathLike
 
 COLUMNS: dict[str, Column] = {
     "address_kind": Column(pl.Enum(KINDS), "kind of client_ip: global, private, carrier NAT ..."),
@@ -42,12 +43,12 @@ _ASN = ("asn", "as_org")
 def geo(
     events: pl.DataFrame,
     *,
-    asn_mmdb: str | None = None,
-    city_mmdb: str | None = None,
+    asn_mmdb: str | PathLike[str] | None = None,
+    city_mmdb: str | PathLike[str] | None = None,
     networks: Sequence[str] = (),
     shared_users: int = 20,
 ) -> pl.DataFrame:
-    """Add to each event what its address stands for, from databases of your own.
+    """Add to each event what is known of its address, from databases of your own.
 
     Nothing is looked up on the network.
 
@@ -74,6 +75,8 @@ def geo(
     ------
     SmtplogsError
         If a database is given and the extra is missing, or the file is not such a database.
+    ValueError
+        If `shared_users` is less than 1.
 
     Notes
     -----
@@ -109,7 +112,10 @@ def _users(events: pl.DataFrame, shared_users: int) -> pl.DataFrame:
 
 
 def _looked_up(
-    addresses: pl.Series, path: str | None, row: Callable[[dict[str, Any]], tuple[object, ...]], names: tuple[str, ...]
+    addresses: pl.Series,
+    path: str | PathLike[str] | None,
+    row: Callable[[dict[str, Any]], tuple[object, ...]],
+    names: tuple[str, ...],
 ) -> list[pl.Series]:
     """Return columns for distinct addresses out of a database; nulls if none is given."""
     if path is None:
@@ -117,7 +123,7 @@ def _looked_up(
     if maxminddb is None:
         raise SmtplogsError('databases need the extra "geo"; install it with: pip install "smtplogs[geo]"')
     try:
-        with maxminddb.open_database(str(Path(path))) as reader:
+        with maxminddb.open_database(fspath(path)) as reader:
             found = [row(_record(reader, ip)) for ip in addresses]
     except maxminddb.InvalidDatabaseError as error:
         raise SmtplogsError(f"{path}: not a database in MaxMind's format ({error})") from None
@@ -125,6 +131,7 @@ def _looked_up(
 
 
 def _record(reader: Any, ip: str) -> dict[str, Any]:
+    """Return the record of an address; empty if the database has none."""
     try:
         record = reader.get(ip)
     except ValueError:  # no address, or IPv6 in a database of IPv4
@@ -133,6 +140,7 @@ def _record(reader: Any, ip: str) -> dict[str, Any]:
 
 
 def _city(record: dict[str, Any]) -> tuple[object, ...]:
+    """Return the values of _CITY."""
     place = record.get("location") or {}
     country = record.get("country") or record.get("registered_country") or {}
     city = ((record.get("city") or {}).get("names") or {}).get("en")
@@ -142,4 +150,5 @@ def _city(record: dict[str, Any]) -> tuple[object, ...]:
 
 
 def _asn(record: dict[str, Any]) -> tuple[object, ...]:
+    """Return the values of _ASN."""
     return record.get("autonomous_system_number"), record.get("autonomous_system_organization")

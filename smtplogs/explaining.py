@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class How(TypedDict):
-    """What the caller of `explain` knows about a text, and the rows of his own."""
+    """What the caller of `explain` knows about a text, and rows of their own."""
 
     stage: str | None
     side: str | None
@@ -276,14 +276,13 @@ def _taken(number: int, shown: str, row: dict[str, object], how: How) -> Iterato
 
 def _told(answer: dict[str, Any]) -> dict[str, object]:
     """Return an answer of the catalogue under the names of our columns; detectors only where words do not decide."""
-    own = {"meaning": answer["explain"], "first_check": answer["check"]}
     kept = {name: answer[name] for name in _SCHEMA if name in answer}
     if answer["confidence"] == "high":
         kept |= {"sign": None, "decided_by": None}
     elif kept["decided_by"] is not None:
         there = {detector.__name__ for detector in DETECTORS}
         kept["decided_by"] = [name for name in answer["decided_by"] if name in there]
-    return kept | own
+    return kept
 
 
 def _others(candidates: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, object]]]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.schema import EVENTS, door, need
+from smtplogs.schema import EVENTS, door, lacking, need
 
 _BAN_LOGS = ("fail2ban", "crowdsec", "mailcow_netfilter")
+"""Formats whose events are bans of addresses and their ends."""
+
 _NO_LOGIN = ("relay_denied", "auth_required", "throttled_sending", "throttled_connection", "quota_exceeded")
+"""Causes that concern mail, whatever the step they were told at."""
+
 _OUTCOME = {
     "success": "success",
     "failure": "failure",
@@ -16,7 +20,7 @@ _OUTCOME = {
     "throttled": "failure",
     "deferred": "unknown",
 }
-_SAME = {
+_RENAMED = {
     "time": "@timestamp",
     "cause": "event.reason",
     "client_ip": "source.ip",
@@ -80,8 +84,7 @@ def to_ecs(events: pl.DataFrame) -> pl.DataFrame:
     Field names and allowed words: ECS 9.x, `event.category` with its expected `event.type`.
     """
     need(events, "time", "stage", "outcome", "cause")
-    lacking = [pl.lit(None, c.dtype).alias(n) for n, c in EVENTS.items() if n not in events.columns]
-    full = events.with_columns(lacking)
+    full = events.with_columns(lacking(events, EVENTS))
     outcome, stage = pl.col("outcome").cast(pl.String), pl.col("stage").cast(pl.String)
     cause = pl.col("cause").cast(pl.String)
     ban = pl.col("format").is_in(_BAN_LOGS).fill_null(value=False)
@@ -92,10 +95,10 @@ def to_ecs(events: pl.DataFrame) -> pl.DataFrame:
     version = tls.str.extract(r"^(?:TLS|SSL)v([0-9.]+)$")
     at = pl.col("user").str.contains("@", literal=True)
     return full.select(
-        *(pl.col(ours).alias(theirs) for ours, theirs in _SAME.items()),
+        *(pl.col(ours).alias(theirs) for ours, theirs in _RENAMED.items()),
         pl.lit("event").alias("event.kind"),
-        _listed(_word(ban, mail, "intrusion_detection", "email", "authentication")).alias("event.category"),
-        _listed(
+        pl.concat_list(_one_of(ban, mail, "intrusion_detection", "email", "authentication")).alias("event.category"),
+        pl.concat_list(
             pl.when(ban & (outcome == "throttled"))
             .then(pl.lit("denied"))
             .when(ban)
@@ -104,7 +107,7 @@ def to_ecs(events: pl.DataFrame) -> pl.DataFrame:
             .then(pl.lit("start"))
             .otherwise(pl.lit("info"))
         ).alias("event.type"),
-        _word(ban, mail, "address-ban", "smtp-refusal", "smtp-auth").alias("event.action"),
+        _one_of(ban, mail, "address-ban", "smtp-refusal", "smtp-auth").alias("event.action"),
         outcome.replace_strict(_OUTCOME, default=None, return_dtype=pl.String).alias("event.outcome"),
         pl.col("reply_code").cast(pl.String).alias("event.code"),
         (pl.col("duration_s") * 1e9).round().cast(pl.Int64, strict=False).alias("event.duration"),
@@ -123,11 +126,6 @@ def to_ecs(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _word(ban: pl.Expr, mail: pl.Expr, of_ban: str, of_mail: str, else_: str) -> pl.Expr:
-    """Return one of three words by what a row tells."""
-    return pl.when(ban).then(pl.lit(of_ban)).when(mail).then(pl.lit(of_mail)).otherwise(pl.lit(else_))
-
-
-def _listed(word: pl.Expr) -> pl.Expr:
-    """Return a list of one word."""
-    return pl.concat_list(word)
+def _one_of(ban: pl.Expr, mail: pl.Expr, of_ban: str, of_mail: str, of_login: str) -> pl.Expr:
+    """Return one of three words by what a row is about: a ban, mail, else a login."""
+    return pl.when(ban).then(pl.lit(of_ban)).when(mail).then(pl.lit(of_mail)).otherwise(pl.lit(of_login))

@@ -1,4 +1,4 @@
-"""A log that is being written, followed through rotation: by another file of its name, or cut to nothing in place."""
+"""A live log followed through rotation, whether the file is renamed or copied and truncated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Dovecot's databases say in turn about one attempt is one story, told by the most telling word.
+"""What Dovecot's databases say in turn about one attempt becomes one row, with the most telling cause.
 
 Source: Dovecot src/auth/auth-request.c; measured in the project's loopback lab.
 """

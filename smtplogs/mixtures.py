@@ -1,4 +1,4 @@
-"""A text in which somebody put several transcripts, or transcripts and log lines: cut into stretches of one format each.
+"""Texts that mix transcripts of several kinds, or transcripts and log lines: cut into stretches of one format each.
 
 Only a short text, one that a person put together, is looked at so; a file of any other kind is in one format.
 """

@@ -1,4 +1,4 @@
-"""What only all files together tell, in a few words each: needed by every piece of a settling that sees only a piece."""
+"""Facts that only all files together tell, kept small: settling needs them wherever it sees only a part of the rows."""
 
 from __future__ import annotations
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from smtplogs.errors import UnknownName
 
+if TYPE_CHECKING:
+    from os import PathLike
+
 _HERE = Path(__file__).resolve().parent
-_PROSE = {".md", ".tsv"}
-_TOLD = {"events.csv", "findings.csv", "summary.csv", "truth.json"}
-"""What the tests expect of a sample, and what it was made to show: no logs."""
+_NO_LOG_SUFFIXES = {".md", ".tsv"}
+_NO_LOGS = {"events.csv", "findings.csv", "summary.csv", "truth.json"}
+"""What the tests expect of a sample, and what it was made to show."""
 
 _SHOWS = "Shows: "
 
@@ -31,7 +35,9 @@ def data(folder: str) -> Path:
 
 
 def _logs(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.iterdir() if f.is_file() and f.suffix not in _PROSE and f.name not in _TOLD)
+    """Return the log files of a sample's folder."""
+    files = (f for f in folder.iterdir() if f.is_file())
+    return sorted(f for f in files if f.suffix not in _NO_LOG_SUFFIXES and f.name not in _NO_LOGS)
 
 
 def _about(origin: Path) -> str:
@@ -81,8 +87,13 @@ def sample(name: str) -> list[Path]:
     return _logs(root / hits[0])
 
 
-def unpack(folder: str | Path) -> Path:
+def unpack(folder: str | PathLike[str]) -> Path:
     """Copy notebooks and sample logs into a folder to work in; files that are there already stay as they are.
+
+    Parameters
+    ----------
+    folder
+        Where to; made if needed.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Names that stand for others: the same for the same key, of the same form, and not to be turned back without it."""
+"""Pseudonyms: the same under the same key, of the same form as the name, and irreversible without the key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a watch knows on disk: where it is in each log, the events of late, open sessions, and what was told."""
+"""State of a watch on disk: its place in each log, recent events, open sessions, and the findings already reported."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Position:
     place
         File and offset.
     clock
-        What its stamps have told so far.
+        What its stamps have shown so far.
     sessions
         Those that are open.
     """
@@ -56,7 +56,7 @@ class Memory:
     Attributes
     ----------
     events, loose
-        Events of late, and records that other lines may still complete.
+        Recent events, and records that other lines may still complete.
     positions
         Name of a log -> where the watch is in it.
     told

@@ -1,4 +1,4 @@
-"""Tables that may be handed on: every name, address and id in them is a pseudonym, whole log lines are left out."""
+"""Tables that may be handed on: every name, address and id is replaced by a pseudonym, whole log lines are left out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from smtplogs.replies.placing import providers
 from smtplogs.schema import COVERAGE, EVENTS, TRAFFIC, as_table, door, need
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from smtplogs.schema import Column
 
 AS_IS = frozenset({
     "time", "time_quality", "stage", "outcome", "cause", "basis", "count", "side", "protocol", "client_port", "server_port",
@@ -33,6 +35,19 @@ DROPPED = frozenset({"raw", "examples", "note", "error"})
 """Columns of whole lines or free text about files: nothing of them is handed on."""
 
 TIMES = ("time", "first_time", "last_time")
+"""Columns that `shift` moves."""
+
+SHORTEST_KEY = 16
+"""Bytes of a key: 128 bits, as many as nobody can try."""
+
+_TABLES = ((EVENTS, ("stage", "outcome")), (COVERAGE, ("source", "not_understood")), (TRAFFIC, ("time", "n_connects")))
+"""The tables that can be shared, and the columns by which each is told."""
+
+_LATE = frozenset({"detail", "also", "vendor_code", "auth_offered"})
+"""Columns that are replaced after all others: texts, when the names in them are known, and lists."""
+
+_NAMES_IN_TEXT = ("user", "helo", "client_name", "sender", "relay_host", "host", "queue_id")
+"""Columns whose values a server repeats in its words."""
 
 _WORD = re.compile(
     r"<?[^\s<>()\[\]\"',;:=]+@[^\s<>()\[\]\"',;:=]+|[0-9A-Fa-f]*:[0-9A-Fa-f:]*:[0-9A-Fa-f.:]*|[A-Za-z0-9._+\\@-]+|[^\x00-\x7f]+"
@@ -44,8 +59,8 @@ _WORD = re.compile(
 def share(table: pl.DataFrame, *, key: bytes | str | None = None, shift: str | None = None) -> pl.DataFrame:
     """Return a copy of a table that may be handed on, under pseudonyms.
 
-    Names, addresses and ids are replaced by pseudonyms, and log lines are left out. The copy gives the same findings but
-    for the names. Whatever is equal stays equal in all tables made with one key: logins (local part and domain each by
+    Names, addresses and ids are replaced by pseudonyms, and log lines are left out. The copy gives the same findings,
+    with other names. Whatever is equal stays equal in all tables made with one key: logins (local part and domain each by
     itself), addresses (those of one network stay in one network, private ones stay private), HELO names, host names,
     queue ids, files. What a server said (`detail`) stays, with the names in it replaced. What is odd about a login (no
     `@`, blanks, capitals, the form of a relay's user name) stays odd.
@@ -70,7 +85,7 @@ def share(table: pl.DataFrame, *, key: bytes | str | None = None, shift: str | N
     MissingColumns
         If it is not one of the three tables.
     ValueError
-        If the key is shorter than 16 bytes.
+        If the key has fewer than 16 bytes.
 
     Notes
     -----
@@ -80,22 +95,17 @@ def share(table: pl.DataFrame, *, key: bytes | str | None = None, shift: str | N
     public relays (`relay_host`), words of our own vocabulary (a login `mail` inside a reply is not told from the word).
     """
     secret = secrets.token_bytes(32) if key is None else key.encode() if isinstance(key, str) else key
-    if len(secret) < 16:
-        raise ValueError("the key must have 16 bytes or more: short ones are guessed")
-    columns = next((t for t, mark in _TABLES if set(mark) <= set(table.columns)), None)
-    if columns is None:
-        need(table, "stage", "outcome")
-    assert columns is not None  # noqa: S101 - need has raised
+    if len(secret) < SHORTEST_KEY:
+        raise ValueError(f"the key must have {SHORTEST_KEY} bytes or more: short ones are guessed")
     names = Names(secret)
+    columns = _table_of(table)
     frame = as_table(table.select(c for c in table.columns if c in columns), columns)
-    made = {c: _mapped(frame[c], _ways(names)[c]) for c in frame.columns if c not in AS_IS | DROPPED | _LATE}
+    ways = _ways(names)
+    made = {c: _mapped(frame[c], ways[c]) for c in frame.columns if c not in AS_IS | DROPPED | _LATE}
     if "also" in frame.columns:
         made["also"] = _lists(frame["also"], lambda place: _place(names, place))
     if "detail" in frame.columns:  # last, when all names are known
-        own = [
-            c for c in ("user", "helo", "client_name", "sender", "relay_host", "host", "queue_id") if c in frame.columns
-        ]
-        made["detail"] = _texts(names, frame.select("detail", *own), own)
+        made["detail"] = _texts(names, ways, frame)
         if "vendor_code" in frame.columns:
             made["vendor_code"] = _mapped(frame["vendor_code"], lambda text: _code(names, text))
     if "auth_offered" in frame.columns:
@@ -107,12 +117,23 @@ def share(table: pl.DataFrame, *, key: bytes | str | None = None, shift: str | N
     return frame
 
 
-_TABLES = ((EVENTS, ("stage", "outcome")), (COVERAGE, ("source", "not_understood")), (TRAFFIC, ("time", "n_connects")))
-_LATE = frozenset({"detail", "also", "vendor_code", "auth_offered"})
+def _table_of(table: pl.DataFrame) -> Mapping[str, Column]:
+    """Return the columns of the table that a frame is, by the marks of each.
+
+    Raises
+    ------
+    MissingColumns
+        If it is none of them.
+    """
+    for columns, marks in _TABLES:
+        if set(marks) <= set(table.columns):
+            return columns
+    need(table, "stage", "outcome")
+    return EVENTS
 
 
 def _ways(names: Names) -> dict[str, Callable[[str], str]]:
-    """Return how each column is replaced."""
+    """Return for each column the function that replaces one value of it."""
     return {
         "user": names.user,
         "sender": names.user,
@@ -133,47 +154,51 @@ def _ways(names: Names) -> dict[str, Callable[[str], str]]:
 
 
 def _mechanism(names: Names, text: str) -> str:
+    """Return a mechanism; a word that is none may be a password, and is replaced."""
     return text if text in sasl.MECHANISMS or text == sasl.CUT else f"X{names.token('mechanism', text, 6).upper()}"
 
 
 def _place(names: Names, place: str) -> str:
+    """Return `source:line_no` with the source replaced."""
     source, _, line = place.rpartition(":")
     return f"log-{names.token('source', source, 8)}:{line}"
 
 
 def _code(names: Names, text: str) -> str:
-    return (
-        text
-        if re.fullmatch(r"-?[0-9]{1,9}|[a-z][a-z_]{0,30}|[A-Z][A-Za-z]{1,30}|[0-9A-Fx]{2,10}", text)
-        else _text(names, text)
-    )
+    """Return a software's own code: a number or a word as it is, anything else as a text."""
+    plain = re.fullmatch(r"-?[0-9]{1,9}|[a-z][a-z_]{0,30}|[A-Z][A-Za-z]{1,30}|[0-9A-Fx]{2,10}", text)
+    return text if plain else _text(names, text)
 
 
 def _mapped(column: pl.Series, way: Callable[[str], str]) -> pl.Series:
+    """Replace each distinct text of a column once."""
     distinct = column.drop_nulls().unique(maintain_order=True)
     return column.replace_strict(distinct, pl.Series([way(text) for text in distinct], dtype=pl.String), default=None)
 
 
 def _lists(column: pl.Series, way: Callable[[str], str]) -> pl.Series:
+    """Replace the texts in a column of lists."""
     return column.list.eval(pl.element().map_batches(lambda s: _mapped(s, way), return_dtype=pl.String))
 
 
-def _texts(names: Names, rows: pl.DataFrame, own: list[str]) -> pl.Series:
-    """Replace in each text first the names of its own row, whatever they hold, then every word that is a known name."""
+def _texts(names: Names, ways: Mapping[str, Callable[[str], str]], frame: pl.DataFrame) -> pl.Series:
+    """Replace in each `detail` first the names of its own row, whatever they hold, then every word that is a known name."""
+    columns = [c for c in _NAMES_IN_TEXT if c in frame.columns]
+    rows = frame.select("detail", *columns)
     distinct = rows.unique(maintain_order=True).filter(pl.col("detail").is_not_null())
-    ways = _ways(names)
-    said = []
-    for text, *its in distinct.iter_rows():
+    replaced = []
+    for text, *named in distinct.iter_rows():
         shown = text
-        for name, column in sorted(zip(its, own, strict=True), key=lambda pair: -len(pair[0] or "")):
+        for name, column in sorted(zip(named, columns, strict=True), key=lambda pair: -len(pair[0] or "")):
             if name and len(name) > 2 and name.lower() not in vocabulary():
                 shown = shown.replace(name, ways[column](name))
-        said.append(_text(names, shown))
-    told = distinct.with_columns(_said=pl.Series(said, dtype=pl.String))
-    return rows.join(told, on=rows.columns, how="left", nulls_equal=True, maintain_order="left")["_said"]
+        replaced.append(_text(names, shown))
+    known = distinct.with_columns(_replaced=pl.Series(replaced, dtype=pl.String))
+    return rows.join(known, on=rows.columns, how="left", nulls_equal=True, maintain_order="left")["_replaced"]
 
 
 def _text(names: Names, text: str) -> str:
+    """Replace the names in a text."""
     return _WORD.sub(lambda found: _word(names, found[0]), text)
 
 
@@ -204,22 +229,18 @@ def _word(names: Names, word: str) -> str:
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """Words that servers' programs and catalogue use: a name that is one of them cannot be told from it in a text."""
-    patterns = [p.regex for f in ALL for p in f.patterns] + [t for row in catalogue_rows() for t in _strings(row)]
+    """Return the words of our patterns and of the catalogue: a name that is one of them cannot be told from it in a text."""
+    patterns = [p.regex for f in ALL for p in f.patterns] + [text for row in catalogue_rows() for text in row.text]
     return frozenset(word.lower() for text in patterns for word in re.findall("[A-Za-z][A-Za-z_-]+", text))
-
-
-def _strings(row: object) -> list[str]:
-    value = getattr(row, "text", None)
-    return [value] if isinstance(value, str) else [str(v) for v in value or ()]
 
 
 @cache
 def _suffixes() -> tuple[str, ...]:
+    """Return the endings of the host names of public providers."""
     return tuple(suffix.lower() for entry in providers() for suffix in entry["hosts"] or ())
 
 
 def _public(host: str) -> bool:
-    """Tell whether a host is one of a public provider, by the catalogue's endings."""
+    """Tell whether a host belongs to a public provider, by the endings in the catalogue."""
     name = host.lower().rstrip(".")
     return any(name == suffix or name.endswith(f".{suffix}") for suffix in _suffixes())

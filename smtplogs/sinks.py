@@ -1,4 +1,4 @@
-"""Who takes what files give, bit by bit while they are read."""
+"""Sinks: where the rows of files go, piece by piece, while the files are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells of a table format -> records: fields named, words translated, stamps brought into one form, secrets cut."""
+"""Cells of a table format -> records: fields named, words translated, stamps in one form, secrets cut."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NUMERIC = "numeric"
 """Form of dates in numbers, day or month first as the stamps themselves tell: see `numeric_dates`."""
 
 
-CARRIED = 100_000
+MAX_CARRIED = 100_000
 """Sessions whose rows are remembered beyond a batch."""
 
 
@@ -90,7 +90,7 @@ def _shapes(table: Table) -> list[Shape]:
 
 
 def _kind(shapes: Sequence[Shape], table: Table) -> pl.Expr:
-    """Number of the shape that a row has; the regexes of patterns have named theirs already."""
+    """Return the number of the shape that a row has; the regexes of patterns have named theirs already."""
     if any(isinstance(p, Pattern) for p in table.patterns):
         names = [s.name for s in shapes]
         return pl.col("_shape").replace_strict(names, list(range(len(names))), default=None, return_dtype=pl.Int32)
@@ -98,7 +98,7 @@ def _kind(shapes: Sequence[Shape], table: Table) -> pl.Expr:
 
 
 def _holds(keep: Mapping[str, tuple[str, ...]]) -> pl.Expr:
-    """True where each path holds one of its words."""
+    """Return whether each path holds one of its words."""
     tests = [pl.lit(value=True)]
     for path, words in keep.items():
         exact = [w for w in words if not w.startswith("~")]
@@ -119,7 +119,7 @@ def _columns(rows: pl.DataFrame, table: Table, shape: Shape) -> pl.DataFrame:
         **outer,
         **{name: _field(spec) for name, spec in {**table.fields, **shape.fields}.items()},
     )
-    words = {c: dict(w) for c, w in {**table.words, **shape.words}.items() if c in found.columns}
+    words = {c: w for c, w in {**table.words, **shape.words}.items() if c in found.columns}
     found = _opened(found.with_columns(_translated(c, w) for c, w in words.items()))
     sets = {"stage": "auth", "side": "server", **table.sets, **shape.sets}
     return found.with_columns(
@@ -140,7 +140,7 @@ def _carried(found: pl.DataFrame, table: Table, head: Head) -> pl.DataFrame:
     every = every.with_columns(
         pl.when(known).then(pl.col(c).forward_fill().over(who)).otherwise(c).alias(c) for c in table.carry
     )
-    last = every.filter(known).unique(who, keep="last", maintain_order=True).tail(CARRIED)
+    last = every.filter(known).unique(who, keep="last", maintain_order=True).tail(MAX_CARRIED)
     head.carried = last.select(*who, *table.carry)
     return every.tail(found.height)
 
@@ -163,54 +163,56 @@ def _field(spec: Field) -> pl.Expr:
     return pl.coalesce(values)
 
 
-def _translated(column: str, words: dict[str, str]) -> pl.Expr:
-    """Replace the log's words by ours; case does not count."""
-    other = words.pop("*", None)
-    lower = {word.casefold(): ours for word, ours in words.items()}
+def _translated(column: str, words: Mapping[str, str]) -> pl.Expr:
+    """Replace the log's words by ours; case does not count, and `*` stands for all other words."""
+    lower = {word.casefold(): ours for word, ours in words.items() if word != "*"}
     value = pl.col(column).str.to_lowercase()
-    new = value.replace_strict(list(lower), list(lower.values()), default=other, return_dtype=pl.String)
+    new = value.replace_strict(list(lower), list(lower.values()), default=words.get("*"), return_dtype=pl.String)
     return pl.when(value.is_not_null()).then(new).alias(column)
 
 
 def _opened(found: pl.DataFrame) -> pl.DataFrame:
     """Take replies, end points and AUTH commands apart."""
-
-    def beside(name: str, value: pl.Expr | pl.Series) -> pl.Expr:
-        new = pl.lit(value) if isinstance(value, pl.Series) else value
-        return (pl.coalesce(name, new) if name in found.columns else new).alias(name)
-
     if "reply" in found.columns:
         reply = pl.col("reply")
         rest = reply.str.replace(r"^.*?(?:^|: |\()[2-5][0-9]{2}(?:[- ]|$)(?:[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |$))?", "")
-        found = found.with_columns(
-            beside("reply_code", reply.str.extract(_CODE)),
-            beside("enhanced_code", reply.str.extract(_ENHANCED)),
-            beside("detail", pl.when(rest != "").then(rest)),
-        ).drop("reply")
+        parts = {
+            "reply_code": reply.str.extract(_CODE),
+            "enhanced_code": reply.str.extract(_ENHANCED),
+            "detail": pl.when(rest != "").then(rest),
+        }
+        found = _filled_up(found, parts).drop("reply")
     for end in ("client", "server"):
         if end in found.columns:
             ip, port = endpoint(found[end])
-            found = found.with_columns(beside(f"{end}_ip", ip), beside(f"{end}_port", port)).drop(end)
-    secrets: list[list[str]] = []
+            found = _filled_up(found, {f"{end}_ip": pl.lit(ip), f"{end}_port": pl.lit(port)}).drop(end)
+    secrets = pl.col("_dropped")
     if "sasl" in found.columns:
-        users: list[str | None] = []
-        names: list[str | None] = []
-        stated = found["mechanism"].to_list() if "mechanism" in found.columns else [None] * found.height
-        for text, mechanism in zip(found["sasl"].to_list(), stated, strict=True):
-            match = re.match(sasl.COMMAND, text or "")
-            name = match[1].upper() if match else (mechanism or "").upper() or None
-            blob = (match[2] if match else re.sub(r"(?i)^AUTH[ \t]*", "", text or "")) or ""
-            told = sasl.given(name, (blob,) if blob else ())
-            users.append(told.user)
-            names.append(name)
-            secrets.append(list(told.secrets))
-        found = found.with_columns(
-            beside("user", pl.Series(users, dtype=pl.String)), beside("mechanism", pl.Series(names, dtype=pl.String))
-        ).drop("sasl")
-    cut = pl.col("_dropped")
-    if secrets:
-        cut = pl.concat_list(pl.lit(pl.Series(secrets, dtype=pl.List(pl.String))), cut.fill_null([]))
-    return found.with_columns(_secrets=cut.list.drop_nulls()).drop("_dropped")
+        exchange = _exchanges(found)
+        found = _filled_up(found, {c: pl.lit(exchange[c]) for c in ("user", "mechanism")}).drop("sasl")
+        secrets = pl.concat_list(pl.lit(exchange["secrets"]), secrets.fill_null([]))
+    return found.with_columns(_secrets=secrets.list.drop_nulls()).drop("_dropped")
+
+
+def _filled_up(found: pl.DataFrame, values: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """Add columns; those that are there already keep what they have, and are filled only where they are null."""
+    return found.with_columns(
+        (pl.coalesce(name, value) if name in found.columns else value).alias(name) for name, value in values.items()
+    )
+
+
+def _exchanges(found: pl.DataFrame) -> pl.DataFrame:
+    """Read the AUTH command, or the initial response alone, in `sasl`: `user, mechanism`, and `secrets` to be cut."""
+    stated = found["mechanism"].to_list() if "mechanism" in found.columns else [None] * found.height
+    rows: list[tuple[str | None, str | None, list[str]]] = []
+    for text, mechanism in zip(found["sasl"].to_list(), stated, strict=True):
+        match = re.match(sasl.COMMAND, text or "")
+        name = match[1].upper() if match else (mechanism or "").upper() or None
+        response = (match[2] if match else re.sub(r"(?i)^AUTH[ \t]*", "", text or "")) or ""
+        given = sasl.given(name, (response,) if response else ())
+        rows.append((given.user, name, list(given.secrets)))
+    schema = {"user": pl.String, "mechanism": pl.String, "secrets": pl.List(pl.String)}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _cleaned(found: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -247,10 +249,13 @@ def _stamped(found: pl.DataFrame, table: Table, head: Head) -> pl.DataFrame:
             forms.append(pl.lit(numeric["moment"].dt.to_string(_ISO_FORM)))
             found = found.with_columns(_ambiguous=numeric["ambiguous"])
         found = found.with_columns(stamp=pl.coalesce(*forms, iso, pl.format("?{}", text)))
-    if table.zone:
-        bare = pl.col("stamp").str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)$")
-        wall = bare.str.replace(" ", "T").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-        there = wall.dt.replace_time_zone(table.zone, ambiguous="earliest", non_existent="null")
-        utc = there.dt.convert_time_zone("UTC").dt.replace_time_zone(None).dt.to_string(_ISO_FORM) + "Z"
-        found = found.with_columns(stamp=pl.coalesce(utc, "stamp"))
-    return found
+    return found.with_columns(stamp=_in_utc(table.zone)) if table.zone else found
+
+
+def _in_utc(zone: str) -> pl.Expr:
+    """Return the stamps that name no zone in UTC, read in the zone that the format states."""
+    bare = pl.col("stamp").str.extract(r"^([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)$")
+    wall = bare.str.replace(" ", "T").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    there = wall.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    utc = there.dt.convert_time_zone("UTC").dt.replace_time_zone(None).dt.to_string(_ISO_FORM) + "Z"
+    return pl.coalesce(utc, "stamp")

@@ -1,4 +1,4 @@
-"""Who said what in a session: replies meet the commands that they answer; TLS, offers and names carried along.
+"""Turns of a session in context: replies matched to the commands they answer; TLS, offers and names carried forward.
 
 Sources: RFC 5321, RFC 3207, RFC 4954.
 """

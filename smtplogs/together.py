@@ -1,4 +1,4 @@
-"""Many small files as one: what a batch of lines costs beside its lines is paid once for all of them.
+"""Many small files read as one batch, so that what every batch costs beside its lines is paid once.
 
 Their lines lie one file behind the other, numbered through and marked with their file (FILE); no run of stamps or
 minutes, no session, no sum goes over a border. So what comes of them is what each gives by itself (`onefile`), which

@@ -33,10 +33,13 @@ FACTS = (
 )  # fmt: skip
 """Record columns that a turn may fill. Always present, so that frames of one format stack without being copied."""
 
+_REPLY = r"^[2-5][0-9]{2}(?:[ -]|$)"
+"""How a line of a reply begins."""
+
 
 @dataclass
 class Cut:
-    """What numbering blocks leaves from one batch to the next: how many began."""
+    """What one batch leaves to the next for the numbering of blocks: how many began."""
 
     blocks: int = 0
 
@@ -90,22 +93,18 @@ def _turns(taken: pl.DataFrame, turn: Turn) -> list[pl.DataFrame]:
     """Give the lines of one turn their common shape; a reply on the same line becomes a turn of its own."""
     speaker = pl.lit(turn.speaker)
     if turn.arrows:
-        arrows = list(turn.arrows)
-        speaker = pl.col("arrow").replace_strict(arrows, [turn.arrows[a] for a in arrows], default=turn.speaker)
+        speaker = pl.col("arrow").replace_strict(turn.arrows, default=turn.speaker, return_dtype=pl.String)
     elif turn.speaker == "shape":
-        coded = pl.col("text").str.contains(r"^[2-5][0-9]{2}(?:[ -]|$)")
-        speaker = pl.when(coded).then(pl.lit("server")).otherwise(pl.lit("client"))
-    frame = taken.with_columns(
-        *(pl.lit(str(value)).alias(name) for name, value in turn.sets.items()),
-        speaker=speaker,
-        verdict=pl.lit(turn.verdict),
-        begins=pl.lit(turn.begins),
-        ends=pl.lit(turn.ends),
-        **({"token": pl.col("session")} if "session" in taken.columns else {}),
-        **({"stamp": pl.coalesce("stamp", "outer")} if {"stamp", "outer"} <= set(taken.columns) else {}),
-        **({"stamp": pl.col("outer")} if "outer" in taken.columns and "stamp" not in taken.columns else {}),
-        **({"line": pl.coalesce("written", "line")} if "written" in taken.columns else {}),
-    )
+        speaker = pl.when(pl.col("text").str.contains(_REPLY)).then(pl.lit("server")).otherwise(pl.lit("client"))
+    marks = {"verdict": pl.lit(turn.verdict), "begins": pl.lit(turn.begins), "ends": pl.lit(turn.ends)}
+    if "session" in taken.columns:
+        marks["token"] = pl.col("session")
+    if "outer" in taken.columns:
+        marks["stamp"] = pl.coalesce("stamp", "outer") if "stamp" in taken.columns else pl.col("outer")
+    if "written" in taken.columns:
+        marks["line"] = pl.coalesce("written", "line")
+    constants = (pl.lit(str(value)).alias(name) for name, value in turn.sets.items())
+    frame = taken.with_columns(*constants, speaker=speaker, **marks)
     if "answer" not in frame.columns:
         return [_shaped(frame)]
     answered = frame.filter(pl.col("answer").fill_null("") != "").with_columns(
@@ -127,13 +126,13 @@ def _sided(turns: pl.DataFrame, format_: Dialogue) -> pl.DataFrame:
     word = pl.col("speaker")
     side = pl.coalesce("side", pl.lit(format_.side, pl.String))
     if format_.side is None:
-        coded = pl.col("text").str.contains(r"^[2-5][0-9]{2}(?:[ -]|$)")
+        coded, greets = pl.col("text").str.contains(_REPLY), pl.col("text").str.contains(r"^(?i)(?:EHLO|HELO) ")
         shown = (
             pl.when(pl.col("side").is_not_null()).then("side")
             .when(coded & (word == "sent")).then(pl.lit("server"))
             .when(coded & (word == "received")).then(pl.lit("client"))
-            .when((word == "sent") & pl.col("text").str.contains(r"^(?i)(?:EHLO|HELO) ")).then(pl.lit("client"))
-            .when((word == "received") & pl.col("text").str.contains(r"^(?i)(?:EHLO|HELO) ")).then(pl.lit("server"))
+            .when((word == "sent") & greets).then(pl.lit("client"))
+            .when((word == "received") & greets).then(pl.lit("server"))
         )  # fmt: skip
         who = ["token", "local", "remote"]
         side = pl.coalesce("side", shown.drop_nulls().first().over(who)).fill_null("server")

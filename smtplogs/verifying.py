@@ -1,4 +1,4 @@
-"""Evidence checked again: whether the logs are what they were, and every event still shows its line."""
+"""Evidence verified: whether the logs are unchanged, and whether every event still shows its line."""
 
 from __future__ import annotations
 

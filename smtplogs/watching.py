@@ -1,4 +1,4 @@
-"""Live logs: new findings as they arise, from the functions that read archives, with the state carried on."""
+"""Live logs followed: new findings as they arise, by the same functions that read archives."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 SAVED_EVERY_S = 30.0
 """Seconds between two saves of the state; what was told is saved at once."""
 
+HEAD = 65_536
+"""Bytes of new lines that the envelope is recognised on."""
+
 
 def watch(
     paths: Paths,
@@ -65,11 +68,11 @@ def watch(
         Folder in which the state is kept, so that a restart goes on where this run ends and tells nothing twice.
         None: nothing is kept.
     keep
-        How much of the past findings are sought in: a Polars duration of whole days or hours.
+        How far back findings are looked for, in whole hours, days or weeks: ``12h``, ``2d``, ``1w``.
     every
         Seconds between two looks at the logs.
     old
-        Also tell what the logs hold at the start. Without it, and without a kept state, only what arises later is told.
+        Also report what the logs hold at the start. Otherwise, and without a kept state, only what arises later is.
     once
         Look once and end.
 
@@ -132,6 +135,7 @@ def _watched(
 
 @contextmanager
 def _held(state: Path | None) -> Iterator[None]:
+    """Keep other runs from the folder of the state."""
     if state is None:
         yield
         return
@@ -141,7 +145,7 @@ def _held(state: Path | None) -> Iterator[None]:
 
 
 def _span(keep: str) -> dt.timedelta:
-    """Return a duration such as 2d or 12h."""
+    """Return a duration such as 12h, 2d or 1w."""
     units = {"h": "hours", "d": "days", "w": "weeks"}
     number, unit = keep[:-1], keep[-1:]
     if not number.isdigit() or unit not in units or int(number) < 1:
@@ -161,7 +165,7 @@ class Log:
 
 
 class Watched:
-    """Logs that are followed, and the memory of what they gave of late and what was told of it."""
+    """Logs that are followed, their recent events, and the findings that were reported."""
 
     def __init__(self, names: list[Path], settings: Settings, state: Path | None, span: dt.timedelta) -> None:
         self.settings, self.state, self.span = settings, state, span
@@ -213,8 +217,9 @@ class Watched:
         log.anchor = self._anchor()
 
     def _take(self, log: Log, chunk: Chunk) -> bool:
+        """Parse new lines; tell whether they held anything."""
         if log.plan is None or log.plan.envelope is None:
-            head = chunk.data[:65_536].decode("utf-8", "replace").splitlines()
+            head = chunk.data[:HEAD].decode("utf-8", "replace").splitlines()
             plan = parsing.plan(head, only=self.settings.only, host=self.settings.host)
             log.plan = replace(plan, catalogue=self.settings.catalogue)
         fresh = False
@@ -240,11 +245,12 @@ class Watched:
         memory.loose = memory.loose.filter(recent) if memory.loose.height else memory.loose
 
     def _latest(self) -> dt.datetime | None:
+        """Return the latest time in any log."""
         times = [log.clock.last_time for log in self.logs if log.clock.last_time]
         return max(times, default=None)
 
     def view(self) -> pl.DataFrame:
-        """Return the events of late as they stand now, open sessions included."""
+        """Return the recent events as they stand now, open sessions included."""
         open_ = [frame for log in self.logs for frame in log.sessions.open]
         return settle(self.memory.events, stacked(self.memory.loose, *open_))
 

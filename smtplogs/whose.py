@@ -46,8 +46,8 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
         (attempts; `count` added up; refusals at any step count), `n_mails`; `first`, `last`, `last_success` (UTC);
         `refused_since` (first refusal after the last login or accepted mail, null if none came after it) and
         `n_refused_since` (refusals that name no account are ended by a login of any account from there); `cause`
-        (commonest of those refusals, else of all), with `basis` and `detail` of its last one, and `line`, the place of
-        that one as ``source:line_no``. Only SMTP; context rows (outcome info) are left out.
+        (commonest of those refusals, else of all; of several the one told last), with `basis` and `detail` of its last
+        one, and `line`, the place of that one as ``source:line_no``. Only SMTP; context rows (outcome info) are left out.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
     by = ["side", "user", "client_ip", "relay_host"]
     n, accepted = pl.col("count").cast(pl.UInt64), pl.col("outcome") == "success"
     got_in = pl.col("time").filter(accepted).max()
-    rows = chosen.sort("time", "source", "line_no", nulls_last=True, maintain_order=True).with_columns(
+    rows = chosen.sort("time", "source", "line_no", nulls_last=True, maintain_order=True).with_row_index("_row")
+    rows = rows.with_columns(
         last_success=pl.when(pl.col("user").is_null() & pl.col("client_ip").is_not_null())
         .then(got_in.over("side", "client_ip"))
         .otherwise(got_in.over(by))
@@ -71,10 +72,11 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
         .agg(
             n.sum().alias("_n"),
             pl.col("time").max().alias("_at"),
+            pl.col("_row").last(),
             pl.col("basis", "detail").last(),
             reference().last().alias("line"),
         )
-        .sort("_later", "_n", "_at", descending=True, nulls_last=True)
+        .sort("_later", "_n", "_at", "_row", descending=True, nulls_last=True)
         .unique(by, keep="first", maintain_order=True)
         .select(*by, "cause", "basis", "detail", "line")
     )

@@ -19,7 +19,7 @@ import polars as pl
 
 import smtplogs as sl
 from simulate_clients import Site
-from simulate_incidents import Town
+from simulate_incidents import FaultySite
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -63,8 +63,8 @@ def clients_log(folder: Path, seed: int = 411) -> list[str]:
 
 
 def attacks_log(_folder: Path, seed: int = 412) -> list[str]:
-    """Return the lines of a town that is attacked, limited, and whose backend fails."""
-    place = Town(seed=seed, n_users=30, n_days=5)
+    """Return the lines of a site that is attacked, limited, and whose backend fails."""
+    place = FaultySite(seed=seed, n_users=30, n_days=5)
     place.people()
     place.bots(6)
     place.typists(2)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from simulate_clients import BEGIN, Site
+from smtplogs import reading
+from smtplogs.detect import exposure, misconfigured_clients, relay_refusals, stale_credentials
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,14 +51,22 @@ class Score:
         return told / there if there else 1.0
 
 
-def play(site: Site, folder: Path, name: str = "mail.log"):
+def play(site: Site, folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Write the log of a site and read it: events, coverage, traffic."""
-    from smtplogs import reading
-
-    return reading.read(site.write(folder / name), full=True)
+    return reading.read(site.write(folder / "mail.log"), full=True)
 
 
-def seconds(time) -> float:
+def judged(events: pl.DataFrame, traffic: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Run the detectors of clients."""
+    return {
+        "stale_credentials": stale_credentials(events),
+        "misconfigured_clients": misconfigured_clients(events),
+        "relay_refusals": relay_refusals(events, traffic=traffic),
+        "exposure": exposure(events),
+    }
+
+
+def seconds(time: datetime) -> float:
     """Return seconds since the beginning."""
     return (time - BEGIN) / timedelta(seconds=1)
 
@@ -170,3 +180,12 @@ def score_exposure(site: Site, found: pl.DataFrame) -> Score:
         score.there[kind] += 1
         score.told[kind] += (kind, user) in told
     return score
+
+
+SCORES = {
+    "stale_credentials": score_stale,
+    "misconfigured_clients": score_settings,
+    "relay_refusals": score_relays,
+    "exposure": score_exposure,
+}
+"""Detector -> how its findings are held against the truth."""

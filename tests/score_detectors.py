@@ -1,4 +1,4 @@
-"""How well detectors tell what happened in a simulated town, from its log lines to the findings."""
+"""How well detectors tell what happened in a simulated site, from its log lines to the findings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 import smtplogs as sl
-from simulate_incidents import INCIDENTS, Town, Truth, agreeing, town
+from simulate_incidents import INCIDENTS, FaultySite, Truth, agreeing, eventful_site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,7 @@ def held_against(found: pl.DataFrame, truth: list[Truth], kinds: dict[str, str] 
 
 def incident_of(seed: int, story: str, folder: Path, *, users: int = 60) -> tuple[Tally, Counter[tuple[str, str]]]:
     """Return how `incidents` tells one story, and (true kind, found kind) pairs; what is told of no story counts too."""
-    place = town(seed, *(() if story == "quiet" else (story,)), users=users)
+    place = eventful_site(seed, *(() if story == "quiet" else (story,)), users=users)
     events, traffic = place.read(folder)
     found = sl.incidents(events, traffic=traffic)
     matrix: Counter[tuple[str, str]] = Counter()
@@ -102,7 +102,7 @@ def incident_of(seed: int, story: str, folder: Path, *, users: int = 60) -> tupl
 
 def attack_of(seed: int, story: str, folder: Path, *, users: int = 60) -> Tally:
     """Return how `attacks` tells one story; slow campaigns are scored by their members, for they are told as info."""
-    place = town(seed, *(() if story == "quiet" else (story,)), users=users)
+    place = eventful_site(seed, *(() if story == "quiet" else (story,)), users=users)
     events, _ = place.read(folder)
     found = sl.attacks(events)
     if story != "two_lists":
@@ -120,7 +120,7 @@ def attack_of(seed: int, story: str, folder: Path, *, users: int = 60) -> Tally:
 
 def takeover_of(seed: int, folder: Path, *, users: int = 60) -> Tally:
     """Return how `compromises` tells takeovers from people with a new phone and a repaired application."""
-    place = Town(seed=seed, n_users=users)
+    place = FaultySite(seed=seed, n_users=users)
     place.people()
     place.typists(4)
     place.bots(10)
@@ -136,9 +136,9 @@ def takeover_of(seed: int, folder: Path, *, users: int = 60) -> Tally:
     return held_against(sl.compromises(events), place.truth)
 
 
-def limited(seed: int, folder: Path, *, n: int = 30) -> tuple[Town, pl.DataFrame]:
-    """Return a town with a limit of n AUTH commands a minute, printed as Postfix does, and what is found of it."""
-    place = Town(seed=seed, n_users=40, n_days=4)
+def limited(seed: int, folder: Path, *, n: int = 30) -> tuple[FaultySite, pl.DataFrame]:
+    """Return a site with a limit of n AUTH commands a minute, printed as Postfix does, and what is found of it."""
+    place = FaultySite(seed=seed, n_users=40, n_days=4)
     place.people()
     place.forget(every=1.2, length=20 * 60)
     place.limit = (n, 60.0)
@@ -146,9 +146,9 @@ def limited(seed: int, folder: Path, *, n: int = 30) -> tuple[Town, pl.DataFrame
     return place, sl.throttling(events)
 
 
-def banned(seed: int, folder: Path, *, seconds: float | None = 600.0) -> tuple[Town, pl.DataFrame]:
-    """Return a town whose firewall bans addresses after 5 failures in 10 min (or not at all), and what is found."""
-    place = Town(seed=seed, n_users=40, n_days=6)
+def banned(seed: int, folder: Path, *, seconds: float | None = 600.0) -> tuple[FaultySite, pl.DataFrame]:
+    """Return a site whose firewall bans addresses after 5 failures in 10 min (or not at all), and what is found."""
+    place = FaultySite(seed=seed, n_users=40, n_days=6)
     place.people()
     place.typists(3)
     place.bots(10)

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from smtplogs.schema import EVENTS, as_table, dtypes
+from smtplogs.schema import EVENTS, FINDINGS, as_table, dtypes, empty
 
 NINE = datetime(2026, 2, 3, 9, 0, tzinfo=UTC)
 ANN, BOB = "ann@example.com", "bob@example.com"
@@ -41,6 +41,18 @@ def events(*rows: dict[str, Any]) -> pl.DataFrame:
     return as_table(pl.DataFrame(filled, schema=dtypes(EVENTS), strict=False), EVENTS)
 
 
+def table(*rows: dict[str, Any]) -> pl.DataFrame:
+    """Return events with what each row says and nothing else; no rows make an empty table."""
+    return as_table(pl.DataFrame(list(rows), infer_schema_length=None) if rows else empty(EVENTS), EVENTS)
+
+
+def findings(*rows: dict[str, Any]) -> pl.DataFrame:
+    """Return findings with what each row says: the common columns, then its own."""
+    frame = pl.DataFrame(list(rows), infer_schema_length=None) if rows else empty(FINDINGS)
+    own = frame.select(c for c in frame.columns if c not in FINDINGS)
+    return pl.concat([as_table(frame, FINDINGS), own], how="horizontal") if own.width else as_table(frame, FINDINGS)
+
+
 def tries(
     user: str | None, ip: str | None, minutes: list[float], outcome: str = "success", **more: Any
 ) -> list[dict[str, Any]]:
@@ -53,12 +65,12 @@ def shuffled(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sample(fraction=1, shuffle=True, seed=7)
 
 
-def only(findings: pl.DataFrame) -> dict[str, Any]:
+def only(found: pl.DataFrame) -> dict[str, Any]:
     """Return the one finding."""
-    assert findings.height == 1, findings["title"].to_list()
-    return findings.row(0, named=True)
+    assert found.height == 1, found["title"].to_list()
+    return found.row(0, named=True)
 
 
-def kinds(findings: pl.DataFrame) -> list[str]:
+def kinds(found: pl.DataFrame) -> list[str]:
     """Return the kinds of findings, sorted."""
-    return sorted(findings["kind"].cast(pl.String))
+    return sorted(found["kind"].cast(pl.String))

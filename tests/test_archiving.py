@@ -23,8 +23,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import smtplogs as sl
+from archived import assert_same, lines_of, manifest, ordered
 from small_logs import FAILED, PEER, SAMPLES, SUBMISSION, line, write
-from smtplogs import cli, making, parts, redacting, runs, slicing
+from smtplogs import cli, making, parts, runs, slicing
 from smtplogs.errors import InUse, NothingToRead, NotWhole
 
 if TYPE_CHECKING:
@@ -39,43 +40,6 @@ LINKED = {
     name: sorted(p for p in (SAMPLES / name).iterdir() if p.name in ("mainlog", "rejectlog", "mail.log"))
     for name in ("exim/panel", "exim/smarthost", "sendmail/office", "opensmtpd/office")
 }
-
-
-def ordered(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.sort(pl.exclude("auth_offered") if "auth_offered" in frame.columns else pl.all(), nulls_last=True)
-
-
-def read(dataset: Path, paths: Any, **how: Any) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Read logs in memory with the pseudonyms of a dataset."""
-    with redacting.keyed(bytes.fromhex((dataset / ".key").read_text())):
-        return sl.read(paths, full=True, **how)
-
-
-def assert_same(dataset: Path, paths: Any, **how: Any) -> pl.DataFrame:
-    """All three tables are those of one reading of all files; the manifest and the files agree."""
-    events, coverage, traffic = read(dataset, paths, **how)
-    mine = sl.load(dataset).collect()
-    assert_frame_equal(ordered(mine), ordered(events))
-    assert_frame_equal(ordered(sl.load(dataset, table="traffic").collect()), ordered(traffic))
-    seen = [c for c in coverage.columns if c != "note"]
-    assert_frame_equal(sl.coverage(dataset).select(seen).sort(seen[:2]), coverage.select(seen).sort(seen[:2]))
-    on_disk = {p.relative_to(dataset).as_posix() for p in dataset.rglob("*.parquet")} - {
-        p.relative_to(dataset).as_posix() for p in (dataset / "loose").rglob("*.parquet")
-    }
-    assert on_disk == {f["path"] for f in manifest(dataset)["files"]}
-    return mine
-
-
-def manifest(dataset: Path) -> dict[str, Any]:
-    return json.loads((dataset / "manifest.json").read_text())
-
-
-def lines_of(paths: list[Path]) -> list[str]:
-    lines = []
-    for path in paths:
-        data = path.read_bytes()
-        lines += (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode().splitlines()
-    return lines
 
 
 def statuses(told: pl.DataFrame) -> dict[str, str]:

@@ -42,12 +42,6 @@ NEXT = (line("10:00:05", FAILED) + "\n").encode()
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def small_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is true of 4 GiB is true of a megabyte."""
     monkeypatch.setattr(_expanding, "MOST_BYTES", MB)

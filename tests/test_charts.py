@@ -16,6 +16,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from small_events import findings, table
 from smtplogs import _spans as spans
 from smtplogs.charts import (
     cause_counts,
@@ -29,7 +30,7 @@ from smtplogs.charts import (
 )
 from smtplogs.charts._style import COLOURS
 from smtplogs.errors import MissingColumns
-from smtplogs.schema import COVERAGE, EVENTS, FINDINGS, TRAFFIC, as_table, empty
+from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, as_table, empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,20 +59,10 @@ def event(minutes: float, outcome: str, **more: Any) -> dict[str, Any]:
     return row | {"user": "ann@example.com", "client_ip": "192.0.2.10"} | more
 
 
-def table(*rows: dict[str, Any]) -> pl.DataFrame:
-    return as_table(pl.DataFrame(list(rows), infer_schema_length=None) if rows else empty(EVENTS), EVENTS)
-
-
 def finding(minutes: float, until: float | None, **more: Any) -> dict[str, Any]:
     row = {"finding_id": f"f{minutes}", "kind": "lockout", "status": "found", "severity": "serious", "n_events": 5}
     row |= {"subject": "ann@example.com", "start": T0 + minutes * MIN}
     return row | {"end": None if until is None else T0 + until * MIN} | more
-
-
-def findings(*rows: dict[str, Any]) -> pl.DataFrame:
-    frame = pl.DataFrame(list(rows), infer_schema_length=None)
-    own = [c for c in frame.columns if c not in FINDINGS]
-    return pl.concat([as_table(frame, FINDINGS), frame.select(own)], how="horizontal")
 
 
 EVENTS_OF_AN_HOUR = (

@@ -23,6 +23,7 @@ from polars.testing import assert_frame_equal
 from rich.cells import cell_len
 
 import smtplogs as sl
+from commands import run
 from smtplogs import cli, tables
 
 SMTPLOGS = [sys.executable, "-c", "from smtplogs.cli import main; main()"]
@@ -37,15 +38,6 @@ EXTRA = {"triage", "lab", "plot"}
 
 FILES = {"files"}
 HOW = {"format", "tz", "year", "host", "since", "until", "catalogue"}
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    """Run a command in this process; return exit code, standard output, standard error."""
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(a) for a in arguments])
-    said = capsys.readouterr()
-    assert isinstance(end.value.code, int)
-    return end.value.code, said.out, said.err
 
 
 def commands() -> dict[str, Any]:

@@ -13,29 +13,12 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import pytest
 
-from score_clients import Score, play, score_exposure, score_relays, score_settings, score_stale
+from score_clients import SCORES, Score, judged, play
 from simulate_clients import busy_site, quiet_site
-from smtplogs.detect import exposure, misconfigured_clients, relay_refusals, stale_credentials
+from smtplogs.detect import misconfigured_clients, stale_credentials
 
 SEEDS = [pytest.param(7, id="7-sites"), pytest.param(20, id="20-sites", marks=pytest.mark.slow)]
 """How many of them: seven in the quick run, all in `tests/slow.sh`."""
-
-SCORES = {
-    "stale_credentials": score_stale,
-    "misconfigured_clients": score_settings,
-    "relay_refusals": score_relays,
-    "exposure": score_exposure,
-}
-
-
-def judged(events: pl.DataFrame, traffic: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Run the detectors of clients."""
-    return {
-        "stale_credentials": stale_credentials(events),
-        "misconfigured_clients": misconfigured_clients(events),
-        "relay_refusals": relay_refusals(events, traffic=traffic),
-        "exposure": exposure(events),
-    }
 
 
 @cache

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 import smtplogs as sl
+from archived import assert_same, lines_of
 from small_logs import SAMPLES
-from test_archiving import assert_same, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 import sys
@@ -21,12 +20,13 @@ from polars.testing import assert_frame_equal
 from rich.console import Console
 
 import smtplogs as sl
+from planted import b64
+from public_cases import differences
 from rewrite_samples import READ
 from smtplogs import declaring, documents, parsing, recognising, stamps, whole_files
 from smtplogs._report.triage import triage_text
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Dialogue, Excerpt, Table, Turn
 from smtplogs.schema import EVENTS
-from test_cases import differences
 
 CASES = Path(__file__).parent / "cases" / "relay-dialogues.jsonl"
 SAMPLES = Path(__file__).parent.parent / "sample_logs"
@@ -411,10 +411,6 @@ def test_nothing_but_replies_is_no_session_for_explain(text: str) -> None:
 # --- secrets ---
 
 SECRETS = ("S3cret-pass!", "hunter2hunter2", "t0k3n-of-ann")
-
-
-def b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def exchange_of(client: str, server: str) -> str:

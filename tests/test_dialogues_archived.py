@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,11 +9,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import smtplogs as sl
+from archived import assert_same, manifest
+from planted import b64
 from rewrite_samples import READ
 from smtplogs import borders, declaring, parsing, stamps, whole_files
 from smtplogs.errors import UnknownName
 from smtplogs.logformats import DIALOGUES, TABLES
-from test_archiving import assert_same, manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from smtplogs.logformats import Dialogue, Table
 
 WHOLE = sorted(n for n in READ if n.partition("/")[0] in {f.name for f in (*DIALOGUES, *TABLES)} | {"example-relay"})
-
-
-def b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -13,7 +13,7 @@ import pytest
 import smtplogs as sl
 from smtplogs.detect._rhythm import rhythm, schedules
 from smtplogs.simulating.server import play
-from smtplogs.simulating.stories import Town
+from smtplogs.simulating.stories import FaultySite
 from smtplogs.simulating.writing import exim
 
 if TYPE_CHECKING:
@@ -294,7 +294,7 @@ def test_bans_that_double_are_told_by_their_silences(tmp_path: Path) -> None:
 @pytest.mark.parametrize("window", [60.0, 30.0])
 def test_a_limit_of_thirty_a_minute_is_told_from_thirty_in_half_a_minute(tmp_path: Path, window: float) -> None:
     """Exim prints no limit: both refuse the thirty-first of a burst, and differ in when they let the next one through."""
-    site = Town(seed=5, n_users=40, n_days=5)
+    site = FaultySite(seed=5, n_users=40, n_days=5)
     site.people()
     site.limit = (30, window)
     for burst in range(8):

@@ -41,7 +41,7 @@ PYTHON_RE = {
     "explaining.py": (1, "text that somebody pasted"),
     "filling.py": (1, "our own notebook"),
     "logformats/__init__.py": (1, "names of programs in patterns of ours"),
-    "logformats/_declared.py": (3, "regexes of a declared format, when it is loaded"),
+    "logformats/_declared.py": (1, "the name of a declared format"),
     "logformats/_lines.py": (1, "regexes of ours, at import"),
     "logformats/_terms.py": (1, "regexes of ours, at import"),
     "matching.py": (5, "syslog tags: each distinct one once; regexes of ours"),

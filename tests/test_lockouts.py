@@ -10,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from simulate_accounts import Policy, Site, busy_site, quiet_site, score
+from small_events import only
 from smtplogs.detect._policies import nearest_policy
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.detect.locking import COLUMNS, lockouts
@@ -74,11 +75,6 @@ def locked(n: int = 5, *, refused: float = 10, back: float = 25, before: int = 3
 
 def kinds(findings: pl.DataFrame) -> list[str]:
     return findings["kind"].cast(pl.String).to_list()
-
-
-def only(findings: pl.DataFrame) -> dict[str, Any]:
-    assert findings.height == 1, findings["title"].to_list()
-    return findings.row(0, named=True)
 
 
 # -- a lock -----------------------------------------------------------------------------------------------------------

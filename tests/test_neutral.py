@@ -15,8 +15,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 import smtplogs as sl
+from commands import exit_code
 from smtplogs import cli
-from test_secrets import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def events(log: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("events") / "events.parquet"
-    run("read", log, "-o", out)
+    exit_code("read", log, "-o", out)
     return out
 
 
@@ -145,10 +145,10 @@ def test_every_command_is_tried() -> None:
 def test_commands_print_and_write_what_does_nothing(
     events: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(command, events)
+    exit_code(command, events)
     said = capsys.readouterr()
-    run(command, events, "-o", tmp_path / "out.csv")
-    run(command, events, "--json")
+    exit_code(command, events, "-o", tmp_path / "out.csv")
+    exit_code(command, events, "--json")
     as_json = capsys.readouterr().out
 
     inert_csv(said.out)
@@ -165,7 +165,7 @@ def test_a_terminal_sees_no_control_character_of_the_log(
     """With colours of our own: apart from those no escape is left, and no link."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", str(width))
-    run(command, log)
+    exit_code(command, log)
     said = "".join(capsys.readouterr())
     shown = re.sub(r"\x1b\[[0-9;]*m", "", said)
 
@@ -176,7 +176,7 @@ def test_a_terminal_sees_no_control_character_of_the_log(
 
 
 def test_the_page_of_a_report(log: Path, tmp_path: Path) -> None:
-    run("report", log, "-o", tmp_path / "r.html")
+    exit_code("report", log, "-o", tmp_path / "r.html")
     page = Page((tmp_path / "r.html").read_text("utf-8"))
 
     assert not page.tags & {"script", "iframe", "object", "embed", "form", "base", "link"}
@@ -184,7 +184,7 @@ def test_the_page_of_a_report(log: Path, tmp_path: Path) -> None:
 
 
 def test_the_markdown_of_a_report(log: Path, tmp_path: Path) -> None:
-    run("report", log, "-o", tmp_path / "r.md")
+    exit_code("report", log, "-o", tmp_path / "r.md")
     text = (tmp_path / "r.md").read_text("utf-8")
     kinds = {token.type for part in MarkdownIt("commonmark").parse(text) for token in (part, *(part.children or ()))}
 
@@ -195,7 +195,7 @@ def test_the_markdown_of_a_report(log: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("chart", sorted(n.removeprefix("plot_") for n in sl.__all__ if n.startswith("plot_")))
 def test_charts_are_pictures_and_nothing_else(events: Path, tmp_path: Path, chart: str) -> None:
     with mpl.rc_context({"svg.fonttype": "none"}):
-        run("plot", chart, events, "-o", tmp_path / "c.svg")
+        exit_code("plot", chart, events, "-o", tmp_path / "c.svg")
     if not (tmp_path / "c.svg").exists():
         pytest.skip("these events give nothing to draw")
     text = (tmp_path / "c.svg").read_text("utf-8")
@@ -230,7 +230,7 @@ def test_what_a_notebook_shows(log: Path) -> None:
 def test_an_explanation_on_a_terminal(evil: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setenv("FORCE_COLOR", "1")
     line = next(text for text in log_lines() if f"sasl_username={evil}" in text)
-    run("explain", line)
+    exit_code("explain", line)
     said = "".join(capsys.readouterr())
 
     assert not LIVE.search(re.sub(r"\x1b\[[0-9;]*m", "", said))
@@ -240,7 +240,7 @@ def test_an_explanation_on_a_terminal(evil: str, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("command", ["read", "triage", "parse", "report", "share"])
 def test_errors_that_name_a_hostile_path(tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     name = tmp_path / "no\x1b[31m\x9bsuch\u202efile"
-    code = run(command, name, *(["-o", tmp_path / "o.html"] if command == "report" else ["-o", tmp_path / "o.parquet"] if command in ("parse", "share") else []))  # fmt: skip
+    code = exit_code(command, name, *(["-o", tmp_path / "o.html"] if command == "report" else ["-o", tmp_path / "o.parquet"] if command in ("parse", "share") else []))  # fmt: skip
     said = capsys.readouterr()
 
     assert code == 2

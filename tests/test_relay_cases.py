@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 import smtplogs as sl
+from public_cases import differences
 from smtplogs import replies
-from test_cases import differences
 from test_declaring import CSV, EXAMPLE
 
 CASES = Path(__file__).parent / "cases"

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 import smtplogs as sl
+from public_cases import differences
 from smtplogs.logformats import ALL
 from smtplogs.recognising import recognise
-from test_cases import differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -100,7 +100,7 @@ def test_a_row_of_ones_own_wins_over_more_evidence(tmp_path: Path) -> None:
 
     assert table["row"].first() == "weak"
     assert table["why_not"][1] == "a row of your own comes before ours"
-    assert replies.rows(loading.own(path))[-1].source == str(path)
+    assert replies.rows(loading.custom_file(path))[-1].source == str(path)
 
 
 def test_a_row_with_an_id_of_ours_takes_its_place(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_row_with_an_id_of_ours_takes_its_place(tmp_path: Path) -> None:
     path.write_text(
         '[[row]]\nid="code-535"\ncode=535\ncause="account_locked"\nexplain="Here it is a lock."\nexamples=["535 nope"]\n'
     )
-    known = replies.rows(loading.own(path))
+    known = replies.rows(loading.custom_file(path))
 
     assert [row.cause for row in known if row.id == "code-535"] == ["account_locked"]
     assert len(known) == len(replies.rows())

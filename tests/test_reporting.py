@@ -16,6 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 
+from small_events import findings, table
 from smtplogs import detect, reporting
 from smtplogs.charts import cause_counts, client_counts
 from smtplogs.reporting import report, triage_text
@@ -56,10 +57,6 @@ def event(minutes: float, outcome: str, **more: Any) -> dict[str, Any]:
     return row | more
 
 
-def table(*rows: dict[str, Any]) -> pl.DataFrame:
-    return as_table(pl.DataFrame(list(rows), infer_schema_length=None) if rows else empty(EVENTS), EVENTS)
-
-
 def finding(number: int, **more: Any) -> dict[str, Any]:
     row = {"finding_id": f"id{number}", "detector": "lockouts", "kind": "lockout", "status": "found"}
     row |= {"severity": "serious", "subject_kind": "user", "subject": "ann@example.com", "user": "ann@example.com"}
@@ -67,16 +64,6 @@ def finding(number: int, **more: Any) -> dict[str, Any]:
     row |= {"title": f"Finding number {number}", "cause": "account_locked", "advice": "Unlock the account."}
     row |= {"confidence": "high", "because": ["two addresses"], "refuted_by": "A change of the password."}
     return row | {"part_of": None, "evidence": ["mail.log:11", "mail.log:21"]} | more
-
-
-def findings(*rows: dict[str, Any]) -> pl.DataFrame:
-    frame = pl.DataFrame(list(rows), infer_schema_length=None) if rows else empty(FINDINGS)
-    own = [c for c in frame.columns if c not in FINDINGS]
-    return (
-        pl.concat([as_table(frame, FINDINGS), frame.select(own)], how="horizontal")
-        if own
-        else as_table(frame, FINDINGS)
-    )
 
 
 def covered(**more: Any) -> pl.DataFrame:

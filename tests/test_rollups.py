@@ -10,8 +10,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import smtplogs as sl
+from small_events import table
 from smtplogs.errors import MissingColumns
-from smtplogs.schema import EVENTS, as_table, empty
+from smtplogs.schema import EVENTS, empty
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -20,10 +21,6 @@ def event(second: int, outcome: str, **more: Any) -> dict[str, Any]:
     row = {"time": T0 + timedelta(seconds=second), "stage": "auth", "outcome": outcome, "count": 1, "side": "server"}
     row |= {"cause": {"success": "success", "info": None}.get(outcome, "bad_credentials"), "protocol": "smtp"}
     return row | {"user": "ann", "client_ip": "192.0.2.9", "session": "s1", "source": "m", "line_no": second} | more
-
-
-def table(*rows: dict[str, Any]) -> pl.DataFrame:
-    return as_table(pl.DataFrame(list(rows), infer_schema_length=None), EVENTS)
 
 
 def test_a_summary_adds_up_counts_most_frequent_first() -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-
 import polars as pl
 import pytest
 
+from planted import b64
 from smtplogs import sasl
-
-
-def b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 @pytest.mark.parametrize(

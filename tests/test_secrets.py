@@ -13,6 +13,7 @@ import pytest
 
 import planted
 import smtplogs as sl
+from commands import exit_code
 from planted import b64
 from smtplogs import cli
 
@@ -74,15 +75,8 @@ def dataset(planted_in: tuple[planted.Planted, list[str]], tmp_path_factory: pyt
 @pytest.fixture(scope="module")
 def events(planted_in: tuple[planted.Planted, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("events") / "events.parquet"
-    run("read", *planted_in[1], "-o", out)
+    exit_code("read", *planted_in[1], "-o", out)
     return out
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(a) for a in arguments])
-    assert isinstance(end.value.code, int)
-    return end.value.code
 
 
 def texts(folder: Path) -> dict[str, bytes]:
@@ -123,8 +117,8 @@ def test_commands_on_events(
     planted_in: tuple[planted.Planted, list[str]], events: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
     told, _ = planted_in
-    run(command, events)
-    run(command, events, "-o", tmp_path / f"out.{('csv', 'ndjson', 'parquet')[len(command) % 3]}")
+    exit_code(command, events)
+    exit_code(command, events, "-o", tmp_path / f"out.{('csv', 'ndjson', 'parquet')[len(command) % 3]}")
     said = capsys.readouterr()
 
     assert said.out
@@ -138,7 +132,7 @@ def test_commands_on_logs(
     planted_in: tuple[planted.Planted, list[str]], tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
     told, files = planted_in
-    run(command, *files, *([] if command == "triage" else ["-o", tmp_path / "out.csv"]))
+    exit_code(command, *files, *([] if command == "triage" else ["-o", tmp_path / "out.csv"]))
     said = capsys.readouterr()
 
     assert said.out
@@ -159,8 +153,8 @@ def test_verify_and_watch(
     planted_in: tuple[planted.Planted, list[str]], dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
     told, files = planted_in
-    run("verify", dataset)
-    run("watch", *files, "--once", "--old", "--state", tmp_path / "state")
+    exit_code("verify", dataset)
+    exit_code("watch", *files, "--once", "--old", "--state", tmp_path / "state")
     said = capsys.readouterr()
 
     assert told.leaks(said.out + said.err) == []
@@ -172,7 +166,7 @@ def test_reports(
 ) -> None:
     """By the command, with what a manifest says of the logs, and by the function, with what was found already."""
     told, _ = planted_in
-    run("report", dataset, "-o", tmp_path / "r.html")
+    exit_code("report", dataset, "-o", tmp_path / "r.html")
     events, coverage, traffic = tables
     found = sl.findings(events, coverage=coverage, traffic=traffic)
     sl.report(events, tmp_path / "r.md", coverage=coverage, traffic=traffic, findings=found)
@@ -190,7 +184,7 @@ QUICK = ("timeline", "clients", "rotation")
 def test_charts(planted_in: tuple[planted.Planted, list[str]], events: Path, tmp_path: Path, chart: str) -> None:
     told, _ = planted_in
     with mpl.rc_context({"svg.fonttype": "none"}):
-        run("plot", chart, events, "-o", tmp_path / "c.svg")
+        exit_code("plot", chart, events, "-o", tmp_path / "c.svg")
     drawn = tmp_path / "c.svg"
 
     assert told.leaks(drawn.read_bytes() if drawn.exists() else b"") == []
@@ -212,7 +206,7 @@ def test_explain(
     answers = [sl.explain(line).write_json() for line in lines]
     for name in files[::every]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path(name).read_bytes()[:3000])))
-        run("explain", "-")
+        exit_code("explain", "-")
     said = capsys.readouterr()
 
     assert [line for line, answer in zip(lines, answers, strict=True) if told.leaks(answer)] == []
@@ -233,7 +227,7 @@ def test_errors_and_the_wrong_format(
 ) -> None:  # fmt: skip
     told, files = planted_in
     for name in files:
-        run("coverage", name, "--format", format_)
+        exit_code("coverage", name, "--format", format_)
     said = capsys.readouterr()
 
     assert told.leaks(said.out + said.err) == []

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import smtplogs as sl
+from commands import exit_code
 from hand_made import events as made
 from smtplogs import cli, reporting, sharing
 from smtplogs.errors import MissingColumns
@@ -133,13 +134,6 @@ def test_the_command_makes_a_key_and_uses_it_again(tmp_path: Path) -> None:
     assert sl.lockouts(sl.load(tmp_path / "a.parquet").collect()).height == sl.lockouts(events).height
 
 
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as end:
-        cli.main([str(a) for a in arguments])
-    assert isinstance(end.value.code, int)
-    return end.value.code
-
-
 def named_in(text: str, original: set[str]) -> list[str]:
     """Return the originals that stand in a text; short ones count as whole words, since ours hold some of them."""
     original = original - {"root"}  # the folder of these tests is of that name, and so is the first word of Parquet
@@ -153,7 +147,8 @@ def shared_dataset(tmp_path_factory: pytest.TempPathFactory) -> tuple[pl.DataFra
     paths = [p for name in ("postfix/lockout", "exim/smarthost") for p in sl.sample(name)]
     sl.parse(paths, folder / "set", workers=1)
     assert (
-        run("share", folder / "set", "-o", folder / "copy.parquet", "--key", folder / "case.key", "--shift=-14d") == 0
+        exit_code("share", folder / "set", "-o", folder / "copy.parquet", "--key", folder / "case.key", "--shift=-14d")
+        == 0
     )
     return sl.load(folder / "set").collect(), folder / "set", folder / "copy.parquet"
 
@@ -182,7 +177,7 @@ def test_no_original_is_in_a_byte_of_the_copy_of_a_dataset(
 ) -> None:
     events, dataset, _ = shared_dataset
     out = tmp_path / f"copy.{ending}"
-    run("share", dataset, "-o", out)
+    exit_code("share", dataset, "-o", out)
     frame = pl.read_parquet(out).write_json() if ending == "parquet" else ""
     text = out.read_bytes().decode("latin-1") + frame
 
@@ -200,7 +195,7 @@ def test_commands_on_the_copy_name_no_original(
 ) -> None:  # fmt: skip
     events, _, copy = shared_dataset
     more = ["-o", tmp_path / "r.html"] if command == "report" else []
-    code = run(command, copy, *more)
+    code = exit_code(command, copy, *more)
     said = "".join(capsys.readouterr())
     page = re.sub("(?s)<style.*?</style>", "", (tmp_path / "r.html").read_text()) if more else ""
 

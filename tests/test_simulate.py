@@ -13,7 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import smtplogs as sl
-from smtplogs.cli import main
+from commands import exit_code
 from smtplogs.errors import UnknownName
 from smtplogs.simulating import FILES, SCENARIOS
 
@@ -136,17 +136,11 @@ def test_mistakes_of_the_caller_are_named_and_nothing_is_overwritten(tmp_path: P
     assert (tmp_path / "truth.csv").read_text() == "mine"
 
 
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    return int(ended.value.code or 0)
-
-
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--scenarios", "outage", "spray", "--seed", "4", "--days", "5", "--users", "40"]
-    assert run("simulate", str(tmp_path / "new"), *given) == 0
+    assert exit_code("simulate", str(tmp_path / "new"), *given) == 0
     assert "3 rows of truth" in capsys.readouterr().out
-    assert run("simulate", str(tmp_path / "new"), "--days", "5") == 2
+    assert exit_code("simulate", str(tmp_path / "new"), "--days", "5") == 2
     assert "new folder" in capsys.readouterr().err
-    assert run("simulate", str(tmp_path / "other"), "--scenarios", "earthquake") == 2
+    assert exit_code("simulate", str(tmp_path / "other"), "--scenarios", "earthquake") == 2
     assert "earthquake" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 import smtplogs as sl
 from hand_made import NINE, events
 from simulate_accounts import Policy, busy_site
-from simulate_incidents import Town
+from simulate_incidents import FaultySite
 from smtplogs.detect import _busy, _slices, _sums, _turned
 from smtplogs.detect._attack_facts import attempts, book_of
 from smtplogs.detect._attempts import ordered
@@ -37,8 +37,8 @@ def some(n: int = 240) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
-    """Return the events of a town in which everything happens at once."""
-    place = Town(seed=9, n_users=40, n_days=5)
+    """Return the events of a site in which everything happens at once."""
+    place = FaultySite(seed=9, n_users=40, n_days=5)
     place.people()
     place.down("535")
     place.guess()

@@ -59,12 +59,6 @@ HOSTILE = (b"\n", b"\n", b"\r", b"\r\n", b"\0", b"\x01", b'"', b"'", b",", b"a",
            b"\xef\xbb\xbf", b"\xc3\xa9", b"\xe2\x80\xa8", b"\x1a", b"\\", b"#", b"\t", b" ")  # fmt: skip
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def put(name: str, data: bytes = b"a line\n") -> Path:
     path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 import smtplogs as sl
+from small_events import findings, table
 from smtplogs.charts import (
     exposure_counts,
     heat_cells,
@@ -26,7 +27,7 @@ from smtplogs.charts import (
 )
 from smtplogs.charts._style import COLOURS
 from smtplogs.schema import COVERAGE, EVENTS, TRAFFIC, as_table, empty
-from test_charts import MIN, T0, event, finding, findings, table
+from test_charts import MIN, T0, event, finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

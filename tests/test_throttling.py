@@ -1,4 +1,4 @@
-"""Throttling: episodes and keys by hand, limits printed and inferred, fair and abusive, and a town with a limit."""
+"""Throttling: episodes and keys by hand, limits printed and inferred, fair and abusive, and a site with a limit."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import smtplogs as sl
+from archived import lines_of, ordered
 from small_logs import SAMPLES
 from smtplogs import watching
 from smtplogs.errors import InUse, NothingToRead, UnknownName
 from smtplogs.following import Followed
 from smtplogs.onefile import Settings
-from test_archiving import lines_of, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,10 +13,11 @@ from polars.testing import assert_frame_equal
 from rich.console import Console
 
 import smtplogs as sl
-from smtplogs import cli
+from commands import run
+from small_events import table
 from smtplogs._report.asked import concerning, standing
 from smtplogs.errors import MissingColumns
-from smtplogs.schema import EVENTS, FINDINGS, as_table, empty
+from smtplogs.schema import FINDINGS, as_table, empty
 from smtplogs.whose import selected
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -38,10 +39,6 @@ def event(minute: int, outcome: str, **more: Any) -> dict[str, Any]:
         "raw": f"l{minute}",
     }
     return row | more
-
-
-def table(*rows: dict[str, Any]) -> pl.DataFrame:
-    return as_table(pl.DataFrame(list(rows), infer_schema_length=None), EVENTS)
 
 
 def told(*blocks: Any, width: int = 200) -> str:
@@ -67,6 +64,15 @@ def test_a_client_is_refused_since_its_last_login() -> None:
     assert (row["first"], row["last_success"], row["refused_since"], row["last"]) == (at(0), at(2), at(3), at(5))
     assert (row["cause"], row["basis"], row["detail"], row["line"]) == ("bad_credentials", "assumed", "no", "m:1:5")
     assert (row["mechanism"], row["tls"], row["helo"]) == ("PLAIN", "TLSv1.3", "pc")
+
+
+def test_of_causes_that_are_as_frequent_and_as_late_the_one_told_last_is_shown() -> None:
+    causes = ("bad_credentials", "connection_lost", "mechanism_unsupported", "aborted", "unknown_user")
+    frame = table(*(event(n, "failure", cause=cause, time=None) for n, cause in enumerate(causes)))
+
+    said = {sl.clients(frame).select("cause", "line").row(0) for _ in range(20)}
+
+    assert said == {("unknown_user", "m:1:4")}
 
 
 def test_a_client_that_gets_in_again_is_not_refused_and_keeps_its_reason() -> None:
@@ -287,14 +293,8 @@ def test_names_out_of_a_log_move_nothing() -> None:
     assert not {"\x1b", "\u202e", "\x07"} & set(text)
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str]:
-    with pytest.raises(SystemExit) as end:
-        cli.main(list(arguments))
-    return end.value.code, capsys.readouterr().out
-
-
 def test_one_command_says_why_ann_cannot_send(capsys: pytest.CaptureFixture[str]) -> None:
-    code, text = run(capsys, "triage", *LOCKOUT, "--user", "ann")
+    code, text, _ = run(capsys, "triage", *LOCKOUT, "--user", "ann")
 
     assert code == 0
     assert "user ann: 3 clients, 1 refused when last seen, 2 getting in." in text
@@ -303,7 +303,7 @@ def test_one_command_says_why_ann_cannot_send(capsys: pytest.CaptureFixture[str]
 
 
 def test_the_same_as_json_for_a_device(capsys: pytest.CaptureFixture[str]) -> None:
-    _, text = run(capsys, "triage", *LOCKOUT, "--client", "198.51.100.23", "--json")
+    _, text, _ = run(capsys, "triage", *LOCKOUT, "--client", "198.51.100.23", "--json")
 
     said = json.loads(text)
     assert [(row["user"], row["n_success"], row["n_refused_since"]) for row in said["clients"]] == [

@@ -1,4 +1,4 @@
-"""What a command must say of memory before it loads anything: how it is kept, and when it is looked through."""
+"""Memory settings of a command, made before anything is loaded: the engine's allocator and Python's garbage collector."""
 
 from __future__ import annotations
 

@@ -91,6 +91,7 @@ def _events_command(function: Callable[..., pl.DataFrame], *shown: str) -> None:
 
 OPTION_TYPES: dict[str, Any] = {
     "int": int, "float": float, "str": str, "bool": bool, "str | None": str | None, "Sequence[str]": Sequence[str],
+    "str | PathLike[str] | None": str | None,
 }  # fmt: skip
 """What a parameter's annotation means on the command line."""
 

@@ -13,6 +13,7 @@ from smtplogs import _toml
 from smtplogs.errors import BadFormat
 from smtplogs.logformats._envelopes import STAMP
 from smtplogs.logformats._format import PARTS, SPEECH, Dialogue, Excerpt, Field, Shape, Table, Turn
+from smtplogs.logformats._terms import GROUP
 from smtplogs.schema import RECORDS
 
 if TYPE_CHECKING:
@@ -70,26 +71,9 @@ def declared(path: str | Path) -> Dialogue | Table:
 
 
 def _format(given: dict[str, Any]) -> Dialogue | Table:
-    _keys(given, "", "")
-    for section in ("format", "detect", "read", "time", "secrets", "session", "dialogue"):
-        _keys(_table(given, section), section, section)
-    for section in ("pattern", "turn", "sample", "shape"):
-        entries = given.get(section, [])
-        if not isinstance(entries, list):
-            raise BadFormat(f"[{section}]: write [[{section}]], it is a list")
-        for i, entry in enumerate(entries, 1):
-            _keys(entry, section, f"{section} {i}")
-    head = _table(given, "format")
-    for name in ("name", "kind"):
-        if not isinstance(head.get(name), str):
-            raise BadFormat(f"[format]: {name} is missing")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", head["name"]):
-        raise BadFormat(f"[format]: name {head['name']!r} must be of lower-case letters, digits and hyphens")
-    if head["kind"] not in KINDS:
-        raise BadFormat(f"[format]: no kind {head['kind']!r}; there are {', '.join(KINDS)}")
-    for word in head.get("unwrap", []):
-        if word not in (*_BY_THEMSELVES, "syslog"):
-            raise BadFormat(f"[format]: unwrap knows no {word!r}; {', '.join(_BY_THEMSELVES)} come off by themselves")
+    """Build the format that the file describes."""
+    _known_keys(given)
+    head = _head(given)
     if not given.get("sample"):
         raise BadFormat("there is no [[sample]]: a format must show a record and what becomes of it")
     samples = tuple(_sample(entry, i) for i, entry in enumerate(given["sample"], 1))
@@ -103,7 +87,37 @@ def _format(given: dict[str, Any]) -> Dialogue | Table:
     return _dialogue(given, common) if head["kind"] == "dialogue" else _columns(given, common)
 
 
+def _known_keys(given: dict[str, Any]) -> None:
+    """Refuse keys that no format has, section by section."""
+    _keys(given, "", "")
+    for section in ("format", "detect", "read", "time", "secrets", "session", "dialogue"):
+        _keys(_table(given, section), section, section)
+    for section in ("pattern", "turn", "sample", "shape"):
+        entries = given.get(section, [])
+        if not isinstance(entries, list):
+            raise BadFormat(f"[{section}]: write [[{section}]], it is a list")
+        for i, entry in enumerate(entries, 1):
+            _keys(entry, section, f"{section} {i}")
+
+
+def _head(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the section `format`, checked."""
+    head = _table(given, "format")
+    for name in ("name", "kind"):
+        if not isinstance(head.get(name), str):
+            raise BadFormat(f"[format]: {name} is missing")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", head["name"]):
+        raise BadFormat(f"[format]: name {head['name']!r} must be of lower-case letters, digits and hyphens")
+    if head["kind"] not in KINDS:
+        raise BadFormat(f"[format]: no kind {head['kind']!r}; there are {', '.join(KINDS)}")
+    for word in head.get("unwrap", []):
+        if word not in (*_BY_THEMSELVES, "syslog"):
+            raise BadFormat(f"[format]: unwrap knows no {word!r}; {', '.join(_BY_THEMSELVES)} come off by themselves")
+    return head
+
+
 def _sample(entry: dict[str, Any], i: int) -> Excerpt:
+    """Read a sample and the events expected of it."""
     if not isinstance(entry.get("record"), str):
         raise BadFormat(f"sample {i}: record is missing")
     if entry.get("nothing"):
@@ -134,14 +148,7 @@ def _columns(given: dict[str, Any], common: dict[str, Any]) -> Table:
             raise BadFormat(f"[fields]: {column!r} is no column (`smtplogs columns`), nor one of {_listed(PARTS)}")
     patterns = tuple(_regex(entry.get("regex"), f"pattern {i}") for i, entry in enumerate(given.get("pattern", []), 1))
     if kind == "regex":
-        if not patterns:
-            raise BadFormat("a format of kind regex needs a [[pattern]]")
-        groups = [g for p in patterns for g in re.findall(r"\(\?P<([A-Za-z_][A-Za-z0-9_]*)>", p)]
-        for group in groups:
-            if group not in RECORDS and group not in PARTS and not any(group in f.paths for f in fields.values()):
-                raise BadFormat(f"[[pattern]]: group {group!r} is no column, and no field is taken from it")
-            if group in RECORDS or group in PARTS:
-                fields.setdefault(group, Field((group,)))
+        fields = _fields_of_groups(patterns, fields)
     session = _table(given, "session")
     every = {*fields, *(c for shape in shapes for c in shape.fields)}
     if session and "session" not in every:
@@ -173,6 +180,19 @@ def _columns(given: dict[str, Any], common: dict[str, Any]) -> Table:
         carry=tuple(session.get("carry", ())),
         **common,
     )
+
+
+def _fields_of_groups(patterns: tuple[str, ...], fields: dict[str, Field]) -> dict[str, Field]:
+    """Return the fields with one more for each group of the regexes that is named as a column."""
+    if not patterns:
+        raise BadFormat("a format of kind regex needs a [[pattern]]")
+    found = dict(fields)
+    for group in (group for pattern in patterns for group in GROUP.findall(pattern)):
+        if group in RECORDS or group in PARTS:
+            found.setdefault(group, Field((group,)))
+        elif not any(group in field.paths for field in fields.values()):
+            raise BadFormat(f"[[pattern]]: group {group!r} is no column, and no field is taken from it")
+    return found
 
 
 def _fields(given: dict[str, Any], place: str) -> tuple[dict[str, Field], dict[str, dict[str, str]]]:
@@ -227,7 +247,7 @@ def _dialogue(given: dict[str, Any], common: dict[str, Any]) -> Dialogue:
     for i, entry in enumerate(given["turn"], 1):
         where = f"turn {entry.get('name', i)}"
         regex = _regex(entry.get("regex"), where)
-        for group in re.findall(r"\(\?P<([A-Za-z_][A-Za-z0-9_]*)>", regex):
+        for group in GROUP.findall(regex):
             if group not in RECORDS and group not in SPEECH:
                 raise BadFormat(f"{where}: group {group!r} is no column, nor one of {_listed(SPEECH)}")
         turns.append(Turn(entry.get("name", f"turn{i}"), **{k: v for k, v in entry.items() if k != "name"}))
@@ -284,6 +304,7 @@ def _zone(time: dict[str, Any]) -> str | None:
 
 
 def _table(given: dict[str, Any], section: str) -> dict[str, Any]:
+    """Return a section, empty where the file has none."""
     value = given.get(section, {})
     if not isinstance(value, dict):
         raise BadFormat(f"[{section}] must be a table")

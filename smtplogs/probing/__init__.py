@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["PORTS", "PORTS_IN_TURN", "Probe", "compare_probe", "probe"]
 
 PORTS_IN_TURN = (25, 465, 587)
+"""Ports that are asked unless some are named: relaying, and the two of submission (RFC 8314)."""
+
 SOURCE = "probe"
 """Stands as `source` in the events."""
 
@@ -109,7 +111,7 @@ def probe(
     insecure: bool = False,
     versions: bool = True,
 ) -> Probe:
-    """Ask a mail server what it offers; sends no mail. The one function here that opens a network connection.
+    """Ask a mail server what it offers; no mail is sent. The one function here that opens a network connection.
 
     For each port: connect, banner, EHLO, STARTTLS or TLS from the first byte, EHLO again, QUIT; then up to four short
     connections that learn which versions of TLS are accepted. With a user and a secret, one more session with exactly
@@ -156,14 +158,12 @@ def probe(
     name, port = _place(host)
     login = _login(user, password, token, mechanism)
     if mode not in ("auto", "wrapper", "starttls"):
-        raise ValueError("mode must be auto, wrapper or starttls")
+        raise ValueError(f"mode={mode!r} must be auto, wrapper or starttls")
     if ip not in (None, 4, 6):
-        raise ValueError("ip must be 4 or 6")
+        raise ValueError(f"ip={ip!r} must be 4 or 6")
     if not timeout > 0:
-        raise ValueError("timeout must be more than 0 seconds")
-    chosen = [port] if port is not None else list(PORTS_IN_TURN) if ports is None else list(dict.fromkeys(ports))
-    if not chosen or not all(0 < p < 65536 for p in chosen):
-        raise ValueError("a port is a number from 1 to 65535")
+        raise ValueError(f"timeout={timeout!r} must be more than 0 seconds")
+    chosen = _chosen(port, ports)
     can_read()
     script = Script(login.forms() if login else ())
     asked = port is not None or ports is not None
@@ -171,11 +171,14 @@ def probe(
     sights: list[Seen] = []
     for number in chosen:
         way = ("wrapper" if number == 465 else "starttls") if mode == "auto" else mode
-        found = ask(Target(name, number, 0, "", way, timeout, cafile), script, ip, versions, rows, asked)
-        if found is not None:
-            sights.append(found)
+        target = Target(name, number, 0, "", way, timeout, cafile)
+        seen, verdicts = ask(target, script, ip=ip, versions=versions, asked=asked)
+        rows += verdicts
+        sights += [] if seen is None else [seen]
     if login is not None:
-        sights += log_in(login, sights, script, insecure, rows)
+        seen, verdicts = log_in(login, sights, script, insecure=insecure)
+        rows += verdicts
+        sights += [] if seen is None else [seen]
     connected = [s for s in sights if s.connected]
     offered = any(mechanisms(s.after) or mechanisms(s.before) for s in connected)
     if connected and not offered and not any(r["problem"] for r in rows):
@@ -189,6 +192,15 @@ def probe(
         name, _events(transcript, sights), seen_ports, pl.DataFrame(rows, schema=VERDICTS), transcript,
         list(dict.fromkeys(told)), code,
     )  # fmt: skip
+
+
+def _chosen(port: int | None, ports: Sequence[int] | None) -> list[int]:
+    """Return the ports to ask, each once: the one written behind the host, else those given, else the usual ones."""
+    chosen = [port] if port is not None else list(PORTS_IN_TURN if ports is None else dict.fromkeys(ports))
+    wrong = [p for p in chosen if not 0 < p < 65536]
+    if wrong or not chosen:
+        raise ValueError(f"ports={wrong!r}: a port is a number from 1 to 65535")
+    return chosen
 
 
 def _place(host: str) -> tuple[str, int | None]:
@@ -205,7 +217,7 @@ def _place(host: str) -> tuple[str, int | None]:
 def _login(user: str | None, password: str | None, token: str | None, mechanism: str | None) -> Login | None:
     mechanism = mechanism.upper() if mechanism else None
     if mechanism and mechanism not in MECHANISMS:
-        raise ValueError(f"mechanism must be one of {', '.join(MECHANISMS)}")
+        raise ValueError(f"mechanism={mechanism!r} must be one of {', '.join(MECHANISMS)}")
     if user is None:
         if password is not None or token is not None or mechanism:
             raise ValueError("a password, token or mechanism needs a user")
@@ -252,6 +264,4 @@ def _events(transcript: str, sights: list[Seen]) -> pl.DataFrame:
     )
     starts = {s.target.port: s.start for s in reversed(sights)}
     when = pl.col("server_port").replace_strict(starts, default=dt.datetime.now(dt.UTC), return_dtype=TIME)
-    return events.with_columns(
-        time=when, time_quality=pl.lit("exact", events.schema["time_quality"])
-    )  # fmt: skip
+    return events.with_columns(time=when, time_quality=pl.lit("exact", events.schema["time_quality"]))

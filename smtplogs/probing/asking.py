@@ -19,8 +19,8 @@ BEST_FIRST = (587, 465, 2525)
 
 
 def ask(
-    target: Target, script: Script, ip: int | None, versions: bool, rows: list[dict[str, Any]], asked: bool
-) -> Seen | None:
+    target: Target, script: Script, *, ip: int | None, versions: bool, asked: bool
+) -> tuple[Seen | None, list[dict[str, Any]]]:
     """Ask one port at its first address that answers.
 
     Parameters
@@ -33,27 +33,22 @@ def ask(
         4 or 6: use only such addresses; None: both.
     versions
         Whether to learn which versions of TLS are accepted.
-    rows
-        Takes the verdicts.
     asked
-        The caller named the port: that it does not answer is a problem then.
+        Whether the caller named the port: that it does not answer is a problem then.
 
     Returns
     -------
-    Seen or None
-        What the port showed, in the mode that it speaks; None if the host has no address.
+    seen, verdicts
+        What the port showed, in the mode that it speaks (None if the host has no address); what there is to say of it.
     """
     try:
         addresses = resolved(target.host, target.port, target.timeout)
     except Broken as fault:
-        rows.append(
-            verdict(target.port, True, "wrong_host_or_port", f"no address for the name: {script.clean(str(fault))}")
-        )
-        return None
+        why = f"no address for the name: {script.clean(str(fault))}"
+        return None, [verdict(target.port, True, "wrong_host_or_port", why)]
     wanted = [(f, a) for f, a in addresses if ip is None or (f.name == "AF_INET6") == (ip == 6)]  # type: ignore[attr-defined]
     if not wanted:
-        rows.append(verdict(target.port, True, "wrong_host_or_port", f"the name has no IPv{ip} address"))
-        return None
+        return None, [verdict(target.port, True, "wrong_host_or_port", f"the name has no IPv{ip} address")]
     failed: list[Seen] = []
     seen = None
     families: set[int] = set()
@@ -67,20 +62,19 @@ def ask(
         else:
             failed.append(one)
     if seen is None:
-        rows.extend(of_port(failed[0], asked=asked, other=None))
-        return failed[0]
-    rows.extend(
+        return failed[0], list(of_port(failed[0], asked=asked, other=None))
+    verdicts = [
         verdict(target.port, False, "service_unavailable", f"the address {s.target.address} does not answer: {s.broken[2]}")
         for s in failed if s.broken
-    )  # fmt: skip
+    ]  # fmt: skip
     other = None
     if _may_speak_the_other_way(seen):
         other = look(other_mode(seen.target), script, versions=versions)
-    rows.extend(of_port(seen, asked=asked, other=other))
+    verdicts += of_port(seen, asked=asked, other=other)
     if other is not None and (other.banner or other.tls):
-        rows.extend(of_port(other, asked=asked, other=None))
-        return other
-    return seen
+        verdicts += of_port(other, asked=asked, other=None)
+        return other, verdicts
+    return seen, verdicts
 
 
 def _may_speak_the_other_way(seen: Seen) -> bool:
@@ -93,28 +87,46 @@ def _may_speak_the_other_way(seen: Seen) -> bool:
     return seen.target.mode == "starttls" and step == "connect" and kind in ("timeout", "closed", "garbage")
 
 
-def log_in(login: Login, sights: list[Seen], script: Script, insecure: bool, rows: list[dict[str, Any]]) -> list[Seen]:
-    """Try the one AUTH at the port where a client would, if the secret is safe there; the verdicts go to `rows`."""
+def log_in(
+    login: Login, sights: list[Seen], script: Script, *, insecure: bool
+) -> tuple[Seen | None, list[dict[str, Any]]]:
+    """Try the one AUTH at the port where a client would, if the secret is safe there.
+
+    Parameters
+    ----------
+    login
+        Name and secret.
+    sights
+        What the ports showed that were asked.
+    script
+        Takes down what is said.
+    insecure
+        Whether the secret is sent without a trusted certificate, or without TLS.
+
+    Returns
+    -------
+    seen, verdicts
+        What the session with the login showed (None if none was held); what there is to say of it.
+    """
     able = [s for s in sights if mechanisms(s.after) or mechanisms(s.before)] or [s for s in sights if s.banner]
     if not able:
-        return []
+        return None, []
     rank = {port: n for n, port in enumerate(BEST_FIRST)}
     best = min(able, key=lambda s: rank.get(s.target.port, 9 + (s.target.port == 25)))
     port = best.target.port
+    verdicts: list[dict[str, Any]] = []
     if told := misshapen(best.target.host, login.user):
-        rows.append(verdict(port, False, "wrong_credential_kind", told))
+        verdicts.append(verdict(port, False, "wrong_credential_kind", told))
     if (why := before_login(login, best)) is not None:
-        rows.append(why)
-        return []
+        return None, [*verdicts, why]
     if not insecure and not (best.tls and best.trusted):
         reason = f"the certificate is not trusted ({best.distrust})" if best.tls else "nothing here is encrypted"
         cause = "tls_handshake_failed" if best.tls else "tls_unavailable"
-        rows.append(verdict(port, True, cause, f"no AUTH was tried, to protect the secret: {reason}"))
-        return []
+        protected = verdict(port, True, cause, f"no AUTH was tried, to protect the secret: {reason}")
+        return None, [*verdicts, protected]
     offered = mechanisms(best.after if best.tls else best.before) or []
     context = looking() if insecure else trusting(best.target.cafile)
     seen = talk(
         best.target, script, context, login=login, mechanism=login.choose(offered), need_tls=not insecure
     )  # fmt: skip
-    rows.extend(of_login(login, seen))
-    return [seen]
+    return seen, [*verdicts, *of_login(login, seen)]

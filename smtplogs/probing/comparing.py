@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STEPS = ("connect", "banner", "ehlo", "starttls", "tls", "ehlo_tls", "auth", "quit")
 
-PORTS: dict[str, Any] = {
+PORTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "port": pl.UInt16, "address": pl.String, "mode": pl.String, "time": TIME, "connected": pl.Boolean,
     "banner": pl.String, "before": pl.List(pl.String), "after": pl.List(pl.String),
     "auth_before": pl.List(pl.String), "auth_after": pl.List(pl.String), "tls": pl.String, "cipher": pl.String,
@@ -60,17 +60,19 @@ def compare_probe(events: pl.DataFrame, probe: Probe | pl.DataFrame | str | Path
         `n_events` (attempts), `first, last` (UTC), `told`, `fix`. Causes: `mechanism_unsupported` (a mechanism that no
         port offers), `tls_too_old` (a version that every port refuses), `tls_required` (a login in the clear where AUTH
         is offered only under TLS), `wrong_host_or_port` (a port that offers no AUTH). Whatever once succeeded with the
-        same client, user and thing is left out, and so is what the log does not tell (null). Nothing is claimed from ports that could not be asked.
-        Known false positives: a server behind a balancer whose other members offer more; a log older than a change.
+        same client, user and thing is left out, and so is what the log does not tell (null; event columns may be
+        missing). Nothing is claimed from ports that could not be asked.
 
     Raises
     ------
-    MissingColumns
-        Never: columns that are missing are taken as not told.
     ValueError
         If the file holds something else.
     OSError
         If it cannot be read.
+
+    Notes
+    -----
+    Known false positives: a server behind a balancer whose other members offer more; a log older than a change.
     """
     ports = _ports(probe)
     seen = ports.filter(

@@ -8,10 +8,10 @@ import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from smtplogs.probing.wire import Broken, Said
 from smtplogs.redacting import looks_like_password, pseudonym
-
-import polars as pl  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

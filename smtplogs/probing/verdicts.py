@@ -56,7 +56,7 @@ def of_reply(seen: Seen, step: str, said: Said, told: str) -> dict[str, Any]:
     beware = f" {best['beware']}" if best["beware"] else ""
     return verdict(
         seen.target.port, best["outcome"] not in ("success", "info"), best["cause"], f"{told}{wants}{beware}", said.text,
-        meaning=best["explain"], check=best["check"], fix=best["fix"],
+        meaning=best["meaning"], check=best["first_check"], fix=best["fix"],
     )  # fmt: skip
 
 

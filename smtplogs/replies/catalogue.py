@@ -13,7 +13,9 @@ SERVICES = ("submission", "wrapper")
 
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 _FOREIGN_SYNTAX = re.compile(r"\(\?[=!<]|\\[1-9dDwWsSbB]|[*+?}]\?")
-_CODE_CLASSES = {2: "ok", 3: "ok", 4: "temporary", 5: "permanent"}
+
+CODE_CLASSES = {2: "ok", 3: "ok", 4: "temporary", 5: "permanent"}
+"""First digit of a reply code -> what it promises (RFC 5321, section 4.2.1)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,4 +150,4 @@ class Row:
 
 def code_class(code: int | None) -> str | None:
     """Return what the first digit of a reply code promises."""
-    return None if code is None else _CODE_CLASSES.get(code // 100)
+    return None if code is None else CODE_CLASSES.get(code // 100)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.replies.loading import own, rows
+from smtplogs.replies.loading import custom_file, rows
 from smtplogs.replies.matching import best
 from smtplogs.replies.meanings import cause_table
 from smtplogs.schema import CAUSES, OUTCOMES, RECORDS
@@ -15,7 +15,7 @@ from smtplogs.schema import CAUSES, OUTCOMES, RECORDS
 if TYPE_CHECKING:
     from os import PathLike
 
-    from smtplogs.replies.loading import Own
+    from smtplogs.replies.loading import CustomFile
 
 KEYS = (
     "side",
@@ -67,7 +67,7 @@ def classify(records: pl.DataFrame, catalogue: str | PathLike[str] | None = None
         & pl.col("cause").is_null()
         & ~pl.col("outcome").is_in(["info", "success"]).fill_null(False)
     ).to_series()
-    answers = _spread(_answers(part.filter(undecided), own(catalogue)), undecided)
+    answers = _spread(_answers(part.filter(undecided), custom_file(catalogue)), undecided)
     part = part.with_columns(
         pl.coalesce("cause", answers["cause"], pl.when(outcome="success").then(pl.lit("success", _CAUSE))),
         pl.coalesce("outcome", answers["outcome"]),
@@ -86,12 +86,12 @@ def classify(records: pl.DataFrame, catalogue: str | PathLike[str] | None = None
     )
 
 
-def verdicts(evidence: pl.DataFrame, mine: Own | None = None) -> pl.DataFrame:
+def verdicts(evidence: pl.DataFrame, custom: CustomFile | None = None) -> pl.DataFrame:
     """Return row of the catalogue (null: none), cause, outcome and basis for each row of KEYS, in order."""
-    winners = best(named(evidence), mine)
+    winners = best(named(evidence), custom)
     return (
         evidence.with_row_index("key")
-        .join(winners.join(_row_verdicts(mine), on="row"), on="key", how="left", maintain_order="left")
+        .join(winners.join(_row_verdicts(custom), on="row"), on="key", how="left", maintain_order="left")
         .select(
             "row",
             pl.col("cause").fill_null("unknown"),
@@ -117,14 +117,14 @@ def named(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _answers(asked: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
+def _answers(asked: pl.DataFrame, custom: CustomFile | None) -> pl.DataFrame:
     """Decide each distinct combination of keys once; one answer per row of `asked`, in its order."""
     if asked.is_empty():
         return asked.select(VERDICT)
     telling = [name for name in KEYS if asked[name].null_count() < asked.height]
     distinct = asked.select(telling).unique()
     every = distinct.select(pl.col(n) if n in telling else pl.lit(None, RECORDS[n].dtype).alias(n) for n in KEYS)
-    decided = pl.concat([distinct, _remembered(every, mine)], how="horizontal")
+    decided = pl.concat([distinct, _remembered(every, custom)], how="horizontal")
     return (
         asked.select(telling)
         .join(decided, on=telling, how="left", nulls_equal=True, maintain_order="left")
@@ -133,22 +133,26 @@ def _answers(asked: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
 
 
 _known: dict[tuple[object, ...], tuple[str, str, str]] = {}
-_AT_ONCE, _AT_MOST = 1_000, 20_000
+_MAX_REMEMBERED = 1_000
+"""Combinations of keys that are looked up one by one; more of them are judged together, which costs less."""
+
+_MAX_KNOWN = 20_000
+"""Verdicts that are remembered; beyond that all are forgotten, so that a long run holds no more."""
 
 
-def _remembered(distinct: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
+def _remembered(distinct: pl.DataFrame, custom: CustomFile | None) -> pl.DataFrame:
     """Return the verdicts on few combinations of keys; those that were asked before are not judged again."""
-    if distinct.height > _AT_ONCE:
-        return verdicts(distinct, mine).select(VERDICT)
+    if distinct.height > _MAX_REMEMBERED:
+        return verdicts(distinct, custom).select(VERDICT)
     asked = distinct.rows()
-    answers = {row: _known.get((mine, *row)) for row in asked}
+    answers = {row: _known.get((custom, *row)) for row in asked}
     new = [i for i, row in enumerate(asked) if answers[row] is None]
     if new:
-        judged = dict(zip((asked[i] for i in new), verdicts(distinct[new], mine).select(VERDICT).rows(), strict=True))
+        judged = dict(zip((asked[i] for i in new), verdicts(distinct[new], custom).select(VERDICT).rows(), strict=True))
         answers |= judged
-        if len(_known) > _AT_MOST:
+        if len(_known) > _MAX_KNOWN:
             _known.clear()
-        _known.update({(mine, *row): verdict for row, verdict in judged.items()})
+        _known.update({(custom, *row): verdict for row, verdict in judged.items()})
     return pl.DataFrame([answers[row] for row in asked], schema={n: RECORDS[n].dtype for n in VERDICT}, orient="row")
 
 
@@ -165,8 +169,8 @@ _OUTCOME = pl.Enum(OUTCOMES)
 
 
 @functools.cache
-def _row_verdicts(mine: Own | None) -> pl.DataFrame:
-    """Row number -> cause, outcome (null: as for unknown), basis."""
+def _row_verdicts(custom: CustomFile | None) -> pl.DataFrame:
+    """Return cause, outcome (null: as for unknown) and basis by row number."""
     return pl.DataFrame(
         [
             {
@@ -175,7 +179,7 @@ def _row_verdicts(mine: Own | None) -> pl.DataFrame:
                 "outcome": row.outcome or cause_table()[row.cause]["outcome"],
                 "basis": row.basis,
             }
-            for number, row in enumerate(rows(mine))
+            for number, row in enumerate(rows(custom))
         ],
         schema={"row": pl.UInt16, **{name: RECORDS[name].dtype for name in VERDICT}},
     )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs.replies.catalogue import CODE_CLASSES
 from smtplogs.replies.classifying import KEYS, VERDICT, verdicts
-from smtplogs.replies.loading import own, rows
+from smtplogs.replies.loading import custom_file, rows
 from smtplogs.replies.placing import AUTH_CODES, host, provider_by_marks, step
 from smtplogs.replies.wording import parted
 from smtplogs.schema import RECORDS, door, need
@@ -16,7 +17,7 @@ from smtplogs.schema import RECORDS, door, need
 if TYPE_CHECKING:
     from os import PathLike
 
-    from smtplogs.replies.loading import Own
+    from smtplogs.replies.loading import CustomFile
 
 COLUMNS = {
     "code": pl.UInt16,
@@ -57,8 +58,7 @@ def classify_replies(replies: pl.DataFrame, *, catalogue: str | PathLike[str] | 
         basis`, `provider` (null: not told by server, words or row), `temporary` (whether it passes by itself if nobody
         acts; null: not known) beside `code_class` (what the first digit promises: ok, temporary, permanent), and `row`
         (id in the catalogue; null: nothing fits, and the cause is unknown). A 2xx or 3xx other than 235 is no refusal:
-        outcome info, no cause (a 221 may be one, by its words);
-        a null text has neither.
+        outcome info, no cause (a 221 may be one, by its words); a null text has neither.
 
     Raises
     ------
@@ -74,12 +74,12 @@ def classify_replies(replies: pl.DataFrame, *, catalogue: str | PathLike[str] | 
     ('quota_exceeded', 'Gmail', True, 'permanent')
     """
     need(replies, "text")
-    mine = own(catalogue)
-    parts = [_judged(replies.slice(at, BATCH), mine) for at in range(0, max(replies.height, 1), BATCH)]
+    custom = custom_file(catalogue)
+    parts = [_judged(replies.slice(at, BATCH), custom) for at in range(0, max(replies.height, 1), BATCH)]
     return replies.with_columns(pl.concat(parts))
 
 
-def _judged(replies: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
+def _judged(replies: pl.DataFrame, custom: CustomFile | None) -> pl.DataFrame:
     """Judge one batch."""
     given = {name: pl.col(name).cast(pl.String) if name in replies.columns else pl.lit(None, pl.String)
              for name in ("text", "stage", "side", "program", "server")}  # fmt: skip
@@ -103,7 +103,7 @@ def _judged(replies: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
         .alias(name)
         for name in KEYS
     )
-    decided = told.select("code", "enhanced", "words", "server").hstack(verdicts(evidence, mine))
+    decided = told.select("code", "enhanced", "words", "server").hstack(verdicts(evidence, custom))
     hung_up = (pl.col("code") == 221) & pl.col("row").is_not_null()
     silent = pl.lit(replies.select(given["text"]).to_series().is_null())
     positive = silent | ((pl.col("code") < 400) & (pl.col("code") != 235) & ~hung_up).fill_null(value=False)
@@ -113,7 +113,7 @@ def _judged(replies: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
         outcome=pl.when(positive & ~silent).then(pl.lit("info", RECORDS["outcome"].dtype)).otherwise("outcome")
     )
     seen = provider_by_marks(pl.col("words"), pl.col("server"))
-    return decided.join(_facts(mine), on="row", how="left", maintain_order="left").select(
+    return decided.join(_facts(custom), on="row", how="left", maintain_order="left").select(
         "code",
         "enhanced",
         "words",
@@ -126,11 +126,11 @@ def _judged(replies: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
 
 
 @functools.cache
-def _facts(mine: Own | None) -> pl.DataFrame:
-    """Row number -> id, provider, whether it passes by itself."""
+def _facts(custom: CustomFile | None) -> pl.DataFrame:
+    """Return id, provider and whether it passes by itself, by row number."""
     found = [
         {"row": number, "id": row.id, "provider": row.provider, "temporary": row.passes}
-        for number, row in enumerate(rows(mine))
+        for number, row in enumerate(rows(custom))
     ]
     return pl.DataFrame(
         found, schema={"row": pl.UInt16, "id": pl.String, "provider": pl.String, "temporary": pl.Boolean}
@@ -139,6 +139,4 @@ def _facts(mine: Own | None) -> pl.DataFrame:
 
 def _code_class() -> pl.Expr:
     """Return what the first digit of `code` promises."""
-    digit = pl.col("code") // 100
-    promises = {2: "ok", 3: "ok", 4: "temporary", 5: "permanent"}
-    return digit.replace_strict(promises, default=None, return_dtype=pl.String)
+    return (pl.col("code") // 100).replace_strict(CODE_CLASSES, default=None, return_dtype=pl.String)

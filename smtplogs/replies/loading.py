@@ -16,7 +16,7 @@ from smtplogs.errors import BadCatalogue
 from smtplogs.replies.catalogue import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from importlib.resources.abc import Traversable
     from os import PathLike
 
@@ -28,16 +28,16 @@ OURS, INSTALLED, CALLERS = range(3)
 of one in a lower layer takes its place."""
 
 
-class Own(NamedTuple):
-    """A file with rows of the caller, as it was when it was looked at: a changed file is read anew."""
+class CustomFile(NamedTuple):
+    """The caller's file of rows, known by path, time of change and size: a changed file is read again."""
 
     path: str
     changed: int
     size: int
 
 
-def own(path: str | PathLike[str] | None) -> Own | None:
-    """Return what names the caller's file at this moment; None stays None.
+def custom_file(path: str | PathLike[str] | None) -> CustomFile | None:
+    """Return the identity of the caller's file as it is now; None stays None.
 
     Raises
     ------
@@ -48,18 +48,18 @@ def own(path: str | PathLike[str] | None) -> Own | None:
         return None
     place = Path(path)
     try:
-        told = place.stat()
+        status = place.stat()
     except OSError as error:
         raise BadCatalogue(f"cannot read the catalogue {str(place)!r}: {error.strerror}") from error
-    return Own(str(place), told.st_mtime_ns, told.st_size)
+    return CustomFile(str(place), status.st_mtime_ns, status.st_size)
 
 
-def rows(mine: Own | None = None) -> tuple[Row, ...]:
+def rows(custom: CustomFile | None = None) -> tuple[Row, ...]:
     """Return every row of the catalogue: ours, those of installed packages, those of the caller's file.
 
     Parameters
     ----------
-    mine
+    custom
         The caller's file, or None.
 
     Raises
@@ -67,13 +67,13 @@ def rows(mine: Own | None = None) -> tuple[Row, ...]:
     BadCatalogue
         If a file is no TOML, a row is malformed, or an id stands twice in one layer.
     """
-    return _rows(mine)
+    return _rows(custom)
 
 
 @functools.cache
-def _rows(mine: Own | None) -> tuple[Row, ...]:
-    if mine is not None:
-        return _stacked(_rows(None), _layer([(mine.path, Path(mine.path))], CALLERS))
+def _rows(custom: CustomFile | None) -> tuple[Row, ...]:
+    if custom is not None:
+        return _stacked(_rows(None), _layer([(custom.path, Path(custom.path))], CALLERS))
     folder = resources.files("smtplogs.replies").joinpath("catalogue")
     ours = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
     return _stacked(_layer([(f.name, f) for f in ours], OURS), _layer(_installed(), INSTALLED))
@@ -85,13 +85,13 @@ def _stacked(below: tuple[Row, ...], above: tuple[Row, ...]) -> tuple[Row, ...]:
     return (*(row for row in below if row.id not in names), *above)
 
 
-def _installed() -> Iterator[tuple[str, Any]]:
+def _installed() -> Iterator[tuple[str, Traversable]]:
     """Yield name and file of each entry point."""
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
         name = f"entry point {point.name!r} ({point.value})"
         try:
-            given = point.load()
-            given = given() if callable(given) else given
+            loaded: Any = point.load()
+            given: Any = loaded() if callable(loaded) else loaded
         except Exception as error:  # an installed package may fail in any way; its name must come up
             raise BadCatalogue(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
         place = Path(given) if isinstance(given, str) else given
@@ -100,7 +100,7 @@ def _installed() -> Iterator[tuple[str, Any]]:
         yield name, place
 
 
-def _layer(files: Any, layer: int) -> tuple[Row, ...]:
+def _layer(files: Iterable[tuple[str, Traversable]], layer: int) -> tuple[Row, ...]:
     """Read the files of one layer."""
     found: dict[str, tuple[str, Row]] = {}
     for name, file in files:
@@ -123,17 +123,17 @@ def _rows_of(name: str, file: Traversable, layer: int) -> Iterator[Row]:
     if strange := sorted(set(table) - {"source", "row"}):
         raise BadCatalogue(f"{name}: {', '.join(map(repr, strange))} is neither `source` nor a [[row]] table")
     for number, entry in enumerate(given, 1):
-        called = entry["id"] if isinstance(entry.get("id"), str) and entry["id"] else f"number {number}"
+        name_of_row = entry["id"] if isinstance(entry.get("id"), str) and entry["id"] else f"number {number}"
         try:
             yield Row(**_fields({"source": table.get("source", name)} | entry), layer=layer)
         except ValueError as error:
-            told = str(error) if str(error).startswith("catalogue row") else f"catalogue row {called!r}: {error}"
-            raise BadCatalogue(f"{name}: {told}") from error
+            fault = str(error) if str(error).startswith("catalogue row") else f"catalogue row {name_of_row!r}: {error}"
+            raise BadCatalogue(f"{name}: {fault}") from error
 
 
 @functools.cache
 def _types() -> dict[str, tuple[type, bool]]:
-    """Field of a row -> type of a value, and whether there may be several."""
+    """Return for each field of a row the type of a value, and whether there may be several."""
     hints = get_type_hints(Row)
     hints.pop("layer")
     found = {}
@@ -145,7 +145,7 @@ def _types() -> dict[str, tuple[type, bool]]:
 
 @functools.cache
 def _needed() -> tuple[str, ...]:
-    """Fields that every row must have."""
+    """Return the fields that every row must have."""
     return tuple(f.name for f in dataclasses.fields(Row) if f.default is dataclasses.MISSING)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs.errors import BadCatalogue
-from smtplogs.replies.loading import CALLERS, own, rows
+from smtplogs.replies.loading import CALLERS, custom_file, rows
 from smtplogs.replies.wording import comparable, parse_reply
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from smtplogs.replies.catalogue import Row
-    from smtplogs.replies.loading import Own
+    from smtplogs.replies.loading import CustomFile
 
 EVIDENCE = {
     "side": pl.String,
@@ -39,11 +39,13 @@ _PER_BYTE = 1 << 16
 _PER_PRIORITY = 1 << 28
 _PER_EVIDENCE = 1 << 36
 _PER_LAYER = 1 << 42
+"""What each step of a criterion adds to the weight of a row: the weights of the lesser criteria never add up to it."""
+
 _FOREIGN = 4 * _PER_PRIORITY
 """What a row of one software loses where nobody knows whose words they are: rows of everybody go before it."""
 
 
-def candidates(evidence: pl.DataFrame, mine: Own | None = None, *, guess: bool = False) -> pl.DataFrame:
+def candidates(evidence: pl.DataFrame, custom: CustomFile | None = None, *, guess: bool = False) -> pl.DataFrame:
     """Find every row of the catalogue that fits, best first.
 
     The work grows with the texts and with what is found in them, not with the size of the catalogue: each text is
@@ -54,7 +56,7 @@ def candidates(evidence: pl.DataFrame, mine: Own | None = None, *, guess: bool =
     ----------
     evidence
         The columns of EVIDENCE.
-    mine
+    custom
         The caller's file of rows, or None.
     guess
         Whether a row without words that asks for a step (a bare 454 at STARTTLS) may fit where the step is not known.
@@ -62,13 +64,13 @@ def candidates(evidence: pl.DataFrame, mine: Own | None = None, *, guess: bool =
     Returns
     -------
     polars.DataFrame
-        `key` (row number in `evidence`), `row` (number in `loading.rows(mine)`), `literal` (the text that was found).
+        `key` (row number in `evidence`), `row` (number in `loading.rows(custom)`), `literal` (the text that was found).
     """
-    keys = _with_clues(evidence, mine)
-    return _of_shape(_proposed(keys, mine, guess=guess), keys).select("key", "row", "literal")
+    keys = _with_clues(evidence, custom)
+    return _of_shape(_proposed(keys, custom, guess=guess), keys).select("key", "row", "literal")
 
 
-def best(evidence: pl.DataFrame, mine: Own | None = None) -> pl.DataFrame:
+def best(evidence: pl.DataFrame, custom: CustomFile | None = None) -> pl.DataFrame:
     """Find the row of the catalogue that fits best, as `candidates` ranks them, for many texts at once.
 
     Texts that hold the same clues at the same place are offered the same rows, so that a million texts cost little more
@@ -78,7 +80,7 @@ def best(evidence: pl.DataFrame, mine: Own | None = None) -> pl.DataFrame:
     ----------
     evidence
         The columns of EVIDENCE.
-    mine
+    custom
         The caller's file of rows, or None.
 
     Returns
@@ -86,16 +88,18 @@ def best(evidence: pl.DataFrame, mine: Own | None = None) -> pl.DataFrame:
     polars.DataFrame
         `key` (row number in `evidence`), `row`; keys that nothing fits are left out.
     """
-    keys = _with_clues(evidence, mine)
+    keys = _with_clues(evidence, custom)
     if keys.height <= _FEW:
         return (
-            _of_shape(_proposed(keys, mine), keys).unique("key", keep="first", maintain_order=True).select("key", "row")
+            _of_shape(_proposed(keys, custom), keys)
+            .unique("key", keep="first", maintain_order=True)
+            .select("key", "row")
         )
     place = (pl.col(name).fill_null("") for name in ("side", "stage", "program", "service"))
     kind = pl.concat_str(pl.col("clue").list.drop_nulls().list.sort().list.join("\x1e"), *place, separator="\x1f")
     kinds = keys.with_columns(kind=kind)
     firsts = kinds.unique("kind", keep="first", maintain_order=True)
-    proposed = _proposed(firsts.drop("kind"), mine)
+    proposed = _proposed(firsts.drop("kind"), custom)
     # behind the first row without a regex no other can win
     free = pl.col("pattern").is_null()
     proposed = proposed.filter((free.cum_sum().over("key") - free.cast(pl.UInt32)) == 0)
@@ -108,9 +112,9 @@ _FEW = 1_000
 """Below this many texts it is not worth while to sort them into kinds."""
 
 
-def _with_clues(evidence: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
+def _with_clues(evidence: pl.DataFrame, custom: CustomFile | None) -> pl.DataFrame:
     """Return the evidence with `key`, comparable `text`, and `clue`: a list of what proposes rows."""
-    occurring = pl.col("text").str.extract_many(list(_literals(mine)), overlapping=True).list.unique()
+    occurring = pl.col("text").str.extract_many(list(_literals(custom)), overlapping=True).list.unique()
     keys = evidence.select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.items()).select(
         pl.row_index("key"),
         pl.exclude("vendor_code", "level", "detail"),
@@ -121,7 +125,7 @@ def _with_clues(evidence: pl.DataFrame, mine: Own | None) -> pl.DataFrame:
     return keys.with_columns(clues.alias("clue"))
 
 
-def _proposed(keys: pl.DataFrame, mine: Own | None, *, guess: bool = False) -> pl.DataFrame:
+def _proposed(keys: pl.DataFrame, custom: CustomFile | None, *, guess: bool = False) -> pl.DataFrame:
     """Return the rows that fit each key but for their regexes, best first: `key, row, literal, weight, pattern`."""
     placed = pl.col("by_words") | pl.col("stage_asked").is_null() | pl.col("stage").is_not_null()
     length = pl.when("by_text").then(pl.col("clue").str.len_bytes().cast(pl.Int64)).otherwise(0)
@@ -129,7 +133,7 @@ def _proposed(keys: pl.DataFrame, mine: Own | None, *, guess: bool = False) -> p
     return (
         keys.drop("text")
         .explode("clue")
-        .join(_filed(mine), on="clue")
+        .join(_filed(custom), on="clue")
         .filter(
             *(_not_otherwise(name) for name in ("side", "stage", "program", "service")),
             *(_there(name) for name in _CODES),
@@ -149,19 +153,19 @@ def _proposed(keys: pl.DataFrame, mine: Own | None, *, guess: bool = False) -> p
 
 def _of_shape(proposed: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     """Leave out the rows whose regex the text does not fit; a reply that is a code alone has no shape to fit."""
-    shapely = proposed["pattern"].is_not_null()
-    if not shapely.any():
+    with_regex = proposed["pattern"].is_not_null()
+    if not with_regex.any():
         return proposed
     said = keys.select("text", wordless=(pl.col("text") == "") & pl.col("reply_code").is_not_null())
     texts = proposed.select("pattern").hstack(said[proposed["key"]])  # keys are row numbers
     fits = texts.select(
         pl.col("text").str.contains(pl.col("pattern")).fill_null(value=False) & ~pl.col("wordless")
     ).to_series()
-    return proposed.filter(~shapely | fits)
+    return proposed.filter(~with_regex | fits)
 
 
 def checked(catalogue: str | PathLike[str]) -> str:
-    """Try a file of one's own rows: its regexes in the engine, its examples on the whole catalogue.
+    """Test the caller's file of rows: its regexes in the engine, its examples against the whole catalogue.
 
     Parameters
     ----------
@@ -178,13 +182,13 @@ def checked(catalogue: str | PathLike[str]) -> str:
     BadCatalogue
         If the file cannot be used, an example resolves to another row than its own, or one of `not_these` to it.
     """
-    mine = own(catalogue)
-    known = rows(mine)
-    try_rows(known, mine, layer=CALLERS, name=str(catalogue))
+    custom = custom_file(catalogue)
+    known = rows(custom)
+    try_rows(known, custom, layer=CALLERS, name=str(catalogue))
     return str(catalogue)
 
 
-def try_rows(known: Sequence[Row], mine: Own | None, *, layer: int, name: str) -> None:
+def try_rows(known: Sequence[Row], custom: CustomFile | None, *, layer: int, name: str) -> None:
     """Raise BadCatalogue if a row of this layer does not take its own examples, or takes what it should not."""
     asked: list[tuple[int, str, bool]] = []
     evidence: list[dict[str, object]] = []
@@ -198,7 +202,7 @@ def try_rows(known: Sequence[Row], mine: Own | None, *, layer: int, name: str) -
         for text, wanted in [*((t, True) for t in row.examples), *((t, False) for t in row.not_these)]:
             asked.append((number, text, wanted))
             evidence.append(_place(row, text))
-    hits = candidates(pl.DataFrame(evidence, schema=EVIDENCE), mine).unique("key", keep="first")
+    hits = candidates(pl.DataFrame(evidence, schema=EVIDENCE), custom).unique("key", keep="first")
     winners = dict(hits.select("key", "row").rows())
     for key, (number, text, wanted) in enumerate(asked):
         got = winners.get(key)
@@ -225,19 +229,19 @@ def _place(row: Row, text: str) -> dict[str, object]:
 
 
 def _not_otherwise(name: str) -> pl.Expr:
-    """Hold unless the row asks for other values than the known one."""
+    """Return whether the known value is one that the row asks for; true where either is missing."""
     asked, known = pl.col(f"{name}_asked"), pl.col(name)
     return asked.is_null() | known.is_null() | asked.list.contains(known)
 
 
 def _there(name: str) -> pl.Expr:
-    """Hold if the row asks for nothing, or for a value that is there."""
+    """Return whether a value that the row asks for is there; true where it asks for none."""
     asked = pl.col(f"{name}_asked")
     return asked.is_null() | asked.list.contains(pl.col(name)).fill_null(False)
 
 
 def _weight(number: int, row: Row) -> int:
-    """Order of the rows, but for the length of the text found, which counts between priority and narrowness.
+    """Return a row's weight, less the length of the text found, which counts between priority and narrowness.
 
     The caller's rows win, then those of installed packages; then more evidence, priority, the longer text, the narrower
     place, the earlier row.
@@ -264,9 +268,9 @@ def _clues(row: Row) -> Iterator[str]:
 
 
 @functools.cache
-def _literals(mine: Own | None) -> tuple[str, ...]:
-    """Every text that proposes a row."""
-    return tuple(dict.fromkeys(text for row in rows(mine) if not row.vendor_code for text in row.text))
+def _literals(custom: CustomFile | None) -> tuple[str, ...]:
+    """Return every text that proposes a row."""
+    return tuple(dict.fromkeys(text for row in rows(custom) if not row.vendor_code for text in row.text))
 
 
 _AND = "\x1f"
@@ -274,9 +278,9 @@ _AND = "\x1f"
 
 
 @functools.cache
-def _filed(mine: Own | None) -> pl.DataFrame:
-    """The catalogue filed by clue, with all conditions of each row; one line per clue of a row."""
-    known = rows(mine)
+def _filed(custom: CustomFile | None) -> pl.DataFrame:
+    """Return the catalogue filed by clue, with all conditions of each row; one line per clue of a row."""
+    known = rows(custom)
     filed = [(clue, clue in row.text, number) for number, row in enumerate(known) for clue in _clues(row)]
     asked = {
         "side": [() if row.side == "any" else (row.side,) for row in known],

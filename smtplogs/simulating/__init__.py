@@ -1,4 +1,4 @@
-"""Logs of a mail site that never was, with the truth about it beside them: to try, to teach, and to test detectors."""
+"""Logs of a made-up mail site, with the truth about it beside them: to try out, to teach, and to test detectors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from smtplogs.schema import TIME
 from smtplogs.simulating.devices import logging_in_for_each, mistaken, passwords_off, relaying, scanners, storming
 from smtplogs.simulating.people import Policy
 from smtplogs.simulating.server import play
-from smtplogs.simulating.stories import Town, Truth
+from smtplogs.simulating.stories import FaultySite, Truth
 from smtplogs.simulating.writing import exim, postfix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from os import PathLike
 
     from smtplogs.simulating.server import Session
 
@@ -43,55 +44,55 @@ MISTAKES = {
 """Scenario -> what is wrong in the settings of one client, in the words of findings."""
 
 
-def _led(place: Town, kind: str, subject: str | None = None) -> None:
+def _led(place: FaultySite, kind: str, subject: str | None = None) -> None:
     """Write down what the last thing that was planned is a consequence of, in the words of findings."""
     last = place.truth[-1]
     place.truth[-1:] = [replace(last, kind=kind, subject=subject or last.subject), replace(last, leads=False)]
 
 
-def _locking(place: Town) -> None:
+def _locking(place: FaultySite) -> None:
     place.policy = Policy(failures=10, window=900.0, lock=1800.0)
     place.application(every=60.0)
 
 
-def _limiting(place: Town) -> None:
+def _limiting(place: FaultySite) -> None:
     place.limit = (30, 60.0)
     user = place.forget(every=1.2, length=5400.0)
     _led(place, "stale_credential", f"{user} at {place.truth[-1].subject}")
 
 
-def _spraying(place: Town) -> None:
+def _spraying(place: FaultySite) -> None:
     place.spray_fast()
     _led(place, "spray")
 
 
-def _swarming(place: Town) -> None:
+def _swarming(place: FaultySite) -> None:
     place.botnet()
     _led(place, "distributed")
 
 
-def _banning(place: Town) -> None:
+def _banning(place: FaultySite) -> None:
     place.ban = (5, 600.0, 600.0)
     place.brute_force(6, tries=(300, 600))
 
 
-SCENARIOS: Mapping[str, Callable[[Town], object]] = {
+SCENARIOS: Mapping[str, Callable[[FaultySite], object]] = {
     "quiet": lambda _: None,
-    "forgotten": Town.application,
+    "forgotten": FaultySite.application,
     "lockout": _locking,
     "outage": lambda place: place.down("454"),
     "outage-535": lambda place: place.down("535"),
     "partial-fault": lambda place: place.down("454", length=2700.0, share=0.5),
     "policy-change": lambda place: place.down("LOGIN", length=3600.0),
-    "network-loss": Town.unplug,
-    "log-hole": Town.stop_logging,
+    "network-loss": FaultySite.unplug,
+    "log-hole": FaultySite.stop_logging,
     "throttling": _limiting,
     "ban": _banning,
-    "brute-force": Town.guess,
+    "brute-force": FaultySite.guess,
     "spray": _spraying,
     "botnet": _swarming,
     "stuffing": lambda place: place.stuff(min(60, len(place.users) + 15), others=15),
-    "takeover": Town.takeover,
+    "takeover": FaultySite.takeover,
     **{name: partial(mistaken, kind=kind) for name, kind in MISTAKES.items()},
     "passwords-off": passwords_off,
     "retry-storm": storming,
@@ -103,7 +104,7 @@ SCENARIOS: Mapping[str, Callable[[Town], object]] = {
 
 
 def simulate(
-    out: str | Path, *, scenarios: Sequence[str] = ("lockout",), seed: int = 1, days: int = 7, users: int = 60
+    out: str | PathLike[str], *, scenarios: Sequence[str] = ("lockout",), seed: int = 1, days: int = 7, users: int = 60
 ) -> pl.DataFrame:
     """Write logs of a made-up mail site in which something goes wrong, and the truth about it beside them.
 
@@ -140,11 +141,11 @@ def simulate(
     Raises
     ------
     UnknownName
-        for a scenario that does not exist.
+        If there is no such scenario.
     ValueError
-        for a number out of bounds.
+        If a number is out of bounds.
     FileExistsError
-        if the folder holds such files already; nothing is overwritten.
+        If the folder holds such files already; nothing is overwritten.
 
     Notes
     -----
@@ -161,7 +162,7 @@ def simulate(
     if there:
         raise FileExistsError(f"{folder / there[0]} exists; name a new folder")
 
-    place = Town(seed=seed, n_users=users, n_days=days)
+    place = FaultySite(seed=seed, n_users=users, n_days=days)
     place.people()
     place.typists(max(users // 15, 1))
     place.bots(10)
@@ -185,7 +186,7 @@ BACK_SOON = 0.05
 """A ban shows by a silence of about its length: its address came back within this share of it."""
 
 
-def _table(place: Town, whose: list[str], scenarios: Sequence[str], sessions: Sequence[Session]) -> pl.DataFrame:
+def _table(place: FaultySite, whose: list[str], scenarios: Sequence[str], sessions: Sequence[Session]) -> pl.DataFrame:
     """Return what happened: what was planned, and what the server did to whom.
 
     A lock shows if somebody else with the right secret met it, a ban if the address came back soon after.

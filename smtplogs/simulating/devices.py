@@ -9,7 +9,7 @@ from smtplogs.simulating.people import DAY, HOUR, MINUTE, Mail
 from smtplogs.simulating.stories import Truth
 
 if TYPE_CHECKING:
-    from smtplogs.simulating.stories import Town
+    from smtplogs.simulating.stories import FaultySite
 
 NAMES = {"local_part_only": "{local}", "blank_or_break": "{user}", "wrong_kind": "apikey"}
 """Mistakes that stand in the name: the server only sees an account that does not exist."""
@@ -21,12 +21,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 300.0, 4000.0
 """Postfix's ``minimal_backoff_time`` and ``maximal_backoff_time`` [s]."""
 
 
-def device(place: Town) -> str:
+def device(place: FaultySite) -> str:
     """Return the address of a device in the office: nobody else is there, but neighbours log in."""
     return f"192.0.2.{place.random.randint(100, 240)}"
 
 
-def mistaken(place: Town, kind: str) -> None:
+def mistaken(place: FaultySite, kind: str) -> None:
     """Let a device with one wrong setting try again and again from a day on; nobody repairs it."""
     r = place.random
     user = r.choice(place.users)
@@ -46,7 +46,7 @@ def mistaken(place: Town, kind: str) -> None:
     place.truth.append(Truth(kind, start, last, f"{name.strip()} at {ip}" if kind in NAMES else ip))
 
 
-def scanners(place: Town, n: int) -> None:
+def scanners(place: FaultySite, n: int) -> None:
     """Let n strangers look at the ports as scanners do: with the same signs as clients that are set up wrongly."""
     r = random.Random(f"{place.seed} scanners")  # noqa: S311 - the same for the same seed, and nobody else's luck changes
     for _ in range(n):
@@ -56,7 +56,7 @@ def scanners(place: Town, n: int) -> None:
             at += r.choice((r.uniform(1, 20), r.uniform(600, 40_000)))
 
 
-def storming(place: Town) -> None:
+def storming(place: FaultySite) -> None:
     """Let a device that was just set up repeat a wrong password twice a minute, until somebody pulls the plug."""
     r = place.random
     user, ip = r.choice(place.users), device(place)
@@ -67,7 +67,7 @@ def storming(place: Town) -> None:
     place.truth.append(Truth("retry_storm", start, at, f"{user} at {ip}"))
 
 
-def logging_in_for_each(place: Town, *, mails: int = 150) -> None:
+def logging_in_for_each(place: FaultySite, *, mails: int = 150) -> None:
     """Let a shop send its mails with a login for each, faster than a limit allows; it tries again later."""
     r = place.random
     user, ip = r.choice(place.users), device(place)
@@ -82,7 +82,7 @@ def logging_in_for_each(place: Town, *, mails: int = 150) -> None:
     place.truth.append(Truth("login_per_message", start, at, f"{user} at {ip}"))
 
 
-def passwords_off(place: Town) -> None:
+def passwords_off(place: FaultySite) -> None:
     """Switch passwords off for good, where a third of the people log in with tokens already."""
     place.tokens = set(place.users[::3])
     start, end = place.at(day=max(place.days - 3, 1)), place.days * DAY
@@ -90,7 +90,7 @@ def passwords_off(place: Town) -> None:
     place.truth.append(Truth("password_not_allowed", start, end, "example.com"))
 
 
-def relaying(place: Town, *, repaired: bool) -> None:
+def relaying(place: FaultySite, *, repaired: bool) -> None:
     """Let the smarthost's password run out: mail waits, and goes out after a repair, if there is one."""
     r = place.random
     broken = place.at(day=max(place.days - 4, 1))

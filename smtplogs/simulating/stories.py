@@ -26,7 +26,7 @@ class Truth:
 
 
 @dataclass
-class Town(Site):
+class FaultySite(Site):
     """A site with a server that may break; everything that is wrong is also written down in `truth`."""
 
     seed: int = 1
@@ -113,17 +113,6 @@ class Town(Site):
         self.truth.append(Truth("botnet_rise", start, start + length, "many strangers"))
         return bots
 
-    def slow_botnet(self, n: int, names: list[str], *, gap: float = 6 * HOUR) -> list[str]:
-        """Let n strangers try names of a list, hours apart, all the time."""
-        bots = [self.stranger() for _ in range(n)]
-        for ip in bots:
-            at = self.random.uniform(0, 1) * DAY
-            mine = self.random.sample(names, max(3, int(len(names) * 0.7)))
-            for user in mine * 9:
-                self.attempt(at, user, ip, "guess")
-                at += gap * self.random.uniform(0.3, 1.5)
-        return bots
-
     def stuff(self, n: int = 90, *, others: int = 100, length: float = 50 * MINUTE) -> None:
         """Let n strangers try one or two accounts each, once, out of a stolen list of names and passwords."""
         start = self.at(9, 14)
@@ -140,13 +129,6 @@ class Town(Site):
             times = [a.at for a in self.queue[before:] if a.ip == ip]
             self.truth.append(Truth("brute_force", min(times), max(times), ip))
 
-    def two_lists(self) -> None:
-        """Let two botnets work slowly through lists that overlap a little."""
-        for letter, n in (("a", 30), ("b", 20)):
-            names = self.users[: 6 if letter == "a" else 4] + [f"{letter}{i}@example.com" for i in range(15)]
-            bots = self.slow_botnet(n, names)
-            self.truth.append(Truth("distributed", 0, self.days * DAY, ",".join(bots)))
-
     def takeover(self, *, mails: int = 60, failures: int = 3) -> None:
         """Let a stranger in, with the right password, who then sends."""
         user, ip, at = self.random.choice(self.users), self.stranger(), self.at(day=self.days - 2)
@@ -157,11 +139,3 @@ class Town(Site):
             self.attempt(at, user, ip, "right", who="thief")
             at += self.random.uniform(2, 40)
         self.truth.append(Truth("takeover", start, at, user))
-
-    def newcomers(self, n: int) -> None:
-        """Let n people get a new phone, or travel: a new address that sends as much as they always do."""
-        for user in self.random.sample(self.users, n):
-            ip, at = f"2001:db8:7e1:{self.random.randrange(9999):x}::9", self.at()
-            for _ in range(self.random.randint(3, 12)):
-                self.attempt(at, user, ip, "right", who="traveller")
-                at += self.random.uniform(300, 5000)
