@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Findings told in full; the others are listed."""
 
+EVERYBODYS = ("server", "service", "relay")
+"""Kinds of subjects whose trouble is that of everybody who was refused in the same time; they name nobody."""
+
 LONGEST_LINE = 1_200
 MOST_MOMENTS = 60
 
@@ -51,6 +54,7 @@ class Story:
     lasted: str | None
     part_of: int | None
     evidence: list[tuple[str, str | None]]
+    names_somebody: bool
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ def _story(
         lasted=_lasted(row),
         part_of=numbers.get(row["part_of"] or ""),
         evidence=[(place, lines.get(place)) for place in row["evidence"] or []],
+        names_somebody=row["subject_kind"] not in EVERYBODYS,
     )
 
 

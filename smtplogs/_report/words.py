@@ -79,6 +79,12 @@ def many(n: int, one: str, several: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else several or one + 's'}"
 
 
+def several(names: list[str], most: int = 3) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
 def size(n_bytes: int | None) -> str:
     """Return a number of bytes in the unit that reads best."""
     if n_bytes is None:

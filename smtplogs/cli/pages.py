@@ -15,6 +15,7 @@ from cyclopts import Parameter
 import smtplogs as sl
 from smtplogs import tables
 from smtplogs._visible import visible
+from smtplogs.cli.helping import flowing
 from smtplogs.cli.options import HOW, PAGES, Check, Files, How, app, console, named, tables_of, verdict
 from smtplogs.datasets import moment
 
@@ -80,6 +81,7 @@ Mark = Annotated[str | None, Parameter(help="Moment to mark on the impact curve.
 
 
 @app.command(group=PAGES)
+@flowing
 def plot(
     chart: Annotated[str, Parameter(help="Name of the chart, such as timeline.")],
     files: Files,
