@@ -30,6 +30,9 @@ MOST_ERRORS = 5
 MOST_NOTES = 3
 MOST_PARTS = 3
 MOST_UNKNOWN = 2
+MOST_QUOTED = 100
+"""Findings whose lines are looked up; of a story only the first is quoted."""
+
 FEW_LINES = 100
 """A paste or a transcript: each line of it can be explained."""
 
@@ -75,7 +78,8 @@ def triage_text(
     ranked, not_assessable = found(findings)
     if clients is not None:  # what is theirs alone before what met everybody
         ranked = ranked.sort(pl.col("subject_kind").is_in(EVERYBODYS).fill_null(value=False), maintain_order=True)
-    told = stories(ranked, _last_lines(events, ranked), {}, tz, limit=ranked.height)
+    lines = evidence_lines(events, ranked, limit=MOST_QUOTED, refusals=True)
+    told = stories(ranked, lines, {}, tz, limit=MOST_QUOTED)
     blocks: list[RenderableType] = [_read(known, read, tz), Text()]
     if clients is not None:
         for block in standing(events, clients, ranked.head(limit), asked=asked or "", zone=tz):
@@ -92,7 +96,7 @@ def triage_text(
     if left := sum(map(len, together[limit:])):
         blocks.append(Text(f"{words.many(left, 'more finding')} not shown here."))
     for title in not_assessable["title"].drop_nulls().unique(maintain_order=True).head(MOST_UNKNOWN):
-        blocks.append(Text.assemble(("Not known: ", "bold"), visible(title)))
+        blocks.append(Text.assemble(("Not known: ", "bold"), visible(words.localised(title, tz))))
     if (left := not_assessable.height - MOST_UNKNOWN) > 0:
         blocks.append(Text(f"{words.many(left, 'more question')} could not be assessed with these logs."))
     if command := _next(known, read, told=bool(told), refused=bool(refused)):
@@ -110,12 +114,6 @@ def _next(known: Figures, read: Reading, *, told: bool, refused: bool) -> str | 
     if known.n_attempts or told or refused or not read.n_files:
         return f"smtplogs report {names} -o postmortem.html"
     return f"smtplogs coverage {names}" if read.not_understood else None
-
-
-def _last_lines(events: Frame, ranked: pl.DataFrame) -> dict[str, str]:
-    """Return the last line of evidence of each finding that is told in full."""
-    last = ranked.select(pl.col("evidence").list.tail(1))
-    return evidence_lines(events, last, limit=last.height)
 
 
 def _nothing_found(known: Figures, read: Reading, *, refused: bool, windowed: bool) -> str:
@@ -226,8 +224,9 @@ def _finding(story: Story, parts: list[Story], tz: str) -> Table:
     """
     grid = _headed(story)
     source = story.trigger or story.source or ""
-    clock = story.period == words.BLANK or (tz == "UTC" and story.period[:16] in story.title)
-    place, line = story.evidence[-1] if story.evidence else (None, None)
+    clock = story.period == words.BLANK or story.period[:16] in story.title
+    quoted = [(place, line) for place, line in story.evidence if line] or story.evidence
+    place, line = quoted[-1] if quoted else (None, None)
     told = {
         "who": story.subject if story.names_somebody and story.subject not in story.title else None,
         "from": source if source not in story.title else None,
