@@ -79,8 +79,8 @@ def sample(name: str) -> list[Path]:
     hits = [n for n in names if n == name] or [n for n in names if n.rpartition("/")[2] == name]
     if len(hits) != 1:
         near = hits or get_close_matches(name, names, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-        raise UnknownName(f"no sample named {name!r}; {hint}")
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UnknownName(f"no sample named {name!r}; {hint}there are {', '.join(names)}")
     return _logs(root / hits[0])
 
 

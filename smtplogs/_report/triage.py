@@ -84,11 +84,12 @@ def triage_text(
     if clients is not None:
         for block in standing(events, clients, ranked.head(limit), asked=asked or "", zone=tz):
             blocks += [block, Text()]
-    refused = [] if told or clients is not None else list(refusals(events, tz))
+    explained = clients is not None or {story.detector for story in told} - {"exposure"}
+    refused = [] if explained else list(refusals(events, tz))
     if not told:
         why = _nothing_found(known, read, refused=bool(refused), windowed=windowed)
-        blocks.append(Text(f"No finding{' about it' if asked else ''}: {why}."))
-        blocks += [Text(), *refused] if refused else []
+        blocks += [Text(f"No finding{' about it' if asked else ''}: {why}."), *([Text()] if refused else [])]
+    blocks += refused
     together = _together(told)
     brief = clients is None and any(story.severity != "info" for story in told)
     for story, *parts in together[:limit]:

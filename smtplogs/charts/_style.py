@@ -180,9 +180,9 @@ def fit_height(ax: Axes, inches: float, *, fresh: bool) -> None:
 def percent(part: float, whole: float) -> str:
     """Return a share in percent; never 0% or 100% of what is not none or all."""
     share = 100 * part / whole
-    if 0 < share < 0.5:
+    if 0 < share <= 0.5:
         return "under 1%"
-    return "over 99%" if 99.5 < share < 100 else f"{share:.0f}%"
+    return "over 99%" if 99.5 <= share < 100 else f"{share:.0f}%"
 
 
 def text(value: object, width: int | None = None) -> str:
