@@ -640,7 +640,8 @@ def boxes(ax: Axes, texts: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("width", [4.0, 6.5, 9.0])
-@pytest.mark.parametrize("hours", [3, 60, 24 * 9, 24 * 400])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("hours", [1.9, 3, 47, 60, 24 * 9, 24 * 80, 24 * 400, 24 * 1000])
 def test_the_labels_of_a_date_axis_do_not_touch_each_other(width: float, hours: int) -> None:
     ax = Figure(figsize=(width, 3)).add_subplot()
 

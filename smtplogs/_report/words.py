@@ -142,7 +142,7 @@ def _moved(found: re.Match[str], place: ZoneInfo) -> str:
     try:
         a = datetime.fromisoformat(begin).replace(tzinfo=UTC).astimezone(place)
         b = datetime.fromisoformat(end if not end or "-" in end else f"{begin[:10]} {end}") if end else None
-    except ValueError:  # no date after all: text of a log
+    except (ValueError, OverflowError):  # no date after all: text of a log
         return found[0]
     seconds = "%Y-%m-%d %H:%M:%S" if begin.count(":") == 2 else "%Y-%m-%d %H:%M"
     said = f"{a:{seconds}}"
