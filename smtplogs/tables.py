@@ -189,7 +189,14 @@ def explained(table: pl.DataFrame) -> Iterator[RenderableType]:
         for why, names in in_vain.items():
             yield Text(f"looked at: {', '.join(names)}: {why}", style="dim")
         yield Text("")
+    if "not understood" in table["verdict"]:
+        yield Text(WHAT_TO_PASTE)
 
+
+WHAT_TO_PASTE = (
+    "What can be explained: whole lines of a mail log, a reply with its code ('535 5.7.8 ...'), a traceback, a transcript. "
+    "Of the journal: journalctl -o short-iso, -o json or -o export."
+)
 
 _SHORT = {
     "less likely": "Why not something else:",

@@ -247,3 +247,13 @@ def test_a_column_of_empty_lists_says_nothing_on_a_terminal() -> None:
 
     assert "examples" not in terminal(frame)
     assert "examples" in terminal(frame.with_columns(examples=pl.Series([["x"], []])))
+
+
+def test_who_pastes_what_cannot_be_explained_is_told_what_can_be() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    for text in ("hello", "535 5.7.8 Error: authentication failed"):
+        for block in tables.explained(sl.explain(text)):
+            console.print(block)
+
+    assert out.getvalue().count("whole lines of a mail log") == 1
