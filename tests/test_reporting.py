@@ -784,3 +784,11 @@ def test_a_page_in_local_time_holds_no_sentence_in_utc(tmp_path: Path) -> None:
     assert page.count("from 2026-03-02 10:01 to 10:31") >= 4
     assert "09:01" not in text
     assert "when" not in text.split()
+
+
+@pytest.mark.parametrize(("cause", "told"), [("account_locked", True), ("success", False), ("unknown", False)])
+def test_a_page_tells_a_cause_only_where_there_is_one(tmp_path: Path, cause: str, told: bool) -> None:
+    told_of = findings(finding(1, cause=cause))
+
+    assert ("<dt>Cause</dt>" in html(tmp_path, findings=told_of)) == told
+    assert ("- Cause: " in markdown(tmp_path, findings=told_of)) == told
