@@ -129,5 +129,6 @@ def plot(
     axes.figure.savefig(picture, format=output.suffix[1:].lower(), bbox_inches="tight", dpi=150)
     with tables.whole(output) as file:
         file.write(picture.getvalue())
-    console().print(f"wrote {visible(output)}")
+    empty = "" if axes.has_data() or not axes.texts else f"; it is empty: {axes.texts[0].get_text()}"
+    console().print(f"wrote {visible(output)}{empty}")
     return 0
