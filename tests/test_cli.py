@@ -880,11 +880,11 @@ def test_lines_that_were_not_understood_are_shown_on_a_terminal(
     assert f"not understood: {log}:1:     MESSAGE=warning: SASL LOGIN authentication failed \\x1b[31m" in out
 
 
-@pytest.mark.parametrize(("chart", "said"), [("throttling", "; it is empty: no throttling\n"), ("causes", ".png\n")])
+@pytest.mark.parametrize(("chart", "said"), [("throttling", "; it is empty: no throttling"), ("causes", ".png")])
 def test_an_empty_chart_is_told_as_that(
     chart: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, _ = run(capsys, "plot", chart, *NEW_YEAR, "-o", tmp_path / "chart.png")
 
     assert code == 0
-    assert out.endswith(said)
+    assert " ".join(out.split()).endswith(said)
