@@ -792,3 +792,12 @@ def test_a_page_tells_a_cause_only_where_there_is_one(tmp_path: Path, cause: str
 
     assert ("<dt>Cause</dt>" in html(tmp_path, findings=told_of)) == told
     assert ("- Cause: " in markdown(tmp_path, findings=told_of)) == told
+
+
+def test_a_long_line_is_quoted_in_part() -> None:
+    events = table(event(1, "failure", raw="x" * 50_000))
+
+    text = terminal(triage_text(events, covered(), findings(finding(1))))
+
+    assert "characters left out" in text
+    assert text.count("x") < 600

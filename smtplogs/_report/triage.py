@@ -30,6 +30,9 @@ MOST_ERRORS = 5
 MOST_NOTES = 3
 MOST_PARTS = 3
 MOST_UNKNOWN = 2
+QUOTED = 500
+"""Most characters of a quoted line."""
+
 MOST_QUOTED = 100
 """Findings whose lines are looked up; of a story only the first is quoted."""
 
@@ -235,7 +238,7 @@ def _finding(story: Story, parts: list[Story], tz: str) -> Table:
         "why": None if story.cause in ("success", "unknown") else story.cause,  # both tell of no refusal's reason
         "do": story.advice,
         "sure": "; ".join([story.confidence, *map(words.inner, story.because[:3])]).replace("; ", ": ", 1),
-        "line": f"{place}  {line or ''}".strip() if place and story.severity != "info" else None,
+        "line": visible(f"{place}  {line or ''}".strip(), limit=QUOTED) if place and story.severity != "info" else None,
     }
     for label, text in told.items():
         if text:
