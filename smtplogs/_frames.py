@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._vocabularies import STAGES
+from smtplogs.errors import MissingColumns
 from smtplogs.schema import EVENTS, FINDINGS, TIME, conform, need, no_frame
 
 if TYPE_CHECKING:
@@ -68,6 +70,8 @@ def attempts(events: F, *columns: str, stage: str | None = "auth") -> F:
     by hand can be drawn.
     """
     need(events, "time", "outcome", *(["stage"] if stage else []), *columns)
+    if stage is not None and stage not in STAGES:
+        raise ValueError(f"stage={stage!r} is none of {', '.join(STAGES)}; None takes all")
     keep = pl.col("outcome").is_not_null() & (pl.col("outcome") != "info")
     if stage:
         keep &= pl.col("stage") == stage
@@ -90,6 +94,8 @@ def unpack(findings: Frame, own_columns: Mapping[str, Any] = EPISODE) -> pl.Data
     Own columns that ``findings()`` packed into `details` are taken out of it.
     """
     frame = table(findings, FINDINGS)
+    if "title" not in frame.columns and "kind" not in frame.columns:
+        raise MissingColumns("this is no table of findings; it should come from smtplogs.findings() or a detector")
     frame = frame.with_columns(pl.lit(None, c.dtype).alias(n) for n, c in FINDINGS.items() if n not in frame.columns)
     missing = {name: dtype for name, dtype in own_columns.items() if name not in frame.columns}
     if missing:

@@ -105,6 +105,10 @@ def parse(
         raise ValueError(f"cannot partition by {by!r}; there are {', '.join(BY)}")
     found, problems = sources.find(paths)
     dataset = Path(out).expanduser().resolve()
+    if inside := [s.name for s in found if s.path is not None and s.path.resolve().parent == dataset]:
+        raise ValueError(
+            f"{out} holds logs that are to be read, such as {inside[0]}: name a folder of its own for the dataset"
+        )
     dataset.mkdir(parents=True, exist_ok=True)
     show = shown(progress)
     with alone(dataset):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,9 @@ def sample(name: str) -> list[Path]:
     names = [o.parent.relative_to(root).as_posix() for o in sorted(root.rglob("ORIGIN.md"))]
     hits = [n for n in names if n == name] or [n for n in names if n.rpartition("/")[2] == name]
     if len(hits) != 1:
-        raise UnknownName(f"no sample named {name!r}; there are {', '.join(names)}")
+        near = hits or get_close_matches(name, names, n=3)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UnknownName(f"no sample named {name!r}; {hint}there are {', '.join(names)}")
     return _logs(root / hits[0])
 
 

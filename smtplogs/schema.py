@@ -6,7 +6,8 @@ import functools
 import inspect
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import polars as pl
 
@@ -219,8 +220,11 @@ def need(frame: pl.DataFrame | pl.LazyFrame, *columns: str) -> None:
     present = frame.collect_schema().names()
     missing = [c for c in dict.fromkeys(columns) if c not in present]
     if missing:
+        known = dict.fromkeys(name for name in [*present, *EVENTS] if name not in missing)
+        near = dict.fromkeys(name for wanted in missing for name in get_close_matches(wanted, known, n=2, cutoff=0.75))
+        hint = f"did you mean {' or '.join(near)}? Else it" if near else "it"
         raise MissingColumns(
-            f"the frame lacks the column(s) {', '.join(missing)}; it should come from smtplogs.read() or .load()"
+            f"the frame lacks the column(s) {', '.join(missing)}; {hint} should come from smtplogs.read() or .load()"
         )
 
 
@@ -306,14 +310,23 @@ def door(function: Callable[Concatenate[pl.DataFrame, P], pl.DataFrame]) -> Call
     pandas in -> pandas out; DataFrame or LazyFrame in -> DataFrame out. The frame is conformed to the documented
     dtypes first, so a round trip through pandas loses nothing.
     """
+    signature = inspect.signature(function)
+    first = next(iter(signature.parameters))
 
     @functools.wraps(function)
-    def at_the_door(frame: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        answer = function(to_polars(frame), *args, **kwargs)
+    def at_the_door(*args: Any, **kwargs: Any) -> Any:
+        inner: Any = function
+        if args:
+            frame, *others = args
+        elif first in kwargs:  # by its name, as the help has it
+            frame, others = kwargs.pop(first), []
+        else:
+            return inner(**kwargs)  # which says what is missing
+        answer = inner(to_polars(frame), *others, **kwargs)
         return answer.to_pandas() if hasattr(frame, "iloc") else answer
 
-    at_the_door.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return at_the_door
+    at_the_door.__signature__ = signature  # type: ignore[attr-defined]
+    return cast("Callable[Concatenate[Any, P], Any]", at_the_door)
 
 
 def columns() -> pl.DataFrame:

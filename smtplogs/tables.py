@@ -28,7 +28,7 @@ ENDINGS = (".parquet", ".csv", ".ndjson", ".jsonl")
 MAX_ROWS = 40
 """Rows shown on a terminal; a file gets them all."""
 
-COVERAGE_SHOWN = ("source", "program", "lines", "kept", "not_understood", "note", "error")
+COVERAGE_SHOWN = ("source", "program", "format", "lines", "kept", "not_understood", "note", "error")
 """Columns of the coverage table that fit a terminal."""
 
 _WIDE = {"title": 5, "advice": 4, "meaning": 3, "first_check": 3, "fix": 3, "sample": 5, "about": 4, "raw": 5}
@@ -126,10 +126,17 @@ def show(frame: pl.DataFrame, console: Console, *columns: str) -> None:
     chosen = [c for c in columns or frame.columns if c in frame.columns and not _hollow(frame[c])]
     grid = Table(show_lines=bool(set(chosen) & set(_WIDE)), header_style="bold", expand=bool(set(chosen) & set(_WIDE)))
     for name in chosen:
-        number = frame.schema[name].is_numeric()
-        least = 20 if name in _WIDE else None
-        side = "right" if number else "left"
-        grid.add_column(name, overflow="fold", ratio=_WIDE.get(name), min_width=least, justify=side)
+        dtype = frame.schema[name]
+        number = dtype.is_numeric()
+        least = 20 if name in _WIDE else len("2026-11-26") if dtype == pl.Datetime else None  # a date stays whole
+        grid.add_column(
+            _heading(name) if number or dtype == pl.Datetime else name,
+            overflow="fold",
+            ratio=_WIDE.get(name),
+            min_width=least,
+            justify="right" if number else "left",
+            no_wrap=number,
+        )
     for row in frame.select(chosen).head(MAX_ROWS).iter_rows():
         grid.add_row(*(Text(visible(words(v))) for v in row))
     console.print(grid)
@@ -137,8 +144,18 @@ def show(frame: pl.DataFrame, console: Console, *columns: str) -> None:
         console.print(f"{MAX_ROWS} of {frame.height:,} rows; -o FILE.csv writes them all")
 
 
+def _heading(name: str) -> str:
+    """Return the name of a narrow column in two lines if it is long: "n_refused_since" would take the width of others."""
+    head, _, tail = name.rpartition("_")
+    return f"{head}_\n{tail}" if head and len(name) > len("2026-11-26") else name
+
+
 def _hollow(column: pl.Series) -> bool:
-    return column.len() > 0 and column.null_count() == column.len()
+    """Tell whether a column says nothing: only nulls or empty lists."""
+    silent = column.null_count()
+    if isinstance(column.dtype, pl.List):
+        silent += int((column.list.len() == 0).sum())
+    return column.len() > 0 and silent == column.len()
 
 
 def words(value: object) -> str:
@@ -172,7 +189,14 @@ def explained(table: pl.DataFrame) -> Iterator[RenderableType]:
         for why, names in in_vain.items():
             yield Text(f"looked at: {', '.join(names)}: {why}", style="dim")
         yield Text("")
+    if "not understood" in table["verdict"]:
+        yield Text(WHAT_TO_PASTE)
 
+
+WHAT_TO_PASTE = (
+    "What can be explained: whole lines of a mail log, a reply with its code ('535 5.7.8 ...'), a traceback, a transcript. "
+    "Of the journal: journalctl -o short-iso, -o json or -o export."
+)
 
 _SHORT = {
     "less likely": "Why not something else:",

@@ -28,7 +28,7 @@ from smtplogs.charts import (
     plot_timeline,
     timeline,
 )
-from smtplogs.charts._style import COLOURS
+from smtplogs.charts._style import COLOURS, caption, percent
 from smtplogs.errors import MissingColumns
 from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, as_table, empty
 
@@ -620,3 +620,53 @@ def test_outcome_colours_are_told_apart_by_colour_blind_eyes() -> None:
     for sight in sights.values():
         for a, b in itertools.combinations(drawn, 2):
             assert np.linalg.norm(lab(a, sight) - lab(b, sight)) > 20
+
+
+def boxes(ax: Axes, texts: Any) -> list[Any]:
+    """Return where texts are drawn, in pixels, those that are drawn at all."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    figure.canvas.draw()
+    return [t.get_window_extent() for t in texts if t.get_visible() and t.get_text().strip()]
+
+
+@pytest.mark.parametrize("width", [4.0, 6.5, 9.0])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("hours", [1.9, 3, 47, 60, 24 * 9, 24 * 80, 24 * 400, 24 * 1000])
+def test_the_labels_of_a_date_axis_do_not_touch_each_other(width: float, hours: int) -> None:
+    ax = Figure(figsize=(width, 3)).add_subplot()
+
+    plot_timeline(table(event(0, "failure"), event(60 * hours, "failure")), ax=ax)
+
+    drawn = sorted(boxes(ax, ax.get_xticklabels()), key=lambda box: box.x0)
+    assert len(drawn) >= 2
+    assert all(a.x1 + 2 < b.x0 for a, b in itertools.pairwise(drawn))
+
+
+@pytest.mark.parametrize("width", [4.0, 9.0])
+@pytest.mark.parametrize("plot", [plot_causes, plot_clients])
+def test_figures_after_bars_stay_clear_of_the_legend(plot: Callable[..., Axes], width: float) -> None:
+    ax = Figure(figsize=(width, 3)).add_subplot()
+
+    plot(
+        table(event(0, "failure", count=123_456), event(1, "failure", user="bob@example.com", cause="account_locked")),
+        ax=ax,
+    )
+
+    assert all(box.x1 <= ax.bbox.x1 + 1 for box in boxes(ax, ax.texts))
+
+
+def test_a_share_is_never_none_or_all_of_what_is_not() -> None:
+    assert [percent(n, 1000) for n in (0, 1, 5, 6, 500, 994, 995, 1000)] == [
+        "0%", "under 1%", "under 1%", "1%", "50%", "99%", "over 99%", "100%",
+    ]  # fmt: skip
+
+
+def test_a_caption_is_broken_where_a_small_figure_ends() -> None:
+    small, large = (Figure(figsize=(width, 3)).add_subplot() for width in (4, 9))
+
+    for ax in (small, large):
+        caption(ax, "word " * 14)
+
+    assert small.get_title("left").count("\n") == 1
+    assert large.get_title("left").count("\n") == 0

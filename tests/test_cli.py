@@ -355,6 +355,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("lockouts empty.log --failures many", 'unable to convert "many" into int'),
         ("lockouts empty.log --within 5x", "within='5x' is no duration"),
         ("sample nothing", "no sample named 'nothing'; there are "),
+        ("sample postfix/lockot", "did you mean postfix/lockout"),
+        ("triage empty.log --tz CEST", "use an IANA name such as 'Europe/Warsaw'"),
+        ("parse empty.log -o .", "name a folder of its own for the dataset"),
         ("triage \x1b[31mred", "\\x1b[31mred: no file matches"),
         ("\x1b[31mred", "\\x1b[31mred"),
     ],
@@ -835,3 +838,45 @@ def test_garbage_is_looked_for_as_usual_once_the_commands_are_there() -> None:
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_help_of_every_command_flows_with_the_width_of_the_terminal() -> None:
+    """Lines of a paragraph that end where a line of source ends look torn on a terminal of another width."""
+    for name in cli.app:
+        if not name.startswith("-"):
+            assert not re.search(r"[^\n]\n[^\n]", (cli.app[name].help or "").strip()), name
+
+
+def test_the_scenarios_that_can_be_simulated_are_named_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    said = " ".join(run(capsys, "simulate", "--help")[1].replace("│", " ").split())
+
+    assert "quiet, forgotten, lockout, outage, outage-535" in said
+
+
+def test_nothing_in_the_time_that_was_asked_for_is_told_as_that(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "triage", *NEW_YEAR, "--since", "2030-01-01")
+
+    assert "between the moments that were asked for" in " ".join(out.split())
+
+
+def test_lines_that_were_not_understood_are_shown_on_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "odd.log"
+    log.write_text("    MESSAGE=warning: SASL LOGIN authentication failed \x1b[31m\n")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    _, out, _ = run(capsys, "coverage", str(log))
+
+    assert f"not understood: {log}:1:     MESSAGE=warning: SASL LOGIN authentication failed \\x1b[31m" in out
+
+
+@pytest.mark.parametrize(("chart", "said"), [("throttling", "; it is empty: no throttling"), ("causes", ".png")])
+def test_an_empty_chart_is_told_as_that(
+    chart: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, "plot", chart, *NEW_YEAR, "-o", tmp_path / "chart.png")
+
+    assert code == 0
+    assert " ".join(out.split()).endswith(said)

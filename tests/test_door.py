@@ -13,6 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import smtplogs as sl
+from smtplogs.errors import MissingColumns
 from smtplogs.schema import CAUSES, EVENTS, FINDINGS, OUTCOMES, as_table, conform, dtypes, empty
 
 mpl.use("Agg")
@@ -159,3 +160,36 @@ def test_the_frame_given_is_not_changed(name: str) -> None:
     FUNCTIONS[name](pandas)
 
     pd.testing.assert_frame_equal(pandas, before)
+
+
+def test_a_frame_may_be_given_by_its_name() -> None:
+    assert_frame_equal(sl.summary(events=EVENTS_OF_A_SAMPLE), sl.summary(EVENTS_OF_A_SAMPLE))
+    assert isinstance(sl.clients(events=EVENTS_OF_A_SAMPLE.to_pandas(), user="x"), pd.DataFrame)
+    with pytest.raises(TypeError, match=r"summary\(\) missing 1 required positional argument: 'events'"):
+        sl.summary()
+
+
+@pytest.mark.parametrize(("by", "near"), [("usr", "user"), ("couse", "cause"), ("clientip", "client_ip")])
+def test_a_mistyped_column_is_answered_with_the_one_that_is_near(by: str, near: str) -> None:
+    with pytest.raises(MissingColumns, match=rf"lacks the column\(s\) {by}; did you mean {near}\?"):
+        sl.plot_timeline(EVENTS_OF_A_SAMPLE, by=by)
+
+
+def test_a_column_that_resembles_nothing_is_only_named() -> None:
+    with pytest.raises(MissingColumns, match=r"lacks the column\(s\) zzz; it should come from"):
+        sl.plot_timeline(EVENTS_OF_A_SAMPLE, by="zzz")
+
+
+def test_events_are_no_findings() -> None:
+    with pytest.raises(MissingColumns, match="this is no table of findings"):
+        sl.plot_lockouts(EVENTS_OF_A_SAMPLE)
+
+
+def test_an_unknown_stage_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ValueError, match="stage='aut' is none of connect, tls, helo, auth"):
+        sl.plot_causes(EVENTS_OF_A_SAMPLE, stage="aut")
+
+
+def test_a_frame_in_place_of_a_path_is_refused() -> None:
+    with pytest.raises(TypeError, match="expected the path of a log, got Series"):
+        sl.read(EVENTS_OF_A_SAMPLE)

@@ -17,6 +17,7 @@ from score_detectors import INCIDENTS, Tally, incident_of
 from smtplogs.detect._bins import BIN, holes
 from smtplogs.detect._incident_edges import sharpened
 from smtplogs.detect._incident_facts import Facts, verdict
+from smtplogs.detect._incident_stories import incident_row
 from smtplogs.detect._missing import as_many, missing, one_missing, were_there
 from smtplogs.detect.outages import COLUMNS
 from smtplogs.schema import FINDINGS, TRAFFIC, as_table, dtypes
@@ -66,6 +67,31 @@ def test_an_outage_is_one_whether_it_shows_as_535_or_454(outcome: str, shown: st
     assert found["n_established_hit"] == 30
     assert timedelta(0) < found["recovered_at"] - found["end"] < timedelta(minutes=1)
     assert found["explained_by"] == [] or found["explained_by"][0].startswith("cause")
+    assert ("with a temporary error (454 or the like)" in found["title"]) == (outcome == "deferred")
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (("cause", "backend_unavailable", 1.0), "the cause backend unavailable: 100%"),
+        (("cause", "unknown", 0.98), "attempts that could not be judged: 98%"),
+        (("client_ip", "192.0.2.7", 0.9), "address 192.0.2.7: 90%"),
+        (("mechanism", "LOGIN", 0.9), "mechanism LOGIN: 90%"),
+    ],
+)
+def test_what_explains_a_rise_is_told_in_words(part: tuple[str, str, float], words: str):
+    facts = Facts(NINE, NINE + timedelta(minutes=30), n_bad=100, deferred_share=0.95, explained_by=[part])
+
+    row = incident_row(facts, "outage")
+
+    assert row["because"][0] == f"The rise is explained by {words}."
+    assert row["explained_by"] == [f"{part[0]}={part[1]}: {part[2]:.0%}"]
+
+
+def test_judged_refusals_of_no_known_cause_are_told_as_that():
+    facts = Facts(NINE, NINE + timedelta(minutes=30), n_bad=9, explained_by=[("cause", "unknown", 1.0)])
+
+    assert "refusals of no known cause" in incident_row(facts, "outage")["because"][0]
 
 
 def test_a_fault_of_a_part_hits_some_attempts_of_everybody():

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from small_events import findings, table
 from smtplogs import detect, reporting
+from smtplogs._report.words import localised
 from smtplogs.charts import cause_counts, client_counts
 from smtplogs.reporting import report, triage_text
 from smtplogs.schema import COVERAGE, EVENTS, FINDINGS, TRAFFIC, as_table, empty
@@ -532,7 +533,17 @@ def test_triage_tells_coverage_first_then_findings_then_what_next() -> None:
     assert "AUTH        18 attempts: 2 success, 15 failure, 1 refused" in lines
     assert "At relays   1 attempt of our server, 1 not accepted" in lines
     story = lines[lines.index("") + 1 :]
-    assert [line.split()[0] for line in story if line] == ["1", "who", "from", "when", "why", "do", "sure", "Next:"]
+    assert [line.split()[0] for line in story if line] == [
+        "1",
+        "who",
+        "from",
+        "when",
+        "why",
+        "do",
+        "sure",
+        "line",
+        "Next:",
+    ]
     assert "SERIOUS Finding number 1." in story[0]
     assert lines[-1] == "Next: smtplogs report mail.log -o postmortem.html"
 
@@ -612,3 +623,168 @@ def test_triage_shows_times_in_the_zone_asked_for() -> None:
     text = terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), findings(finding(1)), tz="Europe/Warsaw"))
 
     assert "2026-03-02 10:01 to 10:31 (Europe/Warsaw)" in text
+
+
+def words_of(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_a_grave_finding_quotes_its_last_line_that_is_a_refusal() -> None:
+    events = table(event(1, "failure"), event(2, "failure"), event(3, "success"))
+    told = findings(finding(1, evidence=["mail.log:11", "mail.log:21", "mail.log:31"]))
+
+    text = words_of(terminal(triage_text(events, covered(), told)))
+
+    assert "line mail.log:21 line 21: failure" in text
+    assert "mail.log:31" not in text
+
+
+def test_what_is_only_good_to_know_is_told_in_short_beside_what_is_grave() -> None:
+    info = finding(2, severity="info", title="Somebody mistyped", because=["five tries"])
+
+    beside = words_of(terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), findings(finding(1), info))))
+    alone = words_of(terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), findings(info))))
+
+    assert "INFO Somebody mistyped. do Unlock the account." in beside
+    assert "five tries" not in beside
+    assert "sure high: five tries" in alone
+
+
+def test_a_finding_about_the_whole_server_names_nobody() -> None:
+    told = findings(finding(1, subject_kind="server", subject="logins", user=None, client_ip=None))
+
+    assert "who" not in terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), told)).split()
+
+
+def test_refusals_that_no_finding_tells_are_explained_with_a_line_of_each_cause() -> None:
+    events = table(
+        event(0, "failure", basis="assumed", count=2),
+        event(1, "failure", basis="assumed"),
+        event(2, "refused", stage="rcpt", cause="auth_required", user=None),
+        event(3, "refused", cause="unknown", user=None, client_ip=None),
+        event(4, "success"),
+    )
+
+    text = words_of(terminal(triage_text(events, covered(lines=5), findings())))
+
+    assert "No finding: nothing here meets the thresholds of the detectors." in text
+    assert "REFUSED 3 times, 2026-03-02 09:00 to 09:01 (UTC) who ann@example.com at 192.0.2.10" in text
+    assert "why bad credentials (assumed: the log gives no reason): Name and secret do not fit together" in text
+    assert "line mail.log:11 line 11: failure" in text
+    assert "REFUSED 1 time, 2026-03-02 09:02 (UTC) who 192.0.2.10 why auth required:" in text
+    assert "why not known: no line of the log says why do `smtplogs explain '<the line below>'`" in text
+    assert text.endswith("Next: smtplogs explain - < mail.log")
+
+
+def test_the_commonest_causes_are_told_and_the_others_counted() -> None:
+    causes = ("bad_credentials", "unknown_user", "tls_required", "auth_required", "relay_denied")
+    events = table(*(event(i, "failure", cause=c, count=9 - i) for i, c in enumerate(causes)))
+
+    text = words_of(terminal(triage_text(events, covered(), findings())))
+
+    assert text.count("REFUSED") == 3
+    assert "11 more refusals of other causes" in text
+
+
+def test_logins_alone_are_no_refusals() -> None:
+    text = terminal(triage_text(table(event(0, "success")), covered(), findings()))
+
+    assert "REFUSED" not in text
+    assert "smtplogs report mail.log" in text
+
+
+def test_a_secret_in_a_transcript_does_not_hide_why_the_login_failed() -> None:
+    secret = finding(1, detector="exposure", kind="secret_in_log", severity="warning")
+
+    text = terminal(triage_text(table(event(0, "failure")), covered(), findings(secret)))
+
+    assert "REFUSED 1 time" in text
+    assert "Finding number 1." in text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "windowed", "said"),
+    [
+        ({"lines": 0, "kept": 0, "records": 0, "context": 0, "dismissed": 0, "not_understood": 0}, False, "are empty."),
+        ({"kept": 0, "records": 0, "context": 0, "dismissed": 0}, False, "They stand in /var/log/mail.log"),
+        ({"records": 0, "context": 0, "dismissed": 0}, False, "no line was understood"),
+        ({}, True, "between the moments that were asked for."),
+        ({}, False, "no attempt to log in is in these logs."),
+    ],
+)
+def test_where_there_was_nothing_to_judge_the_reason_is_told(numbers: Any, windowed: bool, said: str) -> None:
+    text = words_of(terminal(triage_text(empty(EVENTS), covered(**numbers), findings(), windowed=windowed)))
+
+    assert "there was nothing to judge: " in text
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("more", "following"),
+    [
+        ({"not_understood": 10}, "Next: smtplogs coverage mail.log"),
+        ({"not_understood": 0}, None),
+        ({"source": "-"}, None),
+    ],
+)
+def test_the_next_command_is_one_that_can_be_of_use(more: Any, following: str | None) -> None:
+    lines = terminal(triage_text(empty(EVENTS), covered(**more), findings())).splitlines()
+
+    assert [line.rstrip() for line in lines if line.startswith("Next")] == ([following] if following else [])
+
+
+def test_questions_that_the_logs_cannot_answer_are_named() -> None:
+    open_ = [finding(i, status="not_assessable", title=f"Whether {i} cannot be told") for i in range(4)]
+
+    text = words_of(terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), findings(*open_))))
+
+    assert "Not known: Whether 0 cannot be told Not known: Whether 1 cannot be told" in text
+    assert "2 more questions could not be assessed with these logs." in text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("since 2026-03-02 23:50 UTC.", "since 2026-03-03 00:50."),
+        ("from 2026-03-02 09:14 to 09:29 UTC", "from 2026-03-02 10:14 to 10:29"),
+        ("from 2026-03-02 22:30 to 23:30 UTC", "from 2026-03-02 23:30 to 2026-03-03 00:30"),
+        ("from 2026-03-28 09:14:01 to 2026-03-29 09:29:02 UTC", "from 2026-03-28 10:14:01 to 2026-03-29 11:29:02"),
+        ("user 2026-13-40 99:99 UTC", "user 2026-13-40 99:99 UTC"),
+        ("2026-03-02 09:14 to the end", "2026-03-02 09:14 to the end"),
+        ("12026-03-02 09:14 UTC", "12026-03-02 09:14 UTC"),
+        ("9999-12-31 23:59 UTC", "9999-12-31 23:59 UTC"),
+    ],
+)
+def test_times_in_sentences_are_told_in_the_zone_of_the_page(text: str, shown: str) -> None:
+    assert localised(text, "UTC") == text
+    assert localised(text, "Europe/Warsaw") == shown
+
+
+def test_a_page_in_local_time_holds_no_sentence_in_utc(tmp_path: Path) -> None:
+    said = "It was refused from 2026-03-02 09:01 to 09:31 UTC"
+    told = findings(finding(1, title=said, because=[said], advice=said, refuted_by=said))
+
+    page = html(tmp_path, findings=told, tz="Europe/Warsaw")
+    text = terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), told, tz="Europe/Warsaw"))
+
+    assert said not in page
+    assert page.count("from 2026-03-02 10:01 to 10:31") >= 4
+    assert "09:01" not in text
+    assert "when" not in text.split()
+
+
+@pytest.mark.parametrize(("cause", "told"), [("account_locked", True), ("success", False), ("unknown", False)])
+def test_a_page_tells_a_cause_only_where_there_is_one(tmp_path: Path, cause: str, told: bool) -> None:
+    told_of = findings(finding(1, cause=cause))
+
+    assert ("<dt>Cause</dt>" in html(tmp_path, findings=told_of)) == told
+    assert ("- Cause: " in markdown(tmp_path, findings=told_of)) == told
+
+
+def test_a_long_line_is_quoted_in_part() -> None:
+    events = table(event(1, "failure", raw="x" * 50_000))
+
+    text = terminal(triage_text(events, covered(), findings(finding(1))))
+
+    assert "characters left out" in text
+    assert text.count("x") < 600

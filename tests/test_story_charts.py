@@ -205,6 +205,38 @@ def test_marks_are_drawn_and_told_from_the_start_on(ax: Axes) -> None:
     assert "detected after 5 min; mitigated after 15 min" in ax.get_title("left").replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("user", "said", "axes"), [(None, "no account named", 1), ("ann@example.com", "1 account,", 2)]
+)
+def test_where_no_account_is_named_none_has_an_axis(user: str | None, said: str, axes: int, ax: Axes) -> None:
+    events = table(event(0, "deferred", user=user), event(20, "deferred", user=user))
+
+    sl.plot_impact(events, findings(finding(0, 20)), ax=ax)
+
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    assert len([a for a in figure.axes if a.get_visible()]) == axes
+    assert said in ax.get_title("left").replace("\n", " ")
+    assert len(ax.get_legend().get_texts()) == axes  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def test_a_mark_at_the_end_is_written_before_its_line(ax: Axes) -> None:
+    events = table(event(0, "failure"), event(20, "failure"))
+
+    sl.plot_impact(events, findings(finding(0, 20)), recovered=T0 + 20 * MIN, ax=ax)
+
+    assert {t.get_text(): t.get_ha() for t in ax.texts} == {"start": "left", "recovered": "right"}
+
+
+@pytest.mark.parametrize(("width", "between"), [(4.0, "\n"), (9.0, " · ")])
+def test_cells_of_logins_hold_their_words_in_a_small_figure(width: float, between: str) -> None:
+    ax = Figure(figsize=(width, 3)).add_subplot()
+
+    sl.plot_exposure(table(event(0, "success", tls="TLSv1.3", mechanism="PLAIN")), ax=ax)
+
+    assert f"100%{between}1 account" in [t.get_text() for t in ax.texts]
+
+
 def test_parts_of_a_rise_add_up_to_the_total() -> None:
     days = [event(-1440 * d, "failure", client_ip="192.0.2.1", count=d) for d in (1, 3)]
     now = [event(0, "failure", client_ip="192.0.2.1", count=2), event(1, "failure", client_ip="192.0.2.7", count=9)]

@@ -227,3 +227,33 @@ def test_explanations_show_text_once_and_what_was_looked_at_in_a_line() -> None:
     assert said.count("SASL LOGIN authentication failed") == 1
     assert "\x1b" not in said
     assert "\\x1b[31mx" in said
+
+
+def test_numbers_and_dates_stay_whole_in_a_narrow_terminal() -> None:
+    rows = {"user": ["a" * 60], "n_refused_since": [123_456], "refused_since": [datetime(2026, 3, 2, 9, tzinfo=UTC)]}
+    frame = pl.DataFrame(rows | {"cause": ["auth_disabled_by_policy"]})
+
+    text = terminal(frame, width=50)
+
+    assert "123456" in text
+    assert "2026-03-02" in text
+    assert all(len(line) <= 50 for line in text.splitlines())
+    assert "n_refused_" in text
+    assert " since" in text
+
+
+def test_a_column_of_empty_lists_says_nothing_on_a_terminal() -> None:
+    frame = pl.DataFrame({"a": [1, 2], "examples": [[], None]}, schema_overrides={"examples": pl.List(pl.String)})
+
+    assert "examples" not in terminal(frame)
+    assert "examples" in terminal(frame.with_columns(examples=pl.Series([["x"], []])))
+
+
+def test_who_pastes_what_cannot_be_explained_is_told_what_can_be() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=200)
+    for text in ("hello", "535 5.7.8 Error: authentication failed"):
+        for block in tables.explained(sl.explain(text)):
+            console.print(block)
+
+    assert out.getvalue().count("whole lines of a mail log") == 1

@@ -16,6 +16,7 @@ import smtplogs as sl
 from commands import run
 from small_events import table
 from smtplogs._report.asked import concerning, standing
+from smtplogs._report.triage import triage_text
 from smtplogs.errors import MissingColumns
 from smtplogs.schema import FINDINGS, as_table, empty
 from smtplogs.whose import selected
@@ -319,3 +320,40 @@ def test_a_refusal_that_no_line_explains_is_told_as_that() -> None:
 
     assert "not known: no line of the log says why" in text
     assert "None known" not in text
+
+
+def test_a_refusal_without_a_cause_is_sent_to_what_met_everybody_then() -> None:
+    events = table(
+        event(5, "deferred", cause="unknown", user=None),
+        event(30, "deferred", cause="unknown", user=None, client_ip="192.0.2.8"),
+    )
+    outage = {
+        "finding_id": "a",
+        "status": "found",
+        "severity": "serious",
+        "subject_kind": "server",
+        "subject": "logins",
+    }
+    found = as_table(pl.DataFrame([outage | {"start": at(0), "end": at(10), "title": "Nobody could log in"}]), FINDINGS)
+
+    text = told(*standing(events, sl.clients(events), found, asked="user anna", zone="UTC"))
+
+    assert text.count("do     see 1 below") == 1
+    assert "`smtplogs explain '<the line below>'`" in text
+
+
+def test_what_is_ones_own_comes_before_what_met_everybody() -> None:
+    events = table(event(5, "failure"))
+    rows = [
+        {"finding_id": "a", "severity": "serious", "subject_kind": "server", "subject": "logins", "title": "For all"},
+        {"finding_id": "b", "severity": "warning", "subject_kind": "user", "user": "anna@example.com", "title": "Own"},
+    ]
+    found = as_table(
+        pl.DataFrame([r | {"status": "found", "start": at(0), "end": at(9)} for r in rows], infer_schema_length=None),
+        FINDINGS,
+    )
+
+    text = told(triage_text(events, None, found, clients=sl.clients(events), asked="user anna"))
+
+    assert text.index("1     WARNING Own") < text.index("2     SERIOUS For all")
+    assert "do     see 1 below" in text

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from smtplogs._frames import NOT_ACCEPTED, lazy_columns, plain
 from smtplogs._report import words
-from smtplogs._report.stories import LONGEST_LINE, evidence_lines
+from smtplogs._report.stories import EVERYBODYS, LONGEST_LINE, evidence_lines
 from smtplogs._visible import visible
 from smtplogs.replies import causes
-from smtplogs.schema import conform, reference
+from smtplogs.schema import TIME, conform, reference
 from smtplogs.whose import COLUMNS, selected
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 MOST_OWN = 8
 MOST_STRANGERS = 4
 MOST_NAMES = 5
-
-_EVERYBODYS = ("server", "service", "relay")
-"""Kinds of subjects whose trouble is that of everybody who was refused in the same time."""
 
 
 def concerning(findings: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
@@ -53,7 +50,7 @@ def concerning(findings: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     places = refused.select(reference()).to_series().implode()
     moments = refused["time"].drop_nulls()
     shared = [
-        bool(kind in _EVERYBODYS and start and moments.len() and moments.is_between(start, end or moments.max()).any())
+        bool(kind in EVERYBODYS and start and moments.len() and moments.is_between(start, end or moments.max()).any())
         for kind, start, end in findings.select("subject_kind", "start", "end").iter_rows()
     ]
     about = pl.any_horizontal(
@@ -110,11 +107,14 @@ def standing(
 
 
 def _answered(row: dict[str, Any], findings: pl.DataFrame) -> int | None:
-    """Return the place of the first finding about this client, else of the first about its account; from 1."""
+    """Return the place of the finding to read, from 1: about this client, else its account, else what met everybody then."""
     user, address = (pl.lit(row[name], pl.String) for name in ("user", "client_ip"))
     here = (pl.col("client_ip") == address) & (pl.col("user").is_null() | (pl.col("user") == user))
     account = (pl.col("user") == user) & pl.col("client_ip").is_null()
-    for about in (here, account):
+    begun, last = (pl.lit(row[name], TIME) for name in ("refused_since", "last"))
+    then = (pl.col("start") <= begun) & (pl.col("end").is_null() | (pl.col("end") >= last))
+    everybody = pl.col("subject_kind").is_in(EVERYBODYS) & then
+    for about in (here, account, everybody):
         if (places := findings.select(about.fill_null(value=False).arg_true()).to_series()).len():
             return int(places[0]) + 1
     return None
@@ -147,7 +147,9 @@ def _why(row: dict[str, Any], cause: dict[str, Any], answered: int | None) -> di
         told["why"] = "not known: no line of the log says why"
     if answered is not None:
         return told | {"do": f"see {answered} below"}
-    return told | {"check": cause["first_check"], "do": None if unknown else cause["fix"]}
+    if unknown:
+        return told | {"check": "`smtplogs explain '<the line below>'` tells what it may be, and how to tell."}
+    return told | {"check": cause["first_check"], "do": cause["fix"]}
 
 
 def _named(row: dict[str, Any]) -> str:

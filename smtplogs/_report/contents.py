@@ -84,7 +84,10 @@ def contents(
         "stories": told[:SHOWN],
         "rest": told[SHOWN:],
         "calm": prose.calm(known),
-        "not_assessable": [words.sentence(t) for t in not_assessable["title"].drop_nulls().unique(maintain_order=True)],
+        "not_assessable": [
+            words.localised(words.sentence(t), tz)
+            for t in not_assessable["title"].drop_nulls().unique(maintain_order=True)
+        ],
         "causes": _causes(events, table),
         "clients": _clients(clients.head(MOST_CLIENTS), tz),
         "more_clients": max(clients.height - MOST_CLIENTS, 0),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs._frames import lazy_columns, plain, unpack
+from smtplogs._frames import NOT_ACCEPTED, lazy_columns, plain, unpack
 from smtplogs._report import words
 from smtplogs._spans import duration
 from smtplogs.detect._findings import weightiest_first
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Findings told in full; the others are listed."""
+
+EVERYBODYS = ("server", "service", "relay")
+"""Kinds of subjects whose trouble is that of everybody who was refused in the same time; they name nobody."""
 
 LONGEST_LINE = 1_200
 MOST_MOMENTS = 60
@@ -51,6 +54,7 @@ class Story:
     lasted: str | None
     part_of: int | None
     evidence: list[tuple[str, str | None]]
+    names_somebody: bool
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def _story(
         number=number,
         id=row["finding_id"] or "",
         kind=words.kind(row["kind"]),
-        title=words.sentence(row["title"] or f"{words.kind(row['kind'])}: {row['subject'] or ''}"),
+        title=words.localised(words.sentence(row["title"] or f"{words.kind(row['kind'])}: {row['subject'] or ''}"), tz),
         severity=row["severity"] or "info",
         subject=row["subject"] or row["user"] or row["client_ip"] or row["relay_host"] or "",
         source=row["client_ip"] or row["relay_host"],
@@ -101,16 +105,17 @@ def _story(
         n_events=row["n_events"],
         cause=plain(row["cause"]),
         meaning=meanings.get(row["cause"] or ""),
-        advice=row["advice"],
-        refuted_by=row["refuted_by"],
+        advice=words.localised(row["advice"] or "", tz) or None,
+        refuted_by=words.localised(row["refuted_by"] or "", tz) or None,
         confidence=row["confidence"] or "low",
-        because=[reason.removesuffix(".") for reason in row["because"] or []],
+        because=[words.localised(reason.removesuffix("."), tz) for reason in row["because"] or []],
         detector=row["detector"] or "",
         trigger=_trigger(row),
         policy=row["policy"],
         lasted=_lasted(row),
         part_of=numbers.get(row["part_of"] or ""),
         evidence=[(place, lines.get(place)) for place in row["evidence"] or []],
+        names_somebody=row["subject_kind"] not in EVERYBODYS,
     )
 
 
@@ -143,13 +148,20 @@ def _lasted(row: dict[str, Any]) -> str | None:
     return duration(least) if duration(least) == duration(most) else f"{duration(least)} to {duration(most)}"
 
 
-def evidence_lines(events: Frame, ranked: pl.DataFrame, *, limit: int = SHOWN) -> dict[str, str]:
-    """Return the redacted log line behind each `source:line_no` of the first findings, where the events hold it."""
+def evidence_lines(
+    events: Frame, ranked: pl.DataFrame, *, limit: int = SHOWN, refusals: bool = False
+) -> dict[str, str]:
+    """Return the redacted log line behind each `source:line_no` of the first findings, where the events hold it.
+
+    `refusals`: only the lines of attempts that were not accepted.
+    """
     wanted = ranked.head(limit)["evidence"].explode(empty_as_null=True).drop_nulls().unique()
     if wanted.is_empty():
         return {}
-    lazy = lazy_columns(events, "source", "line_no", "raw", "detail")
+    lazy = lazy_columns(events, "source", "line_no", "raw", "detail", "outcome")
     names = lazy.collect_schema().names()
+    if refusals and "outcome" in names:
+        lazy = lazy.filter(pl.col("outcome").is_in(NOT_ACCEPTED))
     if not {"source", "line_no"} <= set(names):
         return {}
     text = pl.coalesce([c for c in ("raw", "detail") if c in names] or [pl.lit(None, pl.String)])

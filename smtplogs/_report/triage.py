@@ -14,7 +14,8 @@ from smtplogs._frames import table
 from smtplogs._report import words
 from smtplogs._report.asked import standing
 from smtplogs._report.figures import Figures, Reading, figures, reading
-from smtplogs._report.stories import Story, found, stories
+from smtplogs._report.refusals import refusals
+from smtplogs._report.stories import EVERYBODYS, LONGEST_LINE, Story, evidence_lines, found, stories
 from smtplogs._spans import zone
 from smtplogs._visible import visible
 from smtplogs.schema import COVERAGE, OUTCOMES
@@ -28,6 +29,18 @@ STYLES = {"serious": "bold red", "warning": "yellow", "info": "cyan"}
 MOST_ERRORS = 5
 MOST_NOTES = 3
 MOST_PARTS = 3
+MOST_UNKNOWN = 2
+QUOTED = 500
+"""Most characters of a quoted line."""
+
+MOST_QUOTED = 100
+"""Findings whose lines are looked up; of a story only the first is quoted."""
+
+FEW_LINES = 100
+"""A paste or a transcript: each line of it can be explained."""
+
+PLACES = "/var/log/mail.log, /var/log/maillog, /var/log/exim4/mainlog, journalctl -u 'postfix*' -o short-iso"
+"""Where logins are logged, for those who brought another file."""
 
 
 def triage_text(
@@ -39,6 +52,7 @@ def triage_text(
     asked: str | None = None,
     limit: int = 10,
     tz: str | None = None,
+    windowed: bool = False,
 ) -> Group:
     """Return the triage summary for a rich console; without colours it reads the same.
 
@@ -53,6 +67,8 @@ def triage_text(
         Most findings to tell, the weightiest first; what is part of one is named under it and does not count.
     tz
         Zone in which times are shown; None is UTC.
+    windowed
+        Whether only a stretch of time was asked for (``since``, ``until``), so that the logs may hold more.
 
     Returns
     -------
@@ -63,36 +79,62 @@ def triage_text(
     known = figures(events)
     read = reading(None if coverage is None else table(coverage, COVERAGE))
     ranked, not_assessable = found(findings)
-    told = stories(ranked, {}, {}, tz, limit=0)
+    if clients is not None:  # what is theirs alone before what met everybody
+        ranked = ranked.sort(pl.col("subject_kind").is_in(EVERYBODYS).fill_null(value=False), maintain_order=True)
+    lines = evidence_lines(events, ranked, limit=MOST_QUOTED, refusals=True)
+    told = stories(ranked, lines, {}, tz, limit=MOST_QUOTED)
     blocks: list[RenderableType] = [_read(known, read, tz), Text()]
     if clients is not None:
         for block in standing(events, clients, ranked.head(limit), asked=asked or "", zone=tz):
             blocks += [block, Text()]
+    explained = clients is not None or {story.detector for story in told} - {"exposure"}
+    refused = [] if explained else list(refusals(events, tz))
     if not told:
-        blocks.append(Text(f"No finding{' about it' if asked else ''}: {_nothing_found(known, read)}."))
+        why = _nothing_found(known, read, refused=bool(refused), windowed=windowed)
+        blocks += [Text(f"No finding{' about it' if asked else ''}: {why}."), *([Text()] if refused else [])]
+    blocks += refused
     together = _together(told)
+    brief = clients is None and any(story.severity != "info" for story in told)
     for story, *parts in together[:limit]:
-        blocks += [_finding(story, parts, tz), Text()]
+        blocks += [_brief(story) if brief and story.severity == "info" else _finding(story, parts, tz), Text()]
     if left := sum(map(len, together[limit:])):
         blocks.append(Text(f"{words.many(left, 'more finding')} not shown here."))
-    if not_assessable.height:
-        blocks.append(Text(f"{words.many(not_assessable.height, 'question')} could not be assessed with these logs."))
-    command = f"smtplogs report {_sources(read)} -o postmortem.html"
-    blocks.append(Text.assemble(("Next: ", "bold"), command, no_wrap=True, overflow="ignore"))  # to be copied whole
+    for title in not_assessable["title"].drop_nulls().unique(maintain_order=True).head(MOST_UNKNOWN):
+        blocks.append(Text.assemble(("Not known: ", "bold"), visible(words.localised(title, tz))))
+    if (left := not_assessable.height - MOST_UNKNOWN) > 0:
+        blocks.append(Text(f"{words.many(left, 'more question')} could not be assessed with these logs."))
+    if command := _next(known, read, told=bool(told), refused=bool(refused)):
+        blocks.append(Text.assemble(("Next: ", "bold"), command, no_wrap=True, overflow="ignore"))  # to be copied whole
     return Group(*blocks)
 
 
-def _nothing_found(known: Figures, read: Reading) -> str:
+def _next(known: Figures, read: Reading, *, told: bool, refused: bool) -> str | None:
+    """Return the command that tells more; none where nothing was read, or where a pipe is read to its end."""
+    names = _sources(read)
+    if refused and 0 < read.lines <= FEW_LINES:
+        return "smtplogs explain -" if names == "-" else f"smtplogs explain - < {names}"
+    if names == "-":
+        return None
+    if known.n_attempts or told or refused or not read.n_files:
+        return f"smtplogs report {names} -o postmortem.html"
+    return f"smtplogs coverage {names}" if read.not_understood else None
+
+
+def _nothing_found(known: Figures, read: Reading, *, refused: bool, windowed: bool) -> str:
     """Say why there is no finding, and where logins are logged if these logs hold none."""
-    if known.n_attempts:
+    if known.n_attempts or refused:
         return "nothing here meets the thresholds of the detectors"
     if read.n_files and not read.lines:
         return "there was nothing to judge: the logs are empty"
     if read.n_files and not read.kept:
+        return f"there was nothing to judge: no line is about logins of a known mail server. They stand in {PLACES}"
+    if read.n_files and not read.records + read.context + read.dismissed:
         return (
-            "there was nothing to judge: no line is about logins of a known mail server. They stand in the mail log "
-            "(/var/log/mail.log, /var/log/maillog, /var/log/exim4/mainlog, journalctl -u postfix)"
+            "there was nothing to judge: no line was understood, so this is no mail log, or one in a form that is not "
+            f"known. `smtplogs coverage` shows such lines, `smtplogs explain` what is amiss. Logins stand in {PLACES}"
         )
+    if windowed and read.records:
+        return "there was nothing to judge: no attempt to log in is between the moments that were asked for"
     return "there was nothing to judge: no attempt to log in is in these logs"
 
 
@@ -160,31 +202,47 @@ def _together(told: list[Story]) -> list[list[Story]]:
     return list(stories_.values())
 
 
-def _finding(story: Story, parts: list[Story], tz: str) -> Table:
-    """Tell one finding: who, from where, since when, why, what to do, how sure, what else belongs to it.
-
-    What its title says is not repeated.
-    """
+def _headed(story: Story) -> Table:
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(no_wrap=True, style="dim", min_width=len("line"))
     grid.add_column(overflow="fold")
     grid.add_row(
         Text(f"{story.number}", style="bold"),
         Text.assemble((story.severity.upper(), STYLES.get(story.severity, "")), " ", (visible(story.title), "bold")),
     )
+    return grid
+
+
+def _brief(story: Story) -> Table:
+    """Tell in short what is only good to know, so that the grave findings stay on the screen."""
+    grid = _headed(story)
+    if story.advice:
+        grid.add_row("do", Text(visible(story.advice), style="green"))
+    return grid
+
+
+def _finding(story: Story, parts: list[Story], tz: str) -> Table:
+    """Tell one finding: who, from where, since when, why, what to do, how sure, its last line, what else belongs to it.
+
+    What its title says is not repeated.
+    """
+    grid = _headed(story)
     source = story.trigger or story.source or ""
-    clock = tz == "UTC" and story.period[:16] in story.title
+    clock = story.period == words.BLANK or story.period[:16] in story.title
+    quoted = [(place, line) for place, line in story.evidence if line] or story.evidence
+    place, line = quoted[-1] if quoted else (None, None)
     told = {
-        "who": story.subject if story.subject not in story.title else None,
+        "who": story.subject if story.names_somebody and story.subject not in story.title else None,
         "from": source if source not in story.title else None,
         "when": None if clock else f"{story.period} ({tz})",
         "why": None if story.cause in ("success", "unknown") else story.cause,  # both tell of no refusal's reason
         "do": story.advice,
         "sure": "; ".join([story.confidence, *map(words.inner, story.because[:3])]).replace("; ", ": ", 1),
+        "line": visible(f"{place}  {line or ''}".strip(), limit=QUOTED) if place and story.severity != "info" else None,
     }
     for label, text in told.items():
         if text:
-            grid.add_row(label, Text(visible(text), style="green" if label == "do" else ""))
+            grid.add_row(label, Text(visible(text, limit=LONGEST_LINE), style="green" if label == "do" else ""))
     for part in parts[:MOST_PARTS]:
         grid.add_row("with" if part is parts[0] else "", Text(f"{part.number}: {visible(part.title)}", style="dim"))
     if len(parts) > MOST_PARTS:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    from datetime import datetime
+_STRETCH = re.compile(
+    r"(?<!\d)(?P<begin>\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?)(?: to (?P<end>(?:\d{4}-\d\d-\d\d )?\d\d:\d\d(?::\d\d)?))? UTC\b"
+)
 
 OUTCOMES = {
     "success": "the login was accepted",
@@ -79,6 +81,12 @@ def many(n: int, one: str, several: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else several or one + 's'}"
 
 
+def several(names: list[str], most: int = 3) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
 def size(n_bytes: int | None) -> str:
     """Return a number of bytes in the unit that reads best."""
     if n_bytes is None:
@@ -117,6 +125,31 @@ def period(start: datetime | None, end: datetime | None, tz: str) -> str:
     if f"{a:%Y-%m-%d %H:%M}" == f"{b:%Y-%m-%d %H:%M}":
         return f"{a:%Y-%m-%d %H:%M}"
     return f"{a:%Y-%m-%d %H:%M} to {b:%H:%M}" if a.date() == b.date() else f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}"
+
+
+def localised(text: str, tz: str) -> str:
+    """Return a sentence of a finding with its times, which are in UTC, in the zone that the reader asked for.
+
+    Findings are the same in every zone, and their sentences name UTC; a page that shows all else in local time would
+    make its reader reckon.
+    """
+    return text if tz == "UTC" else _STRETCH.sub(lambda found: _moved(found, ZoneInfo(tz)), text)
+
+
+def _moved(found: re.Match[str], place: ZoneInfo) -> str:
+    """Return one stretch of time, "2026-03-02 23:50 to 00:10 UTC", on the clock of a place, the date once if it is one day."""
+    begin, end = found["begin"], found["end"]
+    try:
+        a = datetime.fromisoformat(begin).replace(tzinfo=UTC).astimezone(place)
+        b = datetime.fromisoformat(end if not end or "-" in end else f"{begin[:10]} {end}") if end else None
+    except (ValueError, OverflowError):  # no date after all: text of a log
+        return found[0]
+    seconds = "%Y-%m-%d %H:%M:%S" if begin.count(":") == 2 else "%Y-%m-%d %H:%M"
+    said = f"{a:{seconds}}"
+    if b is None:
+        return said
+    until = f"{b.replace(tzinfo=UTC).astimezone(place):{seconds}}"
+    return f"{said} to {until[11:] if until[:10] == said[:10] else until}"
 
 
 def sentence(text: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from smtplogs.charts._style import COLOURS, MUTED, counts, grid, legend, text
+from smtplogs.charts._style import CHARACTER, COLOURS, MUTED, breadth, counts, grid, legend, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROW_INCHES = 0.27
+FIGURES_SIZE = 8
+LEAST_ROOM, MOST_ROOM = 0.138, 0.6
 
 
 class Row(NamedTuple):
@@ -42,11 +44,17 @@ def draw_ranked(ax: Axes, rows: Sequence[Row], *, fresh: bool) -> Axes:
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
     for y, (row, end) in enumerate(zip(rows, ends, strict=True)):
         ax.annotate(
-            row.figures, (end, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8, color=MUTED
+            row.figures,
+            (end, y),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=FIGURES_SIZE,
+            color=MUTED,
         )
     ax.set_yticks(range(len(rows)), [text(row.label) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_xlim(0, max(ends) * 1.16)
+    ax.set_xlim(0, max(end / (1 - _room(row.figures, ax)) for row, end in zip(rows, ends, strict=True)))
     counts(ax.xaxis)
     grid(ax, "x")
     legend(ax, list(handles.values()), list(handles))
@@ -54,6 +62,12 @@ def draw_ranked(ax: Axes, rows: Sequence[Row], *, fresh: bool) -> Axes:
     if fresh and figure is not None and len(figure.axes) == 1:
         figure.set_figheight(height(len(rows)))
     return ax
+
+
+def _room(figures: str, ax: Axes) -> float:
+    """Return the share of the width that the figures after a bar take, so that they stay clear of the legend."""
+    points = 10 + len(figures) * FIGURES_SIZE * CHARACTER
+    return min(max(points / breadth(ax), LEAST_ROOM), MOST_ROOM)
 
 
 def height(rows: int) -> float:

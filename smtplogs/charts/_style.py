@@ -47,6 +47,9 @@ OTHERS = "#C4C9CE"
 FONT = "DejaVu Sans"
 PALE = (COLOURS["success"], COLOURS["info"], COLOURS["refused"])
 MOST_VECTORS = 5_000
+LEAST_CAPTION, MOST_CAPTION = 40, 104
+CHARACTER = 0.55
+"""Width of a character of the font, as a share of its size."""
 
 RC: Any = {
     "font.family": FONT,
@@ -139,9 +142,16 @@ def legend(ax: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:
         text.set_parse_math(False)
 
 
+def breadth(ax: Axes) -> float:
+    """Return how wide the axes are, in points: what is written must fit a small figure too."""
+    figure = ax.get_figure(root=True)
+    return ax.bbox.width / (figure.dpi if figure is not None else 100.0) * 72
+
+
 def caption(ax: Axes, said: str) -> None:
     """Write above the axes, at the left, what is drawn and with which parameters; log text in it must be safe."""
-    lines = textwrap.wrap(said, 104, break_long_words=False, break_on_hyphens=False)
+    fitting = max(LEAST_CAPTION, int(breadth(ax) / (9 * CHARACTER)))
+    lines = textwrap.wrap(said, min(fitting, MOST_CAPTION), break_long_words=False, break_on_hyphens=False)
     ax.set_title("\n".join(lines), loc="left", fontsize=9, color=INK, fontfamily=FONT)
 
 
@@ -165,6 +175,14 @@ def fit_height(ax: Axes, inches: float, *, fresh: bool) -> None:
     figure = ax.get_figure(root=True)
     if fresh and figure is not None and len(figure.axes) == 1:
         figure.set_figheight(inches)
+
+
+def percent(part: float, whole: float) -> str:
+    """Return a share in percent; never 0% or 100% of what is not none or all."""
+    share = 100 * part / whole
+    if 0 < share <= 0.5:
+        return "under 1%"
+    return "over 99%" if 99.5 <= share < 100 else f"{share:.0f}%"
 
 
 def text(value: object, width: int | None = None) -> str:

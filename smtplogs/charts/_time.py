@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import polars as pl
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import DAILY, HOURLY, MINUTELY, MONTHLY, SECONDLY, AutoDateLocator, ConciseDateFormatter
 
 from smtplogs._spans import zone
+from smtplogs.charts._style import breadth
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import numpy as np
     from matplotlib.axes import Axes
+
+
+TICK_POINTS = 40
+"""What a label such as "20 Feb" and the gap beside it take."""
+
+
+WHOLE = {MONTHLY: 12, DAILY: 31, HOURLY: 24, MINUTELY: 60, SECONDLY: 60}
+"""Steps that matplotlib lacks, so that few ticks can span just under three of the next larger unit."""
 
 
 def days(times: pl.Series) -> np.ndarray:
@@ -29,7 +38,10 @@ def day(moment: datetime) -> float:
 def date_axis(ax: Axes, tz: str, *, doubt: str = "") -> None:
     """Make the x axis a clock in the zone, and name the zone on it."""
     local = zone(tz)
-    locator = AutoDateLocator(tz=local, minticks=4, maxticks=9)
+    most = max(3, min(9, int(breadth(ax) / TICK_POINTS)))
+    locator = AutoDateLocator(tz=local, minticks=min(4, most - 1), maxticks=most)
+    for unit, whole in WHOLE.items():
+        locator.intervald[unit] = [*locator.intervald[unit], whole]
     formatter = ConciseDateFormatter(
         locator,
         tz=local,

@@ -8,7 +8,7 @@ import polars as pl
 
 from smtplogs._frames import NOT_ACCEPTED, attempts, narrow, plain
 from smtplogs.charts._ranked import Row, draw_ranked
-from smtplogs.charts._style import canvas, say_empty, styled
+from smtplogs.charts._style import canvas, percent, say_empty, styled
 from smtplogs.schema import door
 
 if TYPE_CHECKING:
@@ -76,5 +76,5 @@ def plot_causes(events: Frame, *, limit: int = 12, stage: str | None = "auth", a
         outcomes = {outcome for part in rest for outcome in part}
         bars[f"{len(rest)} other causes"] = {o: sum(part.get(o, 0) for part in rest) for o in outcomes}
     whole = frame["n"].sum()
-    rows = [Row(label, p, f"{sum(p.values()):,} · {sum(p.values()) / whole:.0%}") for label, p in bars.items()]
+    rows = [Row(label, p, f"{sum(p.values()):,} · {percent(sum(p.values()), whole)}") for label, p in bars.items()]
     return draw_ranked(ax, rows, fresh=fresh)

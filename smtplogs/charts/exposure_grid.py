@@ -8,7 +8,20 @@ import polars as pl
 from matplotlib.patches import Rectangle
 
 from smtplogs._frames import attempts, narrow
-from smtplogs.charts._style import COLOURS, INK, MUTED, canvas, caption, fit_height, legend, say_empty, styled, text
+from smtplogs.charts._style import (
+    COLOURS,
+    INK,
+    MUTED,
+    breadth,
+    canvas,
+    caption,
+    fit_height,
+    legend,
+    percent,
+    say_empty,
+    styled,
+    text,
+)
 from smtplogs.detect.exposing import OLD_TLS, WEAK
 from smtplogs.schema import door
 
@@ -32,6 +45,8 @@ FILLS = {
     "none": COLOURS["success"], "unknown": COLOURS["info"],
 }  # fmt: skip
 MOST_COLUMNS = 10
+CELL_POINTS = 85
+"""What share and accounts take in one line."""
 
 
 @door
@@ -97,7 +112,10 @@ def plot_exposure(events: Frame, *, ax: Axes | None = None) -> Axes:
         .agg(pl.col("n_logins").sum())
         .sort("n_logins", "mechanism", descending=[True, False])
     )
+    n_all = frame["n_logins"].sum()
     columns = sizes["mechanism"].to_list()[:MOST_COLUMNS]
+    ax.set_xlim(-0.55, max(len(columns), 4) - 0.45)
+    between = " · " if breadth(ax) / max(len(columns), 4) >= CELL_POINTS else "\n"
     for row in frame.filter(pl.col("mechanism").is_in(columns)).iter_rows(named=True):
         x, y = columns.index(row["mechanism"]), rows.index(row["tls"])
         fill = FILLS[row["risk"]]
@@ -105,16 +123,23 @@ def plot_exposure(events: Frame, *, ax: Axes | None = None) -> Axes:
         ink = "white" if row["risk"] == "plain_text" else INK
         users = f"{row['n_users']:,} account{'s' * (row['n_users'] != 1)}"
         ax.text(x, y - 0.14, f"{row['n_logins']:,}", ha="center", va="center", fontsize=10, color=ink)
-        ax.text(x, y + 0.22, f"{row['share']:.0%} · {users}", ha="center", va="center", fontsize=7.5, color=ink)
+        ax.text(
+            x,
+            y + 0.22,
+            f"{percent(row['n_logins'], n_all)}{between}{users}",
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            color=ink,
+        )
     ax.set_xticks(range(len(columns)), [text(c, 18) for c in columns])
     ax.set_yticks(range(len(rows)), [WORDS.get(r) or text(r, 16) for r in rows])
-    ax.set_xlim(-0.55, max(len(columns), 4) - 0.45)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     seen = [r for r in RISKS if r in set(frame["risk"])]
     by_word = {RISKS[r]: FILLS[r] for r in seen}
     legend(ax, [Rectangle((0, 0), 1, 1, facecolor=c) for c in by_word.values()], list(by_word))
     more = f"; {sizes.height - MOST_COLUMNS:,} more mechanisms not drawn" if sizes.height > MOST_COLUMNS else ""
-    caption(ax, f"{frame['n_logins'].sum():,} logins by TLS version and mechanism{more}")
+    caption(ax, f"{n_all:,} logins by TLS version and mechanism{more}")
     ax.spines["bottom"].set_color(MUTED)
     fit_height(ax, 0.95 + 0.62 * max(len(rows), 2), fresh=fresh)
     return ax

@@ -162,7 +162,9 @@ def plot_impact(
     clock.date_axis(ax, tz, doubt=spans.doubts(kept))
     grid(ax, "y")
     counts(ax.yaxis)
-    legend(ax, [(area, line), dashed], ["attempts", "accounts"])
+    beside.set_visible(users[-1] > 0)
+    drawn = {"attempts": (area, line)} | ({"accounts": dashed} if users[-1] > 0 else {})
+    legend(ax, list(drawn.values()), list(drawn))
     ax.get_legend().set_bbox_to_anchor((1.09, 1.02))  # pyright: ignore[reportOptionalMemberAccess]
     caption(
         ax, _caption(frame, known, one["start"], spans.words(every or spans.round_bin(one["start"], _end(one, kept))))
@@ -185,16 +187,20 @@ def _marks(ax: Axes, marks: dict[str, float], x: np.ndarray) -> None:
     drawn = sorted((at, name) for name, at in marks.items() if _near(at, x))
     for k, (at, name) in enumerate(drawn):
         ax.axvline(at, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
+        left, right = ax.get_xlim()
+        late = at > left + 0.8 * (right - left)  # to the right of it stands the legend
         ax.annotate(
-            name, (at, 1), xycoords=ax.get_xaxis_transform(), xytext=(3, -9 - 11 * (k % 2)),
-            textcoords="offset points", fontsize=8, color=INK,
+            name, (at, 1), xycoords=ax.get_xaxis_transform(), xytext=(-3 if late else 3, -9 - 11 * (k % 2)),
+            textcoords="offset points", fontsize=8, color=INK, ha="right" if late else "left",
             bbox={"facecolor": SHADE, "linewidth": 0, "pad": 1},
         )  # fmt: skip
 
 
 def _caption(frame: pl.DataFrame, known: dict[str, datetime], start: datetime, step: str) -> str:
     whole = frame.row(-1, named=True)
-    said = f"{whole['n_so_far']:,} attempts not accepted, {whole['n_users_so_far']:,} accounts, steps of {step}"
+    n = whole["n_users_so_far"]
+    accounts = f"{n:,} account{'s' * (n != 1)}" if n else "no account named"
+    said = f"{whole['n_so_far']:,} attempts not accepted, {accounts}, steps of {step}"
     after = [
         f"{name} after {spans.duration((at - start).total_seconds())}"
         for name, at in known.items()

@@ -9,11 +9,14 @@ from typing import Annotated, Any
 
 import polars as pl
 from cyclopts import Parameter
+from rich.text import Text
 
 import smtplogs as sl
 from smtplogs import tables
 from smtplogs._report.asked import chosen, concerning
 from smtplogs._report.triage import triage_text
+from smtplogs._visible import visible
+from smtplogs.cli.helping import flowing
 from smtplogs.cli.options import (
     ANSWERS,
     HOW,
@@ -39,6 +42,7 @@ from smtplogs.cli.options import (
 
 
 @app.command(group=ANSWERS)
+@flowing
 def triage(
     files: Files,
     /,
@@ -69,7 +73,9 @@ def triage(
         n_events = given.events.lazy().select(pl.len()).collect().item()
         print("{" + f'"events": {n_events}, ' + ", ".join(parts) + "}")
     else:
-        console().print(triage_text(given.events, given.coverage, found, **about, tz=how.tz), crop=False)
+        windowed = bool(how.since or how.until)
+        told_text = triage_text(given.events, given.coverage, found, **about, tz=how.tz, windowed=windowed)
+        console().print(told_text, crop=False)
     return verdict(found, check=check)
 
 
@@ -108,7 +114,13 @@ def coverage(
     """Show what was read and understood, by file and program."""
     ready(output, json=json)
     seen = sl.coverage(named(files), format=format, tz=tz, year=year)
-    return give(seen, output, *tables.COVERAGE_SHOWN, json=json)
+    give(seen, output, *tables.COVERAGE_SHOWN, json=json)
+    out = console()
+    if out.is_terminal and not (output or json):
+        for source, examples in seen.filter(pl.col("program").is_null()).select("source", "examples").iter_rows():
+            for example in examples or []:
+                out.print(Text(f"not understood: {visible(f'{source}:{example}', limit=500)}"))
+    return 0
 
 
 @app.command(group=ANSWERS)

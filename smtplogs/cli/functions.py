@@ -131,9 +131,7 @@ for _function, *_shown in (
 
 _events_command(sl.summary, "stage", "outcome", "cause", "n", "n_users", "n_client_ips", "last")
 _events_command(sl.sessions, "start", "client_ip", "tls", "users", "n_attempts", "n_failure", "causes", "result")
-_events_command(
-    sl.clients, "user", "client_ip", "n_success", "last_success", "n_refused_since", "refused_since", "cause", "line"
-)
+_events_command(sl.clients, "user", "client_ip", "last_success", "n_refused_since", "refused_since", "cause")
 _events_command(sl.client_hints, "client_ip", "likely", "sort", "confidence", "seen", "users")
 _events_command(sl.to_ecs, "@timestamp", "event.action", "event.outcome", "event.reason", "user.name", "source.ip")
 _events_command(sl.geo, "time", "outcome", "user", "client_ip", "address_kind", "network", "country", "as_org")

@@ -1,8 +1,10 @@
-"""The list of commands: a line each, so that all of it fits one screen."""
+"""What `--help` looks like: the list of commands with a line each, so that it fits one screen; text that flows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.padding import Padding
 from rich.table import Table
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
 
 NAMES = 21
 """Width of the column of names: the longest command."""
+
+Command = TypeVar("Command", bound=Callable[..., int])
+
+
+def flowing(command: Command) -> Command:
+    """Let the paragraphs of a command's help fill the width of the terminal, not that of its source."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    command.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    return command
 
 
 def a_line_each(console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:

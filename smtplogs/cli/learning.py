@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 import smtplogs as sl
 from smtplogs._visible import visible
 from smtplogs.cli.options import LEARNING, PAGES, Json, Output, app, console, give, ready
+from smtplogs.simulating import SCENARIOS
 
 
 @app.command(group=LEARNING)
@@ -37,7 +38,8 @@ def simulate(
     /,
     *,
     scenarios: Annotated[
-        tuple[str, ...], Parameter(consume_multiple=True, help="What goes wrong, such as: lockout spray outage-535.")
+        tuple[str, ...],
+        Parameter(consume_multiple=True, help=f"What goes wrong, one or several of: {', '.join(SCENARIOS)}."),
     ] = ("lockout",),
     seed: Annotated[int, Parameter(help="The same seed gives the same logs.")] = 1,
     days: Annotated[int, Parameter(help="Length of the logs, 5 to 60 days.")] = 7,

@@ -15,6 +15,7 @@ from cyclopts import Parameter
 import smtplogs as sl
 from smtplogs import tables
 from smtplogs._visible import visible
+from smtplogs.cli.helping import flowing
 from smtplogs.cli.options import HOW, PAGES, Check, Files, How, app, console, named, tables_of, verdict
 from smtplogs.datasets import moment
 
@@ -80,6 +81,7 @@ Mark = Annotated[str | None, Parameter(help="Moment to mark on the impact curve.
 
 
 @app.command(group=PAGES)
+@flowing
 def plot(
     chart: Annotated[str, Parameter(help="Name of the chart, such as timeline.")],
     files: Files,
@@ -127,5 +129,6 @@ def plot(
     axes.figure.savefig(picture, format=output.suffix[1:].lower(), bbox_inches="tight", dpi=150)
     with tables.whole(output) as file:
         file.write(picture.getvalue())
-    console().print(f"wrote {visible(output)}")
+    empty = "" if axes.has_data() or not axes.texts else f"; it is empty: {axes.texts[0].get_text()}"
+    console().print(f"wrote {visible(output)}{empty}")
     return 0

@@ -12,10 +12,12 @@ from cyclopts import Parameter
 
 import smtplogs as sl
 from smtplogs import tables
+from smtplogs.cli.helping import flowing
 from smtplogs.cli.options import HOW, SERVERS, Files, How, Json, Output, app, console, give, ready, tables_of
 
 
 @app.command(group=SERVERS)
+@flowing
 def probe(
     host: Annotated[str, Parameter(help="HOST, HOST:PORT or [IPV6]:PORT; without a port, 25, 465 and 587 are asked in turn.")],
     /,

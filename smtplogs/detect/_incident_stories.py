@@ -44,6 +44,9 @@ REFUTED = {
 }
 
 
+DIMENSION_WORDS = {"client_ip": "address", "helo": "the greeting", "tls": "TLS", "host": "server"}
+
+
 def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
     """Return the finding for one episode."""
     explained = [f"{d}={name(v)}: {share:.0%}" for d, v, share in facts.explained_by]
@@ -71,7 +74,7 @@ def incident_row(facts: Facts, kind: str) -> dict[str, Any]:
         "cause": None if drop else facts.cause,
         "advice": ADVICE[advice].format_map(words),
         "confidence": _confidence(facts, kind),
-        "because": _reasons(facts, kind, explained),
+        "because": _reasons(facts, kind),
         "refuted_by": REFUTED[kind].format_map(words),
         "n_ok": facts.n_ok,
         "success_share": facts.success_share,
@@ -135,7 +138,7 @@ def _what(facts: Facts, kind: str) -> str:
     if kind == "outage":
         words = {
             "refusal": " as if the passwords were wrong",
-            "temporary": "",
+            "temporary": " with a temporary error (454 or the like)",
             "mixed": ", some as if the passwords were wrong,",
         }
         how = " before any password was asked" if _unasked(facts) else words[_shown_as(facts)]
@@ -187,11 +190,21 @@ def _confidence(facts: Facts, kind: str) -> str:
     return "high"
 
 
-def _reasons(facts: Facts, kind: str, explained: list[str]) -> list[str]:
+def _dimension(facts: Facts, dimension: str, value: str) -> str:
+    """Return in words what a part of a rise or drop has in common."""
+    if dimension != "cause":
+        return f"{DIMENSION_WORDS.get(dimension, dimension)} {name(value)}"
+    if value == "unknown":
+        return "attempts that could not be judged" if facts.deferred_share >= 0.9 else "refusals of no known cause"
+    return f"the cause {name(value).replace('_', ' ')}"
+
+
+def _reasons(facts: Facts, kind: str) -> list[str]:
     reasons = []
-    if explained:
+    if facts.explained_by:
         change = "drop" if kind in {"network_loss", "log_hole"} else "rise"
-        reasons.append(f"The {change} is explained by {'; '.join(explained)}.")
+        parts = [f"{_dimension(facts, d, v)}: {share:.0%}" for d, v, share in facts.explained_by]
+        reasons.append(f"The {change} is explained by {'; '.join(parts)}.")
     elif facts.n_bad:
         reasons.append(
             f"No single client, network, rule or server explains the rise: {counted(facts.n_sources, 'address', 'addresses')} share it."

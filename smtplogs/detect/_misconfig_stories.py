@@ -258,8 +258,8 @@ def scanners_row(start: datetime, end: datetime, n: int, addresses: list[str], k
         "title": f"{counted(len(addresses), 'address', 'addresses')} showed signs of wrong settings "
         f"{times(n)}, but nothing ties {'it' if len(addresses) == 1 else 'them'} to your users: scanners and bots.",
         "cause": None,
-        "advice": "Leave them alone, or to a ban per address. Name your own networks (networks=) if a client of yours "
-        "is among them.",
+        "advice": "Leave them alone, or to a ban per address. Name your own networks (networks of misconfigured-clients) "
+        "if a client of yours is among them.",
         "confidence": "medium",
         "because": [
             "No login came from these addresses or from near them, and they kept no steady rhythm.",
@@ -285,7 +285,7 @@ def no_logins_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
         "n_events": n,
         "title": f"Which of the clients behind {counted(n, 'sign')} of wrong settings are yours cannot be told: the "
         "log shows no login.",
-        "advice": "Read a longer log, with logins in it, or name your own networks (networks=).",
+        "advice": "Read a longer log, with logins in it, or name your own networks (networks of misconfigured-clients).",
         "confidence": "high",
         "because": ["A client is told from a scanner by logins from its address, its account or its network."],
         "refuted_by": "Logins in this log.",

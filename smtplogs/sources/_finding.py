@@ -54,7 +54,10 @@ def find(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> tu
     NothingToRead
         No source was found.
     """
-    given = [os.fsdecode(p) for p in ([paths] if isinstance(paths, (str, bytes, os.PathLike)) else paths)]
+    named = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else list(paths)
+    if odd := [p for p in named if not isinstance(p, (str, bytes, os.PathLike))]:
+        raise TypeError(f"expected the path of a log, got {type(odd[0]).__name__}")
+    given = [os.fsdecode(p) for p in named]
     problems: list[Problem] = []
     files: dict[tuple[str, str | None], _Candidate] = {}
     for named in chain.from_iterable(map(_named, given)):

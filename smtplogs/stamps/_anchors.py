@@ -47,6 +47,10 @@ class Anchor:
         return replace(self, years_back=self.years_back + years)
 
 
+LONGEST_ABBREVIATION = 4
+"""Nothing like CEST is an IANA name; what comes near, such as EST, is another zone."""
+
+
 def anchor(
     *,
     year: int | None = None,
@@ -105,7 +109,7 @@ def _check_zone(tz: str | None) -> None:
         pl.Series([EARLIEST]).dt.replace_time_zone(tz)
     except (KeyError, ValueError, OSError, pl.exceptions.PolarsError) as error:
         known = {name.lower(): name for name in available_timezones()}
-        near = get_close_matches(tz.lower(), known, n=1)
+        near = get_close_matches(tz.lower(), known, n=1) if len(tz) > LONGEST_ABBREVIATION else []
         hint = f"did you mean {known[near[0]]!r}?" if near else "use an IANA name such as 'Europe/Warsaw'"
         raise ValueError(f"unknown time zone {tz!r}: {hint}") from error
 
