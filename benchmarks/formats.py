@@ -1,4 +1,7 @@
-"""Speed of `smtplogs.read` on every format, against Postfix: its samples, repeated to some megabytes."""
+"""Speed of `smtplogs.read` on every format, against Postfix: its samples, repeated to some megabytes.
+
+With `--grow` each is also read at four times that size: what costs more per byte then grows faster than the log.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from _measure import ROOT, Usage, middle, python, run, table
 
@@ -36,6 +40,7 @@ def repeated(sample: str, size: int, folder: Path) -> Path:
         first = next((i for i, line in enumerate(lines) if not line.startswith(b"#")), 0)
         head = sum(map(len, lines[: first + (source.suffix.lower() == ".csv")]))
     body = data[head:]
+    folder.mkdir(exist_ok=True)
     out = folder / f"{sample.replace('/', '-')}{source.suffix}"
     with out.open("wb") as file:
         file.write(data[:head])
@@ -55,9 +60,9 @@ def samples() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def measured(paths: dict[str, Path], rounds: int) -> dict[str, Usage]:
+def measured(paths: dict[Any, Path], rounds: int) -> dict[Any, Usage]:
     """Time every file, rounds interleaved; medians."""
-    usages: dict[str, list[Usage]] = {name: [] for name in paths}
+    usages: dict[Any, list[Usage]] = {name: [] for name in paths}
     for _ in range(rounds):
         for name, path in paths.items():
             usages[name].append(run(python(READ, str(path))))
@@ -70,22 +75,45 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="Markdown rows")
-    parser.add_argument("--only", nargs="+", default=[], metavar="FORMAT")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="FORMAT", help="formats, or samples (`postfix/outage`)"
+    )
+    parser.add_argument("--grow", action="store_true", help="also at four times the size")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         chosen = {n: s for n, s in samples().items() if not args.only or n in (*args.only, POSTFIX)}
-        paths = {name: repeated(sample, args.megabytes * 1_000_000, folder) for name, sample in chosen.items()}
+        chosen |= {n: n for n in args.only if "/" in n}
+        sizes = (1, 4) if args.grow else (1,)
+        paths = {
+            (name, size): repeated(sample, size * args.megabytes * 1_000_000, folder / str(size))
+            for name, sample in chosen.items()
+            for size in sizes
+        }
         empty = folder / "empty.log"
         empty.write_bytes(b"")
-        usages = measured({"": empty, **paths}, args.rounds)
-        start = usages.pop("").cpu_s
-        rates = {n: paths[n].stat().st_size / 1e6 / max(usages[n].cpu_s - start, 1e-6) for n in paths}
+        usages = measured({None: empty, **paths}, args.rounds)
+        start = usages.pop(None).cpu_s
+        every = {key: path.stat().st_size / 1e6 / max(usages[key].cpu_s - start, 1e-6) for key, path in paths.items()}
+    rates = {name: every[name, 1] for name in chosen}
     rows = [
-        [name, f"{rates[name]:.1f}", f"{rates[name] / rates[POSTFIX]:.2f}", f"{usages[name].rss_mb:.0f}"]
+        [
+            name,
+            f"{rates[name]:.1f}",
+            f"{rates[name] / rates[POSTFIX]:.2f}",
+            f"{usages[name, sizes[-1]].rss_mb:.0f}",
+            *([f"{rates[name] / every[name, 4]:.2f}"] if args.grow else []),
+        ]
         for name in rates
     ]
-    print(table(["format", "MB per cpu-s", "share of Postfix", "RSS MB"], rows, markdown=args.table))
+    head = [
+        "format",
+        "MB per cpu-s",
+        "share of Postfix",
+        "RSS MB",
+        *(["cost of a byte at 4 times"] if args.grow else []),
+    ]
+    print(table(head, rows, markdown=args.table))
     slow = [name for name, rate in rates.items() if rate < LEAST.get(name, 0.1) * rates[POSTFIX]]
     if slow:
         print(f"too slow: {', '.join(slow)}")
