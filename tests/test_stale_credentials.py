@@ -253,6 +253,39 @@ def test_guessers_are_no_clients_that_never_worked():
     assert stale_credentials(events(*known, *nobody)).is_empty()
 
 
+MONITOR = "monitor@example.com"
+
+
+def probe(user: str = MONITOR, tries_: int = 300, every: float = 5.0, **more) -> pl.DataFrame:
+    """Return a probe that asks with a name nobody logs in with, while ann logs in."""
+    asked = tries(user, STRANGER, [every * k for k in range(tries_)], "failure", **more)
+    return events(*tries(ANN, HOME, [-20, 800]), *asked)
+
+
+def test_a_probe_of_a_mailbox_in_our_domain_that_nobody_uses():
+    found = only(stale_credentials(probe()))
+    assert (found["kind"], found["severity"], found["confidence"]) == ("never_worked", "info", "low")
+    assert "monitor@example.com is not seen to log in from anywhere" in " ".join(found["because"])
+    assert stale_credentials(probe("monitor@example.org")).is_empty()
+    assert stale_credentials(probe("monitor")).is_empty()
+    assert stale_credentials(probe(tries_=288)).is_empty()  # five minutes less than a day
+    assert stale_credentials(probe(tries_=289)).height == 1
+    assert stale_credentials(probe(tries_=23, every=90.0)).is_empty()
+
+
+def test_the_name_of_an_address_ties_it_to_us():
+    found = only(stale_credentials(probe(client_name="mon.example.com")))
+    assert (found["severity"], found["confidence"]) == ("warning", "medium")
+    assert "The address is mon.example.com, a name in a domain of yours." in found["because"]
+    for other in ("unknown", "mon.example.com.example.net", "monexample.com"):
+        assert only(stale_credentials(probe(client_name=other)))["severity"] == "info"
+
+
+def test_who_tries_a_second_name_of_our_domain_is_no_probe():
+    second = events(*tries("admin@example.com", STRANGER, [7.0], "failure"))
+    assert stale_credentials(pl.concat([probe(), second])).is_empty()
+
+
 # -- frames ------------------------------------------------------------------------------------------------------------
 
 

@@ -44,15 +44,19 @@ def stale_row(story: Mapping[str, Any]) -> dict[str, Any]:
 def never_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one client that tries in a rhythm and was never seen to log in."""
     user, place = name(story["user"]), name(story["client_ip"])
-    ours = story["near"] or story["own"]
+    ours = story["near"] or story["own"] or story["named"]
     never = "never logged in" if story["seen_before"] >= LONG_ENOUGH else "was not seen to log in"
     reasons = [_beat(story), *_schedule(story)]
     if story["n_account"]:
         reasons.append(f"{user} itself works: {counted(story['n_account'], 'login')} from other addresses.")
-    if ours:
+    if story["named"]:
+        reasons.append(f"The address is {name(story['named'])}, a name in a domain of yours.")
+    elif ours:
         why = "is one of your own networks" if story["own"] else "has other clients that log in"
         reasons.append(f"The network of {place} {why}.")
     else:
+        if not story["n_account"]:
+            reasons.append(f"Others log in with names of that domain; {user} is not seen to log in from anywhere.")
         reasons.append("Nothing else ties the address to you: a patient guesser looks the same.")
     if story["seen_before"] < LONG_ENOUGH:
         reasons.append(f"The log begins only {length(story['seen_before'])} before: it may have worked earlier.")
