@@ -203,6 +203,17 @@ def test_a_hundred_addresses_that_aim_at_five_accounts_once_each_are_a_campaign(
     assert found["advice"].str.starts_with("A ban per address never fires").all()
 
 
+@pytest.mark.parametrize(("addresses", "networks", "hit"), [(100, 50, True), (100, 49, False), (99, 99, False)])
+def test_a_hundred_strangers_who_guess_at_one_account_once_each(addresses: int, networks: int, hit: bool):
+    """From all over the world; of one or two providers it may be the owner's phone."""
+    ips = [f"198.{18 + i % networks}.{100 + i // networks}.{i}" for i in range(addresses)]
+    rows = [(7200 * i, "u1@example.com", ip, "failure") for i, ip in enumerate(ips)]
+    found = sl.attacks(events(users(9) + rows)).filter(pl.col("kind") == "distributed")
+    assert found.select("severity", "user").rows() == ([("warning", "u1@example.com")] if hit else [])
+    if hit:
+        assert "100 addresses that try once or twice each guessed at u1@example.com: refused 100 times" in found["title"][0]
+
+
 def test_names_that_nobody_has_and_a_few_a_day_are_no_campaign():
     strangers = [(600 * i, f"admin{i % 5}", f"198.51.100.{i}", "failure") for i in range(200)]
     slow = [(15_000 * i, f"u{i % 5}@example.com", f"198.51.100.{i}", "failure") for i in range(200)]

@@ -141,15 +141,16 @@ def campaign_row(facts: Mapping[str, Any], *, once: bool = False) -> dict[str, A
     """Return the finding for addresses that work through one list of names; `once`: with a try or two each."""
     listed_ours = facts["n_known_names"] >= KNOWN_LIST and facts["n_known_names"] >= KNOWN_SHARE * facts["n_names"]
     aimed = facts["worst_per_day"] >= HARD_PER_DAY or listed_ours
+    alone = facts["names"][0] if facts["n_names"] == 1 else None
+    did = f"guessed at {name(alone)}" if alone else f"share one list of {counted(facts['n_names'], 'name')}"
     row = _common(facts) | {
         "kind": "distributed",
         "severity": _severity(facts, aimed=aimed),
         "subject_kind": "campaign",
         "subject": f"{facts['n_sources']} addresses around {facts['sources'][0]}",
-        "user": None,
+        "user": alone,
         "client_ip": None,
-        "title": f"{facts['n_sources']:,} addresses{' that try once or twice each' if once else ''} share one list of "
-        f"{counted(facts['n_names'], 'name')}: refused "
+        "title": f"{facts['n_sources']:,} addresses{' that try once or twice each' if once else ''} {did}: refused "
         f"{times(facts['n'])} {stretch(facts['start'], facts['end'])}.",
         "advice": ONE_EACH if once and not facts["hits"] else _advice(facts, None, aimed=aimed),
     }
