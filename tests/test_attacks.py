@@ -163,6 +163,47 @@ def test_a_stolen_list_shows_in_twenty_accounts_that_exist(known: int, hit: bool
     assert [k for k, *_ in found if k == "stuffing"] == (["stuffing"] if hit else [])
 
 
+def slow_list(n: int, *, hours: float = 8, net: str = "203.0.113") -> list[tuple[Any, ...]]:
+    """Return a list of n names that n addresses work through over hours, on the seventh day."""
+    return [(6 * 86_400 + i * hours * 3600 / n, f"u{i}@example.com", f"{net}.{i + 1}", "failure") for i in range(n)]
+
+
+def daily(days: int, per_day: int = 4) -> list[tuple[Any, ...]]:
+    """Return what strangers try every day: the same three accounts, each time from another address."""
+    return [
+        (86_400 * k / per_day + 40, f"u{k % 3}@example.com", f"198.51.{k // 200}.{k % 200}", "failure")
+        for k in range(days * per_day)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("n", "days", "per_day", "hit"),
+    [(20, 8, 4, True), (19, 8, 4, False), (20, 8, 40, True), (20, 0, 0, False)],
+)
+def test_a_stolen_list_that_is_worked_through_over_hours(n: int, days: int, per_day: int, hit: bool):
+    """Two and a half names an hour; in a log that shows what strangers hit on other days."""
+    found = told(events(users(30) + slow_list(n) + daily(days, per_day)))
+    assert [(k, s) for k, s, *_ in found if k == "stuffing"] == ([("stuffing", "warning")] if hit else [])
+
+
+def test_lists_every_day_are_what_is_usual_there():
+    every = [
+        (day * 43_200 + i * 2000, f"u{i}@example.com", f"198.{day + 20}.{i}.7", "failure")
+        for day in range(18)
+        for i in range(20)
+    ]
+    assert not [k for k, *_ in told(events(users(30) + every)) if k == "stuffing"]
+
+
+def test_phones_of_the_owners_are_no_stolen_list():
+    """Refused at new addresses of the provider they log in from, as in an outage: nobody stole a list."""
+    phones = [(-5000 + i, f"u{i}@example.com", "203.0.9.9", "success") for i in range(30)]
+    fast = [(6 * 86_400 + i * 60, f"u{i}@example.com", f"203.0.113.{i}", "failure") for i in range(30)]
+    for rows in (slow_list(25), fast):
+        assert [k for k, *_ in told(events(users(30) + rows + daily(8))) if k == "stuffing"] == ["stuffing"]
+        assert not [k for k, *_ in told(events(users(30) + phones + rows + daily(8))) if k == "stuffing"]
+
+
 def banned(n: int, *, pause: int = 620, ip: str = HOSTILE) -> list[tuple[Any, ...]]:
     """Return n guesses as fail2ban lets them through: five within a minute or two, then ten minutes of silence."""
     draw = random.Random(3)
@@ -211,7 +252,10 @@ def test_a_hundred_strangers_who_guess_at_one_account_once_each(addresses: int, 
     found = sl.attacks(events(users(9) + rows)).filter(pl.col("kind") == "distributed")
     assert found.select("severity", "user").rows() == ([("warning", "u1@example.com")] if hit else [])
     if hit:
-        assert "100 addresses that try once or twice each guessed at u1@example.com: refused 100 times" in found["title"][0]
+        assert (
+            "100 addresses that try once or twice each guessed at u1@example.com: refused 100 times"
+            in found["title"][0]
+        )
 
 
 def test_names_that_nobody_has_and_a_few_a_day_are_no_campaign():

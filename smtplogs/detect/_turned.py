@@ -202,7 +202,9 @@ def _with_own_names(found: pl.DataFrame, events: pl.LazyFrame, domains: pl.Serie
     if strange.is_empty() or "client_name" not in events.collect_schema():
         return found.with_columns(pl.lit(None, pl.String).alias("named"))
     here = only(events, JUDGED).filter(pl.col("client_ip").is_in(strange.unique().implode()))
-    here = here.select(pl.col("client_ip", "client_name").cast(pl.String)).drop_nulls().unique().collect(engine=by_size())
+    here = (
+        here.select(pl.col("client_ip", "client_name").cast(pl.String)).drop_nulls().unique().collect(engine=by_size())
+    )
     lower = pl.col("client_name").str.to_lowercase().str.strip_chars_end(".")
     ends = [lower.str.extract(rf"^(?:.*\.)?((?:[^.]+\.){{{k}}}[^.]+)$").is_in(domains.implode()) for k in range(1, 5)]
     mine = here.filter(pl.any_horizontal(ends))

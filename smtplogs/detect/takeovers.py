@@ -127,7 +127,10 @@ def compromises(
     here = {"stage": ["auth", "mail"], "outcome": ["success", "failure"]}
     evidence = proof(slices, wanted, PAIR, words=here, where=good)
     return as_findings(
-        [_row(t, window, no_mail=no_mail) | {"evidence": evidence.get(t["finding"], [])} for t in told.iter_rows(named=True)],
+        [
+            _row(t, window, no_mail=no_mail) | {"evidence": evidence.get(t["finding"], [])}
+            for t in told.iter_rows(named=True)
+        ],
         "compromises",
         COLUMNS,
     )
