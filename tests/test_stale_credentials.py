@@ -200,6 +200,17 @@ def test_many_accounts_that_turn_at_once_are_a_change_of_rule():
     assert set(stale(pl.concat(parts[:4]))["severity"]) == {"warning"}
 
 
+@pytest.mark.parametrize(("n", "hours", "told"), [(50, 24, True), (49, 24, False), (50, 23.9, False)])
+def test_a_client_that_fails_at_uneven_times_where_nobody_else_logs_in(n: int, hours: float, told: bool):
+    """It locks the account for all others, or the account is closed: after a day of fifty refusals it is told."""
+    minutes = [60 * hours * (k / (n - 1)) ** 2 for k in range(n)]
+    frame = events(*tries(ANN, APP, EARLIER), *tries(ANN, APP, [5 + m for m in minutes], "failure"))
+    found = stale(frame)
+    assert kinds(found) == (["stale_credential"] if told else [])
+    if told:
+        assert "No other client of the account is seen to log in meanwhile" in " ".join(only(found)["because"])
+
+
 def test_one_program_of_two_behind_an_address():
     """Failures every half hour, logins of a person between them: one of two programs has a wrong password."""
     frame = events(
@@ -279,6 +290,14 @@ def test_the_name_of_an_address_ties_it_to_us():
     assert "The address is mon.example.com, a name in a domain of yours." in found["because"]
     for other in ("unknown", "mon.example.com.example.net", "monexample.com"):
         assert only(stale_credentials(probe(client_name=other)))["severity"] == "info"
+
+
+@pytest.mark.parametrize(
+    ("every", "days", "severity"), [(28.0, 3.1, "warning"), (29.0, 3.1, "info"), (28.0, 2.9, "info")]
+)
+def test_who_asks_fifty_times_a_day_for_three_days_is_worth_a_look(every: float, days: float, severity: str):
+    frame = probe(tries_=int(days * 1440 / every) + 1, every=every)
+    assert only(stale_credentials(frame))["severity"] == severity
 
 
 def test_who_tries_a_second_name_of_our_domain_is_no_probe():

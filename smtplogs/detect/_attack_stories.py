@@ -102,6 +102,22 @@ def source_row(kind: str, ip: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def network_row(kind: str, net: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the finding for one network whose addresses guess by turns."""
+    tried = f"{counted(facts['n_names'], 'account')} ({listed(facts['names'], facts['n_names'])})"
+    return _common(facts) | {
+        "kind": kind,
+        "severity": "warning",
+        "subject_kind": "network",
+        "subject": net,
+        "user": None,
+        "client_ip": None,
+        "title": f"{counted(facts['n_sources'], 'address', 'addresses')} of {net} guessed at {tried}: refused "
+        f"{times(facts['n'])} {stretch(facts['start'], facts['end'])}.",
+        "advice": f"Block {net} if it is none of yours: a ban per address never fires at so few tries of each.",
+    }
+
+
 def account_row(kind: str, account: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one account that many addresses guess at."""
     aimed = bool(facts["n_known_names"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from smtplogs._addresses import provider_network
+from smtplogs.detect._stolen import not_owners
 
 LEAST_NAMES = 3
 LEAST_SHARED = 3
@@ -43,11 +44,17 @@ def once_each(pairs: pl.DataFrame, sources: pl.DataFrame, known: pl.DataFrame) -
     """
     light = sources.filter(pl.col("n_ok") == 0, pl.col("n_bad") <= LIGHT_TRIES).select("client_ip")
     aimed = pairs.filter(pl.col("n_bad") > 0).join(light, on="client_ip", how="semi")
-    aimed = aimed.join(known, on="account", how="semi").filter(pl.len().over("account") >= LIGHT_PER_ACCOUNT)
-    ips = aimed["client_ip"].unique().cast(pl.String)
-    spread = ips.to_frame().select(provider_network(pl.col("client_ip")).n_unique()).item() >= LIGHT_NETWORKS * len(ips)
-    enough = len(ips) >= LIGHT_SOURCES and (spread or aimed["account"].n_unique() >= LIGHT_ACCOUNTS)
+    aimed = not_owners(aimed.join(known, on="account", how="semi"), pairs)
+    aimed = aimed.filter(pl.len().over("account") >= LIGHT_PER_ACCOUNT)
+    ips = aimed.select(pl.col("client_ip").unique().cast(pl.String))
+    if ips.height < LIGHT_SOURCES:
+        return aimed.clear()
+    enough = aimed["account"].n_unique() >= LIGHT_ACCOUNTS or _spread(ips)
     return aimed if enough else aimed.clear()
+
+
+def _spread(ips: pl.DataFrame) -> bool:
+    return ips.select(provider_network(pl.col("client_ip")).n_unique()).item() >= LIGHT_NETWORKS * ips.height
 
 
 NEAREST = 10

@@ -18,6 +18,9 @@ STATES = ("still_failing", "repaired", "stopped")
 LONG_ENOUGH = timedelta(days=7)
 """A client whose archive is shorter before its first failure is "not seen", not "never": it may have worked before."""
 
+OFTEN, LONG = 50, timedelta(days=3)
+"""So many tries a day, for so long, are worth a look whoever makes them: five times what Entra locks at, as for guessers."""
+
 SCHEDULE = {
     "clock": "The tries stay at fixed times of the clock: look for a cron job, a timer or a scheduled task.",
     "pause": "The tries drift against the clock: look for a program that waits between two tries, not for a cron job.",
@@ -45,6 +48,7 @@ def never_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one client that tries in a rhythm and was never seen to log in."""
     user, place = name(story["user"]), name(story["client_ip"])
     ours = story["near"] or story["own"] or story["named"]
+    insists = story["n_per_day"] >= OFTEN and story["end"] - story["start"] >= LONG
     never = "never logged in" if story["seen_before"] >= LONG_ENOUGH else "was not seen to log in"
     reasons = [_beat(story), *_schedule(story)]
     if story["n_account"]:
@@ -62,7 +66,7 @@ def never_row(story: Mapping[str, Any]) -> dict[str, Any]:
         reasons.append(f"The log begins only {length(story['seen_before'])} before: it may have worked earlier.")
     return _common(story) | {
         "kind": "never_worked",
-        "severity": "warning" if ours and story["state"] == "still_failing" else "info",
+        "severity": "warning" if (ours or insists) and story["state"] == "still_failing" else "info",
         "title": f"A client at {place}{_software(story)} tries {user} {_often(story)} and {never}: refused "
         f"{times(story['n_bad'])} {_since(story)}.",
         "advice": f"Enter name and password of {user} anew in the client at {place}, or stop it."

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from smtplogs._addresses import provider_network
-from smtplogs.detect._slices import texts
-
-if TYPE_CHECKING:
-    from smtplogs.detect._attack_facts import Book
 
 HOURS = 12
 WINDOW = timedelta(hours=HOURS)
@@ -29,14 +24,16 @@ EDGE = 0.25
 """A wave begins, and ends, with an hour that holds a quarter of its fullest hour: beside it there is the daily noise."""
 
 
-def not_owners(hours: pl.DataFrame, book: Book) -> pl.DataFrame:
+def not_owners(hours: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """Leave out accounts that log in from the provider's network they fail from: their own phones, at a new address."""
     accounts = hours.select("account").unique()
-    good = book.pairs.filter(pl.col("n_ok") > 0).join(accounts, on="account", how="semi").select("client_ip", "account")
-    net = provider_network(pl.col("client_ip").cast(pl.String)).alias("net")
-    own = texts(good).select("account", net).drop_nulls().unique()
-    placed = hours.with_columns(net, pl.col("account").cast(pl.String).alias("name"))
-    return placed.join(own.rename({"account": "name"}), on=["name", "net"], how="anti").drop("net", "name")
+    good = pairs.filter(pl.col("n_ok") > 0).join(accounts, on="account", how="semi").select("client_ip", "account")
+    # each address is placed once, and numbers are compared: there may be millions
+    net = provider_network(pl.col("client_ip").cast(pl.String)).cast(pl.Categorical).alias("net")
+    nets = pl.concat([hours.select("client_ip"), good.select("client_ip")]).unique().with_columns(net)
+    own = good.join(nets, on="client_ip").select("account", "net").unique()
+    placed = hours.join(nets, on="client_ip", how="left", maintain_order="left")
+    return placed.join(own, on=["account", "net"], how="anti", maintain_order="left").drop("net")
 
 
 def slow_waves(hours: pl.DataFrame) -> pl.DataFrame:

@@ -22,6 +22,10 @@ UNEVEN_FAILURES = 10
 """A run that keeps no rhythm is told only if it is that long, over a night at least (who mistypes has asked for help by
 then), with that many failures, and the account works."""
 
+LASTING, LASTING_FAILURES = timedelta(days=1), 50
+"""So long and so often it is told even if the account is used from nowhere else meanwhile: it is locked out by that client, or
+closed. Longer than outages last. Own choice."""
+
 JOINT_FAILURES = 3
 """Several clients of one account that turned at one time bear each other out: of such a run so few failures are enough, if
 all of them have as many as an uneven run, and it is longer than locks last. A shared mailbox fails like that."""
@@ -108,7 +112,8 @@ def stale_runs(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFram
     works = pl.col("n_elsewhere") > 0
     # an outage, or a lock, is over sooner
     even = pl.col("regular") & (works | (span >= ALONE))
-    uneven = ~pl.col("regular") & works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
+    uneven = works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
+    uneven = ~pl.col("regular") & (uneven | ((span >= LASTING) & (pl.col("n_bad") >= LASTING_FAILURES)))
     told = runs.filter(((even | uneven) & (pl.col("n_bad") >= failures)) | _jointly(runs)).join(
         _beset(mine, rows, RUN), on=RUN, how="left", maintain_order="left"
     )

@@ -263,7 +263,7 @@ def _stuffing(book: Book, light: pl.DataFrame) -> list[dict[str, Any]]:
     hours = light.drop_nulls("account")
     if hours.is_empty():
         return []
-    hours = not_owners(hours, book)
+    hours = not_owners(hours, book.pairs)
     hours = hours.join(book.known.with_columns(known=True), on="account", how="left", maintain_order="left")
     by_hour = hours.group_by("hour").agg(
         pl.col("account").filter("known").n_unique().alias("n_known"),
