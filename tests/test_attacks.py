@@ -197,9 +197,9 @@ def test_lists_every_day_are_what_is_usual_there():
 
 def test_phones_of_the_owners_are_no_stolen_list():
     """Refused at new addresses of the provider they log in from, as in an outage: nobody stole a list."""
-    phones = [(-5000 + i, f"u{i}@example.com", "203.0.9.9", "success") for i in range(30)]
-    fast = [(6 * 86_400 + i * 60, f"u{i}@example.com", f"203.0.113.{i}", "failure") for i in range(30)]
-    for rows in (slow_list(25), fast):
+    phones = [(-5000 + i, f"u{i}@example.com", "198.18.9.9", "success") for i in range(30)]
+    fast = [(6 * 86_400 + i * 60, f"u{i}@example.com", f"198.18.7.{i}", "failure") for i in range(30)]
+    for rows in (slow_list(25, net="198.18.8"), fast):
         assert [k for k, *_ in told(events(users(30) + rows + daily(8))) if k == "stuffing"] == ["stuffing"]
         assert not [k for k, *_ in told(events(users(30) + phones + rows + daily(8))) if k == "stuffing"]
 
@@ -261,23 +261,23 @@ def test_a_hundred_strangers_who_guess_at_one_account_once_each(addresses: int, 
 def test_the_phone_of_the_owner_does_not_hide_who_guesses_at_the_account():
     """A phone with an old password fails at a new address every hour, twice as often as the strangers."""
     guessed = [(7200 * i, "u1@example.com", f"198.{20 + i}.9.{i}", "failure") for i in range(100)]
-    phone = [(3600 * i, "u1@example.com", f"203.0.{i // 200}.{i % 200}", "failure") for i in range(200)]
-    seen = [(-5000, "u1@example.com", "203.0.9.9", "success")]
+    phone = [(3600 * i, "u1@example.com", f"198.18.{i // 200}.{i % 200}", "failure") for i in range(200)]
+    seen = [(-5000, "u1@example.com", "198.18.9.9", "success")]
     found = sl.attacks(events(users(9) + seen + phone + guessed)).filter(pl.col("kind") == "distributed")
     assert found.select("n_events", "user").rows() == [(100, "u1@example.com")]
     assert sl.attacks(events(users(9) + seen + phone)).filter(pl.col("kind") == "distributed").is_empty()
 
 
 @pytest.mark.parametrize(
-    ("addresses", "names", "aimed", "hit"), [(5, 10, 5, 1), (4, 10, 5, 0), (5, 9, 5, 0), (5, 10, 4, 0)]
+    ("addresses", "names", "aimed", "hit"), [(5, 40, 20, 1), (4, 40, 20, 0), (5, 41, 20, 0), (5, 38, 19, 0)]
 )
 def test_addresses_of_one_network_that_guess_by_turns(addresses: int, names: int, aimed: int, hit: int):
     """Each asks for a name or two a day: no rule per address fires."""
-    rows = [(i * 20_000, f"u{i}@example.com", f"203.0.113.{i % addresses}", "failure") for i in range(names)]
-    found = told(events(users(aimed) + rows))
-    assert found == [("spray", "warning", "203.0.113.0/24", names)] * hit
+    rows = [(i * 40_000, f"u{i}@example.com", f"203.0.113.{i * addresses // names}", "failure") for i in range(names)]
+    subjects = [s for _, _, s, _ in told(events(users(aimed) + rows))]
+    assert subjects.count("203.0.113.0/24") == hit
     ours = [(9, "u1@example.com", "203.0.113.200", "success")]
-    assert told(events(users(aimed) + ours + rows)) == []
+    assert "203.0.113.0/24" not in [s for _, _, s, _ in told(events(users(aimed) + ours + rows))]
 
 
 def test_names_that_nobody_has_and_a_few_a_day_are_no_campaign():

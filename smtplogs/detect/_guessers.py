@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood
-from smtplogs.detect._attack_stories import HARD_PER_DAY, KNOWN_AIM, account_row, crowd_row, network_row, source_row
+from smtplogs.detect._attack_stories import (
+    HARD_PER_DAY,
+    KNOWN_AIM,
+    KNOWN_LIST,
+    KNOWN_SHARE,
+    account_row,
+    crowd_row,
+    network_row,
+    source_row,
+)
 from smtplogs.detect._networks import network
 from smtplogs.detect._slices import texts
 from smtplogs.detect._turned_shapes import FEW_NAMES
@@ -34,8 +43,8 @@ APART, APART_HITS = 20, 50
 
 
 CREW = 5
-"""So many addresses of one network (/24, /48) from which nobody logs in guess together, if they try as many accounts as one
-that guesses slowly. Own choice."""
+"""So many addresses of one network (/24, /48) from which nobody logs in guess together, if what they try is a list that
+somebody knows: strangers of every day that happen to be neighbours try names that do not exist. Own choice."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,7 @@ def guessers(
     alone = alone.join(pl.concat([asking, wide]), on="client_ip", how="anti")
     pairs = book.pairs.join(alone, on=["client_ip", "account"])
     rows += _told("brute_force", "client_ip", pairs, book, {}, source_row)
-    rows += _crews(book, pl.concat([told, main.select("client_ip")]), limits, members)
+    rows += _crews(book, pl.concat([told, main.select("client_ip")]), members)
     if burst.is_empty():
         return rows
     shared = burst.join(main, on="account", how="anti").select("account").unique()
@@ -147,7 +156,7 @@ def _slow(book: Book, limits: Limits, members: Mapping[str, str]) -> pl.DataFram
     return hostile.join(sums, on="client_ip").filter(wide | hard).select("client_ip")
 
 
-def _crews(book: Book, told: pl.DataFrame, limits: Limits, members: Mapping[str, str]) -> list[dict[str, Any]]:
+def _crews(book: Book, told: pl.DataFrame, members: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return a row for each network whose addresses, none of them told by itself, guess slowly together."""
     quiet = book.sources.filter(pl.col("n_ok") == 0, pl.col("n_names") > 0).select("client_ip")
     quiet = quiet.join(told, on="client_ip", how="anti")
@@ -162,7 +171,7 @@ def _crews(book: Book, told: pl.DataFrame, limits: Limits, members: Mapping[str,
         crews.join(book.known, on="account", how="semi").group_by("net").agg(pl.col("account").n_unique().alias("aim"))
     )
     wide = crews.group_by("net").agg(pl.col("account").n_unique().alias("names")).join(aimed, on="net")
-    wide = wide.filter(pl.col("names") >= limits.names, pl.col("aim") >= KNOWN_AIM)
+    wide = wide.filter(pl.col("aim") >= KNOWN_LIST, pl.col("aim") >= KNOWN_SHARE * pl.col("names"))
     crews = crews.join(wide, on="net", how="semi").with_columns(pl.col("n_bad").sum().over("net").alias("all"))
     groups = {str(net): own for (net,), own in crews.sort("all", descending=True).group_by("net", maintain_order=True)}
     rows = []

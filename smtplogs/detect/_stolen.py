@@ -24,12 +24,18 @@ EDGE = 0.25
 """A wave begins, and ends, with an hour that holds a quarter of its fullest hour: beside it there is the daily noise."""
 
 
+NOBODYS = r"^(?:192\.0\.2\.|198\.51\.100\.|203\.0\.113\.|2001:db8:)"
+"""Addresses of RFC 5737 and 3849, as in logs that were made or made anonymous: no provider has them, neighbours there share
+nothing."""
+
+
 def not_owners(hours: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """Leave out accounts that log in from the provider's network they fail from: their own phones, at a new address."""
     accounts = hours.select("account").unique()
     good = pairs.filter(pl.col("n_ok") > 0).join(accounts, on="account", how="semi").select("client_ip", "account")
     # each address is placed once, and numbers are compared: there may be millions
-    net = provider_network(pl.col("client_ip").cast(pl.String)).cast(pl.Categorical).alias("net")
+    ip = pl.col("client_ip").cast(pl.String)
+    net = pl.when(~ip.str.contains(NOBODYS)).then(provider_network(ip)).cast(pl.Categorical).alias("net")
     nets = pl.concat([hours.select("client_ip"), good.select("client_ip")]).unique().with_columns(net)
     own = good.join(nets, on="client_ip").select("account", "net").unique()
     placed = hours.join(nets, on="client_ip", how="left", maintain_order="left")
