@@ -57,8 +57,12 @@ def slow_waves(hours: pl.DataFrame) -> pl.DataFrame:
     if last - first < LEAST_WINDOWS * WINDOW:
         return none
     grid = pl.DataFrame({"hour": pl.datetime_range(first, last, "1h", eager=True)})
-    seen = pl.concat([hours.with_columns(pl.col("hour") - timedelta(hours=k)) for k in range(HOURS)])
-    counts = seen.group_by("hour").agg(pl.col("account", "client_ip").n_unique(), pl.col("n").sum())
+    counts = (
+        hours.select("hour", "account", "client_ip", "n")
+        .sort("hour")
+        .group_by_dynamic("hour", every="1h", period=WINDOW)
+        .agg(pl.col("account", "client_ip").n_unique(), pl.col("n").sum())
+    )
     counts = grid.join(counts, on="hour", how="left", maintain_order="left").with_columns(
         pl.col("account", "client_ip", "n").fill_null(0).cast(pl.Int64)
     )
