@@ -163,6 +163,47 @@ def test_a_stolen_list_shows_in_twenty_accounts_that_exist(known: int, hit: bool
     assert [k for k, *_ in found if k == "stuffing"] == (["stuffing"] if hit else [])
 
 
+def slow_list(n: int, *, hours: float = 8, net: str = "203.0.113") -> list[tuple[Any, ...]]:
+    """Return a list of n names that n addresses work through over hours, on the seventh day."""
+    return [(6 * 86_400 + i * hours * 3600 / n, f"u{i}@example.com", f"{net}.{i + 1}", "failure") for i in range(n)]
+
+
+def daily(days: int, per_day: int = 4) -> list[tuple[Any, ...]]:
+    """Return what strangers try every day: the same three accounts, each time from another address."""
+    return [
+        (86_400 * k / per_day + 40, f"u{k % 3}@example.com", f"198.51.{k // 200}.{k % 200}", "failure")
+        for k in range(days * per_day)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("n", "days", "per_day", "hit"),
+    [(20, 8, 4, True), (19, 8, 4, False), (20, 8, 40, True), (20, 0, 0, False)],
+)
+def test_a_stolen_list_that_is_worked_through_over_hours(n: int, days: int, per_day: int, hit: bool):
+    """Two and a half names an hour; in a log that shows what strangers hit on other days."""
+    found = told(events(users(30) + slow_list(n) + daily(days, per_day)))
+    assert [(k, s) for k, s, *_ in found if k == "stuffing"] == ([("stuffing", "warning")] if hit else [])
+
+
+def test_lists_every_day_are_what_is_usual_there():
+    every = [
+        (day * 43_200 + i * 2000, f"u{i}@example.com", f"198.{day + 20}.{i}.7", "failure")
+        for day in range(18)
+        for i in range(20)
+    ]
+    assert not [k for k, *_ in told(events(users(30) + every)) if k == "stuffing"]
+
+
+def test_phones_of_the_owners_are_no_stolen_list():
+    """Refused at new addresses of the provider they log in from, as in an outage: nobody stole a list."""
+    phones = [(-5000 + i, f"u{i}@example.com", "198.18.9.9", "success") for i in range(30)]
+    fast = [(6 * 86_400 + i * 60, f"u{i}@example.com", f"198.18.7.{i}", "failure") for i in range(30)]
+    for rows in (slow_list(25, net="198.18.8"), fast):
+        assert [k for k, *_ in told(events(users(30) + rows + daily(8))) if k == "stuffing"] == ["stuffing"]
+        assert not [k for k, *_ in told(events(users(30) + phones + rows + daily(8))) if k == "stuffing"]
+
+
 def banned(n: int, *, pause: int = 620, ip: str = HOSTILE) -> list[tuple[Any, ...]]:
     """Return n guesses as fail2ban lets them through: five within a minute or two, then ten minutes of silence."""
     draw = random.Random(3)
@@ -201,6 +242,42 @@ def test_a_hundred_addresses_that_aim_at_five_accounts_once_each_are_a_campaign(
         [("warning", addresses * each, None)] if hit else []
     )
     assert found["advice"].str.starts_with("A ban per address never fires").all()
+
+
+@pytest.mark.parametrize(("addresses", "networks", "hit"), [(100, 50, True), (100, 49, False), (99, 99, False)])
+def test_a_hundred_strangers_who_guess_at_one_account_once_each(addresses: int, networks: int, hit: bool):
+    """From all over the world; of one or two providers it may be the owner's phone."""
+    ips = [f"198.{18 + i % networks}.{100 + i // networks}.{i}" for i in range(addresses)]
+    rows = [(7200 * i, "u1@example.com", ip, "failure") for i, ip in enumerate(ips)]
+    found = sl.attacks(events(users(9) + rows)).filter(pl.col("kind") == "distributed")
+    assert found.select("severity", "user").rows() == ([("warning", "u1@example.com")] if hit else [])
+    if hit:
+        assert (
+            "100 addresses that try once or twice each guessed at u1@example.com: refused 100 times"
+            in found["title"][0]
+        )
+
+
+def test_the_phone_of_the_owner_does_not_hide_who_guesses_at_the_account():
+    """A phone with an old password fails at a new address every hour, twice as often as the strangers."""
+    guessed = [(7200 * i, "u1@example.com", f"198.{20 + i}.9.{i}", "failure") for i in range(100)]
+    phone = [(3600 * i, "u1@example.com", f"198.18.{i // 200}.{i % 200}", "failure") for i in range(200)]
+    seen = [(-5000, "u1@example.com", "198.18.9.9", "success")]
+    found = sl.attacks(events(users(9) + seen + phone + guessed)).filter(pl.col("kind") == "distributed")
+    assert found.select("n_events", "user").rows() == [(100, "u1@example.com")]
+    assert sl.attacks(events(users(9) + seen + phone)).filter(pl.col("kind") == "distributed").is_empty()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "names", "aimed", "hit"), [(5, 40, 20, 1), (4, 40, 20, 0), (5, 41, 20, 0), (5, 38, 19, 0)]
+)
+def test_addresses_of_one_network_that_guess_by_turns(addresses: int, names: int, aimed: int, hit: int):
+    """Each asks for a name or two a day: no rule per address fires."""
+    rows = [(i * 40_000, f"u{i}@example.com", f"203.0.113.{i * addresses // names}", "failure") for i in range(names)]
+    subjects = [s for _, _, s, _ in told(events(users(aimed) + rows))]
+    assert subjects.count("203.0.113.0/24") == hit
+    ours = [(9, "u1@example.com", "203.0.113.200", "success")]
+    assert "203.0.113.0/24" not in [s for _, _, s, _ in told(events(users(aimed) + ours + rows))]
 
 
 def test_names_that_nobody_has_and_a_few_a_day_are_no_campaign():

@@ -105,6 +105,22 @@ def test_logs_that_cannot_tell_say_so():
     assert sl.compromises(events([(0, ANN, HOME, "failure")])).is_empty()
 
 
+@pytest.mark.parametrize(("n", "hit"), [(20, True), (19, False)])
+def test_where_no_mail_is_shown_logins_stand_for_it(n: int, hit: bool):
+    """Dovecot's submission hands mail on, and its own log shows the login only."""
+    logins = [row for row in owner() if len(row) == 4]
+    stolen = [(i * 60, ANN, THIEF, "success") for i in range(n)]
+    assert bool(found(logins + stolen)) == hit
+    if hit:
+        (f,) = found(logins + stolen)
+        assert (f["severity"], f["confidence"], f["n_messages"], f["n_events"]) == ("warning", "low", None, 20)
+        assert f["title"].startswith(f"How often {THIEF} logged in as {ANN} is consistent with takeover: 20 logins ")
+        failed = [(-60 * i, ANN, THIEF, "failure") for i in range(1, 5)]
+        assert found(logins + failed + stolen)[0]["severity"] == "serious"
+    # one mail of anybody shows that the log tells mails
+    assert not found(logins + stolen + [(-DAY, "bob@example.com", "192.0.2.8", "success", MAIL)])
+
+
 def test_null_users_and_addresses_are_passed_over():
     rows = [(i, u, ip, "success", MAIL) for i in range(40) for u, ip in ((None, THIEF), (ANN, None))]
     assert not found(owner() + rows)

@@ -517,3 +517,16 @@ def test_at_dawn_a_few_who_were_there_tell_nothing(usual: int, absent: int, abru
     gone = missing(logged((0, "probe", 60)), logged(*((-1, f"u{i}", 1) for i in range(absent))), 1)
     hour = [logged(*((day, f"u{i}", 1) for i in range(usual))) for day in (0, -2, -1)]
     assert were_there(gone, hour) == abrupt
+
+
+@pytest.mark.parametrize(
+    ("refused", "share", "severity"),
+    [(29, 0.9, "info"), (30, 0.9, "warning"), (29, 0.89, "warning"), (29, None, "warning")],
+)
+def test_a_few_refusals_that_nothing_explains_are_information_while_logins_go_on(
+    refused: int, share: float | None, severity: str
+):
+    usual = 0.0 if share is None else 100.0
+    facts = Facts(NINE, NINE + timedelta(minutes=5), n_bad=refused, n_ok=round(100 * (share or 0)), usual_ok=usual)
+    assert facts.success_share == share
+    assert incident_row(facts, "unclear_rise")["severity"] == severity

@@ -116,6 +116,17 @@ def test_limits_and_faults_that_pass_are_information():
     assert only(relay_refusals(events(*rows), traffic=traffic(-40)))["severity"] == "warning"
 
 
+@pytest.mark.parametrize(
+    ("minutes", "sent", "severity"),
+    [([0, 30, 60], [70], "warning"), ([0, 30, 59], [70], "info"), ([0, 30, 60], [45, 70], "info")],
+)
+def test_a_relay_that_cannot_be_reached_for_an_hour_is_worth_a_look(
+    minutes: list[float], sent: list[float], severity: str
+):
+    rows = refusals(minutes, cause="service_unavailable", stage="connect", outcome="deferred", delivery=None)
+    assert only(relay_refusals(events(*rows), traffic=traffic(*sent)))["severity"] == severity
+
+
 def test_one_finding_for_each_server_relay_and_cause():
     rows = (
         refusals([0, 1])

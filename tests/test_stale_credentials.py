@@ -200,6 +200,17 @@ def test_many_accounts_that_turn_at_once_are_a_change_of_rule():
     assert set(stale(pl.concat(parts[:4]))["severity"]) == {"warning"}
 
 
+@pytest.mark.parametrize(("n", "hours", "told"), [(50, 24, True), (49, 24, False), (50, 23.9, False)])
+def test_a_client_that_fails_at_uneven_times_where_nobody_else_logs_in(n: int, hours: float, told: bool):
+    """It locks the account for all others, or the account is closed: after a day of fifty refusals it is told."""
+    minutes = [60 * hours * (k / (n - 1)) ** 2 for k in range(n)]
+    frame = events(*tries(ANN, APP, EARLIER), *tries(ANN, APP, [5 + m for m in minutes], "failure"))
+    found = stale(frame)
+    assert kinds(found) == (["stale_credential"] if told else [])
+    if told:
+        assert "No other client of the account is seen to log in meanwhile" in " ".join(only(found)["because"])
+
+
 def test_one_program_of_two_behind_an_address():
     """Failures every half hour, logins of a person between them: one of two programs has a wrong password."""
     frame = events(
@@ -251,6 +262,47 @@ def test_guessers_are_no_clients_that_never_worked():
     assert stale_credentials(events(*known, *fast)).is_empty()
     nobody = tries("ghost@example.org", STRANGER, steady, "failure")
     assert stale_credentials(events(*known, *nobody)).is_empty()
+
+
+MONITOR = "monitor@example.com"
+
+
+def probe(user: str = MONITOR, tries_: int = 300, every: float = 5.0, **more) -> pl.DataFrame:
+    """Return a probe that asks with a name nobody logs in with, while ann logs in."""
+    asked = tries(user, STRANGER, [every * k for k in range(tries_)], "failure", **more)
+    return events(*tries(ANN, HOME, [-20, 800]), *asked)
+
+
+def test_a_probe_of_a_mailbox_in_our_domain_that_nobody_uses():
+    found = only(stale_credentials(probe()))
+    assert (found["kind"], found["severity"], found["confidence"]) == ("never_worked", "info", "low")
+    assert "monitor@example.com is not seen to log in from anywhere" in " ".join(found["because"])
+    assert stale_credentials(probe("monitor@example.org")).is_empty()
+    assert stale_credentials(probe("monitor")).is_empty()
+    assert stale_credentials(probe(tries_=288)).is_empty()  # five minutes less than a day
+    assert stale_credentials(probe(tries_=289)).height == 1
+    assert stale_credentials(probe(tries_=23, every=90.0)).is_empty()
+
+
+def test_the_name_of_an_address_ties_it_to_us():
+    found = only(stale_credentials(probe(client_name="mon.example.com")))
+    assert (found["severity"], found["confidence"]) == ("warning", "medium")
+    assert "The address is mon.example.com, a name in a domain of yours." in found["because"]
+    for other in ("unknown", "mon.example.com.example.net", "monexample.com"):
+        assert only(stale_credentials(probe(client_name=other)))["severity"] == "info"
+
+
+@pytest.mark.parametrize(
+    ("every", "days", "severity"), [(28.0, 3.1, "warning"), (29.0, 3.1, "info"), (28.0, 2.9, "info")]
+)
+def test_who_asks_fifty_times_a_day_for_three_days_is_worth_a_look(every: float, days: float, severity: str):
+    frame = probe(tries_=int(days * 1440 / every) + 1, every=every)
+    assert only(stale_credentials(frame))["severity"] == severity
+
+
+def test_who_tries_a_second_name_of_our_domain_is_no_probe():
+    second = events(*tries("admin@example.com", STRANGER, [7.0], "failure"))
+    assert stale_credentials(pl.concat([probe(), second])).is_empty()
 
 
 # -- frames ------------------------------------------------------------------------------------------------------------

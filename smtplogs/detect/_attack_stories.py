@@ -102,6 +102,22 @@ def source_row(kind: str, ip: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def network_row(kind: str, net: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the finding for one network whose addresses guess by turns."""
+    tried = f"{counted(facts['n_names'], 'account')} ({listed(facts['names'], facts['n_names'])})"
+    return _common(facts) | {
+        "kind": kind,
+        "severity": "warning",
+        "subject_kind": "network",
+        "subject": net,
+        "user": None,
+        "client_ip": None,
+        "title": f"{counted(facts['n_sources'], 'address', 'addresses')} of {net} guessed at {tried}: refused "
+        f"{times(facts['n'])} {stretch(facts['start'], facts['end'])}.",
+        "advice": f"Block {net} if it is none of yours: a ban per address never fires at so few tries of each.",
+    }
+
+
 def account_row(kind: str, account: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one account that many addresses guess at."""
     aimed = bool(facts["n_known_names"])
@@ -141,15 +157,16 @@ def campaign_row(facts: Mapping[str, Any], *, once: bool = False) -> dict[str, A
     """Return the finding for addresses that work through one list of names; `once`: with a try or two each."""
     listed_ours = facts["n_known_names"] >= KNOWN_LIST and facts["n_known_names"] >= KNOWN_SHARE * facts["n_names"]
     aimed = facts["worst_per_day"] >= HARD_PER_DAY or listed_ours
+    alone = facts["names"][0] if facts["n_names"] == 1 else None
+    did = f"guessed at {name(alone)}" if alone else f"share one list of {counted(facts['n_names'], 'name')}"
     row = _common(facts) | {
         "kind": "distributed",
         "severity": _severity(facts, aimed=aimed),
         "subject_kind": "campaign",
         "subject": f"{facts['n_sources']} addresses around {facts['sources'][0]}",
-        "user": None,
+        "user": alone,
         "client_ip": None,
-        "title": f"{facts['n_sources']:,} addresses{' that try once or twice each' if once else ''} share one list of "
-        f"{counted(facts['n_names'], 'name')}: refused "
+        "title": f"{facts['n_sources']:,} addresses{' that try once or twice each' if once else ''} {did}: refused "
         f"{times(facts['n'])} {stretch(facts['start'], facts['end'])}.",
         "advice": ONE_EACH if once and not facts["hits"] else _advice(facts, None, aimed=aimed),
     }

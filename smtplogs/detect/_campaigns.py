@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from smtplogs._addresses import provider_network
+from smtplogs.detect._stolen import not_owners
+
 LEAST_NAMES = 3
 LEAST_SHARED = 3
 ALIKE = 0.3
@@ -26,6 +29,10 @@ LIGHT_TRIES, LIGHT_SOURCES, LIGHT_PER_ACCOUNT, LIGHT_ACCOUNTS = 2, 100, 20, 5
 """Addresses that try once or twice share no list of names. Together they are a campaign where a hundred of them or more
 aim at five accounts that exist or more, twenty at each: what strangers guess every day are names that do not exist."""
 
+LIGHT_NETWORKS = 0.5
+"""Fewer accounts are enough if the addresses lie in so many networks of providers, for each address, that they are no phone
+of the owner's whose address changes."""
+
 
 def once_each(pairs: pl.DataFrame, sources: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Return the pairs of a campaign whose addresses try once or twice each; none, if there is no such campaign.
@@ -37,9 +44,17 @@ def once_each(pairs: pl.DataFrame, sources: pl.DataFrame, known: pl.DataFrame) -
     """
     light = sources.filter(pl.col("n_ok") == 0, pl.col("n_bad") <= LIGHT_TRIES).select("client_ip")
     aimed = pairs.filter(pl.col("n_bad") > 0).join(light, on="client_ip", how="semi")
-    aimed = aimed.join(known, on="account", how="semi").filter(pl.len().over("account") >= LIGHT_PER_ACCOUNT)
-    enough = aimed["account"].n_unique() >= LIGHT_ACCOUNTS and aimed["client_ip"].n_unique() >= LIGHT_SOURCES
+    aimed = not_owners(aimed.join(known, on="account", how="semi"), pairs)
+    aimed = aimed.filter(pl.len().over("account") >= LIGHT_PER_ACCOUNT)
+    ips = aimed.select(pl.col("client_ip").unique().cast(pl.String))
+    if ips.height < LIGHT_SOURCES:
+        return aimed.clear()
+    enough = aimed["account"].n_unique() >= LIGHT_ACCOUNTS or _spread(ips)
     return aimed if enough else aimed.clear()
+
+
+def _spread(ips: pl.DataFrame) -> bool:
+    return ips.select(provider_network(pl.col("client_ip")).n_unique()).item() >= LIGHT_NETWORKS * ips.height
 
 
 NEAREST = 10

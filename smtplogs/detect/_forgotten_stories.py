@@ -18,6 +18,9 @@ STATES = ("still_failing", "repaired", "stopped")
 LONG_ENOUGH = timedelta(days=7)
 """A client whose archive is shorter before its first failure is "not seen", not "never": it may have worked before."""
 
+OFTEN, LONG = 50, timedelta(days=3)
+"""So many tries a day, for so long, are worth a look whoever makes them: five times what Entra locks at, as for guessers."""
+
 SCHEDULE = {
     "clock": "The tries stay at fixed times of the clock: look for a cron job, a timer or a scheduled task.",
     "pause": "The tries drift against the clock: look for a program that waits between two tries, not for a cron job.",
@@ -44,21 +47,26 @@ def stale_row(story: Mapping[str, Any]) -> dict[str, Any]:
 def never_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one client that tries in a rhythm and was never seen to log in."""
     user, place = name(story["user"]), name(story["client_ip"])
-    ours = story["near"] or story["own"]
+    ours = story["near"] or story["own"] or story["named"]
+    insists = story["n_per_day"] >= OFTEN and story["end"] - story["start"] >= LONG
     never = "never logged in" if story["seen_before"] >= LONG_ENOUGH else "was not seen to log in"
     reasons = [_beat(story), *_schedule(story)]
     if story["n_account"]:
         reasons.append(f"{user} itself works: {counted(story['n_account'], 'login')} from other addresses.")
-    if ours:
+    if story["named"]:
+        reasons.append(f"The address is {name(story['named'])}, a name in a domain of yours.")
+    elif ours:
         why = "is one of your own networks" if story["own"] else "has other clients that log in"
         reasons.append(f"The network of {place} {why}.")
     else:
+        if not story["n_account"]:
+            reasons.append(f"Others log in with names of that domain; {user} is not seen to log in from anywhere.")
         reasons.append("Nothing else ties the address to you: a patient guesser looks the same.")
     if story["seen_before"] < LONG_ENOUGH:
         reasons.append(f"The log begins only {length(story['seen_before'])} before: it may have worked earlier.")
     return _common(story) | {
         "kind": "never_worked",
-        "severity": "warning" if ours and story["state"] == "still_failing" else "info",
+        "severity": "warning" if (ours or insists) and story["state"] == "still_failing" else "info",
         "title": f"A client at {place}{_software(story)} tries {user} {_often(story)} and {never}: refused "
         f"{times(story['n_bad'])} {_since(story)}.",
         "advice": f"Enter name and password of {user} anew in the client at {place}, or stop it."

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._addresses import is_private, neighbourhood
-from smtplogs.detect._attack_stories import HARD_PER_DAY, KNOWN_AIM, account_row, crowd_row, source_row
+from smtplogs.detect._attack_stories import (
+    HARD_PER_DAY,
+    KNOWN_AIM,
+    KNOWN_LIST,
+    KNOWN_SHARE,
+    account_row,
+    crowd_row,
+    network_row,
+    source_row,
+)
+from smtplogs.detect._networks import network
 from smtplogs.detect._slices import texts
 from smtplogs.detect._turned_shapes import FEW_NAMES
 
@@ -30,6 +40,11 @@ device: what bans keep below any window. Five times what Entra locks at; who mis
 
 APART, APART_HITS = 20, 50
 """So many addresses are told one by one, those with most failures; and those that got in. A person reads ten lines."""
+
+
+CREW = 5
+"""So many addresses of one network (/24, /48) from which nobody logs in guess together, if what they try is a list that
+somebody knows: strangers of every day that happen to be neighbours try names that do not exist. Own choice."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,7 @@ def guessers(
     alone = alone.join(pl.concat([asking, wide]), on="client_ip", how="anti")
     pairs = book.pairs.join(alone, on=["client_ip", "account"])
     rows += _told("brute_force", "client_ip", pairs, book, {}, source_row)
+    rows += _crews(book, pl.concat([told, main.select("client_ip")]), members)
     if burst.is_empty():
         return rows
     shared = burst.join(main, on="account", how="anti").select("account").unique()
@@ -138,6 +154,31 @@ def _slow(book: Book, limits: Limits, members: Mapping[str, str]) -> pl.DataFram
     wide = (pl.col("n_names") >= limits.names) & (pl.col("n_aimed") >= KNOWN_AIM)
     hard = (pl.col("n_names") > FEW_NAMES) & (pl.col("hardest") >= HARD_PER_DAY)
     return hostile.join(sums, on="client_ip").filter(wide | hard).select("client_ip")
+
+
+def _crews(book: Book, told: pl.DataFrame, members: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return a row for each network whose addresses, none of them told by itself, guess slowly together."""
+    quiet = book.sources.filter(pl.col("n_ok") == 0, pl.col("n_names") > 0).select("client_ip")
+    quiet = quiet.join(told, on="client_ip", how="anti")
+    quiet = quiet.filter(~pl.col("client_ip").cast(pl.String).is_in(list(members)))
+    net = network(pl.col("client_ip").cast(pl.String)).cast(pl.Categorical).alias("net")
+    quiet = quiet.with_columns(net).drop_nulls("net").filter(pl.len().over("net") >= CREW)
+    if quiet.is_empty():
+        return []
+    good = book.pairs.filter(pl.col("n_ok") > 0).select(pl.col("client_ip").unique()).select(net)
+    crews = book.pairs.join(quiet.join(good, on="net", how="anti"), on="client_ip").drop_nulls("account")
+    aimed = (
+        crews.join(book.known, on="account", how="semi").group_by("net").agg(pl.col("account").n_unique().alias("aim"))
+    )
+    wide = crews.group_by("net").agg(pl.col("account").n_unique().alias("names")).join(aimed, on="net")
+    wide = wide.filter(pl.col("aim") >= KNOWN_LIST, pl.col("aim") >= KNOWN_SHARE * pl.col("names"))
+    crews = crews.join(wide, on="net", how="semi").with_columns(pl.col("n_bad").sum().over("net").alias("all"))
+    groups = {str(net): own for (net,), own in crews.sort("all", descending=True).group_by("net", maintain_order=True)}
+    rows = []
+    for name in sorted(list(groups)[:APART]):
+        ips = groups[name]["client_ip"].cast(pl.String).unique().sort().to_list()
+        rows.append(network_row("spray", name, facts_of(book, groups[name])) | {"_sources": ips, "_addresses": ips})
+    return rows
 
 
 def _mains_of(burst: pl.DataFrame, limits: Limits) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from smtplogs.detect._incident_facts import NORMAL
 from smtplogs.detect._sentences import counted, name, stretch, times
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 SERIOUS = ("outage", "partial_fault", "policy_change")
 AIMED = {"one_client_rise": 1, "spray_rise": 5, "botnet_rise": 5}
 """Strangers that try fewer accounts of ours than this are the daily noise of a server, as in ``attacks``."""
+
+FEW_REFUSED = 30
+"""Fewer refusals that nothing explains, while logins are as usual, are chance: as for one client that mistypes."""
 
 ADVICE = {
     "outage": "Look at what the server asks for passwords (Dovecot, LDAP, database) at that time; users need do nothing.",
@@ -103,7 +107,8 @@ def _severity(facts: Facts, kind: str) -> str:
     if kind in SERIOUS:
         return "serious"
     small = kind in {"network_loss", "log_hole"} and (not facts.abrupt or facts.as_many or bool(facts.one_missing))
-    return "info" if small or facts.typed or _noise(facts, kind) else "warning"
+    few = kind == "unclear_rise" and facts.n_bad < FEW_REFUSED and (facts.success_share or 0) >= NORMAL
+    return "info" if small or few or facts.typed or _noise(facts, kind) else "warning"
 
 
 def _noise(facts: Facts, kind: str) -> bool:

@@ -25,11 +25,13 @@ FEW_PEOPLE = 5
 """Behind an address that more people use (an office, web mail, a provider's gateway) two of the same name may meet, if
 they are of several domains. Own choice: a household, or a small office."""
 
-NONE = pl.DataFrame(schema={"account": pl.String, "person": pl.String, "why": pl.String})
+NONE = pl.DataFrame(schema={"account": pl.String, "person": pl.String, "address": pl.String})
 
 
 def same_person(events: pl.LazyFrame) -> pl.DataFrame:
-    """Return which short names stand for which full one: ``account, person`` (both in normal form), ``why``.
+    """Return which short names stand for which full one: ``account, person`` (both in normal form), ``address``.
+
+    `address` is the one from which both were used; null if the sender tells.
 
     A short name has no domain: ``ann``, or a Windows name, whose domain the normal form leaves out. Both must log in, for
     a name that is always refused may be no account; only of a Windows name that logs in the full one need not: Exchange
@@ -72,14 +74,14 @@ def same_person(events: pl.LazyFrame) -> pl.DataFrame:
     return (
         tied.filter("fits")
         .join(rivals.filter(pl.col("n_full") == 1), on="local")
-        .sort("local", "why")
+        .sort("local", "address")  # what the sender tells stands first, without an address
         .unique("local", keep="first", maintain_order=True)
-        .select(pl.col("local").alias("account"), pl.col("account").alias("person"), "why")
+        .select(pl.col("local").alias("account"), pl.col("account").alias("person"), "address")
     )
 
 
 def _tied(rows: pl.LazyFrame, names: pl.DataFrame) -> pl.DataFrame:
-    """Return the short and full names that the log ties: ``local, account, why``; the first `why` is the best."""
+    """Return the short and full names that the log ties: ``local, account, address``; no address: the sender tells."""
     known = set(rows.collect_schema().names())
     sender = pl.col("sender").cast(pl.String).str.to_lowercase() if "sender" in known else pl.lit(None, pl.String)
     user, ip = pl.col("user").cast(pl.String), pl.col("client_ip").cast(pl.String)
@@ -88,7 +90,7 @@ def _tied(rows: pl.LazyFrame, names: pl.DataFrame) -> pl.DataFrame:
     used = used.join(names.select("user", "account", "local"), on="user")
     short, full = used.filter(pl.col("local").is_null()), used.drop_nulls("local")
     own = short.filter("ok", pl.col("sender").str.starts_with(pl.format("{}@", "account")))
-    own = own.select(local="account", account="sender", why=pl.lit("1 sender")).unique()
+    own = own.select(local="account", account="sender", address=pl.lit(None, pl.String)).unique()
     by = ["client_ip", "account", "local"]
     here = full.drop_nulls("client_ip").group_by(by).agg(pl.col("ok").any())
     both = short.drop_nulls("client_ip").group_by("client_ip", local="account").agg(pl.col("ok").any())
@@ -103,8 +105,8 @@ def _tied(rows: pl.LazyFrame, names: pl.DataFrame) -> pl.DataFrame:
         )
         both = both.join(people, on="client_ip")
         both = both.filter((pl.col("n_people") <= FEW_PEOPLE) | (pl.col("n_domains") == 1))
-    shown = both.select("local", "account", why=pl.format("2 {}", "client_ip"))
-    return pl.concat([own, shown]).select("local", "account", "why")
+    shown = both.select("local", "account", address="client_ip")
+    return pl.concat([own, shown]).select("local", "account", "address")
 
 
 def one_person(
@@ -139,6 +141,6 @@ def _explained(found: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
 
 
 def _why(person: dict[str, Any]) -> str:
-    if person["why"] == "1 sender":
+    if person["address"] is None:
         return f"who logs in as {name(person['account'])} sends as {name(person['person'])}"
-    return f"both are used from {name(person['why'].partition(' ')[2])}, where one of them logs in"
+    return f"both are used from {name(person['address'])}, where one of them logs in"

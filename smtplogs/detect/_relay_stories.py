@@ -20,6 +20,9 @@ OURS = ("credential", "policy", "protocol", "rights")
 SEVERAL = 3
 WHILE = timedelta(minutes=10)
 
+AWAY = timedelta(hours=1)
+"""A relay that cannot be reached for so long, without a mail in between, is worth a look though it came back. Own choice."""
+
 WANTED = (
     ("SendGrid", r"(?:^|\.)sendgrid\.net$", "the word apikey", r"^apikey$"),
     (
@@ -53,9 +56,10 @@ def refusal_row(story: Mapping[str, Any]) -> dict[str, Any]:
     ours = story["family"] in OURS
     repeated = story["n"] >= SEVERAL and (story["at_login"] or story["end"] - story["start"] >= WHILE)
     between = story["n_sent_between"] > 0
+    away = story["cause"] == "service_unavailable" and story["end"] - story["start"] >= AWAY
     return {
         "kind": "relay_refusal",
-        "severity": _severity(ours, repeated, state, between, story["at_login"]),
+        "severity": _severity(ours, repeated, state, between, story["at_login"], away=away),
         "subject_kind": "relay",
         "subject": f"{story['host'] or 'server'} at {story['relay_host']} ({story['cause']})",
         "relay_host": story["relay_host"],
@@ -90,9 +94,9 @@ def refusal_row(story: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _severity(ours: bool, repeated: bool, state: str, between: bool, at_login: bool) -> str:
+def _severity(ours: bool, repeated: bool, state: str, between: bool, at_login: bool, *, away: bool) -> str:
     if not ours:
-        return "warning" if repeated and state == "ongoing" and not between else "info"
+        return "warning" if repeated and (state == "ongoing" or away) and not between else "info"
     if repeated and state != "recovered" and not between:
         return "serious"
     return "warning" if repeated or at_login else "info"

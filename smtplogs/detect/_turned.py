@@ -15,7 +15,7 @@ from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account,
 from smtplogs.detect._moving import moving_accounts, moving_clients
 from smtplogs.detect._slices import ahead, compact, judged, pieces, sliced, texts
 from smtplogs.detect._sums import Sums, summed
-from smtplogs.detect._turned_shapes import CLIENT, FEW_NAMES, mixed_clients, never_worked, runs_of, stale_runs
+from smtplogs.detect._turned_shapes import CLIENT, DOMAIN, FEW_NAMES, mixed_clients, never_worked, runs_of, stale_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ def find_turned(
     networks: Sequence[str],
 ) -> Turned:
     """Find the clients that were refused for long; see ``stale_credentials`` for the rules."""
-    names, book, (n_failures, n_unnamed) = _worth_a_look(
+    names, book, domains, (n_failures, n_unnamed) = _worth_a_look(
         events, successes=successes, failures=failures, client=client, protocols=protocols, networks=networks
     )
     parts, told, n_accounts, n_stories = [], [], 0, 0
@@ -70,7 +70,8 @@ def find_turned(
         moving, moved = moving_clients(judged_ones, here.select(CLIENT).unique(), book, successes, failures)
         # a device that moves is new at each of its addresses
         stops = moving.select("account_id", pl.col("addresses").alias("client_ip")).explode("client_ip")
-        never = never_worked(rows, book, failures).join(stops, on=["account_id", "client_ip"], how="anti")
+        never = never_worked(rows, book, domains, failures)
+        never = never.join(stops, on=["account_id", "client_ip"], how="anti")
         found = pl.concat([here, never, moving], how="diagonal_relaxed").sort("account_id", "client_id", "start")
         found = found.with_row_index("story", n_stories)
         number = pl.col("account_id") + pl.lit(n_accounts, pl.UInt32)
@@ -81,6 +82,7 @@ def find_turned(
     found = found.with_columns(_at_once(found))
     known = book.select("client_ip", "n_names", "address_ok", "near", "own")
     found = found.join(known, on="client_ip", how="left", maintain_order="left")
+    found = _with_own_names(found, events, domains)
     return Turned(found, pl.concat(told), _changes(found), n_failures, n_unnamed)
 
 
@@ -111,11 +113,11 @@ def _worth_a_look(
     client: Sequence[str],
     protocols: Sequence[str],
     networks: Sequence[str],
-) -> tuple[pl.DataFrame, pl.DataFrame, tuple[int, int]]:
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series, tuple[int, int]]:
     """Return the accounts of clients with enough failures, what is known of their addresses, and counts of failures.
 
     Accounts: ``account, n`` (attempts), ``logins`` (as logged). Of an address: the names it failed on, whether it, or its neighbours, ever
-    logged in.
+    logged in. Before the counts: the domains in which somebody logs in.
     """
     pairs, users = _pairs(events, client, protocols)
     n_failures = int(pairs["n_bad"].sum())
@@ -144,7 +146,8 @@ def _worth_a_look(
         (is_private(pl.col("client_ip")) | own).alias("own"),
     )
     names = sizes.join(some, on="account", how="semi").join(users, on="account", how="left")
-    return texts(names), book, (n_failures, n_unnamed)
+    good = texts(pairs.filter(pl.col("n_ok") > 0).select("account").unique())["account"]
+    return texts(names), book, good.str.extract(DOMAIN).drop_nulls().unique(), (n_failures, n_unnamed)
 
 
 def _pairs(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -188,6 +191,25 @@ def _at_once(found: pl.DataFrame) -> pl.Series:
     counts = near.join(turned, on="tick").group_by("row").agg(pl.col("account_id").n_unique().alias("n_at_once"))
     every = pl.DataFrame({"row": pl.int_range(found.height, eager=True)})
     return every.join(counts, on="row", how="left", maintain_order="left")["n_at_once"].fill_null(0)
+
+
+def _with_own_names(found: pl.DataFrame, events: pl.LazyFrame, domains: pl.Series) -> pl.DataFrame:
+    """Add `named`: the reverse name, in a domain of ours, of an address that never logged in and that nothing else ties.
+
+    Servers write only names that lead back to the address: nobody else can have one.
+    """
+    strange = found.filter(pl.col("shape") == "never", ~pl.col("near"), ~pl.col("own"))["client_ip"].drop_nulls()
+    if strange.is_empty() or "client_name" not in events.collect_schema():
+        return found.with_columns(pl.lit(None, pl.String).alias("named"))
+    here = only(events, JUDGED).filter(pl.col("client_ip").is_in(strange.unique().implode()))
+    here = (
+        here.select(pl.col("client_ip", "client_name").cast(pl.String)).drop_nulls().unique().collect(engine=by_size())
+    )
+    lower = pl.col("client_name").str.to_lowercase().str.strip_chars_end(".")
+    ends = [lower.str.extract(rf"^(?:.*\.)?((?:[^.]+\.){{{k}}}[^.]+)$").is_in(domains.implode()) for k in range(1, 5)]
+    mine = here.filter(pl.any_horizontal(ends))
+    named = mine.group_by("client_ip").agg(pl.col("client_name").min().alias("named"))
+    return found.join(named, on="client_ip", how="left", maintain_order="left")
 
 
 def _story_rows(found: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

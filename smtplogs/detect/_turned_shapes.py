@@ -22,6 +22,10 @@ UNEVEN_FAILURES = 10
 """A run that keeps no rhythm is told only if it is that long, over a night at least (who mistypes has asked for help by
 then), with that many failures, and the account works."""
 
+LASTING, LASTING_FAILURES = timedelta(days=1), 50
+"""So long and so often it is told even if the account is used from nowhere else meanwhile: it is locked out by that client, or
+closed. Longer than outages last. Own choice."""
+
 JOINT_FAILURES = 3
 """Several clients of one account that turned at one time bear each other out: of such a run so few failures are enough, if
 all of them have as many as an uneven run, and it is longer than locks last. A shared mailbox fails like that."""
@@ -44,6 +48,12 @@ SLOWEST_GUESS = 60.0
 GUESSING = timedelta(hours=1)
 """A client that never logged in is told if it tries two names at most (a device that was set up wrongly tries no more), not
 faster, and not for less than this."""
+
+PROBING, PROBES = timedelta(days=1), 24
+"""So long, and so many tries, if nothing ties it to us but a name in a domain of ours that nobody logs in with: a probe or
+a service whose mailbox is gone. Who guesses tries other names as well. Own choice."""
+
+DOMAIN = r"@([^@]+)$"
 
 
 def runs_of(judged: pl.DataFrame) -> pl.DataFrame:
@@ -102,7 +112,8 @@ def stale_runs(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFram
     works = pl.col("n_elsewhere") > 0
     # an outage, or a lock, is over sooner
     even = pl.col("regular") & (works | (span >= ALONE))
-    uneven = ~pl.col("regular") & works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
+    uneven = works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
+    uneven = ~pl.col("regular") & (uneven | ((span >= LASTING) & (pl.col("n_bad") >= LASTING_FAILURES)))
     told = runs.filter(((even | uneven) & (pl.col("n_bad") >= failures)) | _jointly(runs)).join(
         _beset(mine, rows, RUN), on=RUN, how="left", maintain_order="left"
     )
@@ -183,17 +194,24 @@ def mixed_clients(rows: pl.DataFrame, successes: int) -> pl.DataFrame:
     )
 
 
-def never_worked(rows: pl.DataFrame, book: pl.DataFrame, failures: int) -> pl.DataFrame:
-    """Return the clients that try in a rhythm and were never seen to log in, if something ties them to us."""
+def never_worked(rows: pl.DataFrame, book: pl.DataFrame, domains: pl.Series, failures: int) -> pl.DataFrame:
+    """Return the clients that try in a rhythm and were never seen to log in, if something ties them to us.
+
+    `domains`: those in which others log in.
+    """
     few = book.filter(pl.col("n_names") <= FEW_NAMES)
     strangers = rows.join(few, on="client_ip", how="semi", maintain_order="left")
     strangers = strangers.filter(pl.col("n_ok").max().over(CLIENT) == 0)
     runs = _summed(strangers, RUN)
-    runs = runs.join(few.select("client_ip", "near", "own"), on="client_ip", how="left", maintain_order="left")
+    known = few.select("client_ip", "near", "own", "n_names")
+    runs = runs.join(known, on="client_ip", how="left", maintain_order="left")
     tied = (pl.col("n_account") > 0) | pl.col("near") | pl.col("own")
-    slow = (pl.col("period_s") >= SLOWEST_GUESS) & (pl.col("end") - pl.col("start") >= GUESSING)
+    span = pl.col("end") - pl.col("start")
+    lasts = (span >= PROBING) & (pl.col("n_ticks") >= PROBES) & (pl.col("n_names") == 1)
+    ours = pl.col("account").str.extract(DOMAIN).is_in(domains.implode()).fill_null(False)
+    slow = (pl.col("period_s") >= SLOWEST_GUESS) & (span >= GUESSING)
     return (
-        runs.filter("regular", tied, slow, pl.col("n_bad") >= failures)
-        .drop("near", "own")
+        runs.filter("regular", tied | (ours & lasts), slow, pl.col("n_bad") >= failures)
+        .drop("near", "own", "n_names")
         .with_columns(pl.lit("never").alias("shape"))
     )

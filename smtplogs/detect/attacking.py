@@ -26,6 +26,7 @@ from smtplogs.detect._guessers import MAIN, MOST, UNKNOWN, Limits, facts_of, gue
 from smtplogs.detect._persons import one_person
 from smtplogs.detect._presets import PRESETS, bans, fires, keyed
 from smtplogs.detect._slices import judged, pieces, proof, sliced, sliced_door, span_of, texts
+from smtplogs.detect._stolen import not_owners, slow_waves
 from smtplogs.schema import SEVERITIES, Column
 
 if TYPE_CHECKING:
@@ -262,6 +263,7 @@ def _stuffing(book: Book, light: pl.DataFrame) -> list[dict[str, Any]]:
     hours = light.drop_nulls("account")
     if hours.is_empty():
         return []
+    hours = not_owners(hours, book.pairs)
     hours = hours.join(book.known.with_columns(known=True), on="account", how="left", maintain_order="left")
     by_hour = hours.group_by("hour").agg(
         pl.col("account").filter("known").n_unique().alias("n_known"),
@@ -281,15 +283,15 @@ def _stuffing(book: Book, light: pl.DataFrame) -> list[dict[str, Any]]:
         pl.col("n") <= 2 * pl.col("names"),
         pl.col("n_unknown") < UNKNOWN * pl.col("n"),
     )
-    if busy.is_empty():
-        return []
     spans = pl.concat([busy.select("hour"), busy.select(pl.col("hour") + ROUND)]).unique().sort("hour")
     spans = spans.join(by_hour.filter(pl.col("ips") >= STUFFING_EDGE), on="hour", how="semi", maintain_order="left")
     new = (pl.col("hour") - pl.col("hour").shift(1) > 3 * ROUND).fill_null(value=True)
     busy = spans.with_columns(new.cast(pl.UInt32).cum_sum().alias("wave"))
+    aimed = hours.filter("known")
+    slow = slow_waves(aimed).filter(~pl.col("hour").is_in(busy["hour"].implode()).any().over("wave"))
     rows = []
-    waves = hours.join(busy.select("hour", "wave"), on="hour")
-    for (_,), own in waves.group_by("wave", maintain_order=True):
+    waves = [hours.join(busy, on="hour"), aimed.join(slow, on="hour")]
+    for own in (own for part in waves for _, own in part.group_by("wave", maintain_order=True)):
         pairs = book.pairs.join(own.select("client_ip", "account").unique(), on=["client_ip", "account"], how="semi")
         ips = own.select("client_ip").unique()
         everything = book.pairs.join(ips, on="client_ip", how="semi").filter(pl.col("n_ok") > 0)

@@ -69,8 +69,9 @@ def relay_refusals(events: pl.LazyFrame, *, traffic: Frame | None = None) -> pl.
         ``not_assessable`` is added if relays refused mail, and it cannot be told whether they take mail again.
 
         Severity: *serious* if the login, the rights, TLS or a policy is at fault, it was met three times or more, and
-        no mail went out since; *warning* if it was, or at fewer attempts; *info* for limits and faults that passed,
-        and for single refusals of a mail (a receiving server, rather than a relay of ours, may have spoken).
+        no mail went out since; *warning* if it was, or at fewer attempts, or the relay could not be reached for an
+        hour; *info* for other limits and faults that passed, and for single refusals of a mail (a receiving server,
+        rather than a relay of ours, may have spoken).
 
     Notes
     -----

@@ -77,8 +77,10 @@ def compromises(
     Returns
     -------
     DataFrame
-        Findings of the kind ``takeover``, severity *serious*: the common columns and those of ``COLUMNS``. A row with
-        status ``not_assessable`` if the log shows no mail that was accepted, or is shorter than `established`.
+        Findings of the kind ``takeover``, severity *serious*: the common columns and those of ``COLUMNS``. If the log
+        shows no mail that was accepted (Dovecot's submission, sign-ins of Entra), logins are counted in place of mails;
+        such a finding is a *warning* if nothing adds weight. A row with status ``not_assessable`` if neither tells, or
+        the log is shorter than `established`.
 
     Notes
     -----
@@ -90,18 +92,20 @@ def compromises(
     old, window = duration(established, "established"), duration(within, "within")
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
     good = judged(protocols, ("auth", "mail"))
-    logins, hours = _sums(slices, good)
+    logins, hours, stage = _sums(slices, good)
     if logins.is_empty():
         return as_findings([], "compromises", COLUMNS)
     first, last = logins["first"].min(), logins["last"].max()
-    if not hours["n"].sum() or last - first < old:  # pyright: ignore
-        return as_findings([_cannot(first, last, no_mail=not hours["n"].sum(), old=old)], "compromises", COLUMNS)
+    no_mail = stage != "mail"
+    cannot = as_findings([_cannot(first, last, no_mail=no_mail, old=old)], "compromises", COLUMNS)
+    if last - first < old:  # pyright: ignore
+        return cannot
     usual = hours.group_by("account").agg(
         pl.col("n").quantile(0.95, "nearest").cast(pl.Float64).alias("usual"),
         pl.col("recipients").quantile(0.95, "nearest").cast(pl.Float64).alias("usual_recipients"),
     )
     newcomers = _newcomers(logins, old)
-    sent = _sent(slices, good, newcomers, window)
+    sent = _sent(slices, good, newcomers, window, stage)
     least = pl.max_horizontal(pl.lit(float(messages)), times_usual * pl.col("usual").fill_null(0.0))
     least_to = pl.max_horizontal(pl.lit(float(messages)), times_usual * pl.col("usual_recipients").fill_null(0.0))
     # the few that sent much first: every new source with every hour of its account could grow beyond memory
@@ -114,7 +118,7 @@ def compromises(
         .sort("first", *PAIR)
     )
     if found.is_empty():
-        return as_findings([], "compromises", COLUMNS)
+        return cannot if no_mail else as_findings([], "compromises", COLUMNS)
     told = texts(_failures(slices, protocols, found, newcomers)).with_row_index("finding")
     wanted = told.select(
         "finding", "account", "client_ip", (pl.col("first") - BEFORE).alias("start"), pl.col("until").alias("end")
@@ -123,31 +127,45 @@ def compromises(
     here = {"stage": ["auth", "mail"], "outcome": ["success", "failure"]}
     evidence = proof(slices, wanted, PAIR, words=here, where=good)
     return as_findings(
-        [_row(t, window) | {"evidence": evidence.get(t["finding"], [])} for t in told.iter_rows(named=True)],
+        [
+            _row(t, window, no_mail=no_mail) | {"evidence": evidence.get(t["finding"], [])}
+            for t in told.iter_rows(named=True)
+        ],
         "compromises",
         COLUMNS,
     )
 
 
-def _sums(slices: Slices, good: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return first and last login of each account and source, and mails per account, source and hour."""
-    logins, hours = [], []
+def _sums(slices: Slices, good: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame, str]:
+    """Return first and last login of each account and source, and mails per account, source and hour.
+
+    And what was counted: ``mail``; or ``auth``, the logins, if the log shows no mail of anybody who logged in.
+    """
+    logins = []
+    hours: dict[str, list[pl.DataFrame]] = {"mail": [], "auth": []}
     words = {"stage": ["auth", "mail"], "outcome": ["success"]}
     for piece in pieces(slices, "stage", "count", "account", "client_ip", "n_recipients", words=words, where=good):
         named = piece.drop_nulls(PAIR)
         logins.append(named.group_by(PAIR).agg(pl.col("time").min().alias("first"), pl.col("time").max().alias("last")))
-        mail = named.filter(pl.col("stage") == "mail")
-        hours.append(
-            mail.group_by(*PAIR, pl.col("time").dt.truncate("1h").alias("hour")).agg(
-                pl.col("count").fill_null(1).cast(pl.Int64).sum().alias("n"),
-                pl.col("n_recipients").cast(pl.Int64).sum().alias("recipients"),
+        for stage, own in hours.items():
+            if stage == "auth" and any(h.height for h in hours["mail"]):
+                own.clear()
+                continue
+            own.append(
+                named.filter(pl.col("stage") == stage)
+                .group_by(*PAIR, pl.col("time").dt.truncate("1h").alias("hour"))
+                .agg(
+                    pl.col("count").fill_null(1).cast(pl.Int64).sum().alias("n"),
+                    pl.col("n_recipients").cast(pl.Int64).sum().alias("recipients"),
+                )
             )
-        )
     if not logins:
-        return pl.DataFrame(), pl.DataFrame()
+        return pl.DataFrame(), pl.DataFrame(), "mail"
+    stage = "auth" if hours["auth"] else "mail"
     return (
         pl.concat(logins).group_by(PAIR).agg(pl.col("first").min(), pl.col("last").max()),
-        pl.concat(hours).group_by(*PAIR, "hour").agg(pl.col("n", "recipients").sum()),
+        pl.concat(hours[stage]).group_by(*PAIR, "hour").agg(pl.col("n", "recipients").sum()),
+        stage,
     )
 
 
@@ -175,11 +193,11 @@ def _usual_without(hours: pl.DataFrame, newcomers: pl.DataFrame, usual: pl.DataF
     return own.select(*PAIR, *usual.columns[1:])
 
 
-def _sent(slices: Slices, good: pl.Expr, newcomers: pl.DataFrame, window: timedelta) -> pl.DataFrame:
-    """Return what each new source sent within the window after its first login."""
+def _sent(slices: Slices, good: pl.Expr, newcomers: pl.DataFrame, window: timedelta, stage: str) -> pl.DataFrame:
+    """Return what each new source sent, or how often it logged in (`stage`), within the window after its first login."""
     parts = []
     columns = ("stage", "count", "account", "client_ip", "n_recipients", "sender", "helo")
-    for piece in pieces(slices, *columns, words={"stage": ["mail"], "outcome": ["success"]}, where=good):
+    for piece in pieces(slices, *columns, words={"stage": [stage], "outcome": ["success"]}, where=good):
         own = piece.join(newcomers.select(*PAIR, "first"), on=PAIR).filter(pl.col("time") - pl.col("first") <= window)
         parts.append(own.drop("stage"))
     if not parts:
@@ -243,16 +261,19 @@ def _failures(slices: Slices, protocols: Sequence[str], found: pl.DataFrame, new
     return found.with_columns(pl.col(counts).fill_null(0))
 
 
-def _row(t: Mapping[str, Any], window: timedelta) -> dict[str, Any]:
+def _row(t: Mapping[str, Any], window: timedelta, *, no_mail: bool) -> dict[str, Any]:
     """Return the finding for one account and source."""
+    what, did = ("login", "logged in") if no_mail else ("mail", "sent")
     user, ip = name(t["account"]), name(t["client_ip"])
     recipients = t["recipients"] if t["told_recipients"] else None
     to = f" to {counted(recipients, 'recipient')}" if recipients else ""
     reasons = [
         f"{ip} and its network had never logged in to {user}, which is seen from {moment(t['since'])} on.",
-        f"{counted(t['n'], 'mail')}{to} within {length(window)}; the account's busiest hours before had "
+        f"{counted(t['n'], what)}{to} within {length(window)}; the account's busiest hours before had "
         f"{t['usual'] or 0:,.0f}.",
     ]
+    if no_mail:
+        reasons.append("The log shows no accepted mail: logins stand for what was sent.")
     weight = 0
     if t["n_failures_before"]:
         reasons.append(f"{counted(t['n_failures_before'], 'failure')} of that source on the account came before.")
@@ -271,7 +292,7 @@ def _row(t: Mapping[str, Any], window: timedelta) -> dict[str, Any]:
         weight += 1
     return {
         "kind": "takeover",
-        "severity": "serious",
+        "severity": "warning" if no_mail and not weight else "serious",
         "subject_kind": "user",
         "subject": t["account"],
         "user": t["account"],
@@ -279,7 +300,7 @@ def _row(t: Mapping[str, Any], window: timedelta) -> dict[str, Any]:
         "start": t["first"],
         "end": t["until"],
         "n_events": t["n"],
-        "title": f"What {ip} sent as {user} is consistent with takeover: {counted(t['n'], 'mail')}{to} "
+        "title": f"{'How often' if no_mail else 'What'} {ip} {did} as {user} is consistent with takeover: {counted(t['n'], what)}{to} "
         f"{stretch(t['first'], t['until'])}, right after its first login.",
         "cause": "success",
         "advice": f"Ask the owner of {user} about {listed([t['client_ip']])}; if it is not theirs, change the password, "
@@ -287,7 +308,7 @@ def _row(t: Mapping[str, Any], window: timedelta) -> dict[str, Any]:
         "confidence": "high" if weight >= 2 else "medium" if weight else "low",
         "because": reasons,
         "refuted_by": "The owner knows the source: travel with a mailing, a new gateway, application or web mail.",
-        "n_messages": t["n"],
+        "n_messages": None if no_mail else t["n"],
         "n_recipients": recipients,
         "usual_per_hour": t["usual"],
         "established_since": t["since"],

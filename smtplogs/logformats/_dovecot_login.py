@@ -6,7 +6,7 @@ connection is in no sum, only in the lines of the auth process.
 
 from __future__ import annotations
 
-from smtplogs.logformats._dovecot_parts import ADDRESS, FIELDS, LEVEL, LOGIN, PROGRAM, auth, context, success
+from smtplogs.logformats._dovecot_parts import ADDRESS, FIELDS, LEVEL, LOGIN, PROGRAM, auth, context, success, tls
 from smtplogs.logformats._format import Part, Pattern, Sample
 
 _BY = "dovecot src/login-common/client-common.c"
@@ -100,6 +100,37 @@ LOGINS = (
                     "server_ip": "192.0.2.25",
                     "tls": "yes",
                     "session": "V7ra7vZgFYx/AAAH",
+                },
+            ),
+        ),
+    ),
+    Pattern(
+        "submission_tls_failed",
+        program=PROGRAM,
+        literal="TLS handshaking: SSL_accept() failed: ",
+        regex=r"^(?:dovecot: )?(?:Info: )?(?P<service>submission)-login: (?:Info: )?[^<]*: user=<>, "
+        rf"rip=(?P<client_ip>{ADDRESS}), lip=(?P<server_ip>{ADDRESS}), TLS handshaking: "
+        r"(?P<detail>SSL_accept\(\) failed: [^,<>]*)(?:, session=<(?P<session>[^>]*)>)?$",
+        sets=tls(),
+        written_by=f"{_BY}, client_get_log_str(); text of OpenSSL: an alert says what the client objects to. Of imap and pop3 "
+        "such lines are context",
+        samples=(
+            Sample(
+                "submission-login: Disconnected: Connection closed: SSL_accept() failed: error:0A000415:SSL routines::"
+                "sslv3 alert certificate expired: SSL alert number 45 (no auth attempts in 0 secs): user=<>, "
+                "rip=203.0.113.9, lip=192.0.2.25, TLS handshaking: SSL_accept() failed: error:0A000415:SSL routines::"
+                "sslv3 alert certificate expired: SSL alert number 45, session=<Cgv8jfZgt+h/AAAH>",
+                tls()
+                | {
+                    "service": "submission",
+                    "detail": "SSL_accept() failed: error:0A000415:SSL routines::sslv3 alert certificate expired: "
+                    "SSL alert number 45",
+                    "client_ip": "203.0.113.9",
+                    "server_ip": "192.0.2.25",
+                    "session": "Cgv8jfZgt+h/AAAH",
+                    "outcome": "aborted",
+                    "cause": "tls_handshake_failed",
+                    "basis": "line",
                 },
             ),
         ),

@@ -19,6 +19,9 @@ auth = partial(dict, side="server", stage="auth")
 context = partial(auth, outcome="info")
 """The same for a line that is no event."""
 
+tls = partial(dict, side="server", stage="tls")
+"""Columns of a line about a TLS handshake."""
+
 wrong = auth(outcome="failure", cause="bad_credentials", basis="line")
 nobody = auth(outcome="failure", cause="unknown_user", basis="line")
 denied = auth(outcome="failure", cause="access_policy_denied", basis="line")

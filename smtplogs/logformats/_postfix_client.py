@@ -209,6 +209,35 @@ TLS = (
         ),
     ),
     Pattern(
+        "relay_unreachable",
+        program=CLIENTS,
+        literal=("]:587: Connection ", "]:465: Connection "),
+        regex=r"^connect to (?P<relay_host>[^ \[]+)\[(?P<server_ip>[^\] ]*)\]:(?P<server_port>587|465): "
+        r"(?P<detail>Connection (?:refused|timed out))$",
+        sets=client(stage="connect"),
+        written_by="postfix src/smtp/smtp_connect.c; only ports at which one logs in, and no missing route: a server without "
+        "IPv6 says so all day. The delivery line that follows repeats it for each recipient",
+        samples=(
+            Sample(
+                "connect to smtp.example.net[198.51.100.25]:587: Connection timed out",
+                client(
+                    stage="connect",
+                    outcome="deferred",
+                    cause="service_unavailable",
+                    basis="line",
+                    relay_host="smtp.example.net",
+                    server_ip="198.51.100.25",
+                    server_port=587,
+                    detail="Connection timed out",
+                ),
+            ),
+        ),
+        not_these=(
+            "connect to mx.example.org[198.51.100.26]:25: Connection timed out",
+            "connect to smtp.example.net[2001:db8::25]:587: Network is unreachable",
+        ),
+    ),
+    Pattern(
         "relay_tls_error",
         program=CLIENTS,
         literal="SSL_connect error to ",

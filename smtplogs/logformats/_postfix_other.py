@@ -49,7 +49,8 @@ ORDINARY = (
         role="dismiss",
         written_by="postfix src/smtp/smtp_connect.c, src/tls/; Cyrus SASL itself (client step)",
         samples=(
-            Sample("connect to smtp.example.net[198.51.100.25]:587: Connection refused"),
+            Sample("connect to mx.example.org[198.51.100.25]:25: Connection refused"),
+            Sample("connect to smtp.example.net[2001:db8::25]:587: Network is unreachable"),
             Sample(
                 "Verified TLS connection established to smtp.example.net[198.51.100.25]:587: TLSv1.3 with cipher "
                 "TLS_AES_256_GCM_SHA384 (256/256 bits)"
