@@ -14,7 +14,7 @@ import smtplogs as sl
 from hand_made import NINE, events
 from rewrite_samples import read_tables
 from score_detectors import INCIDENTS, Tally, incident_of
-from smtplogs.detect._bins import BIN, holes
+from smtplogs.detect._bins import BIN, earlier_days, holes
 from smtplogs.detect._incident_edges import sharpened
 from smtplogs.detect._incident_facts import Facts, verdict
 from smtplogs.detect._missing import as_many, missing, one_missing, were_there
@@ -413,7 +413,7 @@ def test_a_hole_is_longer_than_what_is_empty_by_chance(seldom: int, silent_bins:
     last = n - 140
     lines = [0.0 if (last <= k < last + silent_bins) or (k < last and k % seldom == 0) else 40.0 for k in range(n)]
     bins = pl.DataFrame({"bin": [monday + k * BIN for k in range(n)], "lines": lines})
-    fired = holes(bins, "lines")
+    fired = holes(bins, "lines", earlier_days(bins))
     assert fired[last : last + silent_bins].all() is told
     assert fired[: last - 12].sum() == 0
 
@@ -424,7 +424,7 @@ def test_on_a_holiday_an_empty_half_hour_is_none():
     off = n - 288
     lines = [40.0 if k < off or k % 7 == 0 else 0.0 for k in range(n)]
     bins = pl.DataFrame({"bin": [monday + k * BIN for k in range(n)], "lines": lines})
-    assert holes(bins, "lines")[off + 24 :].sum() == 0
+    assert holes(bins, "lines", earlier_days(bins))[off + 24 :].sum() == 0
 
 
 def test_refusals_before_any_password_are_worded_so():

@@ -100,33 +100,52 @@ def _since(sundays: Sequence[tuple[int, int, int]]) -> pl.Expr:
     return found
 
 
-def _earlier(value: pl.Expr, clock: tuple[tuple[tuple[int, int, int], ...], int] = ((), 0)) -> pl.Expr:
-    """Return what `value` was at this time on the nearest comparable days before, as a list.
+CLOCKS = (((), 0), (FORWARD, AN_HOUR), (BACK, -AN_HOUR))
+"""The clock as it stands, and put forward or back: of days before such a Sunday, so many bins later is the same local time."""
 
-    `clock`: of days before such a Sunday, what it was so many bins later: at the same local time.
+
+@dataclass(frozen=True)
+class Days:
+    """Where a grid has each of its bins on the nearest comparable days before: asked once for all that is counted in it.
+
+    `clocks`: a frame for the clock as it stands, and one for each that was put forward or back since; a column a day:
+    the row of the grid, null if there is none. No frame at all if the grid is no longer than a day.
     """
-    sundays, bins = clock
-    since = _since(sundays) if sundays else pl.lit(None, pl.Int64)
-    days = []
-    for place in range(COMPARABLE):
-        ago = {day: before[place] for day, before in BEFORE.items() if place < len(before)}
-        back = pl.col("bin").dt.weekday().replace_strict(ago, default=None, return_dtype=pl.Int64)
-        then = pl.int_range(pl.len()) - back * A_DAY
-        there = then + pl.when(since < back).then(bins).otherwise(0)
-        days.append(value.gather(pl.when(then >= 0, there >= 0).then(there)))
-    return pl.concat_list(days).list.drop_nulls()
+
+    clocks: tuple[pl.DataFrame, ...]
+
+    def of(self, values: pl.Series) -> list[pl.Series]:
+        """Return, for each clock, what the values were in each bin on these days: a list of what is known."""
+        return [
+            pl.DataFrame([values.gather(rows).alias(rows.name) for rows in days.iter_columns()])
+            .select(pl.concat_list(pl.all()).list.drop_nulls())
+            .to_series()
+            for days in self.clocks
+        ]
 
 
-def _clocks(value: pl.Expr) -> list[pl.Expr]:
-    """Return `_earlier` by the clock as it stands, and by a clock that was put forward or back since: ``days0`` ..."""
-    ways = (((), 0), (FORWARD, AN_HOUR), (BACK, -AN_HOUR))
-    return [_earlier(value, way).alias(f"days{k}") for k, way in enumerate(ways)]
+def earlier_days(bins: pl.DataFrame) -> Days:
+    """Return the days before those of a ``grid``."""
+    if bins.height <= A_DAY:
+        return Days(())
+    weekday = pl.col("bin").dt.weekday()
+    clocks = []
+    for sundays, later in CLOCKS:
+        since = bins.select(_since(sundays).alias("since")).to_series()
+        if sundays and since.null_count() == bins.height:
+            continue
+        days = []
+        for place in range(COMPARABLE):
+            ago = {day: before[place] for day, before in BEFORE.items() if place < len(before)}
+            back = weekday.replace_strict(ago, default=None, return_dtype=pl.Int64)
+            then = pl.int_range(pl.len()) - back * A_DAY
+            there = then + pl.when(since < back).then(later).otherwise(0)
+            days.append(pl.when(then >= 0, there >= 0).then(there).alias(str(place)))
+        clocks.append(bins.select(days))
+    return Days(tuple(clocks))
 
 
-LISTS = ("days0", "days1", "days2")
-
-
-def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.DataFrame:
+def baselines(bins: pl.DataFrame, column: str, days: Days, *, peaks: bool = False) -> pl.DataFrame:
     """Add ``usual``: what the column usually is in this bin, and ``thin``: no comparable day was there to tell.
 
     `peaks`: of each day the most in the bins around: a job that fails every night at that minute is usual. Else, where
@@ -135,15 +154,11 @@ def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.Dat
     around = pl.col(column).rolling_median(5, min_samples=1, center=True)
     around = pl.col(column).rolling_max(3, min_samples=1, center=True) if peaks else around
     trailing = pl.col(column).shift(1).rolling_median(A_DAY, min_samples=LEAST_BINS)
-    known = LISTS[:1] if peaks else LISTS
-    return (
-        bins.with_columns(_clocks(around)[: len(known)])
-        .with_columns(
-            pl.min_horizontal(pl.col(c).list.median() for c in known).alias("usual"),
-            (pl.col("days0").list.len() == 0).alias("thin"),
-        )
-        .with_columns(pl.coalesce("usual", trailing, pl.col(column).median()).alias("usual"))
-        .drop(known)
+    then = days.of(bins.select(around).to_series())
+    usual = [values.list.median() for values in then[: 1 if peaks else None]]
+    return bins.with_columns(
+        pl.coalesce(*([pl.min_horizontal(usual)] if usual else []), trailing, pl.col(column).median()).alias("usual"),
+        (then[0].list.len() == 0 if then else pl.lit(value=True)).alias("thin"),
     )
 
 
@@ -178,21 +193,22 @@ def unjudged(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
     return bins.select((pl.lit(spread) & (pl.col(column) > 0)).alias("unjudged")).to_series()
 
 
-def _compared(bins: pl.DataFrame, column: str, width: int) -> pl.DataFrame:
+def _compared(bins: pl.DataFrame, column: str, width: int, days: Days) -> pl.DataFrame:
     """Return for windows of that width what was ``seen``, and of the comparable days before ``n, usual, lowest``."""
-    windows = bins.select("bin", pl.col(column).rolling_sum(width).alias("seen"))
-    return windows.with_columns(_clocks(pl.col("seen"))).select(
-        "seen",
-        n=pl.col("days0").list.len(),
-        usual=pl.min_horizontal(pl.col(c).list.median() for c in LISTS),
-        lowest=pl.min_horizontal(pl.col(c).list.min() for c in LISTS),
+    seen = bins.select(pl.col(column).rolling_sum(width).alias("seen")).to_series()
+    then = days.of(seen)
+    return pl.select(
+        seen,
+        n=then[0].list.len(),
+        usual=pl.min_horizontal(values.list.median() for values in then),
+        lowest=pl.min_horizontal(values.list.min() for values in then),
     )
 
 
-def drops(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
+def drops(bins: pl.DataFrame, column: str, limits: Thresholds, days: Days) -> pl.Series:
     """Tell the bins in which the column falls well below all of the comparable days before."""
     fired = pl.lit(value=False)
-    for width in DOWN_WINDOWS:
+    for width in DOWN_WINDOWS if days.clocks else ():
         seen, usual, lowest = pl.col("seen"), pl.col("usual"), pl.col("lowest")
         hit = (
             (pl.col("n") >= LEAST_DAYS)
@@ -201,39 +217,37 @@ def drops(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
             & (seen <= LOWEST * lowest)
             & ((usual - seen) / usual.sqrt() >= limits.z)
         )
-        spread = _spread(_compared(bins, column, width).select(hit.alias("hit")).to_series(), width)
+        spread = _spread(_compared(bins, column, width, days).select(hit.alias("hit")).to_series(), width)
         fired = fired | (pl.lit(spread) & (pl.col(column) <= DROP * pl.col("usual")))
-    return bins.select(fired.fill_null(value=False).alias("down")).to_series()
+    return bins.with_columns(fired.fill_null(value=False).alias("down"))["down"]
 
 
-def holes(bins: pl.DataFrame, column: str) -> pl.Series:
+def holes(bins: pl.DataFrame, column: str, days: Days) -> pl.Series:
     """Tell the bins in which nothing was written at all although lines are always written then."""
-    if bins.filter(pl.col(column) == 0).is_empty():
+    if not days.clocks or bins.filter(pl.col(column) == 0).is_empty():
         return bins.select(pl.repeat(value=False, n=pl.len()).alias("hole")).to_series()
     written = bins.filter(pl.col(column) > 0).select(HOLE_BINS * pl.col(column).median()).item() or 0
     least = min(max(HOLE_LINES, written), HOLE_MOST)
-    often = _often_empty(bins, column)
+    often = _often_empty(bins, column, days)
     fired = pl.lit(value=False)
     for width in DOWN_WINDOWS:
         chance = pl.lit(often).pow(width) <= BY_CHANCE
         hit = (pl.col("n") >= LEAST_DAYS) & (pl.col("lowest") >= least) & (pl.col("seen") == 0) & chance
-        fired = fired | pl.lit(_spread(_compared(bins, column, width).select(hit.alias("hit")).to_series(), width))
+        compared = _compared(bins, column, width, days)
+        fired = fired | pl.lit(_spread(compared.select(hit.alias("hit")).to_series(), width))
     return bins.select(fired.fill_null(value=False).alias("hole")).to_series()
 
 
-def _often_empty(bins: pl.DataFrame, column: str) -> pl.Series:
+def _often_empty(bins: pl.DataFrame, column: str, days: Days) -> pl.Series:
     """Return the share of empty bins that is usual then: on comparable days, or on the day itself before it fell silent."""
     empty = (pl.col(column) == 0).cast(pl.Float64)
     around = empty.rolling_mean(EMPTY_BINS, min_samples=1, center=True)
     before = pl.when(empty == 0).then(empty.rolling_mean(EMPTY_BINS, min_samples=1)).forward_fill()
-    days = bins.select("bin", around.alias("around")).with_columns(_earlier(pl.col("around")).alias("days"))
+    then = days.of(bins.select(around).to_series())[0]
     # that none was empty is known of so many bins only
-    least = 1 / (EMPTY_BINS * pl.col("days").list.len().clip(lower_bound=1))
-    return (
-        days.with_columns(bins.select(before.alias("before")))
-        .select(pl.max_horizontal(pl.col("days").list.mean(), "before", least).fill_null(1.0).alias("often"))
-        .to_series()
-    )
+    least = 1 / (EMPTY_BINS * then.list.len().clip(lower_bound=1))
+    often = pl.max_horizontal(then.list.mean(), before, least).fill_null(1.0).alias("often")
+    return bins.select(often).to_series()
 
 
 def episodes(bins: pl.DataFrame, up: pl.Series, down: pl.Series) -> pl.DataFrame:
