@@ -29,6 +29,7 @@ CLIENTS_SHUT = [("", f"u{i}@example.com") for i in range(5)]
 CLIENTS = [(f"u{i}@example.com", f"192.0.2.{i}", "PLAIN" if i % 2 else "LOGIN") for i in range(30)]
 
 
+@cache
 def normal(days: int = 4, *, every: int = 450, seed: int = 1) -> list[tuple[Any, ...]]:
     """Return the logins of thirty clients, each every `every` seconds, for so many days before nine and an hour after."""
     r = random.Random(seed)
