@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
