@@ -407,6 +407,28 @@ def test_one_client_that_could_not_be_judged_is_no_fault():
     assert quiet_office(12, "deferred", minutes=9) == []  # too seldom
 
 
+@pytest.mark.parametrize(("month", "clocks"), [(2, 1), (3, 2), (11, 2)])
+def test_what_is_usual_is_the_median_of_the_comparable_days(month: int, clocks: int):
+    """Of none to five days, as many as the log holds; in March and November by two clocks."""
+    r = random.Random(month)
+    start = NINE.replace(month=month, day=1)
+    bins = pl.DataFrame({"bin": [start + k * BIN for k in range(20 * 288)]})
+    values = pl.Series([None if k < 3 else float(r.randrange(6)) for k in range(bins.height)])
+    days = earlier_days(bins)
+    told = days.of(values)
+
+    assert len(told) == clocks
+    for rows, found in zip(days.clocks, told, strict=True):
+        lists = rows.select(pl.concat_list(pl.lit(values).gather(day) for day in rows.columns).list.drop_nulls())
+        then = lists.to_series()
+        assert set(found["n"]) == set(range(6))
+        assert found["n"].to_list() == then.list.len().to_list()
+        assert found["usual"].to_list() == then.list.median().to_list()
+        assert found["lowest"].to_list() == then.list.min().to_list()
+        assert found["mean"].to_list() == pytest.approx(then.list.mean().to_list())
+    assert earlier_days(bins.head(288)).of(values.head(288)) == []
+
+
 @pytest.mark.parametrize(("seldom", "silent_bins", "told"), [(10_000, 3, True), (8, 3, False), (8, 6, True)])
 def test_a_hole_is_longer_than_what_is_empty_by_chance(seldom: int, silent_bins: int, told: bool):
     """Forty lines in five minutes; before, hardly any bin was empty, or each eighth."""
