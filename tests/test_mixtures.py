@@ -38,7 +38,7 @@ def alone(name: str) -> list[tuple[Any, ...]]:
         return attempts(path)
 
 
-@pytest.mark.parametrize(("first", "second"), permutations(TRANSCRIPTS, 2))
+@pytest.mark.parametrize(("first", "second"), list(permutations(TRANSCRIPTS, 2)))
 def test_two_transcripts_in_a_text_give_what_each_gives(first: str, second: str, tmp_path: Path) -> None:
     path = tmp_path / "both.txt"
     path.write_text(f"{text_of(first)}\n\n{text_of(second)}")
