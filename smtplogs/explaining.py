@@ -206,7 +206,7 @@ def _explained(piece: pasted.Piece, how: How) -> list[dict[str, object]]:
     if batch.is_empty():
         return []
     shown = redacting.without_secrets(batch, "line")["line"][0]
-    framed = matching.unframed(batch, Tally())
+    framed = matching.unframed(batch)
     if framed.is_empty():
         return _as_reply(number, line, redacting.without_suspects(shown), how)
     plan = parsing.Plan("", None, None, traffic=True, catalogue=how["catalogue"])

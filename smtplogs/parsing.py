@@ -374,7 +374,7 @@ def _unproven() -> pl.Expr:
 def stamps_of(lines: pl.DataFrame) -> pl.DataFrame:
     """Return the stamps of lines as the general envelopes see them: `line_no`, `stamp` (and FILE, if lines have it)."""
     file = [FILE] if FILE in lines.columns else []
-    return matching.unframed(lines, Tally()).select("line_no", "stamp", *file).sort("line_no")
+    return matching.unframed(lines).select("line_no", "stamp", *file).sort("line_no")
 
 
 @functools.cache

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from smtplogs import matching, parsing, recognising, replies, unwrapping
-from smtplogs.accounting import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,7 +103,7 @@ def in_log(line: str) -> bool:
     if unwrapping.detect([line]) is not None:
         return True
     batch = pl.DataFrame({"line_no": [1], "line": [line]}, schema=parsing.LINES)
-    if matching.unframed(batch, Tally()).is_empty():
+    if matching.unframed(batch).is_empty():
         return False
     return recognising.share_of_lines(batch) > 0 or not _TRACE.search(line)
 

@@ -283,6 +283,8 @@ def without_suspects(text: str) -> str:
     """
     text = _LONE.sub(_lone, text)
     names = list(dict.fromkeys(_NAMED.findall(text)))
+    if not names:
+        return text
     for name, shown in zip(names, pseudonyms(pl.Series(names, dtype=pl.String)), strict=True):
         text = text.replace(name, shown)
     return text

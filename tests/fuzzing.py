@@ -11,6 +11,7 @@ import random
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ NOISE = (
 )  # fmt: skip
 
 
+@cache
 def corpus() -> dict[str, bytes]:
     """Return the heads of all sample logs, by their names."""
     paths = (p for p in sorted(SAMPLES.rglob("*")) if p.is_file() and p.name not in TABLES and "lab" not in p.parts[-2])

@@ -19,6 +19,10 @@ Session = list[tuple[str, str]]
 """(`S` or `C`, a line)."""
 
 
+COMMON = "wXkP+4vHt9"
+"""What stands in every secret but the proofs that are hashes."""
+
+
 class Planted:
     """Passwords that were planted, by the place where they stand."""
 
@@ -28,18 +32,30 @@ class Planted:
     def new(self, place: str) -> str:
         """Return a secret that is nowhere else."""
         number = len(self.secrets)
-        self.secrets[place] = f"Zq{number:03d}wXkP+4vHt9{hashlib.sha256(place.encode()).hexdigest()[:4]}"
+        self.secrets[place] = f"Zq{number:03d}{COMMON}{hashlib.sha256(place.encode()).hexdigest()[:4]}"
         return self.secrets[place]
 
     def leaks(self, data: bytes | str) -> list[str]:
         """Return the places whose secret stands in some bytes, in the clear or in any base64."""
         text = data.decode("latin-1") if isinstance(data, bytes) else data
-        return [place for place, secret in self.secrets.items() if any(form in text for form in forms(secret))]
+        # most texts hold nothing of what nearly all secrets have in common: of these there only a hash could stand
+        common = any(form in text for form in forms(COMMON))
+        return [
+            place
+            for place, secret in self.secrets.items()
+            if any(form in text for form in (forms if common or COMMON not in secret else hashes)(secret))
+        ]
 
 
 def b64(text: str) -> str:
     """Return base64."""
     return base64.b64encode(text.encode()).decode()
+
+
+@cache
+def hashes(secret: str) -> tuple[str, ...]:
+    """Return the hash of a secret."""
+    return (hashlib.sha1(secret.encode()).hexdigest(),)
 
 
 @cache
@@ -52,7 +68,7 @@ def forms(secret: str) -> tuple[str, ...]:
         cores.append(core[(0, 2, 3)[shift] : whole])
     cores += [core.replace("+", "-").replace("/", "_") for core in cores]
     cores += [core.upper() for core in cores]  # as the name of a mechanism
-    return tuple(dict.fromkeys((secret, hashlib.sha1(secret.encode()).hexdigest(), *cores)))
+    return tuple(dict.fromkeys((secret, *hashes(secret), *cores)))
 
 
 def sessions(planted: Planted, shape: str) -> Iterable[Session]:

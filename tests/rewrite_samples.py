@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,15 @@ def read(name: str, *, backwards: bool = False) -> pl.DataFrame:
     return sl.read(paths, **READ[name])
 
 
+@cache
+def as_given(name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return events, coverage and traffic of a sample, read once for all tests."""
+    return sl.read(sorted(sl.sample(name)), **READ[name], full=True)
+
+
 def read_tables(name: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Return events, coverage and traffic of a sample, whose files go by their names alone, wherever they lie."""
-    events, coverage, traffic = sl.read(sorted(sl.sample(name)), **READ[name], full=True)
+    events, coverage, traffic = as_given(name)
     folder = f"{Path(sl.sample(name)[0]).parent}/"
     bare = pl.col("source").str.strip_prefix(folder)
     also = pl.col("also").list.eval(pl.element().str.strip_prefix(folder))

@@ -124,11 +124,11 @@ def test_one_log_by_programs_and_copies_of_its_errors(tmp_path: Path) -> None:
     mail = write(tmp_path / "mail.log", *(t for t in lines if " dovecot: " not in t))
     dovecot = write(tmp_path / "dovecot.log", *(t for t in lines if " dovecot: " in t))
     errors = write(tmp_path / "mail.err", *(t for t in lines if "warning" in t))
+    alone = sum(sl.read(path).height for path in (mail, dovecot, errors))
     for n, order in enumerate(([mail, dovecot, errors], [errors, mail, dovecot], [dovecot, errors, mail])):
         for path in order:
             sl.parse(path, tmp_path / f"out{n}")
         events = assert_same(tmp_path / f"out{n}", [mail, dovecot, errors])
-        alone = sum(sl.read(path).height for path in (mail, dovecot, errors))
         assert events.height < alone
 
 

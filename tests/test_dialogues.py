@@ -22,7 +22,7 @@ from rich.console import Console
 import smtplogs as sl
 from planted import b64
 from public_cases import differences
-from rewrite_samples import READ
+from rewrite_samples import READ, as_given
 from smtplogs import declaring, documents, parsing, recognising, stamps, whole_files
 from smtplogs._report.triage import triage_text
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Dialogue, Excerpt, Table, Turn
@@ -118,8 +118,9 @@ def test_a_public_case_gives_what_it_must(index: int) -> None:
 # --- batches ---
 
 
+@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["exchange/receive", "haraka/protocol", "mdaemon/wrong-password", "swaks/starttls"])
-def test_events_do_not_depend_on_where_a_file_is_cut_into_batches(name: str) -> None:
+def test_events_do_not_depend_on_where_a_file_is_cut_into_batches(name: str, step: int) -> None:
     lines = lines_of(sl.sample(name)[0].read_bytes().decode("utf-8"))
     format_ = format_named(name.partition("/")[0])
 
@@ -131,12 +132,13 @@ def test_events_do_not_depend_on_where_a_file_is_cut_into_batches(name: str) -> 
 
     whole = events()
     batches_of = [range(size, lines.height, size) for size in (1, 2, 3, 5)]
-    for cuts in (*batches_of, *((cut,) for cut in range(1, lines.height, 3))):
+    for cuts in (*batches_of, *((cut,) for cut in range(1, lines.height, step))):
         assert_frame_equal(events(*cuts), whole)
 
 
+@pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["exchange/receive", "haraka/protocol"])
-def test_a_session_goes_from_one_file_into_the_next(name: str, tmp_path: Path) -> None:
+def test_a_session_goes_from_one_file_into_the_next(name: str, step: int, tmp_path: Path) -> None:
     text = sl.sample(name)[0].read_bytes().decode("utf-8-sig").splitlines()
     shown = [
         "time",
@@ -152,7 +154,7 @@ def test_a_session_goes_from_one_file_into_the_next(name: str, tmp_path: Path) -
         "raw",
     ]
     whole = sl.read(sl.sample(name))
-    for cut in range(8, len(text), 5):
+    for cut in range(8, len(text), step):
         (tmp_path / "b.log").write_text("\n".join(text[:cut]) + "\n")
         (tmp_path / "a.log").write_text("\n".join(text[cut:]) + "\n")
         both = sl.read([tmp_path / "a.log", tmp_path / "b.log"])
@@ -165,7 +167,7 @@ def test_lines_are_all_accounted_for() -> None:
     for name in READ:
         if name.partition("/")[0] in LINES:
             continue
-        coverage = sl.coverage(sl.sample(name), format=READ[name].get("format", "auto"))
+        _, coverage, _ = as_given(name)
         row = coverage.row(0, named=True)
         assert row["kept"] == row["records"] + row["context"] + row["dismissed"] + row["not_understood"], name
         assert row["records"] > 0, name
@@ -482,10 +484,10 @@ def test_no_secret_of_a_session_is_anywhere(name: str, tmp_path: Path) -> None:
 
 
 def test_no_secret_of_the_samples_is_in_their_events() -> None:
-    for name, how in READ.items():
+    for name in READ:
         if name.startswith(("postfix", "dovecot")):
             continue
-        events, coverage, _ = sl.read(sl.sample(name), full=True, **how)
+        events, coverage, _ = as_given(name)
         text = repr(events.to_dicts()) + repr(coverage.to_dicts())
         for secret in ("s3cret-17", "right-1!"):
             assert secret not in text, name
@@ -678,7 +680,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.one_of(WORDS, st.text(max_size=30)), max_size=25))
 def test_any_order_of_words_is_reduced_without_error(words: list[str]) -> None:
     for name in ("telnet", "s_client"):
@@ -688,7 +690,7 @@ def test_any_order_of_words_is_reduced_without_error(words: list[str]) -> None:
         assert all(r["outcome"] is not None and r["stage"] is not None for r in rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_looked_at_without_error(text: str) -> None:
     recognising.recognise(text.split("\n"))

@@ -46,11 +46,12 @@ def test_all_samples_at_once_or_one_by_one(tmp_path: Path) -> None:
     assert_same(tmp_path / "steps", paths)
 
 
+@pytest.mark.parametrize("step", [31, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["exchange/receive", "haraka/protocol"])
-def test_sessions_that_go_from_file_to_file(name: str, tmp_path: Path) -> None:
+def test_sessions_that_go_from_file_to_file(name: str, step: int, tmp_path: Path) -> None:
     text = sl.sample(name)[0].read_bytes().decode("utf-8-sig").splitlines()
     whole = sl.read(sl.sample(name))
-    for cut in range(8, len(text), 17):
+    for cut in range(8, len(text), step):
         folder = tmp_path / str(cut)
         (folder / "logs").mkdir(parents=True)
         first, second = folder / "logs" / "b.log", folder / "logs" / "a.log"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,7 +15,7 @@ import smtplogs as sl
 from hand_made import NINE, events
 from rewrite_samples import read_tables
 from score_detectors import INCIDENTS, Tally, incident_of
-from smtplogs.detect._bins import BIN, holes
+from smtplogs.detect._bins import BIN, earlier_days, holes
 from smtplogs.detect._incident_edges import sharpened
 from smtplogs.detect._incident_facts import Facts, verdict
 from smtplogs.detect._incident_stories import incident_row
@@ -30,6 +31,7 @@ CLIENTS_SHUT = [("", f"u{i}@example.com") for i in range(5)]
 CLIENTS = [(f"u{i}@example.com", f"192.0.2.{i}", "PLAIN" if i % 2 else "LOGIN") for i in range(30)]
 
 
+@cache
 def normal(days: int = 4, *, every: int = 450, seed: int = 1) -> list[tuple[Any, ...]]:
     """Return the logins of thirty clients, each every `every` seconds, for so many days before nine and an hour after."""
     r = random.Random(seed)
@@ -431,6 +433,28 @@ def test_one_client_that_could_not_be_judged_is_no_fault():
     assert quiet_office(12, "deferred", minutes=9) == []  # too seldom
 
 
+@pytest.mark.parametrize(("month", "clocks"), [(2, 1), (3, 2), (11, 2)])
+def test_what_is_usual_is_the_median_of_the_comparable_days(month: int, clocks: int):
+    """Of none to five days, as many as the log holds; in March and November by two clocks."""
+    r = random.Random(month)
+    start = NINE.replace(month=month, day=1)
+    bins = pl.DataFrame({"bin": [start + k * BIN for k in range(20 * 288)]})
+    values = pl.Series([None if k < 3 else float(r.randrange(6)) for k in range(bins.height)])
+    days = earlier_days(bins)
+    told = days.of(values)
+
+    assert len(told) == clocks
+    for rows, found in zip(days.clocks, told, strict=True):
+        lists = rows.select(pl.concat_list(pl.lit(values).gather(day) for day in rows.columns).list.drop_nulls())
+        then = lists.to_series()
+        assert set(found["n"]) == set(range(6))
+        assert found["n"].to_list() == then.list.len().to_list()
+        assert found["usual"].to_list() == then.list.median().to_list()
+        assert found["lowest"].to_list() == then.list.min().to_list()
+        assert found["mean"].to_list() == pytest.approx(then.list.mean().to_list())
+    assert earlier_days(bins.head(288)).of(values.head(288)) == []
+
+
 @pytest.mark.parametrize(("seldom", "silent_bins", "told"), [(10_000, 3, True), (8, 3, False), (8, 6, True)])
 def test_a_hole_is_longer_than_what_is_empty_by_chance(seldom: int, silent_bins: int, told: bool):
     """Forty lines in five minutes; before, hardly any bin was empty, or each eighth."""
@@ -439,7 +463,7 @@ def test_a_hole_is_longer_than_what_is_empty_by_chance(seldom: int, silent_bins:
     last = n - 140
     lines = [0.0 if (last <= k < last + silent_bins) or (k < last and k % seldom == 0) else 40.0 for k in range(n)]
     bins = pl.DataFrame({"bin": [monday + k * BIN for k in range(n)], "lines": lines})
-    fired = holes(bins, "lines")
+    fired = holes(bins, "lines", earlier_days(bins))
     assert fired[last : last + silent_bins].all() is told
     assert fired[: last - 12].sum() == 0
 
@@ -450,7 +474,7 @@ def test_on_a_holiday_an_empty_half_hour_is_none():
     off = n - 288
     lines = [40.0 if k < off or k % 7 == 0 else 0.0 for k in range(n)]
     bins = pl.DataFrame({"bin": [monday + k * BIN for k in range(n)], "lines": lines})
-    assert holes(bins, "lines")[off + 24 :].sum() == 0
+    assert holes(bins, "lines", earlier_days(bins))[off + 24 :].sum() == 0
 
 
 def test_refusals_before_any_password_are_worded_so():

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ PYTHON_RE = {
 MAKES = {"compile", "match", "search", "fullmatch", "sub", "subn", "findall", "finditer", "split"}
 
 
+@cache
 def uses(path: Path) -> list[ast.Call]:
     """Return the calls of `re` in a room; `re.escape` matches nothing."""
     return [

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from itertools import permutations
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -26,25 +29,21 @@ def attempts(path: Path) -> list[tuple[Any, ...]]:
     return events.select(pl.col(c).cast(pl.String) for c in COLUMNS).rows()
 
 
-def alone(folder: Path, *names: str) -> list[tuple[Any, ...]]:
-    """Return what each text gives by itself."""
-    found = []
-    for i, name in enumerate(names):
-        path = folder / f"alone{i}.txt"
+@cache
+def alone(name: str) -> list[tuple[Any, ...]]:
+    """Return what a text gives by itself."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "alone.txt"
         path.write_text(text_of(name))
-        found += attempts(path)
-    return found
+        return attempts(path)
 
 
-@pytest.mark.parametrize("first", TRANSCRIPTS)
-@pytest.mark.parametrize("second", TRANSCRIPTS)
+@pytest.mark.parametrize(("first", "second"), list(permutations(TRANSCRIPTS, 2)))
 def test_two_transcripts_in_a_text_give_what_each_gives(first: str, second: str, tmp_path: Path) -> None:
-    if first == second:
-        return
     path = tmp_path / "both.txt"
     path.write_text(f"{text_of(first)}\n\n{text_of(second)}")
 
-    assert attempts(path) == alone(tmp_path, first, second)
+    assert attempts(path) == [*alone(first), *alone(second)]
 
 
 @pytest.mark.parametrize("name", TRANSCRIPTS)
@@ -55,7 +54,7 @@ def test_log_lines_around_a_transcript_are_read_as_well(name: str, tmp_path: Pat
     (tmp_path / "log").write_text("".join(log))
     postfix = attempts(tmp_path / "log")
 
-    assert attempts(path) == [postfix[0], *alone(tmp_path, name), postfix[1]]
+    assert attempts(path) == [postfix[0], *alone(name), postfix[1]]
 
 
 def test_coverage_counts_every_line_once(tmp_path: Path) -> None:

@@ -59,8 +59,8 @@ def identifiers(events: pl.DataFrame) -> set[str]:
     }  # fmt: skip
 
 
-def same(events: pl.DataFrame, coverage: pl.DataFrame, traffic: pl.DataFrame) -> list[tuple]:
-    found = sl.findings(events, coverage=coverage, traffic=traffic)
+def same(found: pl.DataFrame) -> list[tuple]:
+    """Return what two tables of findings must have in common."""
     columns = (
         "detector",
         "kind",
@@ -83,8 +83,9 @@ def test_the_findings_are_the_same_and_no_original_is_in_a_byte(name: str, tmp_p
 
     assert [t.schema for t in shared] == [t.schema for t in tables]
     assert [t.height for t in shared] == [t.height for t in tables]
-    assert same(*shared) == same(*tables)
-    said = "\n".join(t.write_json() for t in (*shared, sl.findings(shared[0], coverage=shared[1], traffic=shared[2])))
+    found, plain = (sl.findings(e, coverage=c, traffic=t) for e, c, t in (shared, tables))
+    assert same(found) == same(plain)
+    said = "\n".join(t.write_json() for t in (*shared, found))
     assert [text for text in identifiers(tables[0]) if text in said] == []
     assert KEY.decode() not in said
     for column in NAMED:  # renamed one to one
@@ -100,9 +101,11 @@ def test_a_report_that_is_safe_to_share(tmp_path: Path, ending: str, monkeypatch
     with pytest.raises(SystemExit) as end:
         cli.main(["report", *paths, "-o", str(tmp_path / f"r.{ending}"), "--share-safe"])
     page = (tmp_path / f"r.{ending}").read_text()
-    plain = sl.report(sl.read(paths), tmp_path / f"plain.{ending}").read_text()
+    events = sl.read(paths)
+    found = sl.findings(events)
+    plain = sl.report(events, tmp_path / f"plain.{ending}", findings=found).read_text()
     page = re.sub("(?s)<style.*?</style>", "", page)
-    original = identifiers(sl.read(paths))
+    original = identifiers(events)
 
     assert end.value.code == 0
     # a short name stands inside of words of ours (vera in several): there only whole words count
@@ -111,7 +114,7 @@ def test_a_report_that_is_safe_to_share(tmp_path: Path, ending: str, monkeypatch
     ] == []
     assert [text for text in original if text in plain]
     with pytest.raises(ValueError, match="findings name the originals"):
-        sl.report(sl.read(paths), tmp_path / "x.md", share_safe=True, findings=sl.findings(sl.read(paths)))
+        sl.report(events, tmp_path / "x.md", share_safe=True, findings=found)
 
 
 def test_the_command_makes_a_key_and_uses_it_again(tmp_path: Path) -> None:
@@ -153,6 +156,12 @@ def shared_dataset(tmp_path_factory: pytest.TempPathFactory) -> tuple[pl.DataFra
     return sl.load(folder / "set").collect(), folder / "set", folder / "copy.parquet"
 
 
+@pytest.fixture(scope="module")
+def originals(shared_dataset: tuple[pl.DataFrame, Path, Path]) -> set[str]:
+    """What no copy may name."""
+    return identifiers(shared_dataset[0])
+
+
 def test_the_copy_of_a_dataset_loads_and_gives_the_same_findings(
     shared_dataset: tuple[pl.DataFrame, Path, Path],
 ) -> None:
@@ -173,15 +182,15 @@ def test_the_copy_of_a_dataset_loads_and_gives_the_same_findings(
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "ndjson"])
 def test_no_original_is_in_a_byte_of_the_copy_of_a_dataset(
-    shared_dataset: tuple[pl.DataFrame, Path, Path], tmp_path: Path, ending: str
+    shared_dataset: tuple[pl.DataFrame, Path, Path], originals: set[str], tmp_path: Path, ending: str
 ) -> None:
-    events, dataset, _ = shared_dataset
+    _, dataset, _ = shared_dataset
     out = tmp_path / f"copy.{ending}"
     exit_code("share", dataset, "-o", out)
     frame = pl.read_parquet(out).write_json() if ending == "parquet" else ""
     text = out.read_bytes().decode("latin-1") + frame
 
-    assert named_in(text, identifiers(events)) == []
+    assert named_in(text, originals) == []
     assert (dataset / ".key").read_bytes() not in out.read_bytes()  # the key of its own pseudonyms
     assert not list(tmp_path.glob(".*"))
 
@@ -191,9 +200,10 @@ def test_no_original_is_in_a_byte_of_the_copy_of_a_dataset(
     ["triage", "findings", "lockouts", "summary", "sessions", "evidence", "exposure", "read", "coverage", "report"],
 )
 def test_commands_on_the_copy_name_no_original(
-    shared_dataset: tuple[pl.DataFrame, Path, Path], tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+    shared_dataset: tuple[pl.DataFrame, Path, Path], originals: set[str], tmp_path: Path, command: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    events, _, copy = shared_dataset
+    _, _, copy = shared_dataset
     more = ["-o", tmp_path / "r.html"] if command == "report" else []
     code = exit_code(command, copy, *more)
     said = "".join(capsys.readouterr())
@@ -202,7 +212,7 @@ def test_commands_on_the_copy_name_no_original(
     assert code in (0, 1, 2)
     assert said
     assert command == "coverage" or code != 2, said
-    assert named_in(said + page, identifiers(events)) == []
+    assert named_in(said + page, originals) == []
 
 
 def test_every_column_of_every_table_is_decided() -> None:

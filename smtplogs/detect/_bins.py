@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -100,33 +101,78 @@ def _since(sundays: Sequence[tuple[int, int, int]]) -> pl.Expr:
     return found
 
 
-def _earlier(value: pl.Expr, clock: tuple[tuple[tuple[int, int, int], ...], int] = ((), 0)) -> pl.Expr:
-    """Return what `value` was at this time on the nearest comparable days before, as a list.
+CLOCKS = ((FORWARD, AN_HOUR), (BACK, -AN_HOUR))
+"""Clocks put forward or back: of days before such a Sunday, what was so many bins later was at the same local time."""
 
-    `clock`: of days before such a Sunday, what it was so many bins later: at the same local time.
+
+SORTED = (((0, 3), (1, 4)), ((0, 2), (1, 3)), ((0, 1), (2, 4)), ((1, 2), (3, 4)), ((2, 3),))
+"""A network that sorts five (Knuth, The Art of Computer Programming 3, 5.3.4): as columns in a fortieth of the time that a
+list a row takes."""
+
+
+@dataclass(frozen=True)
+class Days:
+    """Where a grid has each of its bins on the nearest comparable days before: asked once for all that is counted in it.
+
+    `clocks`: a frame for the clock as it stands, and one for each that was put forward or back since; a column a day:
+    the row of the grid, null if there is none. No frame at all if the grid is no longer than a day.
     """
-    sundays, bins = clock
-    since = _since(sundays) if sundays else pl.lit(None, pl.Int64)
-    days = []
-    for place in range(COMPARABLE):
-        ago = {day: before[place] for day, before in BEFORE.items() if place < len(before)}
-        back = pl.col("bin").dt.weekday().replace_strict(ago, default=None, return_dtype=pl.Int64)
-        then = pl.int_range(pl.len()) - back * A_DAY
-        there = then + pl.when(since < back).then(bins).otherwise(0)
-        days.append(value.gather(pl.when(then >= 0, there >= 0).then(there)))
-    return pl.concat_list(days).list.drop_nulls()
+
+    clocks: tuple[pl.DataFrame, ...]
+
+    def of(self, values: pl.Series) -> list[pl.DataFrame]:
+        """Return for each clock what the values were in each bin on these days: ``n`` known, ``usual``, ``mean``, ``lowest``.
+
+        ``usual`` is their median; that and the last two are null if none is known.
+        """
+        return [
+            _told(clock.select(pl.lit(values).gather(day).alias(day) for day in clock.columns)) for clock in self.clocks
+        ]
 
 
-def _clocks(value: pl.Expr) -> list[pl.Expr]:
-    """Return `_earlier` by the clock as it stands, and by a clock that was put forward or back since: ``days0`` ..."""
-    ways = (((), 0), (FORWARD, AN_HOUR), (BACK, -AN_HOUR))
-    return [_earlier(value, way).alias(f"days{k}") for k, way in enumerate(ways)]
+def _told(days: pl.DataFrame) -> pl.DataFrame:
+    known = days.select(n=pl.sum_horizontal(pl.all().is_not_null()), mean=pl.mean_horizontal(pl.all()))
+    days = days.fill_null(math.inf)
+    for pairs in SORTED:
+        days = days.with_columns(
+            order(str(one), str(other)).alias(str(place))
+            for one, other in pairs
+            for place, order in ((one, pl.min_horizontal), (other, pl.max_horizontal))
+        )
+    n, (first, second, third) = pl.col("n"), (pl.col(str(place)) for place in range(3))
+    middle = pl.when(n > 4).then(third).when(n > 3).then((second + third) / 2).when(n > 2).then(second)
+    middle = middle.when(n > 1).then((first + second) / 2).when(n > 0).then(first)
+    return known.hstack(days).select("n", "mean", usual=middle, lowest=pl.when(n > 0).then(first))
 
 
-LISTS = ("days0", "days1", "days2")
+def earlier_days(bins: pl.DataFrame) -> Days:
+    """Return the days before those of a ``grid``."""
+    if bins.height <= A_DAY:
+        return Days(())
+    weekday = pl.col("bin").dt.weekday()
+    places = [{day: ago[place] for day, ago in BEFORE.items() if place < len(ago)} for place in range(COMPARABLE)]
+    dates = bins.select(pl.col("bin").dt.date())
+    known = dates.unique().with_columns(
+        *(weekday.replace_strict(ago, default=None).alias(str(place)) for place, ago in enumerate(places)),
+        *(_since(sundays).alias(f"since{k}") for k, (sundays, _) in enumerate(CLOCKS)),
+    )
+    dates = dates.join(known, on="bin", how="left", maintain_order="left")
+    clocks = [dates.select(_row(place) for place in range(COMPARABLE))]
+    for k, (_, later) in enumerate(CLOCKS):
+        if known[f"since{k}"].is_not_null().any():
+            clocks.append(dates.select(_row(place, f"since{k}", later) for place in range(COMPARABLE)))
+    return Days(tuple(clocks))
 
 
-def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.DataFrame:
+def _row(place: int, since: str | None = None, later: int = 0) -> pl.Expr:
+    """Return where the bin was on one of the days before; on days before a change of clocks `since`, so many bins later."""
+    ago = pl.col(str(place))
+    then = pl.int_range(pl.len()) - ago * A_DAY
+    there = then + pl.when(pl.col(since) < ago).then(later).otherwise(0) if since else then
+    return pl.when(then >= 0, there >= 0).then(there).alias(str(place))
+
+
+def baselines(bins: pl.DataFrame, column: str, days: Days, *, peaks: bool = False) -> pl.DataFrame:
     """Add ``usual``: what the column usually is in this bin, and ``thin``: no comparable day was there to tell.
 
     `peaks`: of each day the most in the bins around: a job that fails every night at that minute is usual. Else, where
@@ -135,15 +181,11 @@ def baselines(bins: pl.DataFrame, column: str, *, peaks: bool = False) -> pl.Dat
     around = pl.col(column).rolling_median(5, min_samples=1, center=True)
     around = pl.col(column).rolling_max(3, min_samples=1, center=True) if peaks else around
     trailing = pl.col(column).shift(1).rolling_median(A_DAY, min_samples=LEAST_BINS)
-    known = LISTS[:1] if peaks else LISTS
-    return (
-        bins.with_columns(_clocks(around)[: len(known)])
-        .with_columns(
-            pl.min_horizontal(pl.col(c).list.median() for c in known).alias("usual"),
-            (pl.col("days0").list.len() == 0).alias("thin"),
-        )
-        .with_columns(pl.coalesce("usual", trailing, pl.col(column).median()).alias("usual"))
-        .drop(known)
+    then = days.of(bins.select(around).to_series())
+    usual = [told["usual"] for told in then[: 1 if peaks else None]]
+    return bins.with_columns(
+        pl.coalesce(*([pl.min_horizontal(usual)] if usual else []), trailing, pl.col(column).median()).alias("usual"),
+        (then[0]["n"] == 0 if then else pl.lit(value=True)).alias("thin"),
     )
 
 
@@ -178,21 +220,22 @@ def unjudged(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
     return bins.select((pl.lit(spread) & (pl.col(column) > 0)).alias("unjudged")).to_series()
 
 
-def _compared(bins: pl.DataFrame, column: str, width: int) -> pl.DataFrame:
+def _compared(bins: pl.DataFrame, column: str, width: int, days: Days) -> pl.DataFrame:
     """Return for windows of that width what was ``seen``, and of the comparable days before ``n, usual, lowest``."""
-    windows = bins.select("bin", pl.col(column).rolling_sum(width).alias("seen"))
-    return windows.with_columns(_clocks(pl.col("seen"))).select(
-        "seen",
-        n=pl.col("days0").list.len(),
-        usual=pl.min_horizontal(pl.col(c).list.median() for c in LISTS),
-        lowest=pl.min_horizontal(pl.col(c).list.min() for c in LISTS),
+    seen = bins.select(pl.col(column).rolling_sum(width).alias("seen")).to_series()
+    then = days.of(seen)
+    return pl.select(
+        seen,
+        then[0]["n"],
+        usual=pl.min_horizontal(told["usual"] for told in then),
+        lowest=pl.min_horizontal(told["lowest"] for told in then),
     )
 
 
-def drops(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
+def drops(bins: pl.DataFrame, column: str, limits: Thresholds, days: Days) -> pl.Series:
     """Tell the bins in which the column falls well below all of the comparable days before."""
     fired = pl.lit(value=False)
-    for width in DOWN_WINDOWS:
+    for width in DOWN_WINDOWS if days.clocks else ():
         seen, usual, lowest = pl.col("seen"), pl.col("usual"), pl.col("lowest")
         hit = (
             (pl.col("n") >= LEAST_DAYS)
@@ -201,39 +244,37 @@ def drops(bins: pl.DataFrame, column: str, limits: Thresholds) -> pl.Series:
             & (seen <= LOWEST * lowest)
             & ((usual - seen) / usual.sqrt() >= limits.z)
         )
-        spread = _spread(_compared(bins, column, width).select(hit.alias("hit")).to_series(), width)
+        spread = _spread(_compared(bins, column, width, days).select(hit.alias("hit")).to_series(), width)
         fired = fired | (pl.lit(spread) & (pl.col(column) <= DROP * pl.col("usual")))
-    return bins.select(fired.fill_null(value=False).alias("down")).to_series()
+    return bins.with_columns(fired.fill_null(value=False).alias("down"))["down"]
 
 
-def holes(bins: pl.DataFrame, column: str) -> pl.Series:
+def holes(bins: pl.DataFrame, column: str, days: Days) -> pl.Series:
     """Tell the bins in which nothing was written at all although lines are always written then."""
-    if bins.filter(pl.col(column) == 0).is_empty():
+    if not days.clocks or bins.filter(pl.col(column) == 0).is_empty():
         return bins.select(pl.repeat(value=False, n=pl.len()).alias("hole")).to_series()
     written = bins.filter(pl.col(column) > 0).select(HOLE_BINS * pl.col(column).median()).item() or 0
     least = min(max(HOLE_LINES, written), HOLE_MOST)
-    often = _often_empty(bins, column)
+    often = _often_empty(bins, column, days)
     fired = pl.lit(value=False)
     for width in DOWN_WINDOWS:
         chance = pl.lit(often).pow(width) <= BY_CHANCE
         hit = (pl.col("n") >= LEAST_DAYS) & (pl.col("lowest") >= least) & (pl.col("seen") == 0) & chance
-        fired = fired | pl.lit(_spread(_compared(bins, column, width).select(hit.alias("hit")).to_series(), width))
+        compared = _compared(bins, column, width, days)
+        fired = fired | pl.lit(_spread(compared.select(hit.alias("hit")).to_series(), width))
     return bins.select(fired.fill_null(value=False).alias("hole")).to_series()
 
 
-def _often_empty(bins: pl.DataFrame, column: str) -> pl.Series:
+def _often_empty(bins: pl.DataFrame, column: str, days: Days) -> pl.Series:
     """Return the share of empty bins that is usual then: on comparable days, or on the day itself before it fell silent."""
     empty = (pl.col(column) == 0).cast(pl.Float64)
     around = empty.rolling_mean(EMPTY_BINS, min_samples=1, center=True)
     before = pl.when(empty == 0).then(empty.rolling_mean(EMPTY_BINS, min_samples=1)).forward_fill()
-    days = bins.select("bin", around.alias("around")).with_columns(_earlier(pl.col("around")).alias("days"))
+    then = days.of(bins.select(around).to_series())[0]
     # that none was empty is known of so many bins only
-    least = 1 / (EMPTY_BINS * pl.col("days").list.len().clip(lower_bound=1))
-    return (
-        days.with_columns(bins.select(before.alias("before")))
-        .select(pl.max_horizontal(pl.col("days").list.mean(), "before", least).fill_null(1.0).alias("often"))
-        .to_series()
-    )
+    least = 1 / (EMPTY_BINS * then["n"].clip(lower_bound=1))
+    often = pl.max_horizontal(then["mean"], before, least).fill_null(1.0).alias("often")
+    return bins.select(often).to_series()
 
 
 def episodes(bins: pl.DataFrame, up: pl.Series, down: pl.Series) -> pl.DataFrame:

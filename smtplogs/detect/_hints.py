@@ -123,7 +123,7 @@ def matched(known: pl.DataFrame) -> pl.DataFrame:
     """Hold the hints against the habits: a row per address and hint that fits, the surest first."""
     found = []
     for place, hint in enumerate(hint_table()):
-        rows = known.with_columns(pl.lit(None, pl.String).alias("seen"))
+        rows = known.lazy().with_columns(pl.lit(None, pl.String).alias("seen"))
         for column, mode in _TEXTS.items():
             if column in hint:
                 fits = pl.element().filter(pl.element().str.contains(mode + hint[column]))
@@ -152,7 +152,7 @@ def matched(known: pl.DataFrame) -> pl.DataFrame:
                 why=pl.lit(hint["source"]),
             )
         )
-    return pl.concat(found).rename({"why": "source"}).sort("client_ip", "place")
+    return pl.concat(found).rename({"why": "source"}).sort("client_ip", "place").collect()
 
 
 def likely_software(events: pl.LazyFrame, clients: Sequence[str]) -> dict[str, str]:

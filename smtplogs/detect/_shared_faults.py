@@ -33,6 +33,8 @@ def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[p
     """Return the servers whose certificate many clients began to refuse at once, a row each, and the lines (`story`)."""
     alert = pl.col("detail").str.to_lowercase().str.extract(ALERT, 1)
     rows = signs.filter(pl.col("kind") == "cert_not_trusted").with_columns(alert.alias("alert"))
+    if rows.is_empty():
+        return rows, rows
     rows = rows.join(
         known.filter(pl.col("n_ok") > 0).select("client_ip", pl.col("first_ok")), on="client_ip", maintain_order="left"
     )
@@ -70,6 +72,8 @@ def find_lost_mechanisms(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.D
     """Return the mechanisms that many clients began to miss at once, a row each, and the lines (`story`)."""
     by = ["host", "mechanism"]
     rows = signs.filter(pl.col("kind") == "mechanism", pl.col("mechanism").is_not_null())
+    if rows.is_empty():
+        return rows, rows
     ours = known.filter(pl.col("n_ok") > 0).select("client_ip", "first_ok")
     log_start = ours["first_ok"].min()
     rows = rows.join(ours, on="client_ip", maintain_order="left")
@@ -113,7 +117,7 @@ def find_passwords_switched_off(events: pl.LazyFrame) -> tuple[pl.DataFrame, pl.
     columns = ("time", "client_ip", "account", "n", "stage", "outcome", "mechanism", "source", "line_no")
     judged = {"stage": ["auth"], "outcome": ["success", "failure"]}
     if known["domain"].null_count() == known.height:
-        events = events.clear()
+        return known.clear(), known
     rows = (
         narrow(events, *columns, words=judged)
         .with_columns(

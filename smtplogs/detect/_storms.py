@@ -36,7 +36,10 @@ PERMANENT = tuple(cause for cause, entry in cause_table().items() if entry["wait
 def find_storms(
     events: pl.LazyFrame, logins: pl.DataFrame, networks: Sequence[str], *, per_hour: int, per_day: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the clients of ours that repeat refused attempts, a row each, and those attempts (`story`)."""
+    """Return the clients of ours that repeat refused attempts, a row each, and those attempts (`story`).
+
+    Both are without columns if no address was refused often enough.
+    """
     refused = narrow(
         events, "time", "client_ip", "account", "user", "n", "cause", "source", "line_no",
         words={"outcome": ["failure", "deferred", "aborted", "refused"], "cause": PERMANENT},
@@ -44,6 +47,8 @@ def find_storms(
     # addresses first: most are strangers, and the names they tried are nobody's concern
     addresses = refused.group_by("client_ip").agg(pl.col("n").sum()).collect(engine=by_size())
     addresses = addresses.filter(pl.col("n") >= min(per_hour, per_day))["client_ip"]
+    if addresses.is_empty():
+        return pl.DataFrame(), pl.DataFrame()
     ip = pl.col("client_ip")
     near = logins.select(neighbourhood(ip).alias("net")).drop_nulls()["net"].unique()
     named = addresses.filter(networks_of(addresses, networks).is_not_null()) if networks else addresses.clear()
@@ -105,6 +110,8 @@ def find_hourly_logins(
 
     `hours`: as ``logins_of`` gives them.
     """
+    if hours.is_empty():
+        return hours, hours
     columns = ("time", "client_ip", "account", "user", "n", "stage", "outcome", "cause", "source", "line_no")
     clients = (
         hours.group_by(CLIENT)

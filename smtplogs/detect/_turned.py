@@ -35,7 +35,10 @@ AT_ONCE = "20m"
 
 @dataclass(frozen=True)
 class Turned:
-    """A row a client that fails with an old secret, or never logged in; its refused attempts; figures of the frame."""
+    """A row a client that fails with an old secret, or never logged in; its refused attempts; figures of the frame.
+
+    If no account is worth a look, the three frames are empty and without columns.
+    """
 
     found: pl.DataFrame
     rows: pl.DataFrame
@@ -57,6 +60,8 @@ def find_turned(
     names, book, domains, (n_failures, n_unnamed) = _worth_a_look(
         events, successes=successes, failures=failures, client=client, protocols=protocols, networks=networks
     )
+    if names.is_empty():
+        return Turned(pl.DataFrame(), pl.DataFrame(), pl.DataFrame(), n_failures, n_unnamed)
     parts, told, n_accounts, n_stories = [], [], 0, 0
     # in order of the accounts, so that their numbers and those of the stories go on from part to part
     some = _in_parts(names)
@@ -89,7 +94,7 @@ def find_turned(
 def _in_parts(names: pl.DataFrame) -> list[pl.DataFrame]:
     """Part the accounts, in order of their names, so that each part has not many more than `PART` attempts."""
     part = names.sort("account").with_columns(((pl.col("n").cum_sum() - pl.col("n")) // PART).alias("part"))
-    return part.partition_by("part", maintain_order=True) if part.height else [part]
+    return part.partition_by("part", maintain_order=True)
 
 
 def _judged(events: pl.LazyFrame, names: pl.DataFrame, client: Sequence[str], protocols: Sequence[str]) -> pl.DataFrame:

@@ -123,7 +123,14 @@ def stale_credentials(
     span = events.select(pl.col("time").min(), pl.col("time").max().alias("end"))
     log_start, log_end = span.collect(engine=by_size()).row(0)
     share = turned.n_unnamed / turned.n_failures if turned.n_failures else 0.0
-    stories = _stories(turned, log_start, log_end, share)
+    rows = _told(events, turned, _stories(turned, log_start, log_end, share)) if turned.found.height else []
+    if turned.n_failures and share == 1:
+        rows.append(not_assessable_row(log_start, log_end, turned.n_failures))
+    return as_findings([row | {"unnamed_share": share} for row in rows], "stale_credentials", COLUMNS)
+
+
+def _told(events: pl.LazyFrame, turned: Turned, stories: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return a row a story, and one for each change of a secret that they bear witness to."""
     software = likely_software(events, stories["client_ip"].unique().drop_nulls().to_list())
     evidence = lines(turned.rows, "story")
     rows = []
@@ -131,10 +138,7 @@ def stale_credentials(
         told = story | {"likely": software.get(story["client_ip"])}
         row = never_row(told) if story["shape"] == "never" else stale_row(told)
         rows.append(row | {"evidence": evidence.get(story["story"], [])})
-    rows += _rotations(stories, turned)
-    if turned.n_failures and share == 1:
-        rows.append(not_assessable_row(log_start, log_end, turned.n_failures))
-    return as_findings([row | {"unnamed_share": share} for row in rows], "stale_credentials", COLUMNS)
+    return rows + _rotations(stories, turned)
 
 
 def _stories(turned: Turned, log_start: Any, log_end: Any, share: float) -> pl.DataFrame:

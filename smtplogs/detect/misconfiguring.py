@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
+    from smtplogs.detect._slices import Slices
+
 TIES = ("address", "user", "own", "network", "rhythm")
 PACES = ("fixed", "growing", "irregular")
 
@@ -123,30 +125,38 @@ def misconfigured_clients(
             raise ValueError(f"{parameter}={value!r} must be 1 or more")
     least = duration(span, "span")
     slices = sliced(events, "time", "stage", "outcome", "client_ip", "user")
-    signs = find_signs(slices)
     every, hours = logins_of(slices, per_hour=logins_per_hour)
+    rows = _shown(slices, events, every, networks, sessions, least)
+    rows += _told(*find_passwords_switched_off(events), stories.passwords_off_row)
+    logins = every.drop_nulls("account")
+    storms, storm_lines = find_storms(events, logins, networks, per_hour=storm_per_hour, per_day=storm_per_day)
+    if storms.height:
+        limits = (pl.lit(storm_per_hour).alias("per_hour"), pl.lit(storm_per_day).alias("per_day"))
+        rows += _told(storms.with_columns(_per_day(), *limits), storm_lines, stories.storm_row)
+    rows += _told(*find_hourly_logins(events, hours, per_hour=logins_per_hour), stories.hourly_row)
+    return as_findings(rows, "misconfigured_clients", COLUMNS)
+
+
+def _shown(
+    slices: Slices, events: pl.LazyFrame, every: pl.DataFrame, networks: Sequence[str], sessions: int, least: timedelta
+) -> list[dict[str, Any]]:
+    """Return a row for each mistake that clients show signs of; `every`: as ``logins_of`` gives it."""
+    signs = find_signs(slices)
+    if signs.is_empty():
+        return []
     known = acquaintances(slices, signs, every, networks)
     logins = every.drop_nulls("account")
     signs = _without_later_logins(meant(signs, logins, known), events)
-    rows: list[dict[str, Any]] = []
-
     faults, fault_lines = find_certificate_faults(signs, known)
-    rows += _told(faults, fault_lines, stories.certificate_row)
+    rows = _told(faults, fault_lines, stories.certificate_row)
     signs = signs.join(fault_lines.select("kind", "source", "line_no"), on=["kind", "source", "line_no"], how="anti")
     lost, lost_lines = find_lost_mechanisms(signs, known)
     rows += _told(lost, lost_lines, stories.lost_mechanism_row)
     signs = signs.join(lost_lines.select("kind", "source", "line_no"), on=["kind", "source", "line_no"], how="anti")
-    rows += _told(*find_passwords_switched_off(events), stories.passwords_off_row)
-
     mine, strangers = _clients(signs, known, logins, events, sessions, least)
-    del signs  # as large as all that follows
-    rows += _told(_summed(mine, logins, events), mine, stories.client_row)
-    storms, storm_lines = find_storms(events, logins, networks, per_hour=storm_per_hour, per_day=storm_per_day)
-    limits = (pl.lit(storm_per_hour).alias("per_hour"), pl.lit(storm_per_day).alias("per_day"))
-    rows += _told(storms.with_columns(_per_day(), *limits), storm_lines, stories.storm_row)
-    rows += _told(*find_hourly_logins(events, hours, per_hour=logins_per_hour), stories.hourly_row)
-    rows += _scanners(strangers, logins, sessions)
-    return as_findings(rows, "misconfigured_clients", COLUMNS)
+    if mine.height:
+        rows += _told(_summed(mine, logins, events), mine, stories.client_row)
+    return rows + _scanners(strangers, logins, sessions)
 
 
 def _told(found: pl.DataFrame, rows: pl.DataFrame, row: Any) -> list[dict[str, Any]]:

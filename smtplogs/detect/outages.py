@@ -16,6 +16,7 @@ from smtplogs.detect._bins import (
     Thresholds,
     baselines,
     drops,
+    earlier_days,
     episodes,
     grid,
     holes,
@@ -210,11 +211,12 @@ def _counts(slices: Slices, counted: pl.Expr, traffic: pl.DataFrame | None) -> t
 
 def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
     """Return the episodes, each with what is usual in it."""
-    bad = baselines(counts, "bad", peaks=True)
-    ok = baselines(counts, "ok")
-    silent = holes(counts, "lines")
-    up, down = rises(bad, "bad", limits), drops(ok, "ok", limits) | silent
-    faults = unjudged(baselines(counts, "unjudged", peaks=True), "unjudged", limits)
+    days = earlier_days(counts)
+    bad = baselines(counts, "bad", days, peaks=True)
+    ok = baselines(counts, "ok", days)
+    silent = holes(counts, "lines", days)
+    up, down = rises(bad, "bad", limits), drops(ok, "ok", limits, days) | silent
+    faults = unjudged(baselines(counts, "unjudged", days, peaks=True), "unjudged", limits)
     found = episodes(bad, up | faults, down)
     risen = found.join_where(
         counts.filter(up).select("bin"), pl.col("bin") >= pl.col("start"), pl.col("bin") < pl.col("end")
