@@ -313,29 +313,30 @@ ENVELOPES = (
             "message": "no MAIL in SMTP connection from [192.0.2.1] D=1s",
         },
     ),
-    # as people show lines, under the mark that `unwrapping` puts there: without stamp and host, or without the tag as well
-    Envelope(
+)
+
+
+SHOWN = {
+    "tag": Envelope(
         "shown_tag",
-        rf"^\x1f(?P<stamp>)(?:(?P<host>{_HOST}) )?(?P<program>[^ \[\]:(]+)(?:\[(?P<pid>[0-9]+)\])?: (?P<message>.*)$",
+        rf"^(?P<stamp>)(?:(?P<host>{_HOST}) )?(?P<program>[^ \[\]:(]+)(?:\[(?P<pid>[0-9]+)\])?: (?P<message>.*)$",
         None,
-        "\x1fpostfix/smtpd[42]: connect from unknown[192.0.2.1]",
+        "postfix/smtpd[42]: connect from unknown[192.0.2.1]",
         {"stamp": "", "program": "postfix/smtpd", "pid": "42", "message": "connect from unknown[192.0.2.1]"},
     ),
-    *(
-        Envelope(
-            f"shown_{program}",
-            rf"^\x1e{program}\x1e(?P<stamp>)(?P<message>.*)$",
-            program,
-            f"\x1e{program}\x1e{message}",
-            {"stamp": "", "message": message},
+    **{
+        program: Envelope(
+            f"shown_{program}", r"^(?P<stamp>)(?P<message>.*)$", program, message, {"stamp": "", "message": message}
         )
         for program, message in (
             ("postfix", "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6"),
             ("dovecot", "auth: passwd-file(ann,192.0.2.1): Password mismatch"),
             ("exim", "plain authenticator failed for (pc-7) [192.0.2.1]: 535 Incorrect authentication data"),
         )
-    ),
-)
+    },
+}
+"""Lines as people show them, by what `unwrapping` says in the column `shown`: without stamp and host, or without the tag as
+well. Nothing in the text of a line makes it one of these."""
 
 
 @dataclass(frozen=True, eq=False)

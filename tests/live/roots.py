@@ -16,14 +16,19 @@ RELEASES = ("bookworm", "trixie")
 TOOLS = ("dash", "coreutils", "sed", "grep", "findutils", "diffutils", "openssl")
 """What the servers' own scripts call; essential packages are in no package's dependencies."""
 
+POSTFIX = (
+    "postfix", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-imapd", "dovecot-pop3d",
+    "dovecot-submissiond", "dovecot-managesieved", "dovecot-ldap", "dovecot-sqlite",
+)  # fmt: skip
+
 PACKAGES = {
-    "postfix": (
-        "postfix", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-imapd", "dovecot-pop3d",
-        "dovecot-submissiond", "dovecot-managesieved", "dovecot-ldap", "dovecot-sqlite",
-    ),
+    "postfix": POSTFIX,
+    "fronts": (*POSTFIX, "nginx", "libnginx-mod-mail", "haproxy", "perdition", "stunnel4"),
     "exim": ("exim4-daemon-heavy", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-core"),
     "opensmtpd": ("opensmtpd",),
     "sendmail": ("sendmail-bin", "sendmail-cf", "m4", "sasl2-bin", "libsasl2-modules"),
+    "courier": ("courier-mta", "courier-imap", "courier-pop", "courier-authdaemon", "perl-base"),
+    "smaller": ("qpsmtpd", "chasquid", "python3-aiosmtpd", "nodejs", "mailutils-imap4d", "mailutils-pop3d"),
     "mailboxes": ("cyrus-imapd", "cyrus-pop3d", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db", "perl-base"),
     "clients": (
         "php-cli", "php-mbstring", "libphp-phpmailer", "php-net-smtp", "php-symfony-mailer", "libmail-java", "libjakarta-mail-java",
