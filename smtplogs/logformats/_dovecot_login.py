@@ -105,6 +105,85 @@ LOGINS = (
         ),
     ),
     Pattern(
+        "login_tls_failed",
+        program=PROGRAM,
+        literal="TLS handshaking: SSL_accept() ",
+        regex=rf"{LOGIN}[^<]*: user=<>, rip=(?P<client_ip>{ADDRESS})(?:, lip=(?P<server_ip>{ADDRESS}))?"
+        r"(?:, (?:rport=(?P<client_port>[0-9]+)|lport=(?P<server_port>[0-9]+)|[a-z_]+=[^,<>]*))*, TLS handshaking: "
+        r"(?P<detail>SSL_accept\(\) (?:failed: [^<>]*?|syscall failed: (?:Invalid argument|Operation not supported)))"
+        r"(?:, session=<(?P<session>[^>]*)>)?$",
+        sets={"stage": "tls", "side": "server"},
+        written_by=f"{_BY}, src/lib-ssl-iostream/iostream-openssl.c; the session ends before a client can say anything. "
+        "Submission of 2.3 asks OpenSSL twice and has then lost the reason: only an errno of before is left",
+        samples=tuple(
+            Sample(
+                f"{service}-login: {ended}: user=<>, rip=203.0.113.9, lip=192.0.2.25, TLS handshaking: {detail}, "
+                "session=<6sDNqixhF+h/AAEX>",
+                {
+                    "stage": "tls",
+                    "side": "server",
+                    "outcome": "aborted",
+                    "cause": cause,
+                    "basis": "assumed" if cause == "wrong_host_or_port" else "line",
+                    "detail": detail,
+                    "client_ip": "203.0.113.9",
+                    "server_ip": "192.0.2.25",
+                    "session": "6sDNqixhF+h/AAEX",
+                }
+                | ({"protocol": service} if service in ("imap", "pop3") else {"service": service}),
+            )
+            for service, ended, detail, cause in (
+                (
+                    "imap",
+                    "Disconnected: Connection closed: SSL_accept() failed: error:0A00010B:SSL routines::wrong version "
+                    "number (no auth attempts in 0 secs)",
+                    "SSL_accept() failed: error:0A00010B:SSL routines::wrong version number",
+                    "wrong_host_or_port",
+                ),
+                (
+                    "submission",
+                    "Login aborted: Connection closed: SSL_accept() failed: error:0A00009C:SSL routines::http request "
+                    "(disconnected during TLS handshake) (tls_handshake_not_finished)",
+                    "SSL_accept() failed: error:0A00009C:SSL routines::http request",
+                    "wrong_host_or_port",
+                ),
+                (
+                    "pop3",
+                    "Disconnected (no auth attempts in 0 secs)",
+                    "SSL_accept() failed: error:1408F10B:SSL routines:ssl3_get_record:wrong version number",
+                    "wrong_host_or_port",
+                ),
+                (
+                    "submission",
+                    "Login aborted: Connection closed: SSL_accept() failed: error:0A000102:SSL routines::unsupported "
+                    "protocol (disconnected during TLS handshake) (tls_handshake_not_finished)",
+                    "SSL_accept() failed: error:0A000102:SSL routines::unsupported protocol",
+                    "tls_too_old",
+                ),
+                (
+                    "imap",
+                    "Disconnected: Connection closed: SSL_accept() failed: error:0A000418:SSL routines::tlsv1 alert unknown "
+                    "ca: SSL alert number 48 (no auth attempts in 0 secs)",
+                    "SSL_accept() failed: error:0A000418:SSL routines::tlsv1 alert unknown ca: SSL alert number 48",
+                    "tls_handshake_failed",
+                ),
+                (
+                    "submission",
+                    "Disconnected: Connection closed: SSL_accept() syscall failed: Invalid argument (no auth attempts in 0 "
+                    "secs)",
+                    "SSL_accept() syscall failed: Invalid argument",
+                    "tls_handshake_failed",
+                ),
+            )
+        ),
+        not_these=(
+            "imap-login: Disconnected: Connection closed (no auth attempts in 0 secs): user=<>, rip=203.0.113.9, "
+            "lip=192.0.2.25, TLS handshaking: Connection closed, session=<I13Nqixhnad/AAEb>",
+            "imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<a, TLS handshaking: SSL_accept() failed: x>, "
+            "method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, TLS, session=<6sDNqixhF+h/AAEX>",
+        ),
+    ),
+    Pattern(
         "login_not_tried",
         program=PROGRAM,
         literal=_LITERAL,

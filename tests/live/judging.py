@@ -243,7 +243,8 @@ def deviations(recording: Recording) -> list[Deviation]:
         mine = rows[facts["address"]]
         found += _attempts(recording.setup, name, sent[name], [r for r in mine if r["stage"] == "auth"])
         if name != "tls_on_plain" or _hello_logged(recording, facts["address"]):
-            found += _handshakes(recording.setup, name, [r for r in mine if r["stage"] == "tls"])
+            tls = [r for r in mine if r["stage"] == "tls"]
+            found += _handshakes(recording.setup, name, tls, HANDSHAKES.get(name, set(facts.get("tls", ()))))
     return found + _relays(recording) + _read(recording)
 
 
@@ -313,16 +314,16 @@ def _same(logged: str, typed: str) -> bool:
     return logged in {typed, octal, typed[:64]} or logged.startswith("[redacted:user]#")
 
 
-def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]]) -> list[Deviation]:
-    """A handshake that failed is one row; where it did not fail there is none."""
+def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]], told: set[str]) -> list[Deviation]:
+    """A handshake that failed is one row of one of the causes `told`; where it did not fail there is none."""
     # a client that goes without closing TLS is no handshake that failed
     causes = [r["cause"] for r in rows if r["outcome"] != "throttled" and r["cause"] != "connection_lost"]
-    if name not in HANDSHAKES:
+    if not told:
         return [Deviation(name, "handshake", "none failed", str(causes))] if causes else []
     if setup[0] in EXIM and name == "old_tls" and not causes:
         return []  # GnuTLS as Debian builds it still speaks TLS 1.0
-    good = len(causes) == 1 and causes[0] in HANDSHAKES[name]
-    return [] if good else [Deviation(name, "handshake", str(sorted(HANDSHAKES[name])), str(causes))]
+    good = len(causes) == 1 and causes[0] in told
+    return [] if good else [Deviation(name, "handshake", str(sorted(told)), str(causes))]
 
 
 def _hello_logged(recording: Recording, address: str) -> bool:

@@ -38,6 +38,9 @@ SETUPS = (
     ("bookworm", "outages", "quiet"),
     ("trixie", "mailboxes", "cyrus"),
     ("bookworm", "mailboxes", "cyrus"),
+    ("trixie", "modes", "plain"),
+    ("bookworm", "modes", "plain"),
+    ("bookworm", "modes", "told"),
 )
 """Release of Debian, server, variant. OpenSMTPD 6.8.0p2 of bookworm cannot do TLS with the OpenSSL there."""
 

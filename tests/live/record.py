@@ -18,6 +18,7 @@ from live import (
     exim,
     eximauth,
     mailboxes,
+    modes,
     opensmtpd,
     outages,
     postfix,
@@ -40,6 +41,7 @@ SERVERS = {
     "sendmail": sendmail,
     "clients": clients,
     "mailboxes": mailboxes,
+    "modes": modes,
     "outages": outages,
 }
 

@@ -41,7 +41,14 @@ PACKAGES = {
 BESIDE = {"clients": (("roundcube-core", "roundcube-sqlite3"), ("dma",), ("ssmtp",), ("esmtp-run", "esmtp"))}
 """Packages of the same root that conflict with others in it, as they would if they were installed."""
 
-FURTHER = {"services": "postfix", "databases": "postfix", "cyrus": "postfix", "outages": "postfix", "eximauth": "exim"}
+FURTHER = {
+    "services": "postfix",
+    "databases": "postfix",
+    "cyrus": "postfix",
+    "outages": "postfix",
+    "modes": "postfix",
+    "eximauth": "exim",
+}
 """Set-ups that are played in the root of another one."""
 
 
