@@ -28,7 +28,7 @@ def test_plain_text_on_dovecots_tls_port_is_a_client_with_the_wrong_tls_mode_unl
     text = f"SSL_accept() failed: error:0A00010B:SSL routines::{error}"
     ended = f"Login aborted: Connection closed: {text} (disconnected during TLS handshake) (tls_handshake_not_finished)"
     lines = [
-        f"Nov 26 11:5{i}:52 mx1 dovecot: submission-login: {ended}: {PEER}, TLS handshaking: {text}, session=<FZnSqixhibd/AAE{i}>"
+        f"Nov 26 0{i}:50:52 mx1 dovecot: submission-login: {ended}: {PEER}, TLS handshaking: {text}, session=<FZnSqixhibd/AAE{i}>"
         for i in range(6)
     ]
     login = "Logged in: user=<ann@example.com>, method=PLAIN, rip=203.0.113.42, lip=192.0.2.25, TLS, session=<FZnSqixhibd/AAEy>"
