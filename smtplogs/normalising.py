@@ -45,6 +45,8 @@ _ENCRYPTED = {
     "TLS handshaking": None,
     "secured": None,
     "starttls": "yes",
+    "ssl": "yes",
+    "tls": "yes",
     "on": "yes",
     "off": "none",
 }

@@ -32,6 +32,7 @@ from smtplogs.logformats.nginx import NGINX
 from smtplogs.logformats.opensmtpd import OPENSMTPD
 from smtplogs.logformats.oracle import ORACLE
 from smtplogs.logformats.pam import PAM
+from smtplogs.logformats.perdition import PERDITION
 from smtplogs.logformats.plesk import PLESK, SPAMDYKE
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.rspamd import RSPAMD
@@ -47,7 +48,7 @@ from smtplogs.logformats.zimbra import ZIMBRA
 ALL: tuple[Lines, ...] = (
     POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER,
     NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, PLESK, SPAMDYKE, ASSP, ORACLE, SSMTP, DMA,
-    NULLMAILER)  # fmt: skip
+    NULLMAILER, PERDITION)  # fmt: skip
 """Formats of single lines under an envelope: several may share a file."""
 
 EXAMPLE = "example-relay"

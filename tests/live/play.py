@@ -41,6 +41,11 @@ SETUPS = (
     ("trixie", "modes", "plain"),
     ("bookworm", "modes", "plain"),
     ("bookworm", "modes", "told"),
+    ("trixie", "fronts", "nginx"),
+    ("bookworm", "fronts", "nginx_syslog"),
+    ("trixie", "fronts", "haproxy"),
+    ("bookworm", "fronts", "stunnel"),
+    ("trixie", "fronts", "perdition"),
 )
 """Release of Debian, server, variant. OpenSMTPD 6.8.0p2 of bookworm cannot do TLS with the OpenSSL there."""
 

@@ -17,6 +17,7 @@ from live import (
     databases,
     exim,
     eximauth,
+    fronts,
     mailboxes,
     modes,
     opensmtpd,
@@ -42,6 +43,7 @@ SERVERS = {
     "clients": clients,
     "mailboxes": mailboxes,
     "modes": modes,
+    "fronts": fronts,
     "outages": outages,
 }
 
