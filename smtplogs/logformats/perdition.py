@@ -61,8 +61,7 @@ def _pattern(protocol: str, name: str, status: str, *states: str) -> Pattern:
         rf'server="[^"]*" protocol={_PROTOCOLS[protocol]} server-secure=[a-z]+ status="{status}"$',
         sets=_auth(protocol=protocol) | ({} if states else {"outcome": "success", "cause": "success", "basis": "line"}),
         written_by=_BY,
-        samples=tuple(sample(state) for state in states or ("ok",))
-        + (sample((states or ("ok",))[0], _FORGED, tls=False),),
+        samples=(*map(sample, states or ("ok",)), sample((states or ("ok",))[0], _FORGED, tls=False)),
     )
 
 

@@ -220,7 +220,7 @@ def _perdition(root: Path, errors: BinaryIO, variant: str) -> list[subprocess.Po
                 str(outer),
                 "--pid_file",
                 f"/run/{program}.pid",
-            )  # fmt: skip
+            )
         )
     listening(MORE["imaps"], MORE["pop3s"])
     return processes

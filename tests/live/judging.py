@@ -48,6 +48,8 @@ REASONS = (
     ("no mechanism available", frozenset({"refused"})),
     ("account suspended", frozenset({"failure"})),
     ("too many logins", frozenset({"throttled"})),
+    ("Authentication rejected", frozenset({"refused"})),
+    ("STARTTLS is required first", frozenset({"refused"})),
 )
 """What a reply says of its reason, before its code is looked at."""
 
@@ -118,8 +120,11 @@ UNCLEAR = {
     (("cyrus", "sasldb"), "backend_stopped"),
     (("eximauth", "cyrus"), "backend_stopped"),
     (("eximauth", "dovecot"), "before_starttls"),
+    (("courier", "quiet"), "bad_base64"),
+    (("courier", "told"), "bad_base64"),
 }
-"""Where the log tells no cause: a password file that is gone knows nobody; a list of commands has no words."""
+"""Where the log tells no cause: a password file that is gone knows nobody; a list of commands has no words; Courier says of bad
+base64 what it says of a wrong password."""
 
 HANDSHAKES = {
     "old_tls": {"tls_too_old"},
@@ -170,10 +175,10 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
         return command["outcome"] != "silent"
     if software == "fronts" and variant.startswith("nginx"):
         # nginx writes nothing of commands that it refuses by the state of the session; what comes after the login is Postfix's
-        return (
-            (not reply.startswith(("500", "501", "503"))
-            and bool(reply))
-            or scenario in ("abort", "bad_base64", "in_then_again")
+        return (not reply.startswith(("500", "501", "503")) and bool(reply)) or scenario in (
+            "abort",
+            "bad_base64",
+            "in_then_again",
         )
     if software in POSTFIX:
         if reply.startswith("421"):
@@ -199,6 +204,9 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
         if scenario in ("gone_while_judged", "base64_mechanism"):
             return variant not in UNTOLD
         return variant not in UNTOLD or not reply.startswith(("503", "504", "501 5.5.2 AUTH", "501 syntax"))
+    if software == "courier" and command["protocol"] == "smtp":
+        # a login is told by the mails after it, a hang-up and an AUTH without an answer by nothing
+        return reply != "" and (not reply.startswith("235") or scenario in MAILED)
     if scenario == "gone_while_judged":
         return True
     if software == "opensmtpd":
@@ -321,7 +329,8 @@ def _attempts(
 def _same(logged: str, typed: str) -> bool:
     """Tell whether a logged name is the typed one: cut at 64, escaped, or hidden since it may be a password."""
     octal = "".join(c if ord(c) < 128 else "".join(f"\\{b:03o}" for b in c.encode()) for c in typed)
-    return logged in {typed, octal, typed[:64]} or logged.startswith("[redacted:user]#")
+    cut = len(logged) > 40 and typed.startswith(logged)  # Courier's line ends somewhere
+    return logged in {typed, octal, typed[:64]} or cut or logged.startswith("[redacted:user]#")
 
 
 def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]], told: set[str]) -> list[Deviation]:
@@ -330,7 +339,7 @@ def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]], t
     causes = [r["cause"] for r in rows if r["outcome"] != "throttled" and r["cause"] != "connection_lost"]
     if not told:
         return [Deviation(name, "handshake", "none failed", str(causes))] if causes else []
-    if setup[0] in EXIM and name == "old_tls" and not causes:
+    if (setup[0] in EXIM or setup[0] == "courier") and name == "old_tls" and not causes:
         return []  # GnuTLS as Debian builds it still speaks TLS 1.0
     good = len(causes) == 1 and causes[0] in told
     return [] if good else [Deviation(name, "handshake", str(sorted(told)), str(causes))]

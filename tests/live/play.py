@@ -38,6 +38,8 @@ SETUPS = (
     ("bookworm", "outages", "quiet"),
     ("trixie", "mailboxes", "cyrus"),
     ("bookworm", "mailboxes", "cyrus"),
+    ("trixie", "courier", "quiet"),
+    ("bookworm", "courier", "told"),
     ("trixie", "modes", "plain"),
     ("bookworm", "modes", "plain"),
     ("bookworm", "modes", "told"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from live import (
     clients,
+    courier,
     cyrus,
     databases,
     exim,
@@ -33,6 +34,7 @@ from live.smarthost import RELAYS
 SERVERS = {
     "postfix": postfix,
     "services": services,
+    "courier": courier,
     "cyrus": cyrus,
     "databases": databases,
     "exim": exim,
