@@ -34,7 +34,8 @@ VERDICTS = (
     (("a NO [CONTACTADMIN]",), frozenset({"failure", "deferred"})),
     (("a NO [LIMIT]",), frozenset({"throttled"})),
     (("a NO", "-ERR"), frozenset({"failure"})),
-    (("501", "500", "502", "503", "504", "523", "530", "534", "538"), SILENT),
+    (("501", "500", "502", "503", "504", "521", "523", "530", "534", "538"), SILENT),
+    (("334",), SILENT),  # the client left
 )
 """Reply -> outcomes that fit it."""
 
@@ -122,6 +123,8 @@ UNCLEAR = {
     (("eximauth", "dovecot"), "before_starttls"),
     (("courier", "quiet"), "bad_base64"),
     (("courier", "told"), "bad_base64"),
+    (("smaller", "haraka_protocol"), "bad_base64"),
+    (("smaller", "haraka_json"), "bad_base64"),
 }
 """Where the log tells no cause: a password file that is gone knows nobody; a list of commands has no words; Courier says of bad
 base64 what it says of a wrong password."""
@@ -207,6 +210,10 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
     if software == "courier" and command["protocol"] == "smtp":
         # a login is told by the mails after it, a hang-up and an AUTH without an answer by nothing
         return reply != "" and (not reply.startswith("235") or scenario in MAILED)
+    if software == "smaller" and variant == "haraka":
+        return reply.startswith("535") and scenario != "abort" or reply == "504 Invalid AUTH string" and scenario == "bad_base64"  # at INFO it writes of wrong passwords alone
+    if software == "smaller" and variant.startswith("haraka"):
+        return True
     if scenario == "gone_while_judged":
         return True
     if software == "opensmtpd":
@@ -302,6 +309,7 @@ def _attempts(
         if r["outcome"] == "failure"
         and r["user"] is None
         and not {c["user"] for c in sent} & {"", None}
+        and setup != ("smaller", "haraka")  # which names nobody at INFO
         and r["cause"] != "access_policy_denied"  # an ACL says no before there is a name
     ]
     if nameless and name != "hang_up":
@@ -341,6 +349,8 @@ def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]], t
         return [Deviation(name, "handshake", "none failed", str(causes))] if causes else []
     if (setup[0] in EXIM or setup[0] == "courier") and name == "old_tls" and not causes:
         return []  # GnuTLS as Debian builds it still speaks TLS 1.0
+    if setup[0] == "smaller" and name == "plain_on_wrapper" and not causes:
+        return []  # Haraka writes nothing of it
     good = len(causes) == 1 and causes[0] in told
     return [] if good else [Deviation(name, "handshake", str(sorted(told)), str(causes))]
 

@@ -27,6 +27,7 @@ from live import (
     relaying,
     sendmail,
     services,
+    smaller,
 )
 from live.machine import laid_over, loopback_up, remove
 from live.smarthost import RELAYS
@@ -34,6 +35,7 @@ from live.smarthost import RELAYS
 SERVERS = {
     "postfix": postfix,
     "services": services,
+    "smaller": smaller,
     "courier": courier,
     "cyrus": cyrus,
     "databases": databases,
