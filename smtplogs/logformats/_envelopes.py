@@ -282,6 +282,14 @@ ENVELOPES = (
         },
     ),
     Envelope(
+        "chasquid_file",
+        rf"^(?P<stamp>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}\.[0-9]{{6}}) "
+        r"(?P<message>(?:\[?[0-9A-Fa-f.:]+\]?:[0-9]+ (?:auth|rejected|queued) |[^ ] [a-z]+\.go:[0-9]+ |daemon ).*)$",
+        "chasquid",
+        "2025-11-03 09:05:01.178585 203.0.113.9:46821 auth failed for ann@example.com",
+        {"stamp": "2025-11-03 09:05:01.178585", "message": "203.0.113.9:46821 auth failed for ann@example.com"},
+    ),
+    Envelope(
         "mox_bare",
         r"^(?P<stamp>)(?P<message>l=[a-z]+ m=.*)$",  # its time is that of the wrapper, if there is one
         "mox",

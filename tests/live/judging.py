@@ -50,6 +50,7 @@ REASONS = (
     ("account suspended", frozenset({"failure"})),
     ("too many logins", frozenset({"throttled"})),
     ("Authentication rejected", frozenset({"refused"})),
+    ("Too many errors, bye", frozenset({"failure", "throttled"})),  # chasquid, instead of the third 535
     ("STARTTLS is required first", frozenset({"refused"})),
 )
 """What a reply says of its reason, before its code is looked at."""
@@ -108,6 +109,7 @@ TOLD = {
 NAMED_AS = {
     "alice@example.com*master@example.com": ("alice@example.com", "master@example.com"),
     "alice@example.com*nomaster@example.com": ("alice@example.com", "nomaster@example.com"),
+    "100%s@example.com": ("100%!s(MISSING)@example.com",),
     "ALICE@EXAMPLE.COM": ("alice@example.com",),
     "ALICE@example.com": ("alice@example.com",),
     "al\nice\t@example.com": ("al?nice?t@example.com", "al\\001nice\\001t@example.com", "al\\nice#011@example.com"),
@@ -123,6 +125,8 @@ UNCLEAR = {
     (("eximauth", "dovecot"), "before_starttls"),
     (("courier", "quiet"), "bad_base64"),
     (("courier", "told"), "bad_base64"),
+    (("smaller", "chasquid"), "bad_base64"),
+    (("smaller", "chasquid"), "login_bad"),
     (("smaller", "haraka_protocol"), "bad_base64"),
     (("smaller", "haraka_json"), "bad_base64"),
 }
@@ -211,8 +215,13 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
         # a login is told by the mails after it, a hang-up and an AUTH without an answer by nothing
         return reply != "" and (not reply.startswith("235") or scenario in MAILED)
     if software == "smaller" and variant == "haraka":
-        return reply.startswith("535") and scenario != "abort" or reply == "504 Invalid AUTH string" and scenario == "bad_base64"  # at INFO it writes of wrong passwords alone
-    if software == "smaller" and variant.startswith("haraka"):
+        return (
+            (reply.startswith("535")
+            and scenario != "abort")
+            or (reply == "504 Invalid AUTH string"
+            and scenario == "bad_base64")
+        )  # at INFO it writes of wrong passwords alone
+    if software == "smaller":
         return True
     if scenario == "gone_while_judged":
         return True
@@ -246,6 +255,9 @@ def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
 POSTFIX = ("postfix", "services", "cyrus", "databases", "outages", "fronts")
 
 EXIM = ("exim", "eximauth")
+
+NAMELESS = {("smaller", "haraka"), ("smaller", "aiosmtpd")}
+"""Haraka at INFO names nobody, aiosmtpd never does."""
 
 FRONTS_WORD = "XCLIENT"
 """Postfix's word for a login that the server before it judged."""
@@ -309,7 +321,7 @@ def _attempts(
         if r["outcome"] == "failure"
         and r["user"] is None
         and not {c["user"] for c in sent} & {"", None}
-        and setup != ("smaller", "haraka")  # which names nobody at INFO
+        and setup not in NAMELESS
         and r["cause"] != "access_policy_denied"  # an ACL says no before there is a name
     ]
     if nameless and name != "hang_up":
@@ -347,7 +359,7 @@ def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]], t
     causes = [r["cause"] for r in rows if r["outcome"] != "throttled" and r["cause"] != "connection_lost"]
     if not told:
         return [Deviation(name, "handshake", "none failed", str(causes))] if causes else []
-    if (setup[0] in EXIM or setup[0] == "courier") and name == "old_tls" and not causes:
+    if (setup[0] in EXIM or setup[0] in ("courier", "smaller")) and name == "old_tls" and not causes:
         return []  # GnuTLS as Debian builds it still speaks TLS 1.0
     if setup[0] == "smaller" and name == "plain_on_wrapper" and not causes:
         return []  # Haraka writes nothing of it

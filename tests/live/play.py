@@ -43,6 +43,8 @@ SETUPS = (
     ("trixie", "smaller", "haraka"),
     ("trixie", "smaller", "haraka_protocol"),
     ("trixie", "smaller", "haraka_json"),
+    ("trixie", "smaller", "aiosmtpd"),
+    ("trixie", "smaller", "chasquid"),
     ("trixie", "modes", "plain"),
     ("bookworm", "modes", "plain"),
     ("bookworm", "modes", "told"),
