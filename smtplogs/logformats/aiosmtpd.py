@@ -47,7 +47,7 @@ AIOSMTPD = Dialogue(
                     "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line", "side": "server",
                     "client_ip": "203.0.113.9", "client_port": 52529, "helo": "pc-7", "mechanism": "PLAIN", "reply_code": 535,
                     "enhanced_code": "5.7.8", "detail": "Authentication credentials invalid",
-                    "auth_offered": ["LOGIN", "PLAIN"], "tls": "none",
+                    "auth_offered": ["LOGIN", "PLAIN"],
                 },
             ),
         ),
