@@ -36,6 +36,11 @@ EXCEPTIONS = {
     "bans/cut-off": {
         word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.observer", "fail2ban.server")
     },
+    "chasquid/lab": {"conn.go": "`conn.go`"},
+    "aiosmtpd/debug": {"mail.log": "`mail.log`"},
+    "courier/lab": {f"::ffff:203.0.113.{n}": "::ffff:203.0.113.28" for n in range(22, 90)},
+    "nginx/behind": {"10.0.0.25": "10.0.0.25"},
+    "perdition/proxy": {"10.0.0.25": "10.0.0.25", "10.0.0.30": "10.0.0.30"},
     "courier/guesser": {"::ffff:203.0.113.9": "::ffff:203.0.113.9"},
     "courier/mailbox": {f"::ffff:{ip}": f"::ffff:{ip}" for ip in ("203.0.113.9", "198.51.100.20")},
     "entra/graph": {"odata.context": "@odata.context"},
