@@ -38,7 +38,10 @@ EXCEPTIONS = {
     },
     "chasquid/lab": {"conn.go": "`conn.go`", "SMTP.Conn": "`SMTP.Conn`"},
     "aiosmtpd/debug": {"mail.log": "`mail.log`"},
-    "courier/lab": {f"::ffff:203.0.113.{n}": "::ffff:203.0.113.N" for n in (24, 27, 28, 29, 31, 32, 34, 41, 42, 49, 60, 61, 64, 65, 66, 72, 73)},
+    "courier/lab": {
+        f"::ffff:203.0.113.{n}": "::ffff:203.0.113.N"
+        for n in (24, 27, 28, 29, 31, 32, 34, 41, 42, 49, 60, 61, 64, 65, 66, 72, 73)
+    },
     "nginx/behind": {"10.0.0.25": "10.0.0.25"},
     "perdition/proxy": {"10.0.0.25": "10.0.0.25", "10.0.0.30": "10.0.0.30"},
     "courier/guesser": {"::ffff:203.0.113.9": "::ffff:203.0.113.9"},

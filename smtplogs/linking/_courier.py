@@ -42,11 +42,15 @@ def _silent(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_row_index("_row")
     bare = (pl.col("stage") == "auth") & (pl.col("outcome") == "failure") & (pl.col("basis") == "assumed")
     refused = rows.filter(bare).select("_row", "source", "line_no", "time").sort("line_no")
-    pairs = (
-        down.sort("line_no")
-        .join_asof(refused, on="line_no", by="source", check_sortedness=False)
-        .filter((pl.col("_at") - pl.col("time")).is_between(dt.timedelta(0), NEAR))
-    )
+    sides = [
+        down.sort("line_no").join_asof(
+            refused, on="line_no", by="source", strategy=side, check_sortedness=False, coalesce=False
+        )
+        for side in ("backward", "forward")
+    ]
+    near = pl.concat(sides).filter((pl.col("_at") - pl.col("time")).abs() <= NEAR)
+    apart = (pl.col("line_no").cast(pl.Int64) - pl.col("line_no_right").cast(pl.Int64)).abs()
+    pairs = near.sort(apart, maintain_order=True).unique(["source", "line_no"], keep="first")
     told = pl.col("_row").is_in(pairs["_row"].implode())
     values = {"outcome": "deferred", "cause": "backend_unavailable", "basis": "context"}
     return rows.with_columns(

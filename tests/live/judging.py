@@ -215,11 +215,8 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
         # a login is told by the mails after it, a hang-up and an AUTH without an answer by nothing
         return reply != "" and (not reply.startswith("235") or scenario in MAILED)
     if software == "smaller" and variant == "haraka":
-        return (
-            (reply.startswith("535")
-            and scenario != "abort")
-            or (reply == "504 Invalid AUTH string"
-            and scenario == "bad_base64")
+        return (reply.startswith("535") and scenario != "abort") or (
+            reply == "504 Invalid AUTH string" and scenario == "bad_base64"
         )  # at INFO it writes of wrong passwords alone
     if software == "smaller":
         return True

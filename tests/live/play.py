@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from live.roots import RELEASES, fetch, missing, refreshed, root_of, unpack
+from live.roots import RELEASES, fetch, missing, refreshed, root_of, unpack, with_node
 
 SETUPS = (
     *((release, "postfix", variant) for variant in ("quiet", "verbose", "debug") for release in RELEASES),
@@ -85,6 +85,7 @@ def prepared(cache: Path, setups: tuple[tuple[str, str, str], ...] = (*SETUPS, *
         shutil.rmtree(template, ignore_errors=True)
         (template / "root").mkdir(parents=True)
         versions = unpack(files, template / "root")
+        versions |= with_node(cache, release, server, template / "root")
         known.write_text(json.dumps({"packages": names, "versions": versions}))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -28,7 +29,7 @@ PACKAGES = {
     "opensmtpd": ("opensmtpd",),
     "sendmail": ("sendmail-bin", "sendmail-cf", "m4", "sasl2-bin", "libsasl2-modules"),
     "courier": ("courier-mta", "courier-imap", "courier-pop", "courier-authdaemon", "perl-base"),
-    "smaller": ("qpsmtpd", "chasquid", "python3-aiosmtpd", "nodejs", "mailutils-imap4d", "mailutils-pop3d"),
+    "smaller": ("chasquid", "python3-aiosmtpd", "nodejs"),
     "mailboxes": ("cyrus-imapd", "cyrus-pop3d", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db", "perl-base"),
     "clients": (
         "php-cli", "php-mbstring", "libphp-phpmailer", "php-net-smtp", "php-symfony-mailer", "libmail-java", "libjakarta-mail-java",
@@ -40,6 +41,9 @@ PACKAGES = {
 
 BESIDE = {"clients": (("roundcube-core", "roundcube-sqlite3"), ("dma",), ("ssmtp",), ("esmtp-run", "esmtp"))}
 """Packages of the same root that conflict with others in it, as they would if they were installed."""
+
+NODE = {"smaller": ("Haraka",)}
+"""Packages of npm that are put under /opt/node of a root; they need a Node of 20 or later."""
 
 FURTHER = {
     "services": "postfix",
@@ -95,6 +99,21 @@ def fetch(cache: Path, release: str, server: str) -> list[Path]:
             )
         done.write_text("\n".join(wanted))
     return sorted(archives.glob("*.deb"))
+
+
+def with_node(cache: Path, release: str, server: str, root: Path) -> dict[str, str]:
+    """Install what a server needs of npm into a root, without running anything of it; return package -> version."""
+    wanted = NODE.get(server, ())
+    if not wanted:
+        return {}
+    kept = cache / release / f"{server}.npm"
+    if not (kept / "node_modules").exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        install = ["npm", "install", "--ignore-scripts", "--omit=optional", "--prefix", str(kept), *wanted]
+        subprocess.run(install, check=True, capture_output=True)
+    shutil.copytree(kept / "node_modules", root / "opt/node/node_modules", symlinks=True, dirs_exist_ok=True)
+    manifests = {name: json.loads((kept / "node_modules" / name / "package.json").read_text()) for name in wanted}
+    return {name: manifest["version"] for name, manifest in manifests.items()}
 
 
 def unpack(packages: list[Path], root: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Smaller SMTP servers, each by itself: Haraka, aiosmtpd, chasquid, qpsmtpd, smtp-server."""
+"""Smaller SMTP servers, each by itself: Haraka, aiosmtpd, chasquid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-VARIANTS = ("haraka", "haraka_protocol", "haraka_json", "aiosmtpd", "chasquid", "qpsmtpd", "nodemailer")
+VARIANTS = ("haraka", "haraka_protocol", "haraka_json", "aiosmtpd", "chasquid")
 
 AIOSMTPD = """\
 import asyncio, logging, ssl, sys
