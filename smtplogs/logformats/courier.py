@@ -229,7 +229,7 @@ COURIER = Lines(
         Pattern(
             "auth_refused",
             program=_SMTP,
-            literal='",cmd: AUTH',
+            literal=",cmd: AUTH",
             regex=rf'{_RELAY}"(?P<reply_code>[45][0-9]{{2}}) (?P<detail>STARTTLS is required first\.|ESMTP command error|Authentication rejected)'
             r'",cmd: AUTH(?: (?P<mechanism>[0-9A-Za-z-]+)(?: .*)?)?$',
             sets=_auth(),
