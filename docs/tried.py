@@ -9,6 +9,9 @@ from smtplogs.logformats import EVERY
 
 PAGE = Path(__file__).parent / "live.md"
 
+BESIDE = ("haproxy", "stunnel", "authdaemond")
+"""Servers of the table that write nothing of logins that is read: no formats of ours."""
+
 
 def tried_live() -> dict[str, list[str]]:
     """Return the versions by the names of our formats, in the order of the table.
@@ -20,9 +23,11 @@ def tried_live() -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for row in re.findall(
-        r"^\| ((?:[A-Z][A-Za-z]+ [0-9][^ ,|]*(?:, )?)+) \| [a-z0-9_ ]+ \|", PAGE.read_text("utf-8"), re.MULTILINE
+        r"^\| ((?:[A-Za-z]+ [0-9][^ ,|]*(?:, )?)+) \| [a-z0-9_ ]+ \|", PAGE.read_text("utf-8"), re.MULTILINE
     ):
         for server, version in re.findall(r"([A-Za-z]+) ([0-9][^ ,|]*)", row):
+            if server in BESIDE:
+                continue
             versions = found.setdefault(server.lower(), [])
             if version not in versions:
                 versions.append(version)

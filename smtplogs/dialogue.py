@@ -73,7 +73,9 @@ def _attempts(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("text").filter(server & (pl.col("code") == 334)).first().alias("_prompt"),
         (server & pl.col("text").str.contains(_ERROR_CHALLENGE)).any().alias("_refused"),
     )
-    closed = rows.group_by("sid").agg(closed=pl.col("ends").any() | (pl.col("verb") == "QUIT").any())
+    # a log of commands alone tells of none what became of it
+    heard = (pl.col("speaker") == "server").any()
+    closed = rows.group_by("sid").agg(closed=heard & (pl.col("ends").any() | (pl.col("verb") == "QUIT").any()))
     groups = groups.join(closed, on="sid", how="left", maintain_order="left")
     # a hidden client: what follows the prompts is one exchange, known by its verdict
     hidden = rows.filter(pl.col("_deaf") & server & (pl.col("step") == "AUTH") & (pl.col("code") != 334))

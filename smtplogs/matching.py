@@ -12,7 +12,7 @@ from smtplogs import redacting
 from smtplogs._coded import coded, packed
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats import ALL
-from smtplogs.logformats._envelopes import ENVELOPES
+from smtplogs.logformats._envelopes import ENVELOPES, SHOWN
 from smtplogs.normalising import with_keys
 
 if TYPE_CHECKING:
@@ -102,9 +102,16 @@ def _format_of(patterns: Sequence[Pattern]) -> Lines:
 def unframed(lines: pl.DataFrame, tally: Tally | None = None) -> pl.DataFrame:
     """Split lines into stamp, host, program, pid and message; what no envelope fits is not understood.
 
-    Without a tally these are not counted, nor searched for secrets.
+    Without a tally these are not counted, nor searched for secrets. Where `unwrapping` left a column `shown`, a line it
+    says something of is tried on that envelope alone.
     """
     rest, parts = lines, []
+    if "shown" in lines.columns:
+        for shown, envelope in SHOWN.items():
+            some = lines.filter(pl.col("shown") == shown).drop("shown")
+            if some.height:
+                parts.append(_of_program(_groups(some, envelope.regex), envelope))
+        lines = rest = lines.filter(pl.col("shown").is_null()).drop("shown")
     one_line = not lines["line"].str.contains("\n", literal=True).any()
     for before, envelope in _order(lines["line"]):
         if rest.is_empty():
@@ -117,9 +124,7 @@ def unframed(lines: pl.DataFrame, tally: Tally | None = None) -> pl.DataFrame:
         tried = _without_head(some, envelope) if one_line else _groups(some, envelope.regex)
         hit = tried["stamp"].is_not_null()
         if hit.any():
-            program = pl.col("program") if "program" in tried.columns else pl.lit(None, pl.String)
-            framed = tried if hit.all() else tried.filter(hit)
-            parts.append(framed.with_columns(program=pl.coalesce(program, pl.lit(envelope.program))))
+            parts.append(_of_program(tried if hit.all() else tried.filter(hit), envelope))
             rest = some.filter(~hit) if aside is None else pl.concat([rest.filter(aside), some.filter(~hit)])
     if rest.height and tally is not None:
         tally.miss(None, None, rest)
@@ -127,6 +132,12 @@ def unframed(lines: pl.DataFrame, tally: Tally | None = None) -> pl.DataFrame:
     if parts:
         return pl.concat(parts, how="diagonal_relaxed")
     return lines.clear().with_columns(pl.lit(None, pl.String).alias(c) for c in ("program", "stamp", "message"))
+
+
+def _of_program(framed: pl.DataFrame, envelope: Envelope) -> pl.DataFrame:
+    """Name the program of lines under an envelope that stands for one."""
+    program = pl.col("program") if "program" in framed.columns else pl.lit(None, pl.String)
+    return framed.with_columns(program=pl.coalesce(program, pl.lit(envelope.program)))
 
 
 LOOKED_AT = 50

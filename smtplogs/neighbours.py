@@ -1,4 +1,4 @@
-"""Servers beside the mail server that write of the same attempt: nginx, Mailu, Dovecot's submission before it, Zimbra and saslauthd behind.
+"""Servers beside the mail server that write of the same attempt: nginx, Perdition, Mailu, Dovecot's submission before it, Zimbra and saslauthd behind.
 
 One attempt, one row: a line of theirs that belongs to a row of the mail server goes into its `also`, and tells what
 that one could not. What belongs to none is an attempt of its own.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from smtplogs._addresses import is_private
 from smtplogs.overview import NEIGHBOURS, of_saslauthd, waiting
 from smtplogs.pairing import name_key, one_to_one, with_columns, without_postfix
 from smtplogs.redacting import pseudonyms
@@ -48,7 +49,7 @@ def met(events: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     by_format = {name: lines.filter(pl.col("format") == name) for name in NEIGHBOURS}
     events, zimbra = _with_zimbra(events, by_format["zimbra"])
     events, saslauthd = _with_saslauthd(events, by_format["saslauthd"])
-    events, fronts = _with_fronts(events, by_format["nginx"], by_format["mailu"])
+    events, fronts = _with_fronts(events, by_format["nginx"], by_format["mailu"], by_format["perdition"])
     events = _with_submission(events)
     return with_columns(stacked(*(finished(f) for f in (events, zimbra, saslauthd, fronts) if f.height)))
 
@@ -118,19 +119,40 @@ def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataF
     return events, rest.filter(~heard) if hosts.len() else rest
 
 
-def _with_fronts(events: pl.DataFrame, nginx: pl.DataFrame, mailu: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _with_fronts(
+    events: pl.DataFrame, nginx: pl.DataFrame, mailu: pl.DataFrame, perdition: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Mailu's admin says why, its nginx on which connection; a login that both let in goes on to Postfix (XCLIENT)."""
-    if nginx.is_empty() and mailu.is_empty():
+    if nginx.is_empty() and mailu.is_empty() and perdition.is_empty():
         return events, nginx
     nginx, rest = _folded(
         nginx, mailu,
         (["ip", "name"], AT_ONCE, "nearest", _NAMED), (["ip"], AT_ONCE, "nearest", pl.col("limited")),
         may=pl.col("stage") == "auth", tells=True,
     )  # fmt: skip
-    lines = stacked(nginx, rest)
+    lines = stacked(nginx, rest, perdition)
     good = (pl.col("outcome") == "success") & (pl.col("protocol") == "smtp")
     events, logins = _folded(events, lines.filter(good), *_PROVED, may=_login())
-    return events, stacked(lines.filter(~good), logins)
+    return _behind(events, stacked(lines.filter(~good), logins), lines["client_ip"].unique())
+
+
+def _behind(events: pl.DataFrame, fronts: pl.DataFrame, clients: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A front that logs in at the mail server itself: the attempt is the client's, and the server saw the front's address."""
+    if events.is_empty() or fronts.is_empty():
+        return events, fronts
+    inner = (pl.col("stage") == "auth") & (pl.col("side") == "server") & is_private(pl.col("client_ip"))
+    inner &= ~pl.col("client_ip").is_in(clients.implode())  # a client of the front is not the front
+    for outcome in ("success", "failure"):
+        mine = (inner & (pl.col("outcome") == outcome)).fill_null(value=False)
+        fronts, alone = _folded(
+            fronts,
+            events.filter(mine),
+            (["name"], AT_ONCE, "nearest", _NAMED),
+            may=(pl.col("stage") == "auth") & (pl.col("outcome") == outcome),
+            tells=True,
+        )
+        events = stacked(events.filter(~mine), alone)
+    return events, fronts
 
 
 def _with_submission(events: pl.DataFrame) -> pl.DataFrame:

@@ -45,6 +45,9 @@ _ENCRYPTED = {
     "TLS handshaking": None,
     "secured": None,
     "starttls": "yes",
+    "stls": "yes",
+    "ssl": "yes",
+    "tls": "yes",
     "on": "yes",
     "off": "none",
 }

@@ -80,7 +80,7 @@ def added(parts: Iterable[Overview]) -> Overview:
 LOST_ANSWER = "Connection lost to authentication server"
 """What Postfix says when Dovecot does not answer in time."""
 
-NEIGHBOURS = ("nginx", "mailu", "zimbra", "saslauthd")
+NEIGHBOURS = ("nginx", "perdition", "mailu", "zimbra", "saslauthd")
 """Formats of servers before and behind the mail server, which write of the same attempts."""
 
 WAITS = ("dovecot", "pam", *NEIGHBOURS)

@@ -9,7 +9,7 @@ import polars as pl
 
 from smtplogs import cells, documents, matching, parsing, unwrapping
 from smtplogs.logformats import DIALOGUES, TABLES, Dialogue, Table
-from smtplogs.logformats._envelopes import ENVELOPES
+from smtplogs.logformats._envelopes import ENVELOPES, SHOWN
 from smtplogs.sources import FILE
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ ENOUGH = 0.5
 """Share of them that must prove a table."""
 
 
-_NAMELESS = frozenset(e.program for e in ENVELOPES if e.program is not None)
+_NAMELESS = frozenset(e.program for e in (*ENVELOPES, *SHOWN.values()) if e.program is not None)
 """Programs that an envelope gives lines which name none."""
 
 

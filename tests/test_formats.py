@@ -10,7 +10,7 @@ import pytest
 
 from smtplogs import accounting, matching, parsing
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Lines, Pattern, Sample, formats
-from smtplogs.logformats._envelopes import ENVELOPES
+from smtplogs.logformats._envelopes import ENVELOPES, SHOWN
 from smtplogs.logformats._format import DEFAULTS, ENVELOPE_COLUMNS, Part
 from smtplogs.redacting import pseudonym
 from smtplogs.schema import RECORDS
@@ -161,6 +161,19 @@ def test_an_envelope_takes_its_sample_first(envelope: Any) -> None:
             assert {k: v for k, v in groups.items() if v is not None} == envelope.expect
             break
         assert groups["stamp"] is None, f"{other.name} takes the sample of {envelope.name}"
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+def test_an_envelope_of_a_line_without_head_takes_what_is_told_of_beside_it_alone(shown: str) -> None:
+    envelope = SHOWN[shown]
+    lines = pl.DataFrame({"line_no": [1], "line": [envelope.sample]})
+    told = matching.unframed(lines.with_columns(shown=pl.lit(shown)), accounting.Tally())
+    expected = {"line_no": 1, "line": envelope.sample, "program": envelope.program} | envelope.expect
+    assert {k: v for k, v in told.to_dicts()[0].items() if v is not None or k == "program"} == expected
+    tally = accounting.Tally()
+    assert matching.unframed(lines.with_columns(shown=pl.lit(None, pl.String)), tally).is_empty()
+    assert matching.unframed(lines, tally).is_empty()
+    assert sum(tally.counts.values()) == 2
 
 
 def test_hot_envelopes_agree_with_the_general_ones() -> None:

@@ -36,6 +36,14 @@ EXCEPTIONS = {
     "bans/cut-off": {
         word: word for word in ("fail2ban.actions", "fail2ban.filter", "fail2ban.observer", "fail2ban.server")
     },
+    "chasquid/lab": {"conn.go": "`conn.go`", "SMTP.Conn": "`SMTP.Conn`"},
+    "aiosmtpd/debug": {"mail.log": "`mail.log`"},
+    "courier/lab": {
+        f"::ffff:203.0.113.{n}": "::ffff:203.0.113.N"
+        for n in (24, 27, 28, 29, 31, 32, 34, 41, 42, 49, 60, 61, 64, 65, 66, 72, 73)
+    },
+    "nginx/behind": {"10.0.0.25": "10.0.0.25"},
+    "perdition/proxy": {"10.0.0.25": "10.0.0.25", "10.0.0.30": "10.0.0.30"},
     "courier/guesser": {"::ffff:203.0.113.9": "::ffff:203.0.113.9"},
     "courier/mailbox": {f"::ffff:{ip}": f"::ffff:{ip}" for ip in ("203.0.113.9", "198.51.100.20")},
     "entra/graph": {"odata.context": "@odata.context"},

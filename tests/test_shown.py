@@ -152,11 +152,32 @@ def test_prose_is_no_log(tmp_path: Path, text: str) -> None:
     assert told(tmp_path / "mail.log", text) == []
 
 
-def test_text_that_a_client_sent_cannot_forge_the_marks(tmp_path: Path) -> None:
-    """The marks stand at the beginning of a line, where no client writes."""
-    forged = f"Mar  1 10:11:12 mx1 postfix/smtpd[412]: connect from x[203.0.113.5]\x1fpostfix/smtpd[412]: {SAID}"
+@pytest.mark.parametrize(
+    "mark", ["\x1f", "\x1etag\x1e", "\x1epostfix\x1e", "tag\x1f", "\x1f\x1f", "", "shown=tag ", '{"shown":"tag"} ']
+)
+@pytest.mark.parametrize(
+    "said", [f"postfix/smtpd[412]: {SAID}", SAID, "mx1 dovecot[1]: auth: passwd-file(ann,203.0.113.9): unknown user"]
+)
+def test_no_text_of_a_log_says_of_a_line_that_it_lost_its_head(tmp_path: Path, mark: str, said: str) -> None:
+    other = f"Mar  1 10:11:12 mx1 postfix/smtpd[412]: connect from x[203.0.113.5]{mark}{said}"
+    alone = f"{mark}{said}"
 
-    assert told(tmp_path / "mail.log", forged) == []
+    assert told(tmp_path / "mail.log", f"{PLAIN}\n{alone}\n{other}\n{PLAIN}") == [FAILED] * 2
+    if mark:
+        assert told(tmp_path / "alone.log", alone) == []
+
+
+def test_among_lines_without_heads_a_mark_in_the_text_is_text(tmp_path: Path) -> None:
+    line = f"postfix/smtpd[412]: {SAID}"
+    assert (
+        told(
+            tmp_path / "mail.log",
+            f"{line}\n\x1fpostfix/smtpd[413]: {SAID}\n\x1epostfix\x1e{SAID}\n{line}\n{line}\n{line}",
+        )
+        == [FAILED] * 4
+    )
+    coverage = sl.coverage(tmp_path / "mail.log")
+    assert coverage["not_understood"].sum() == 2
 
 
 def test_ordinary_logs_are_in_no_such_wrapper() -> None:

@@ -1,4 +1,4 @@
-"""Exim, Sendmail, OpenSMTPD: records of one session or message are tied by what ids they have; doubles become one.
+"""Exim, Sendmail, OpenSMTPD, Courier: records of one session or message are tied by what ids they have; doubles become one.
 
 Unlike Postfix, these write no line at which a session surely begins or ends, and what belongs together may stand in
 other files. So nothing is finished before all files are read: `link` sees all records of these formats at once.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.linking import _exim, _opensmtpd
+from smtplogs.linking import _courier, _exim, _opensmtpd
 from smtplogs.linking._clocks import ASKED, clock_told
 from smtplogs.linking._doubles import without_file_doubles, without_syslog_doubles
 from smtplogs.linking._sessions import lent, with_sessions
@@ -16,12 +16,13 @@ from smtplogs.schema import RECORDS
 
 __all__ = ["ASKED", "CONTEXT", "FORMATS", "clock_told", "link", "wanted"]
 
-FORMATS = ("exim", "sendmail", "opensmtpd")
+FORMATS = ("exim", "sendmail", "opensmtpd", "courier")
 """Formats whose records are linked here."""
 
 CONTEXT = (
     "session_lost", "no_mail",
     "tls", "starttls", "message", "connected", "connected_53", "connected_57", "relay_connecting", "relay_tls",
+    "authdaemon_down", "imap_authdaemon_down", "pop3_authdaemon_down",
 )  # fmt: skip
 """Context patterns of these formats that tell something about other lines."""
 
@@ -61,16 +62,18 @@ def link(records: pl.DataFrame) -> pl.DataFrame:
             continue
         if name == "exim":
             mine = without_file_doubles(without_syslog_doubles(mine))
-        mine = with_sessions(mine)
-        parts.append({"exim": _exim.linked, "sendmail": lent, "opensmtpd": _opensmtpd.linked}[name](mine))
+        if name != "courier":  # it writes no ids
+            mine = with_sessions(mine)
+        how = {"exim": _exim.linked, "sendmail": lent, "opensmtpd": _opensmtpd.linked, "courier": _courier.linked}
+        parts.append(how[name](mine))
     done = pl.concat(parts, how="diagonal_relaxed")
     return done.filter(pl.col("_role") == "event")
 
 
 def _in_order(records: pl.DataFrame) -> pl.DataFrame:
-    """Return the columns that hold anything, in order of time, source and line."""
+    """Return records in order of time, source and line, without the columns of `_USED` that hold nothing."""
     order = records.select(
         pl.arg_sort_by("time", "source", "line_no", nulls_last=True, maintain_order=True)
     ).to_series()
-    filled = records.select(c for c in records.columns if records[c].null_count() < records.height)
+    filled = records.select(c for c in records.columns if c not in _USED or records[c].null_count() < records.height)
     return filled if order.is_sorted() else filled[order]

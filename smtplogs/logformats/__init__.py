@@ -9,8 +9,10 @@ import polars as pl
 
 from smtplogs.logformats._declared import declared
 from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Shape, Table, Turn
+from smtplogs.logformats.aiosmtpd import AIOSMTPD
 from smtplogs.logformats.assp import ASSP
 from smtplogs.logformats.bans import CROWDSEC, FAIL2BAN, MAILCOW
+from smtplogs.logformats.chasquid import CHASQUID
 from smtplogs.logformats.cisco_esa import CISCO_ESA
 from smtplogs.logformats.courier import COURIER
 from smtplogs.logformats.cyrus import CYRUS, SASLAUTHD
@@ -32,6 +34,7 @@ from smtplogs.logformats.nginx import NGINX
 from smtplogs.logformats.opensmtpd import OPENSMTPD
 from smtplogs.logformats.oracle import ORACLE
 from smtplogs.logformats.pam import PAM
+from smtplogs.logformats.perdition import PERDITION
 from smtplogs.logformats.plesk import PLESK, SPAMDYKE
 from smtplogs.logformats.postfix import POSTFIX
 from smtplogs.logformats.rspamd import RSPAMD
@@ -47,7 +50,7 @@ from smtplogs.logformats.zimbra import ZIMBRA
 ALL: tuple[Lines, ...] = (
     POSTFIX, DOVECOT, PAM, EXIM, SENDMAIL, OPENSMTPD, FAIL2BAN, CROWDSEC, MAILCOW, COURIER,
     NGINX, MAILU, ZIMBRA, CYRUS, SASLAUTHD, MSMTP, MOX, VPOPMAIL, PLESK, SPAMDYKE, ASSP, ORACLE, SSMTP, DMA,
-    NULLMAILER)  # fmt: skip
+    NULLMAILER, PERDITION, CHASQUID)  # fmt: skip
 """Formats of single lines under an envelope: several may share a file."""
 
 EXAMPLE = "example-relay"
@@ -59,7 +62,7 @@ DECLARED = tuple(
 """Formats that are declared in TOML. That their samples pass is held by the tests."""
 
 DIALOGUES: tuple[Dialogue, ...] = (
-    EXCHANGE, HARAKA, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *TRANSCRIPTS,
+    EXCHANGE, HARAKA, AIOSMTPD, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *TRANSCRIPTS,
     *(f for f in DECLARED if isinstance(f, Dialogue)),
 )  # fmt: skip
 TABLES: tuple[Table, ...] = (

@@ -6,7 +6,7 @@ connection is in no sum, only in the lines of the auth process.
 
 from __future__ import annotations
 
-from smtplogs.logformats._dovecot_parts import ADDRESS, FIELDS, LEVEL, LOGIN, PROGRAM, auth, context, success, tls
+from smtplogs.logformats._dovecot_parts import ADDRESS, FIELDS, LEVEL, LOGIN, PROGRAM, auth, context, success
 from smtplogs.logformats._format import Part, Pattern, Sample
 
 _BY = "dovecot src/login-common/client-common.c"
@@ -107,32 +107,78 @@ LOGINS = (
     Pattern(
         "submission_tls_failed",
         program=PROGRAM,
-        literal="TLS handshaking: SSL_accept() failed: ",
+        literal="TLS handshaking: SSL_accept() ",
         regex=r"^(?:dovecot: )?(?:Info: )?(?P<service>submission)-login: (?:Info: )?[^<]*: user=<>, "
-        rf"rip=(?P<client_ip>{ADDRESS}), lip=(?P<server_ip>{ADDRESS}), TLS handshaking: "
-        r"(?P<detail>SSL_accept\(\) failed: [^,<>]*)(?:, session=<(?P<session>[^>]*)>)?$",
-        sets=tls(),
-        written_by=f"{_BY}, client_get_log_str(); text of OpenSSL: an alert says what the client objects to. Of imap and pop3 "
-        "such lines are context",
-        samples=(
+        rf"rip=(?P<client_ip>{ADDRESS})(?:, lip=(?P<server_ip>{ADDRESS}))?"
+        r"(?:, (?:rport=(?P<client_port>[0-9]+)|lport=(?P<server_port>[0-9]+)|[a-z_]+=[^,<>]*))*, TLS handshaking: "
+        r"(?P<detail>SSL_accept\(\) (?:failed: [^<>]*?|syscall failed: (?:Invalid argument|Operation not supported)))"
+        r"(?:, session=<(?P<session>[^>]*)>)?$",
+        sets={"stage": "tls", "side": "server"},
+        written_by=f"{_BY}, src/lib-ssl-iostream/iostream-openssl.c; the session ends before a client can say anything. Of IMAP and POP3 such lines are context. "
+        "Submission of 2.3 asks OpenSSL twice and has then lost the reason: only an errno of before is left",
+        samples=tuple(
             Sample(
-                "submission-login: Disconnected: Connection closed: SSL_accept() failed: error:0A000415:SSL routines::"
-                "sslv3 alert certificate expired: SSL alert number 45 (no auth attempts in 0 secs): user=<>, "
-                "rip=203.0.113.9, lip=192.0.2.25, TLS handshaking: SSL_accept() failed: error:0A000415:SSL routines::"
-                "sslv3 alert certificate expired: SSL alert number 45, session=<Cgv8jfZgt+h/AAAH>",
-                tls()
-                | {
+                f"submission-login: {ended}: user=<>, rip=203.0.113.9, lip=192.0.2.25, TLS handshaking: {detail}, "
+                "session=<6sDNqixhF+h/AAEX>",
+                {
+                    "stage": "tls",
+                    "side": "server",
                     "service": "submission",
-                    "detail": "SSL_accept() failed: error:0A000415:SSL routines::sslv3 alert certificate expired: "
-                    "SSL alert number 45",
+                    "outcome": "aborted",
+                    "cause": cause,
+                    "basis": "assumed" if cause == "wrong_host_or_port" else "line",
+                    "detail": detail,
                     "client_ip": "203.0.113.9",
                     "server_ip": "192.0.2.25",
-                    "session": "Cgv8jfZgt+h/AAAH",
-                    "outcome": "aborted",
-                    "cause": "tls_handshake_failed",
-                    "basis": "line",
+                    "session": "6sDNqixhF+h/AAEX",
                 },
-            ),
+            )
+            for ended, detail, cause in (
+                (
+                    "Disconnected: Connection closed: SSL_accept() failed: error:0A00010B:SSL routines::wrong version "
+                    "number (no auth attempts in 0 secs)",
+                    "SSL_accept() failed: error:0A00010B:SSL routines::wrong version number",
+                    "wrong_host_or_port",
+                ),
+                (
+                    "Login aborted: Connection closed: SSL_accept() failed: error:0A00009C:SSL routines::http request "
+                    "(disconnected during TLS handshake) (tls_handshake_not_finished)",
+                    "SSL_accept() failed: error:0A00009C:SSL routines::http request",
+                    "wrong_host_or_port",
+                ),
+                (
+                    "Disconnected (no auth attempts in 0 secs)",
+                    "SSL_accept() failed: error:1408F10B:SSL routines:ssl3_get_record:wrong version number",
+                    "wrong_host_or_port",
+                ),
+                (
+                    "Login aborted: Connection closed: SSL_accept() failed: error:0A000102:SSL routines::unsupported "
+                    "protocol (disconnected during TLS handshake) (tls_handshake_not_finished)",
+                    "SSL_accept() failed: error:0A000102:SSL routines::unsupported protocol",
+                    "tls_too_old",
+                ),
+                (
+                    "Disconnected: Connection closed: SSL_accept() failed: error:0A000418:SSL routines::tlsv1 alert unknown "
+                    "ca: SSL alert number 48 (no auth attempts in 0 secs)",
+                    "SSL_accept() failed: error:0A000418:SSL routines::tlsv1 alert unknown ca: SSL alert number 48",
+                    "tls_handshake_failed",
+                ),
+                (
+                    "Disconnected: Connection closed: SSL_accept() syscall failed: Invalid argument (no auth attempts in 0 "
+                    "secs)",
+                    "SSL_accept() syscall failed: Invalid argument",
+                    "tls_handshake_failed",
+                ),
+            )
+        ),
+        not_these=(
+            "imap-login: Disconnected: Connection closed: SSL_accept() failed: error:0A00010B:SSL routines::wrong version "
+            "number (no auth attempts in 0 secs): user=<>, rip=203.0.113.9, lip=192.0.2.25, TLS handshaking: SSL_accept() "
+            "failed: error:0A00010B:SSL routines::wrong version number, session=<6sDNqixhF+h/AAEX>",
+            "imap-login: Disconnected: Connection closed (no auth attempts in 0 secs): user=<>, rip=203.0.113.9, "
+            "lip=192.0.2.25, TLS handshaking: Connection closed, session=<I13Nqixhnad/AAEb>",
+            "imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<a, TLS handshaking: SSL_accept() failed: x>, "
+            "method=PLAIN, rip=203.0.113.9, lip=192.0.2.25, TLS, session=<6sDNqixhF+h/AAEX>",
         ),
     ),
     Pattern(

@@ -282,6 +282,14 @@ ENVELOPES = (
         },
     ),
     Envelope(
+        "chasquid_file",
+        rf"^(?P<stamp>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}\.[0-9]{{6}}) "
+        r"(?P<message>(?:\[?[0-9A-Fa-f.:]+\]?:[0-9]+ (?:auth|rejected|queued) |[^ ] [a-z]+\.go:[0-9]+ |daemon ).*)$",
+        "chasquid",
+        "2025-11-03 09:05:01.178585 203.0.113.9:46821 auth failed for ann@example.com",
+        {"stamp": "2025-11-03 09:05:01.178585", "message": "203.0.113.9:46821 auth failed for ann@example.com"},
+    ),
+    Envelope(
         "mox_bare",
         r"^(?P<stamp>)(?P<message>l=[a-z]+ m=.*)$",  # its time is that of the wrapper, if there is one
         "mox",
@@ -313,29 +321,30 @@ ENVELOPES = (
             "message": "no MAIL in SMTP connection from [192.0.2.1] D=1s",
         },
     ),
-    # as people show lines, under the mark that `unwrapping` puts there: without stamp and host, or without the tag as well
-    Envelope(
+)
+
+
+SHOWN = {
+    "tag": Envelope(
         "shown_tag",
-        rf"^\x1f(?P<stamp>)(?:(?P<host>{_HOST}) )?(?P<program>[^ \[\]:(]+)(?:\[(?P<pid>[0-9]+)\])?: (?P<message>.*)$",
+        rf"^(?P<stamp>)(?:(?P<host>{_HOST}) )?(?P<program>[^ \[\]:(]+)(?:\[(?P<pid>[0-9]+)\])?: (?P<message>.*)$",
         None,
-        "\x1fpostfix/smtpd[42]: connect from unknown[192.0.2.1]",
+        "postfix/smtpd[42]: connect from unknown[192.0.2.1]",
         {"stamp": "", "program": "postfix/smtpd", "pid": "42", "message": "connect from unknown[192.0.2.1]"},
     ),
-    *(
-        Envelope(
-            f"shown_{program}",
-            rf"^\x1e{program}\x1e(?P<stamp>)(?P<message>.*)$",
-            program,
-            f"\x1e{program}\x1e{message}",
-            {"stamp": "", "message": message},
+    **{
+        program: Envelope(
+            f"shown_{program}", r"^(?P<stamp>)(?P<message>.*)$", program, message, {"stamp": "", "message": message}
         )
         for program, message in (
             ("postfix", "warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: UGFzc3dvcmQ6"),
             ("dovecot", "auth: passwd-file(ann,192.0.2.1): Password mismatch"),
             ("exim", "plain authenticator failed for (pc-7) [192.0.2.1]: 535 Incorrect authentication data"),
         )
-    ),
-)
+    },
+}
+"""Lines as people show them, by what `unwrapping` says in the column `shown`: without stamp and host, or without the tag as
+well. Nothing in the text of a line makes it one of these."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,16 @@ _HEADS = {
 }
 """`[LEVEL] [UUID] [origin] text`, and its two kin; a transaction is `UUID.n`."""
 
+_ORIGIN = r"(?:auth/(?:flat_file|auth_(?:vpopmaild|bridge|ldap)|[a-z_]*sql[a-z_]*)|auth[-_](?:ldap|enc_file|imap|[a-z_]*sql[a-z_]*))"
+"""Plugins that check passwords, but auth_proxy, which has a line of its own for each attempt."""
+
+_ASKED = {
+    "": _HEADS[""].replace(r"\[[^\]]*\]", rf"\[{_ORIGIN}\]"),
+    "_logfmt": _HEADS["_logfmt"].replace("origin=[^ ]+", f"origin={_ORIGIN}"),
+    "_json": _HEADS["_json"].replace('"origin":"[^"]*"', f'"origin":"{_ORIGIN}"'),
+}
+"""The same for lines of these plugins."""
+
 _LR = r"(?P<reply_code>535|534|538|504|454) ?(?P<enhanced_code>[245]\.[0-9]+\.[0-9]+)? ?"
 _AUTH_LR = {"stage": "auth"}
 
@@ -40,7 +50,20 @@ def _turns(kind: str, head: str) -> tuple[Turn, ...]:
         Turn(f"server{kind}", rf"{head}S: (?P<text>.*?){end_of_text}", speaker="server"),
         Turn(f"connect{kind}", f"{head}{connect}", begins=True),
         Turn(f"secured{kind}", rf"{head}secured:? ?cipher=(?P<cipher>[^ ]+) version=(?P<tls>[^ ]+).*$"),
-        Turn(f"delay{kind}", rf"{head}delaying for (?P<duration_s>[0-9.]+) seconds.*$"),
+        # auth_base.js waits after each wrong password: at NOTICE and INFO all that tells of it
+        Turn(
+            f"delay{kind}",
+            rf"{_ASKED[kind]}delaying for (?P<duration_s>[0-9.]+) seconds.*$",
+            verdict="attempt",
+            sets={"stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line"},
+        ),
+        Turn(f"delay_other{kind}", rf"{head}delaying for (?P<duration_s>[0-9.]+) seconds.*$"),
+        Turn(
+            f"tls_failed{kind}",
+            rf"{head}client connection error: (?:Error: )?(?P<detail>(?:[0-9A-F]+:)?error:[0-9A-F]*:SSL routines:[^:]*:[^:]+):?.*$",
+            verdict="line",
+            sets={"stage": "tls"},
+        ),
         Turn(
             f"plugin_failed{kind}",
             rf'{head}AUTH user=\\?"(?P<user>[^"]*?)\\?" host=\\?"[^"]*" success=false.*$',
@@ -75,6 +98,8 @@ HARAKA = Dialogue(
     turns=(
         *(turn for kind, head in _HEADS.items() for turn in _turns(kind, head)),
         Turn("no_connection", rf"{_BEFORE}\[[A-Z]+\] *\[-\].*$", speaker="noise"),
+        Turn("start", r"^(?:Using iconv-lite only\..*|loaded [A-Za-z ]+: [0-9= ]+)$", speaker="noise"),
+        Turn("start_stamped", rf"{_BEFORE}(?:loglevel|log format|Starting up Haraka)\b.*$", speaker="noise"),
         Turn("no_connection_logfmt", rf"{_BEFORE}level=[A-Z]+ (?:uuid=- )?origin=.*$", speaker="noise"),
         Turn("no_connection_json", rf'{_BEFORE}\{{"level":"[A-Z]+","(?:uuid":"-"|origin").*$', speaker="noise"),
     ),

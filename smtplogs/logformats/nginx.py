@@ -73,7 +73,7 @@ def _login_failed(protocol: str, port: int) -> Pattern:
         name,
         program=_TAG,
         literal="client login failed: ",
-        regex=rf'{_HEAD}client login failed: "(?P<detail>.*?)" while in http auth state{_CLIENT}{_port(protocol)}{_LOGIN}$',
+        regex=rf'{_HEAD}client login failed: "(?P<detail>.*?)" while in http auth state{_CLIENT}{_port(protocol)}(?:{_LOGIN})?$',
         sets=_auth() | _also(protocol),
         written_by="nginx src/mail/ngx_mail_auth_http_module.c: what the auth_http service answers in Auth-Status",
         samples=(
@@ -87,6 +87,16 @@ def _login_failed(protocol: str, port: int) -> Pattern:
                 | _SESSION
                 | {"server_port": port, "detail": "Authentication credentials invalid"}
                 | {"user": 'x", client: 192.0.2.66, server: 192.0.2.67:25, login: "root'},
+                program=_TAG,
+            ),
+            Sample(  # an empty name
+                f'{_BEGIN}client login failed: "Invalid login or password" while in http auth state, '
+                f"client: 203.0.113.9, server: 192.0.2.25:{port}",
+                _auth(outcome="failure", cause="bad_credentials", basis="line")
+                | _also(protocol)
+                | _server
+                | _SESSION
+                | {"server_port": port, "detail": "Invalid login or password"},
                 program=_TAG,
             ),
         ),

@@ -1,6 +1,6 @@
 """Lines as people show them: quoted in a mail, indented, found by grep, escaped for the web, with months of another language.
 
-All of it comes off, so that the lines are as the program wrote them; what was left out is marked as such. A file counts
+All of it comes off, so that the lines are as the program wrote them; what was left out is told beside them. A file counts
 as shown if most of its first lines do: a line of a log that has lost its head never does.
 """
 
@@ -73,11 +73,11 @@ BARE = rf"^(?:{_TAGGED}|{'|'.join(_SHOWN.values())})"
 
 
 def peel_bare(lines: pl.DataFrame) -> pl.DataFrame:
-    """Mark what each line has lost, by signs that no program writes: the envelopes of such lines know them."""
-    kinds = [pl.when(_LINE.str.contains(rf"^(?:{regex})")).then(pl.lit(f"\x1e{p}\x1e")) for p, regex in _SHOWN.items()]
-    mark = pl.coalesce(pl.when(_LINE.str.contains(rf"^{_TAGGED}")).then(pl.lit("\x1f")), *kinds)
-    text = _LINE.str.replace(rf"^{CLOCK} ", "")
-    return lines.select(inner=mark + text, outer=pl.lit(None, pl.String))
+    """Tell what each line has lost in the column `shown`, `tag` or the program whose message it is: no text can forge it."""
+    kinds = [pl.when(_LINE.str.contains(rf"^(?:{regex})")).then(pl.lit(program)) for program, regex in _SHOWN.items()]
+    shown = pl.coalesce(pl.when(_LINE.str.contains(rf"^{_TAGGED}")).then(pl.lit("tag")), *kinds)
+    inner = pl.when(shown.is_not_null()).then(_LINE.str.replace(rf"^{CLOCK} ", ""))
+    return lines.select(inner=inner, outer=pl.lit(None, pl.String), shown=shown)
 
 
 def peel_pasted(lines: pl.DataFrame) -> pl.DataFrame:

@@ -39,8 +39,8 @@ class Wrapper:
     looks
         Regex that fits its lines.
     peel
-        Takes the column `line`; gives `inner` (null: not of this wrapper), `outer`, and where lines are cut in pieces
-        `stream` and `open` (more follows). None: read by `export_lines`, from bytes.
+        Takes the column `line`; gives `inner` (null: not of this wrapper), `outer`, where lines are cut in pieces
+        `stream` and `open` (more follows), and where they lost their heads `shown`. None: read by `export_lines`, from bytes.
     literals
         What the prefilter must keep besides the formats' own literals.
     keep_all
@@ -85,7 +85,8 @@ def unwrap(
     tuple
         The rows with the inner `line`, `outer` (the wrapper's stamp or null) and `written` (the line in the file;
         pieces of one line joined by a line break, under the number of the first), and the next carry. A line that is
-        not in the wrapper passes unchanged.
+        not in the wrapper passes unchanged. Where lines may have lost their heads, `shown` says what of each
+        (`logformats._envelopes.SHOWN`); null: nothing.
     """
     columns = [*batch.columns, "outer", "written"]
     if wrapper is None:
@@ -94,6 +95,7 @@ def unwrap(
         raise ValueError(f"{wrapper.title} is read from bytes, by export_lines()")
     rows = batch.rename({"line": "written"}).hstack(wrapper.peel(batch.select("line")))
     rows = rows.with_columns(line=pl.coalesce(one_line(pl.col("inner")), "written")).drop("inner")
+    columns += [c for c in ("shown",) if c in rows.columns]
     if "open" not in rows.columns:
         return rows.select(columns), None
     rows, carry = _join(rows, carry, last=last)

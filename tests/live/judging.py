@@ -34,7 +34,8 @@ VERDICTS = (
     (("a NO [CONTACTADMIN]",), frozenset({"failure", "deferred"})),
     (("a NO [LIMIT]",), frozenset({"throttled"})),
     (("a NO", "-ERR"), frozenset({"failure"})),
-    (("501", "500", "502", "503", "504", "523", "530", "534", "538"), SILENT),
+    (("501", "500", "502", "503", "504", "521", "523", "530", "534", "538"), SILENT),
+    (("334",), SILENT),  # the client left
 )
 """Reply -> outcomes that fit it."""
 
@@ -48,6 +49,9 @@ REASONS = (
     ("no mechanism available", frozenset({"refused"})),
     ("account suspended", frozenset({"failure"})),
     ("too many logins", frozenset({"throttled"})),
+    ("Authentication rejected", frozenset({"refused"})),
+    ("Too many errors, bye", frozenset({"failure", "throttled"})),  # chasquid, instead of the third 535
+    ("STARTTLS is required first", frozenset({"refused"})),
 )
 """What a reply says of its reason, before its code is looked at."""
 
@@ -105,6 +109,7 @@ TOLD = {
 NAMED_AS = {
     "alice@example.com*master@example.com": ("alice@example.com", "master@example.com"),
     "alice@example.com*nomaster@example.com": ("alice@example.com", "nomaster@example.com"),
+    "100%s@example.com": ("100%!s(MISSING)@example.com",),
     "ALICE@EXAMPLE.COM": ("alice@example.com",),
     "ALICE@example.com": ("alice@example.com",),
     "al\nice\t@example.com": ("al?nice?t@example.com", "al\\001nice\\001t@example.com", "al\\nice#011@example.com"),
@@ -118,8 +123,15 @@ UNCLEAR = {
     (("cyrus", "sasldb"), "backend_stopped"),
     (("eximauth", "cyrus"), "backend_stopped"),
     (("eximauth", "dovecot"), "before_starttls"),
+    (("courier", "quiet"), "bad_base64"),
+    (("courier", "told"), "bad_base64"),
+    (("smaller", "chasquid"), "bad_base64"),
+    (("smaller", "chasquid"), "login_bad"),
+    (("smaller", "haraka_protocol"), "bad_base64"),
+    (("smaller", "haraka_json"), "bad_base64"),
 }
-"""Where the log tells no cause: a password file that is gone knows nobody; a list of commands has no words."""
+"""Where the log tells no cause: a password file that is gone knows nobody; a list of commands has no words; Courier says of bad
+base64 what it says of a wrong password."""
 
 HANDSHAKES = {
     "old_tls": {"tls_too_old"},
@@ -168,6 +180,13 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
     reply = command["reply"] or ""
     if command.get("outcome"):
         return command["outcome"] != "silent"
+    if software == "fronts" and variant.startswith("nginx"):
+        # nginx writes nothing of commands that it refuses by the state of the session; what comes after the login is Postfix's
+        return (not reply.startswith(("500", "501", "503")) and bool(reply)) or scenario in (
+            "abort",
+            "bad_base64",
+            "in_then_again",
+        )
     if software in POSTFIX:
         if reply.startswith("421"):
             return False  # too many errors: smtpd hangs up before it counts the command
@@ -192,6 +211,15 @@ def visible(setup: tuple[str, str], scenario: str, command: dict[str, Any], late
         if scenario in ("gone_while_judged", "base64_mechanism"):
             return variant not in UNTOLD
         return variant not in UNTOLD or not reply.startswith(("503", "504", "501 5.5.2 AUTH", "501 syntax"))
+    if software == "courier" and command["protocol"] == "smtp":
+        # a login is told by the mails after it, a hang-up and an AUTH without an answer by nothing
+        return reply != "" and (not reply.startswith("235") or scenario in MAILED)
+    if software == "smaller" and variant == "haraka":
+        return (reply.startswith("535") and scenario != "abort") or (
+            reply == "504 Invalid AUTH string" and scenario == "bad_base64"
+        )  # at INFO it writes of wrong passwords alone
+    if software == "smaller":
+        return True
     if scenario == "gone_while_judged":
         return True
     if software == "opensmtpd":
@@ -221,9 +249,15 @@ def fitting(setup: tuple[str, str], command: dict[str, Any]) -> frozenset[str]:
     return frozenset({"failure", "aborted"}) if odd else frozenset({"failure"})
 
 
-POSTFIX = ("postfix", "services", "cyrus", "databases", "outages")
+POSTFIX = ("postfix", "services", "cyrus", "databases", "outages", "fronts")
 
 EXIM = ("exim", "eximauth")
+
+NAMELESS = {("smaller", "haraka"), ("smaller", "aiosmtpd")}
+"""Haraka at INFO names nobody, aiosmtpd never does."""
+
+FRONTS_WORD = "XCLIENT"
+"""Postfix's word for a login that the server before it judged."""
 
 ALLOWED = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567890.-_@"
 """Dovecot's `auth_username_chars`."""
@@ -243,7 +277,8 @@ def deviations(recording: Recording) -> list[Deviation]:
         mine = rows[facts["address"]]
         found += _attempts(recording.setup, name, sent[name], [r for r in mine if r["stage"] == "auth"])
         if name != "tls_on_plain" or _hello_logged(recording, facts["address"]):
-            found += _handshakes(recording.setup, name, [r for r in mine if r["stage"] == "tls"])
+            tls = [r for r in mine if r["stage"] == "tls"]
+            found += _handshakes(recording.setup, name, tls, HANDSHAKES.get(name, set(facts.get("tls", ()))))
     return found + _relays(recording) + _read(recording)
 
 
@@ -283,11 +318,12 @@ def _attempts(
         if r["outcome"] == "failure"
         and r["user"] is None
         and not {c["user"] for c in sent} & {"", None}
+        and setup not in NAMELESS
         and r["cause"] != "access_policy_denied"  # an ACL says no before there is a name
     ]
     if nameless and name != "hang_up":
         found.append(Deviation(name, "user of a failure", "a name", f"none at lines {nameless}"))
-    mechanisms = {r["mechanism"] for r in rows} - {None, "[redacted]", *(c["mechanism"] for c in sent)}
+    mechanisms = {r["mechanism"] for r in rows} - {None, "[redacted]", FRONTS_WORD, *(c["mechanism"] for c in sent)}
     if mechanisms:
         found.append(Deviation(name, "mechanism", str({c["mechanism"] for c in sent}), str(mechanisms)))
     clocks = [c["at"] for c in sent]
@@ -310,19 +346,22 @@ def _attempts(
 def _same(logged: str, typed: str) -> bool:
     """Tell whether a logged name is the typed one: cut at 64, escaped, or hidden since it may be a password."""
     octal = "".join(c if ord(c) < 128 else "".join(f"\\{b:03o}" for b in c.encode()) for c in typed)
-    return logged in {typed, octal, typed[:64]} or logged.startswith("[redacted:user]#")
+    cut = len(logged) > 40 and typed.startswith(logged)  # Courier's line ends somewhere
+    return logged in {typed, octal, typed[:64]} or cut or logged.startswith("[redacted:user]#")
 
 
-def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]]) -> list[Deviation]:
-    """A handshake that failed is one row; where it did not fail there is none."""
+def _handshakes(setup: tuple[str, str], name: str, rows: list[dict[str, Any]], told: set[str]) -> list[Deviation]:
+    """A handshake that failed is one row of one of the causes `told`; where it did not fail there is none."""
     # a client that goes without closing TLS is no handshake that failed
     causes = [r["cause"] for r in rows if r["outcome"] != "throttled" and r["cause"] != "connection_lost"]
-    if name not in HANDSHAKES:
+    if not told:
         return [Deviation(name, "handshake", "none failed", str(causes))] if causes else []
-    if setup[0] in EXIM and name == "old_tls" and not causes:
+    if (setup[0] in EXIM or setup[0] in ("courier", "smaller")) and name == "old_tls" and not causes:
         return []  # GnuTLS as Debian builds it still speaks TLS 1.0
-    good = len(causes) == 1 and causes[0] in HANDSHAKES[name]
-    return [] if good else [Deviation(name, "handshake", str(sorted(HANDSHAKES[name])), str(causes))]
+    if setup[0] == "smaller" and name == "plain_on_wrapper" and not causes:
+        return []  # Haraka writes nothing of it
+    good = len(causes) == 1 and causes[0] in told
+    return [] if good else [Deviation(name, "handshake", str(sorted(told)), str(causes))]
 
 
 def _hello_logged(recording: Recording, address: str) -> bool:

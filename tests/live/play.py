@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from live.roots import RELEASES, fetch, missing, refreshed, root_of, unpack
+from live.roots import RELEASES, fetch, missing, refreshed, root_of, unpack, with_node
 
 SETUPS = (
     *((release, "postfix", variant) for variant in ("quiet", "verbose", "debug") for release in RELEASES),
@@ -38,6 +38,21 @@ SETUPS = (
     ("bookworm", "outages", "quiet"),
     ("trixie", "mailboxes", "cyrus"),
     ("bookworm", "mailboxes", "cyrus"),
+    ("trixie", "courier", "quiet"),
+    ("bookworm", "courier", "told"),
+    ("trixie", "smaller", "haraka"),
+    ("trixie", "smaller", "haraka_protocol"),
+    ("trixie", "smaller", "haraka_json"),
+    ("trixie", "smaller", "aiosmtpd"),
+    ("trixie", "smaller", "chasquid"),
+    ("trixie", "modes", "plain"),
+    ("bookworm", "modes", "plain"),
+    ("bookworm", "modes", "told"),
+    ("trixie", "fronts", "nginx"),
+    ("bookworm", "fronts", "nginx_syslog"),
+    ("trixie", "fronts", "haproxy"),
+    ("bookworm", "fronts", "stunnel"),
+    ("trixie", "fronts", "perdition"),
 )
 """Release of Debian, server, variant. OpenSMTPD 6.8.0p2 of bookworm cannot do TLS with the OpenSSL there."""
 
@@ -70,6 +85,7 @@ def prepared(cache: Path, setups: tuple[tuple[str, str, str], ...] = (*SETUPS, *
         shutil.rmtree(template, ignore_errors=True)
         (template / "root").mkdir(parents=True)
         versions = unpack(files, template / "root")
+        versions |= with_node(cache, release, server, template / "root")
         known.write_text(json.dumps({"packages": names, "versions": versions}))
 
 

@@ -13,17 +13,21 @@ from pathlib import Path
 
 from live import (
     clients,
+    courier,
     cyrus,
     databases,
     exim,
     eximauth,
+    fronts,
     mailboxes,
+    modes,
     opensmtpd,
     outages,
     postfix,
     relaying,
     sendmail,
     services,
+    smaller,
 )
 from live.machine import laid_over, loopback_up, remove
 from live.smarthost import RELAYS
@@ -31,6 +35,8 @@ from live.smarthost import RELAYS
 SERVERS = {
     "postfix": postfix,
     "services": services,
+    "smaller": smaller,
+    "courier": courier,
     "cyrus": cyrus,
     "databases": databases,
     "exim": exim,
@@ -40,6 +46,8 @@ SERVERS = {
     "sendmail": sendmail,
     "clients": clients,
     "mailboxes": mailboxes,
+    "modes": modes,
+    "fronts": fronts,
     "outages": outages,
 }
 

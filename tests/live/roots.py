@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,14 +17,19 @@ RELEASES = ("bookworm", "trixie")
 TOOLS = ("dash", "coreutils", "sed", "grep", "findutils", "diffutils", "openssl")
 """What the servers' own scripts call; essential packages are in no package's dependencies."""
 
+POSTFIX = (
+    "postfix", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-imapd", "dovecot-pop3d",
+    "dovecot-submissiond", "dovecot-managesieved", "dovecot-ldap", "dovecot-sqlite",
+)  # fmt: skip
+
 PACKAGES = {
-    "postfix": (
-        "postfix", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-imapd", "dovecot-pop3d",
-        "dovecot-submissiond", "dovecot-managesieved", "dovecot-ldap", "dovecot-sqlite",
-    ),
+    "postfix": POSTFIX,
+    "fronts": (*POSTFIX, "nginx", "libnginx-mod-mail", "haproxy", "perdition", "stunnel4"),
     "exim": ("exim4-daemon-heavy", "libsasl2-modules", "libsasl2-modules-db", "sasl2-bin", "libpam-modules", "dovecot-core"),
     "opensmtpd": ("opensmtpd",),
     "sendmail": ("sendmail-bin", "sendmail-cf", "m4", "sasl2-bin", "libsasl2-modules"),
+    "courier": ("courier-mta", "courier-imap", "courier-pop", "courier-authdaemon", "perl-base"),
+    "smaller": ("chasquid", "python3-aiosmtpd", "nodejs"),
     "mailboxes": ("cyrus-imapd", "cyrus-pop3d", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db", "perl-base"),
     "clients": (
         "php-cli", "php-mbstring", "libphp-phpmailer", "php-net-smtp", "php-symfony-mailer", "libmail-java", "libjakarta-mail-java",
@@ -36,7 +42,17 @@ PACKAGES = {
 BESIDE = {"clients": (("roundcube-core", "roundcube-sqlite3"), ("dma",), ("ssmtp",), ("esmtp-run", "esmtp"))}
 """Packages of the same root that conflict with others in it, as they would if they were installed."""
 
-FURTHER = {"services": "postfix", "databases": "postfix", "cyrus": "postfix", "outages": "postfix", "eximauth": "exim"}
+NODE = {"smaller": ("Haraka",)}
+"""Packages of npm that are put under /opt/node of a root; they need a Node of 20 or later."""
+
+FURTHER = {
+    "services": "postfix",
+    "databases": "postfix",
+    "cyrus": "postfix",
+    "outages": "postfix",
+    "modes": "postfix",
+    "eximauth": "exim",
+}
 """Set-ups that are played in the root of another one."""
 
 
@@ -83,6 +99,21 @@ def fetch(cache: Path, release: str, server: str) -> list[Path]:
             )
         done.write_text("\n".join(wanted))
     return sorted(archives.glob("*.deb"))
+
+
+def with_node(cache: Path, release: str, server: str, root: Path) -> dict[str, str]:
+    """Install what a server needs of npm into a root, without running anything of it; return package -> version."""
+    wanted = NODE.get(server, ())
+    if not wanted:
+        return {}
+    kept = cache / release / f"{server}.npm"
+    if not (kept / "node_modules").exists():
+        kept.mkdir(parents=True, exist_ok=True)
+        install = ["npm", "install", "--ignore-scripts", "--omit=optional", "--prefix", str(kept), *wanted]
+        subprocess.run(install, check=True, capture_output=True)
+    shutil.copytree(kept / "node_modules", root / "opt/node/node_modules", symlinks=True, dirs_exist_ok=True)
+    manifests = {name: json.loads((kept / "node_modules" / name / "package.json").read_text()) for name in wanted}
+    return {name: manifest["version"] for name, manifest in manifests.items()}
 
 
 def unpack(packages: list[Path], root: Path) -> dict[str, str]:

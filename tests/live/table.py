@@ -18,13 +18,26 @@ SHOWN = {
     "cyrus": ("postfix",),
     "relaying": ("postfix",),
     "mailboxes": ("cyrus-imapd",),
+    "courier": ("courier-mta", "courier-authdaemon"),
+    "modes": ("dovecot-core",),
+    "fronts": ("postfix", "dovecot-core"),
 }
 JUDGES = {
     ("cyrus", "saslauthd"): ("sasl2-bin",),
     ("eximauth", "saslauthd"): ("sasl2-bin",),
     ("eximauth", "dovecot"): ("dovecot-core",),
+    ("fronts", "nginx"): ("nginx",),
+    ("fronts", "nginx_syslog"): ("nginx",),
+    ("fronts", "haproxy"): ("haproxy",),
+    ("fronts", "stunnel"): ("stunnel4",),
+    ("fronts", "perdition"): ("perdition",),
+    ("smaller", "haraka"): ("Haraka",),
+    ("smaller", "haraka_protocol"): ("Haraka",),
+    ("smaller", "haraka_json"): ("Haraka",),
+    ("smaller", "aiosmtpd"): ("python3-aiosmtpd",),
+    ("smaller", "chasquid"): ("chasquid",),
 }
-"""Who judges logins for the server, where it is not the server's root's own."""
+"""Who judges logins for the server, where it is not the server's root's own; what stands before it; the server of a variant."""
 
 NAMES = {
     "postfix": "Postfix",
@@ -34,6 +47,15 @@ NAMES = {
     "sendmail-bin": "Sendmail",
     "sasl2-bin": "Saslauthd",
     "cyrus-imapd": "Cyrus IMAP",
+    "courier-mta": "Courier",
+    "courier-authdaemon": "authdaemond",
+    "nginx": "nginx",
+    "haproxy": "haproxy",
+    "stunnel4": "stunnel",
+    "perdition": "Perdition",
+    "Haraka": "Haraka",
+    "python3-aiosmtpd": "aiosmtpd",
+    "chasquid": "chasquid",
 }
 
 
@@ -42,7 +64,7 @@ def row(folder: Path) -> str:
     recording = judging.load(folder)
     truth = recording.truth
     programs = SHOWN[root_of(*recording.setup)] if truth["variant"] == "exim" else SHOWN.get(truth["software"])
-    programs = (programs or SHOWN[root_of(*recording.setup)]) + JUDGES.get(recording.setup, ())
+    programs = (programs or SHOWN.get(root_of(*recording.setup), ())) + JUDGES.get(recording.setup, ())
     versions = ", ".join(
         f"{NAMES[p]} {truth['versions'][p].split(':')[-1].split('-')[0].split('+')[0]}" for p in programs
     )
