@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import polars as pl
 
-from smtplogs import declaring, matching, parsing, pasted, recognising, redacting, replies, stamps, unwrapping
+from smtplogs import declaring, framing, matching, parsing, pasted, recognising, redacting, replies, stamps, unwrapping
 from smtplogs.accounting import Tally
 from smtplogs.detect import DETECTORS
 from smtplogs.logformats import EVERY, Dialogue, Lines
@@ -206,7 +206,7 @@ def _explained(piece: pasted.Piece, how: How) -> list[dict[str, object]]:
     if batch.is_empty():
         return []
     shown = redacting.without_secrets(batch, "line")["line"][0]
-    framed = matching.unframed(batch)
+    framed = framing.unframed(batch)
     if framed.is_empty():
         return _as_reply(number, line, redacting.without_suspects(shown), how)
     plan = parsing.Plan("", None, None, traffic=True, catalogue=how["catalogue"])

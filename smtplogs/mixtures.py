@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import matching, parsing, recognising, unwrapping
+from smtplogs import framing, parsing, recognising, unwrapping
 from smtplogs.logformats import DIALOGUES, Dialogue
 
 if TYPE_CHECKING:
@@ -84,5 +84,5 @@ def _owner() -> pl.Expr:
 
 def _logged(lines: pl.DataFrame) -> pl.Series:
     """Return which lines stand under a tag that a format of single lines claims."""
-    framed = matching.unframed(lines)
+    framed = framing.unframed(lines)
     return lines["line_no"].is_in(recognising.claimed(framed.filter(pl.col("stamp") != "")).implode())

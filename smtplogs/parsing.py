@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import cutting, joining, matching, redacting, replies, translating, unwrapping
+from smtplogs import cutting, framing, joining, matching, redacting, replies, translating, unwrapping
 from smtplogs._coded import places
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats._envelopes import HOT_ENVELOPES, STAMP
@@ -317,7 +317,7 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
     for program, format_, role, *n in taken.counts:
         tally.add(program, format_, ROLE_WORD[role], *n)
     if rest.height:
-        framed.append(matching.framed(rest, tally, chosen.host))
+        framed.append(framing.framed(rest, tally, chosen.host))
     parts, leaks = [], []
     if framed:
         every = matching.looked_at(pl.concat(framed, how="diagonal").sort("line_no"))
@@ -374,7 +374,7 @@ def _unproven() -> pl.Expr:
 def stamps_of(lines: pl.DataFrame) -> pl.DataFrame:
     """Return the stamps of lines as the general envelopes see them: `line_no`, `stamp` (and FILE, if lines have it)."""
     file = [FILE] if FILE in lines.columns else []
-    return matching.unframed(lines).select("line_no", "stamp", *file).sort("line_no")
+    return framing.unframed(lines).select("line_no", "stamp", *file).sort("line_no")
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from smtplogs import matching, parsing, recognising, replies, unwrapping
+from smtplogs import framing, parsing, recognising, replies, unwrapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,7 +103,7 @@ def in_log(line: str) -> bool:
     if unwrapping.detect([line]) is not None:
         return True
     batch = pl.DataFrame({"line_no": [1], "line": [line]}, schema=parsing.LINES)
-    if matching.unframed(batch).is_empty():
+    if framing.unframed(batch).is_empty():
         return False
     return recognising.share_of_lines(batch) > 0 or not _TRACE.search(line)
 

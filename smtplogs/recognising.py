@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from smtplogs import cells, documents, matching, parsing, unwrapping
+from smtplogs import cells, documents, framing, matching, parsing, unwrapping
 from smtplogs.logformats import DIALOGUES, TABLES, Dialogue, Table
 from smtplogs.logformats._envelopes import ENVELOPES, SHOWN
 from smtplogs.sources import FILE
@@ -197,7 +197,7 @@ def _with_needs(rows: pl.DataFrame, needs: dict[str, str], table: Table) -> pl.D
 
 def share_of_lines(lines: pl.DataFrame) -> float:
     """Return the share of lines that stand under a tag which a format of single lines claims."""
-    return claimed(matching.unframed(lines.select("line_no", "line"))).len() / lines.height
+    return claimed(framing.unframed(lines.select("line_no", "line"))).len() / lines.height
 
 
 def claimed(framed: pl.DataFrame) -> pl.Series:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from smtplogs import accounting, matching, parsing
+from smtplogs import accounting, framing, parsing
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Lines, Pattern, Sample, formats
 from smtplogs.logformats._envelopes import ENVELOPES, SHOWN
 from smtplogs.logformats._format import DEFAULTS, ENVELOPE_COLUMNS, Part
@@ -167,12 +167,12 @@ def test_an_envelope_takes_its_sample_first(envelope: Any) -> None:
 def test_an_envelope_of_a_line_without_head_takes_what_is_told_of_beside_it_alone(shown: str) -> None:
     envelope = SHOWN[shown]
     lines = pl.DataFrame({"line_no": [1], "line": [envelope.sample]})
-    told = matching.unframed(lines.with_columns(shown=pl.lit(shown)), accounting.Tally())
+    told = framing.unframed(lines.with_columns(shown=pl.lit(shown)), accounting.Tally())
     expected = {"line_no": 1, "line": envelope.sample, "program": envelope.program} | envelope.expect
     assert {k: v for k, v in told.to_dicts()[0].items() if v is not None or k == "program"} == expected
     tally = accounting.Tally()
-    assert matching.unframed(lines.with_columns(shown=pl.lit(None, pl.String)), tally).is_empty()
-    assert matching.unframed(lines, tally).is_empty()
+    assert framing.unframed(lines.with_columns(shown=pl.lit(None, pl.String)), tally).is_empty()
+    assert framing.unframed(lines, tally).is_empty()
     assert sum(tally.counts.values()) == 2
 
 
@@ -214,12 +214,12 @@ def test_formats_lists_every_pattern() -> None:
 def test_to_try_the_usual_envelope_first_changes_nothing(usual: str, two_lines: bool) -> None:
     odd = ["no envelope at all", "", *(["2025-11-03 09:05:01 two\nlines"] if two_lines else [])]
     mine = next(e.sample for e in ENVELOPES if e.name == usual)
-    texts = [e.sample for e in ENVELOPES] + odd + [mine] * matching.LOOKED_AT**2
+    texts = [e.sample for e in ENVELOPES] + odd + [mine] * framing.LOOKED_AT**2
     lines = pl.DataFrame({"line": texts}).with_row_index("line_no")
-    assert next(matching._order(lines["line"]))[1].name == usual
+    assert next(framing._order(lines["line"]))[1].name == usual
     told = accounting.Tally()
-    found = matching.unframed(lines, told).sort("line_no")
+    found = framing.unframed(lines, told).sort("line_no")
     assert sum(told.counts.values()) == lines.height - found.height == len(odd)
-    alone = [matching.unframed(lines[i]) for i in range(len(ENVELOPES) + len(odd) + 1)]
+    alone = [framing.unframed(lines[i]) for i in range(len(ENVELOPES) + len(odd) + 1)]
     alone += [alone[-1]] * (lines.height - len(alone))
     assert found.drop("line_no").equals(pl.concat(alone, how="diagonal_relaxed").select(found.columns).drop("line_no"))

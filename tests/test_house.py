@@ -37,7 +37,7 @@ FLOORS = (
     {"_frames"},
     {"joining", "redacting", "normalising", "sasl", "sources", "stamps", "unwrapping", "replies"},
     {"logformats", "accounting"},
-    {"cutting", "matching", "cells", "documents", "turns", "talking", "leaking"},
+    {"cutting", "framing", "matching", "cells", "documents", "turns", "talking", "leaking"},
     {"parsing", "dialogue", "tabling"},
     {"linking", "overview"},
     {"spine"},
