@@ -11,6 +11,7 @@ import polars as pl
 
 from smtplogs import cutting, framing, joining, matching, redacting, replies, translating, unwrapping
 from smtplogs._coded import places
+from smtplogs._secret_forms import SPOKEN
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats._envelopes import HOT_ENVELOPES, STAMP
 from smtplogs.normalising import normalised
@@ -122,7 +123,7 @@ COARSE_TRAFFIC = (*COARSE, ": client=", "status=")
 def literals(*, traffic: bool = False, only: str | None = None) -> tuple[str, ...]:
     """Every literal that may announce a line of ours, without those that another one implies."""
     found = {text for _, p in matching.wanted(traffic=traffic, only=only) if p.role != "dismiss" for text in p.literals}
-    found |= set(redacting.SPOKEN)
+    found |= set(SPOKEN)
     return tuple(sorted(t for t in found if sum(map(t.__contains__, found)) == 1))  # itself alone
 
 

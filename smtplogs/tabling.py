@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from smtplogs import numeric_dates, sasl
+from smtplogs._secret_forms import NAMED_SO
 from smtplogs.logformats import Field, Pattern, Shape
-from smtplogs.redacting import NAMED_SO
 from smtplogs.turns import endpoint
 
 if TYPE_CHECKING:
