@@ -130,5 +130,6 @@ def plot(
     with tables.whole(output) as file:
         file.write(picture.getvalue())
     empty = "" if axes.has_data() or not axes.texts else f"; it is empty: {axes.texts[0].get_text()}"
+    axes.figure.clear()  # pyplot keeps it: the next chart of this process would be drawn into it
     console().print(f"wrote {visible(output)}{empty}")
     return 0
