@@ -275,7 +275,7 @@ def _keys(frame: pl.DataFrame, row: str, may: pl.Expr) -> pl.DataFrame:
         limited=pl.col("outcome") == "throttled",
         may=may.fill_null(value=False),
     )
-    keys = keys.filter("may").drop("may").sort("time")
+    keys = keys.filter("may").drop("may").sort("time", maintain_order=True)
     since, until = pl.col("time").diff().over("host"), pl.col("time").diff(-1).over("host").abs()
     far = [(gap > pl.duration(seconds=2 * NEAR_S)).fill_null(value=True) for gap in (since, until)]
     return keys.with_columns(alone=pl.all_horizontal(far))

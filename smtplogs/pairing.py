@@ -99,7 +99,7 @@ def _login_attempts(
     failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
     logins, lines = _in_turns(logins, lines)
     said = (
-        lines.sort("time")
+        lines.sort("time", maintain_order=True)
         .group_by("session", "_turn", maintain_order=True)
         .agg(
             pl.col("cause").last().alias("_cause"),
@@ -125,7 +125,7 @@ def _login_attempts(
     good = (
         summary.filter(pl.col("outcome") == "success")
         .select("session", _good=pl.col("time"), _name=name)
-        .unique("session")
+        .unique("session", keep="first", maintain_order=True)
     )
     rest = lines.join(failed.select("session"), on="session", how="anti").join(good, on="session", how="left")
     gets_in = ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1)) | (pl.col("_name") == name)
@@ -173,7 +173,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
             ip=pl.concat_str(host, pl.lit(" "), pl.col("client_ip").fill_null("")),
             name=name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
             lost=pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(False),
-        ).sort("time")
+        ).sort("time", maintain_order=True)
         for row, frame in names.items()
     }
     left, right = keyed["_event"], keyed["_attempt"]
@@ -275,8 +275,8 @@ def without_postfix(attempts: pl.DataFrame, events: pl.DataFrame) -> pl.DataFram
     postfix = postfix.join(attempts.select(pl.col("client_ip").unique()), on="client_ip", how="semi")
     if postfix.is_empty():
         return attempts
-    after = postfix.select("client_ip", "time", _seen=pl.lit(value=True)).sort("time")
-    timed = attempts.with_columns(time=pl.col("time") - pl.duration(seconds=10)).sort("time")
+    after = postfix.select("client_ip", "time", _seen=pl.lit(value=True)).sort("time", maintain_order=True)
+    timed = attempts.with_columns(time=pl.col("time") - pl.duration(seconds=10)).sort("time", maintain_order=True)
     seen = timed.join_asof(
         after, on="time", by="client_ip", strategy="forward", tolerance="10m", check_sortedness=False
     )
@@ -292,7 +292,11 @@ def _asked(events: pl.DataFrame, debug: pl.DataFrame) -> pl.DataFrame:
     )
     if events.is_empty() or good.is_empty():
         return events
-    said = good.select("time", pid="peer_pid", _user="user", _ref=reference()).drop_nulls("pid").sort("time")
+    said = (
+        good.select("time", pid="peer_pid", _user="user", _ref=reference())
+        .drop_nulls("pid")
+        .sort("time", maintain_order=True)
+    )
     events = events.sort("time", maintain_order=True).join_asof(
         said, on="time", by="pid", strategy="backward", tolerance="10m", check_sortedness=False
     )
@@ -311,9 +315,11 @@ def _with_pam(events: pl.DataFrame, dovecot: pl.DataFrame, pam: pl.DataFrame) ->
     failures = tried.filter(pl.col("stage") == "auth").select(
         "time", "client_ip", user=name_key(pl.col("user")).fill_null(""), _seen=pl.lit(value=True)
     )
-    keyed = pam.with_columns(_name=pl.col("user"), user=name_key(pl.col("user")).fill_null("")).sort("time")
+    keyed = pam.with_columns(_name=pl.col("user"), user=name_key(pl.col("user")).fill_null("")).sort(
+        "time", maintain_order=True
+    )
     seen = keyed.join_asof(
-        failures.sort("time"), on="time", by=["client_ip", "user"], strategy="nearest", tolerance="10s",
+        failures.sort("time", maintain_order=True), on="time", by=["client_ip", "user"], strategy="nearest", tolerance="10s",
         check_sortedness=False,
     )  # fmt: skip
     alone = seen.filter(pl.col("_seen").is_null()).with_columns(user="_name").drop("_name", "_seen")

@@ -68,14 +68,14 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
     answers = events.select("time", host=where, _=tried & (judged | good)).filter("_")
     at = (
         at.with_columns(_then=pl.col("time"), time=pl.min_horizontal("time", "_broken"))
-        .sort("time")
+        .sort("time", maintain_order=True)
         .join_asof(
             answers.select("time", "host", _answered=pl.col("time")),
             on="time", by="host", strategy="forward", check_sortedness=False,
         )
         .with_columns(time="_then")
         .drop("_then")
-        .sort("time")
+        .sort("time", maintain_order=True)
     )  # fmt: skip
     answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
     tried = tried & (judged | (pl.col("cause") == "unknown"))

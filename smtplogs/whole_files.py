@@ -203,7 +203,7 @@ def _of_dialogue(
         if spoken.is_empty():
             continue
         timed, whole.clock = stamps.resolve(spoken, anchor, whole.clock)
-        whole.traffic.append(_traffic(timed.unique("line_no"), source, "n_lines"))
+        whole.traffic.append(_traffic(timed.unique("line_no", keep="first", maintain_order=True), source, "n_lines"))
         timed = stacked(open_, timed)
         now = int(lines["line_no"].max() or 0)  # type: ignore[arg-type]
         over = end.any() | (pl.col("line_no").max() < now - STALE) | (pl.len() > STALE)

@@ -690,7 +690,7 @@ def test_triage_writes_nothing_and_needs_no_terminal(tmp_path: Path, columns: st
     assert "\x1b" not in text
     told, _, following = text.rpartition("\nNext: ")
     assert all(len(line) <= int(columns) for line in told.splitlines())
-    assert following == "smtplogs report mail.log -o postmortem.html\n"
+    assert following == "smtplogs explain - < mail.log\n"  # so few lines are best explained one by one
 
 
 def test_triage_loads_no_pandas_matplotlib_pyarrow_or_jinja() -> None:
@@ -879,4 +879,4 @@ def test_an_empty_chart_is_told_as_that(
     code, out, _ = run(capsys, "plot", chart, *NEW_YEAR, "-o", tmp_path / "chart.png")
 
     assert code == 0
-    assert " ".join(out.split()).endswith(said)
+    assert "".join(out.split()).endswith(said.replace(" ", ""))  # a narrow terminal breaks the line anywhere

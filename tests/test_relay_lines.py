@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CASES = [json.loads(t) for t in (Path(__file__).parent / "cases" / "relay-lines.jsonl").read_text("utf-8").splitlines()]
 OURS = ("nginx", "mailu", "zimbra", "cyrus", "saslauthd", "msmtp-log", "mox", "assp", "oracle-ims")
-BESIDE = {"mailu": ("nginx",), "zimbra": ("saslauthd",)}
+BESIDE = {"mailu": ("nginx",), "zimbra": ("saslauthd",), "nginx": ("dovecot+postfix",)}
 SECRETS = ("7f3a9c", "S3cret!", "0_5f2c", "YWRvYmVhZG9iZQ")
 
 NGINX = "2026/08/03 10:00:{:02} [info] 7#7: *{} "

@@ -49,7 +49,12 @@ def _hung_up(rows: pl.DataFrame) -> pl.DataFrame:
     )
     ends = keyed.filter(end).drop_nulls("time").select(*by, "time", _end=reference())
     gone = nameless.select(*by, "time", "_row").join_asof(
-        ends.sort("time"), on="time", by=by, strategy="forward", tolerance=GONE_WITHIN, check_sortedness=False
+        ends.sort("time", maintain_order=True),
+        on="time",
+        by=by,
+        strategy="forward",
+        tolerance=GONE_WITHIN,
+        check_sortedness=False,
     )
     # only the last of several refusals can be the hang-up
     gone = gone.drop_nulls("_end").unique("_end", keep="last", maintain_order=True)
