@@ -98,7 +98,7 @@ HARAKA = Dialogue(
     turns=(
         *(turn for kind, head in _HEADS.items() for turn in _turns(kind, head)),
         Turn("no_connection", rf"{_BEFORE}\[[A-Z]+\] *\[-\].*$", speaker="noise"),
-        Turn("start", r"^(?:Using iconv-lite only\..*|loaded [A-Za-z ]+: [0-9= ]+)$", speaker="noise"),
+        Turn("start", r"^(?:Using iconv-lite only\..*|Reloaded file: /.*|loaded [A-Za-z ]+: [0-9= ]+)$", speaker="noise"),
         Turn("start_stamped", rf"{_BEFORE}(?:loglevel|log format|Starting up Haraka)\b.*$", speaker="noise"),
         Turn("no_connection_logfmt", rf"{_BEFORE}level=[A-Z]+ (?:uuid=- )?origin=.*$", speaker="noise"),
         Turn("no_connection_json", rf'{_BEFORE}\{{"level":"[A-Z]+","(?:uuid":"-"|origin").*$', speaker="noise"),
