@@ -6,12 +6,12 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from rich.table import Table
 from rich.text import Text
 
 from smtplogs._frames import NOT_ACCEPTED, lazy_columns, plain
 from smtplogs._report import words
-from smtplogs._report.stories import EVERYBODYS, LONGEST_LINE, evidence_lines
+from smtplogs._report.refusals import HOW_TO_TELL, block, quoted, why
+from smtplogs._report.stories import EVERYBODYS, evidence_lines
 from smtplogs._visible import visible
 from smtplogs.replies import causes
 from smtplogs.schema import TIME, conform, reference
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import RenderableType
+    from rich.table import Table
 
     from smtplogs.schema import Frame
 
@@ -123,32 +124,22 @@ def _answered(row: dict[str, Any], findings: pl.DataFrame) -> int | None:
 def _client(
     row: dict[str, Any], lines: dict[str, str], known: dict[str, dict[str, Any]], answered: int | None, zone: str
 ) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True, style="dim")
-    grid.add_column(overflow="fold")
     told: dict[str, str | None] = {"since": _since(row, zone), "how": _how(row)}
     state = Text("GETS IN", "bold green")
     if row["n_refused_since"]:
         state = Text("REFUSED", "bold red")
         told |= _why(row, known[row["cause"] or "unknown"], answered)
-        told["line"] = f"{row['line'] or ''}  {lines.get(row['line'] or '', '')}".strip()
-    grid.add_row("", Text.assemble(state, " ", (visible(_named(row)), "bold")))
-    for label, said in told.items():
-        if said:
-            grid.add_row(label, Text(visible(said, limit=LONGEST_LINE), style="green" if label == "do" else ""))
-    return grid
+        told["line"] = quoted(row["line"], lines)
+    return block(Text.assemble(state, " ", (visible(_named(row)), "bold")), told)
 
 
 def _why(row: dict[str, Any], cause: dict[str, Any], answered: int | None) -> dict[str, str | None]:
     """Return why a client is refused, and what to do: by the finding that knows this client, else by its cause."""
-    doubt = " (assumed: the log gives no reason)" if row["basis"] == "assumed" else ""
-    told: dict[str, str | None] = {"why": f"{plain(row['cause'])}{doubt}: {cause['meaning']}"}
-    if unknown := cause["cause"] == "unknown":
-        told["why"] = "not known: no line of the log says why"
+    told: dict[str, str | None] = {"why": why(cause, assumed=row["basis"] == "assumed")}
     if answered is not None:
         return told | {"do": f"see {answered} below"}
-    if unknown:
-        return told | {"check": "`smtplogs explain '<the line below>'` tells what it may be, and how to tell."}
+    if cause["cause"] == "unknown":
+        return told | {"check": HOW_TO_TELL}
     return told | {"check": cause["first_check"], "do": cause["fix"]}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.table import Table
@@ -16,13 +16,16 @@ from smtplogs.replies import causes
 from smtplogs.schema import EVENTS, conform, reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import RenderableType
 
     from smtplogs.schema import Frame
 
 MOST_CAUSES = 3
+
+HOW_TO_TELL = "`smtplogs explain '<the line below>'` tells what it may be, and how to tell."
+"""What to do where the cause is not known."""
 
 _NEEDED = ("cause", "basis", "user", "client_ip", "relay_host", "source", "line_no")
 
@@ -66,28 +69,41 @@ def refusals(events: Frame, zone: str) -> Iterator[RenderableType]:
     for row in shown.iter_rows(named=True):
         cause = known[row["cause"]]
         unknown = row["cause"] == "unknown"
-        doubt = " (assumed: the log gives no reason)" if row["assumed"] and not unknown else ""
         when = f", {words.period(row['first'], row['last'], zone)} ({zone})" if row["first"] else ""
         who = [words.several(row["users"]), words.several(row["peers"])]
         told = {
             "who": " at ".join(w for w in who if w),
-            "why": "not known: no line of the log says why"
-            if unknown
-            else f"{plain(row['cause'])}{doubt}: {cause['meaning']}",
+            "why": why(cause, assumed=row["assumed"]),
             "check": None if unknown else cause["first_check"],
-            "do": "`smtplogs explain '<the line below>'` tells what it may be, and how to tell."
-            if unknown
-            else cause["fix"],
-            "line": f"{row['line'] or ''}  {lines.get(row['line'] or '', '')}".strip(),
+            "do": HOW_TO_TELL if unknown else cause["fix"],
+            "line": quoted(row["line"], lines),
         }
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(no_wrap=True, style="dim")
-        grid.add_column(overflow="fold")
-        grid.add_row("", Text.assemble(("REFUSED", "bold red"), (f" {words.many(row['n'], 'time')}{when}", "bold")))
-        for label, text in told.items():
-            if text:
-                grid.add_row(label, Text(visible(text, limit=LONGEST_LINE), style="green" if label == "do" else ""))
-        yield grid
+        yield block(Text.assemble(("REFUSED", "bold red"), (f" {words.many(row['n'], 'time')}{when}", "bold")), told)
         yield Text()
     if (left := int(sums["n"].slice(MOST_CAUSES).sum())) > 0:
         yield Text(f"{words.many(left, 'more refusal')} of other causes: see `smtplogs summary`.")
+
+
+def why(cause: Mapping[str, Any], *, assumed: bool) -> str:
+    """Return a cause (a row of the table of causes) in words; `assumed`: no line says so."""
+    if cause["cause"] == "unknown":
+        return "not known: no line of the log says why"
+    doubt = " (assumed: the log gives no reason)" if assumed else ""
+    return f"{plain(cause['cause'])}{doubt}: {cause['meaning']}"
+
+
+def quoted(place: str | None, lines: Mapping[str, str]) -> str:
+    """Return the place of a line and its text, as far as they are known."""
+    return f"{place or ''}  {lines.get(place or '', '')}".strip()
+
+
+def block(heading: Text, told: Mapping[str, str | None]) -> Table:
+    """Return a heading with what is told under it, a label a row; what is empty is left out."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    grid.add_row("", heading)
+    for label, said in told.items():
+        if said:
+            grid.add_row(label, Text(visible(said, limit=LONGEST_LINE), style="green" if label == "do" else ""))
+    return grid
