@@ -33,7 +33,7 @@ from smtplogs.errors import MissingColumns
 from smtplogs.schema import COVERAGE, FINDINGS, TRAFFIC, as_table, empty
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from matplotlib.axes import Axes
 
@@ -42,10 +42,8 @@ MIN = timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
-def _own_backend() -> Iterator[None]:
+def _own_backend() -> None:
     plt.switch_backend("Agg")
-    yield
-    plt.close("all")
 
 
 @pytest.fixture

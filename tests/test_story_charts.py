@@ -30,7 +30,7 @@ from smtplogs.schema import COVERAGE, EVENTS, TRAFFIC, as_table, empty
 from test_charts import MIN, T0, event, finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from matplotlib.axes import Axes
 
@@ -49,10 +49,8 @@ SPRAY: dict[str, Any] = {"kind": "spray", "subject": "203.0.113.9", "client_ip":
 
 
 @pytest.fixture(autouse=True)
-def _own_backend() -> Iterator[None]:
+def _own_backend() -> None:
     plt.switch_backend("Agg")
-    yield
-    plt.close("all")
 
 
 @pytest.fixture
