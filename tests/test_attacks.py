@@ -216,6 +216,17 @@ def test_guesses_that_bans_keep_below_ten_in_ten_minutes_are_told_by_the_day(n: 
     assert told(events(users(3) + banned(n))) == ([("brute_force", "warning", HOSTILE, n)] if hit else [])
 
 
+def test_a_guesser_below_any_window_is_told_with_the_reason_and_what_helps():
+    slow = sl.attacks(events(users(3) + banned(50))).row(0, named=True)
+    fast = sl.attacks(events(users(3) + guesses(50, 5.0))).row(0, named=True)
+    both = sl.attacks(events(users(3) + guesses(10, 5.0) + [(t + 9000, *rest) for t, *rest in banned(50)]))
+    assert [("a ban that is soon over" in f["because"][-1], "let bans grow" in f["advice"]) for f in (slow, fast)] == [
+        (True, True),
+        (False, False),
+    ]
+    assert both["advice"].str.contains("counted per address").to_list() == [True]
+
+
 def test_who_fails_all_day_is_no_guesser_if_it_is_ours_or_a_device():
     assert told(events(users(3) + banned(60, ip="192.0.2.77"))) == []  # a neighbour logs in
     assert told(events(users(3) + banned(60, ip="10.0.0.7"))) == []

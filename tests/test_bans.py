@@ -69,6 +69,13 @@ def test_an_address_of_our_own_is_a_warning():
     assert ANN in f["advice"]
 
 
+@pytest.mark.parametrize(("n", "works"), [(9, True), (10, False)])
+def test_who_comes_back_after_ten_bans_needs_longer_ones(n: int, works: bool):
+    (f,) = bans(bursts([601] * n))
+    assert (f["advice"] == "Nothing needs to be done: the ban works.") == works
+    assert ("let bans grow" in f["advice"]) != works
+
+
 def test_a_log_of_bans_is_believed():
     ban = {"stage": "session", "cause": "too_many_errors", "duration_s": 3600.0}
     (f,) = bans([(0, None, IP, "throttled", ban), (9000, None, IP, "throttled", ban)])

@@ -112,6 +112,20 @@ def test_the_truth_is_on_disk_too(tmp_path: Path) -> None:
     assert truth.filter(scenario="spray").select("kind", "leads").rows() == [("spray", True), ("spray_rise", False)]
 
 
+def test_bans_follow_from_guesses_of_which_enough_got_through(tmp_path: Path) -> None:
+    truth = sl.simulate(tmp_path, scenarios=["ban"], seed=506)
+    guesses = truth.filter(kind="brute_force")
+    tries = sl.read(tmp_path / "exim").filter(pl.col("client_ip").is_in(guesses["subject"].implode()), stage="auth")
+    n = dict(tries.group_by("client_ip").agg(pl.col("count").sum()).rows())
+    bans = truth.filter(kind="ip_ban").group_by("subject").agg(pl.col("leads").unique())
+
+    assert sorted(n.values()) == [30, 60, 74, 75, 97, 105]
+    assert guesses.select("subject", "leads", "observable").rows() == [
+        (ip, True, n[ip] >= 75) for ip in guesses["subject"]
+    ]
+    assert dict(bans.rows()) == {ip: [n.get(ip, 0) < 50] for ip in bans["subject"]}
+
+
 def test_addresses_and_domains_are_those_for_documentation(tmp_path: Path) -> None:
     sl.simulate(tmp_path, scenarios=list(SCENARIOS), seed=81, days=5, users=40)
     nets = [ipaddress.ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]

@@ -26,6 +26,9 @@ ONE_EACH = (
     "A ban per address never fires at this: ask for long passwords or a second factor on these accounts, count failures "
     "per account, and look at each login from a new address."
 )
+SLOW = (
+    "It never failed as fast as rules by the minute ask for: patience, or a ban that is soon over, keeps it below them."
+)
 HARD_PER_DAY = 10
 """Failures a day on one account that exists: Entra would lock it."""
 
@@ -58,6 +61,8 @@ def _reasons(facts: Mapping[str, Any]) -> list[str]:
     if facts["unknown_share"] is not None:
         reasons.append(f"{facts['unknown_share']:.0%} of the failures are on names that do not exist.")
     reasons.append(f"That is {facts['share_of_failures']:.0%} of all failed logins in this log.")
+    if facts.get("slow"):
+        reasons.append(SLOW)
     if not facts["n_ok"]:
         reasons.append("The log shows no login at all, so that strangers cannot be told from our own.")
     return reasons
@@ -70,6 +75,10 @@ def _severity(facts: Mapping[str, Any], *, aimed: bool) -> str:
 def _advice(facts: Mapping[str, Any], ip: str | None, *, aimed: bool) -> str:
     if facts["hits"]:
         return f"Change the password of {listed(facts['hits'])} now and look at what was sent since; then block the source."
+    if ip and facts.get("slow"):
+        return (
+            f"Block {ip} if it is none of yours, or let bans grow with each repetition: it goes on after every pause."
+        )
     if ip and aimed:
         return f"Block {ip} if it is none of yours, and make sure that failures are counted per address."
     return NOISE

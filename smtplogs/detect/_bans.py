@@ -43,6 +43,11 @@ or more: fail2ban's ``bantime.increment`` doubles them by default, and lists of 
 
 MOST_STRANGERS = 10
 
+WORKS = "Nothing needs to be done: the ban works."
+COMES_BACK = 10
+"""An address that is banned so often is not impressed: with the five failures that fail2ban allows, the fifty guesses a day at
+which ``attacks`` tells it. Own choice."""
+
 
 def bans_of(ledger: Ledger, told: pl.DataFrame, busy: Busy, failures: int) -> list[dict[str, Any]]:
     """Return findings of the kind ``ip_ban``.
@@ -241,9 +246,7 @@ def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
         "client_ip": s["client_ip"],
         "title": f"{ip} was cut off {times(s['n_bans'])} after failures, for {span if s['growing'] else f'about {span}'}, "
         f"{stretch(s['start'], s['end'])}{': a ban of the address' if inferred else ''}.",
-        "advice": f"Repair the client of {listed(users)} there, then lift the ban; the account itself is not locked."
-        if users
-        else "Nothing needs to be done: the ban works.",
+        "advice": _advice(s, ip, users),
         "confidence": "high" if not inferred or (n > 1 and s["n_bans"] >= LEAST_SILENCES) else "medium",
         "because": reasons,
         "n_bans": s["n_bans"],
@@ -251,6 +254,14 @@ def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
         "n_failures_before": int(s["n_before"]) if s["n_before"] is not None else None,
         "n_sources": 1,
     }
+
+
+def _advice(s: Mapping[str, Any], ip: str, users: list[str]) -> str:
+    if users:
+        return f"Repair the client of {listed(users)} there, then lift the ban; the account itself is not locked."
+    if s["n_bans"] >= COMES_BACK and not s["growing"]:
+        return f"The ban works, but {ip} comes back: let bans grow with each repetition, or block it."
+    return WORKS
 
 
 def _crowd(strangers: pl.DataFrame, *, inferred: bool) -> dict[str, Any]:
@@ -266,7 +277,7 @@ def _crowd(strangers: pl.DataFrame, *, inferred: bool) -> dict[str, Any]:
         "client_ip": None,
         "title": f"{strangers.height:,} addresses that never logged in were cut off {times(n_bans)} after failures, for "
         f"about {span} each, {stretch(start, end)}.",  # pyright: ignore
-        "advice": "Nothing needs to be done: the ban works.",
+        "advice": WORKS,
         "confidence": "high",
         "because": [
             f"{counted(n_bans, 'silence')} agree in length." if inferred else "The log of bans says so.",

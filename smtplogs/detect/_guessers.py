@@ -129,8 +129,11 @@ def guessers(
         rows += _told(kind, "client_ip", book.pairs.join(own, on="client_ip"), book, members, source_row)
     alone = pl.concat([main.select("client_ip", "account"), patient]).unique(maintain_order=True)
     alone = alone.join(pl.concat([asking, wide]), on="client_ip", how="anti")
-    pairs = book.pairs.join(alone, on=["client_ip", "account"])
-    rows += _told("brute_force", "client_ip", pairs, book, {}, source_row)
+    fast = main.select("client_ip", "account", slow=False)
+    pairs = book.pairs.join(alone, on=["client_ip", "account"]).join(fast, on=["client_ip", "account"], how="left")
+    rows += _told(
+        "brute_force", "client_ip", pairs.with_columns(pl.col("slow").fill_null(value=True)), book, {}, source_row
+    )
     rows += _crews(book, pl.concat([told, main.select("client_ip")]), members)
     if burst.is_empty():
         return rows
@@ -216,7 +219,8 @@ def _told(
     for name in apart:
         own = groups[name]
         tries = own["tries_per_name"][0] if "tries_per_name" in own.columns else None
-        row = told(kind, name, facts_of(book, own) | {"tries_per_name": tries})
+        slow = "slow" in own.columns and own["slow"].all()
+        row = told(kind, name, facts_of(book, own) | {"tries_per_name": tries, "slow": slow})
         rows.append(row | {"_sources": own["client_ip"].drop_nulls().cast(pl.String).to_list()})
     rest = pairs.filter(~one_by_one, ~pl.col("client_ip").cast(pl.String).is_in(list(members)))
     if rest.height:

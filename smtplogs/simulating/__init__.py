@@ -73,7 +73,7 @@ def _swarming(place: FaultySite) -> None:
 
 def _banning(place: FaultySite) -> None:
     place.ban = (5, 600.0, 600.0)
-    place.brute_force(6, tries=(300, 600))
+    place.guess(6, tries=(300, 600))
 
 
 SCENARIOS: Mapping[str, Callable[[FaultySite], object]] = {
@@ -136,7 +136,7 @@ def simulate(
         What is in ``truth.csv``, a row a thing that really happened: ``scenario``, ``kind`` (in the words of findings),
         ``subject`` (account, address, or both), ``start``, ``end`` (UTC), ``leads`` (false: a consequence of another
         row), ``observable`` (false: no log can show it, such as a lock that nobody else met, a ban of an address that
-        did not come back soon) and ``n_refused`` [attempts], where that is counted.
+        did not come back soon, guesses of which bans let few through) and ``n_refused`` [attempts], where that is counted.
 
     Raises
     ------
@@ -185,22 +185,36 @@ def simulate(
 BACK_SOON = 0.05
 """A ban shows by a silence of about its length: its address came back within this share of it."""
 
+GUESSES, SURELY = 50, 75
+"""Guesses of one address that bans let through: 50 a day are guessing (``attacks``), and the bans follow from it; fewer show
+by the bans alone. Below 75 the bans may give them the rhythm of a device, which no log can tell from one that is banned."""
+
 
 def _table(place: FaultySite, whose: list[str], scenarios: Sequence[str], sessions: Sequence[Session]) -> pl.DataFrame:
     """Return what happened: what was planned, and what the server did to whom.
 
-    A lock shows if somebody else with the right secret met it, a ban if the address came back soon after.
+    A lock shows if somebody else with the right secret met it, a ban if the address came back soon after, guessing
+    that is banned if enough of it got through.
     """
     seen: dict[str, list[float]] = defaultdict(list)
     for session in sessions if place.bans else ():
         seen[session.ip].append(session.at)
-    planned = set(" ".join(truth.subject or "" for truth in place.truth if truth.leads).split())
+    banned = {ip for ip, _, _ in place.bans}
+    held: dict[str | None, int] = {
+        t.subject: len(seen[t.subject]) for t in place.truth if t.kind == "brute_force" and t.subject in banned
+    }
+    told = [truth.subject or "" for truth in place.truth if truth.leads and held.get(truth.subject, GUESSES) >= GUESSES]
+    planned = set(" ".join(told).split())
     locks = [
         (Truth("lockout", k.start, k.end, k.user, k.trigger not in planned), k.met_by_others(), len(k.refused))
         for k in place.locks
     ]  # fmt: skip
     bans = [
-        (Truth("ip_ban", start, end, ip), any(end <= t <= end + BACK_SOON * (end - start) for t in seen[ip]), None)
+        (
+            Truth("ip_ban", start, end, ip, ip not in planned),
+            any(end <= t <= end + BACK_SOON * (end - start) for t in seen[ip]),
+            None,
+        )
         for ip, start, end in place.bans
     ]
     limits = [
@@ -208,13 +222,13 @@ def _table(place: FaultySite, whose: list[str], scenarios: Sequence[str], sessio
         for ip, t in sorted(place.refusals.items())
     ]  # fmt: skip
     rows = [
-        *((name, truth, True, None) for name, truth in zip(whose, place.truth, strict=True)),
+        *((name, t, held.get(t.subject, SURELY) >= SURELY, None) for name, t in zip(whose, place.truth, strict=True)),
         *(("lockout", *row) for row in locks),
         *(("ban", *row) for row in bans),
         *(("throttling", *row) for row in limits),
     ]
-    told = [(s, t.kind, t.subject, *t.span, t.leads, seen, n) for s, t, seen, n in rows if s in scenarios]
-    return pl.DataFrame(told, schema=SCHEMA, orient="row").sort("start", "kind", "subject")
+    table = [(s, t.kind, t.subject, *t.span, t.leads, seen, n) for s, t, seen, n in rows if s in scenarios]
+    return pl.DataFrame(table, schema=SCHEMA, orient="row").sort("start", "kind", "subject")
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:

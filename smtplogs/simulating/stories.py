@@ -121,10 +121,10 @@ class FaultySite(Site):
             self.attempt(start + self.random.uniform(0, length), name, self.stranger(), "stolen")
         self.truth.append(Truth("stuffing", start, start + length))
 
-    def guess(self, n: int = 3) -> None:
+    def guess(self, n: int = 3, *, tries: tuple[int, int] = (20, 120)) -> None:
         """Let n strangers guess at one account each."""
         before = len(self.queue)
-        self.brute_force(n, tries=(20, 120))
+        self.brute_force(n, tries=tries)
         for ip in sorted({a.ip for a in self.queue[before:]}):
             times = [a.at for a in self.queue[before:] if a.ip == ip]
             self.truth.append(Truth("brute_force", min(times), max(times), ip))
