@@ -103,6 +103,9 @@ def surely_lines(heads: pl.DataFrame, more: Sequence[Dialogue | Table] = ()) -> 
 _ODD = "^[\\s\ufeff]*[\\[{]|\x1b\\["
 """JSON, and colours that must come off before a line is looked at."""
 
+_COMMENT = "^\ufeff?#"
+"""A comment, as stands in the head of Microsoft's logs."""
+
 _GROUP = re.compile(r"\(\?P<[^>]+>")
 """A group by name: of one name there may be one in a regex."""
 
@@ -142,11 +145,17 @@ def _inner(head: Sequence[str]) -> pl.DataFrame:
 
 
 def _shares_of_dialogues(lines: pl.DataFrame, formats: Sequence[Dialogue]) -> dict[Dialogue | Table, float]:
-    """Return the shares of lines that look like the formats, 0 where they are too few."""
+    """Return the shares of lines that look like the formats, 0 where they are too few.
+
+    The header of an Exchange or IIS log is five lines of comment: more than what a quiet hour holds, or its first seconds.
+    """
     text = pl.col("line").str
-    hits = lines.select(text.contains(f.looks).sum().alias(str(i)) for i, f in enumerate(formats)).row(0)
+    told = lines.filter(~text.contains(_COMMENT))
+    if told.is_empty():
+        return dict.fromkeys(formats, 0.0)
+    hits = told.select(text.contains(f.looks).sum().alias(str(i)) for i, f in enumerate(formats)).row(0)
     return {
-        f: n / lines.height if (n / lines.height >= f.least if f.least else n >= 2) else 0.0
+        f: n / told.height if (n / told.height >= f.least if f.least else n >= 2) else 0.0
         for f, n in zip(formats, hits, strict=True)
     }
 

@@ -154,13 +154,23 @@ def test_a_session_goes_from_one_file_into_the_next(name: str, step: int, tmp_pa
         "raw",
     ]
     whole = sl.read(sl.sample(name))
-    for cut in range(8, len(text), step):
+    for cut in range(6, len(text), step):
         (tmp_path / "b.log").write_text("\n".join(text[:cut]) + "\n")
         (tmp_path / "a.log").write_text("\n".join(text[cut:]) + "\n")
         both = sl.read([tmp_path / "a.log", tmp_path / "b.log"])
         order = ["time", "stage", "outcome"]
         assert_frame_equal(both.select(shown).sort(order), whole.select(shown).sort(order))
         assert both["also"].list.len().fill_null(0).sum() == whole["also"].list.len().fill_null(0).sum()
+
+
+@pytest.mark.parametrize(("name", "n_header"), [("exchange/receive", 5), ("iis-smtp/smart-host", 1)])
+def test_a_log_of_fewer_lines_than_its_header_has_is_recognised(name: str, n_header: int) -> None:
+    text = sl.sample(name)[0].read_text("utf-8-sig").splitlines()
+    assert [line.startswith("#") for line in text[: n_header + 1]] == [True] * n_header + [False]
+
+    assert recognising.recognise(text[:n_header]) == recognising.Recognised(None)
+    assert recognising.recognise(text[: n_header + 1]).format == recognising.recognise(text).format
+    assert recognising.recognise([*text[: n_header + 1], *["other words"] * 4]) == recognising.Recognised(None)
 
 
 def test_lines_are_all_accounted_for() -> None:

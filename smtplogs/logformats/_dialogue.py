@@ -81,7 +81,8 @@ class Dialogue:
     looks
         Regex of lines that only this format has, for detection.
     least
-        Share of the first lines that must look so. 0: two such lines are enough (transcripts, full of other text).
+        Share of the first lines, comments (``#``) aside, that must look so. 0: two such lines are enough (transcripts,
+        full of other text).
     last_resort
         Only where no other format is recognised.
     side
