@@ -37,7 +37,7 @@ def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Rec
     """Tell the format of a file that is a dialogue or a table as a whole.
 
     A file in which a format of single lines (syslog and its kin) claims as many lines is left to that one. Transcripts
-    without any mark of their own (telnet) count only where nothing else fits.
+    without any mark of their own (telnet) count only where nothing else fits. Comments count for nobody.
 
     Parameters
     ----------
@@ -51,13 +51,15 @@ def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Rec
     lines = _inner(head)
     if lines.is_empty():
         return Recognised(None)
-    scores = _shares_of_dialogues(lines, [f for f in dialogues if not f.last_resort])
+    told = lines.filter(~pl.col("line").str.contains(_COMMENT))
+    told = lines if told.is_empty() else told
+    scores = _shares_of_dialogues(told, [f for f in dialogues if not f.last_resort])
     scores |= {t: share_of_table(lines, t) for t in tables if _may_be(t, lines["line"].to_list())}
     best = max(scores.values(), default=0.0)
     if best == 0:
-        scores = _shares_of_dialogues(lines, [f for f in dialogues if f.last_resort])
+        scores = _shares_of_dialogues(told, [f for f in dialogues if f.last_resort])
         best = max(scores.values(), default=0.0)
-    if best == 0 or share_of_lines(lines) >= best:
+    if best == 0 or share_of_lines(told) >= best:
         return Recognised(None)
     first = [f for f, score in scores.items() if score == best]
     if len(first) > 1:
@@ -104,7 +106,7 @@ _ODD = "^[\\s\ufeff]*[\\[{]|\x1b\\["
 """JSON, and colours that must come off before a line is looked at."""
 
 _COMMENT = "^\ufeff?#"
-"""A comment, as stands in the head of Microsoft's logs."""
+"""A comment. Microsoft's logs begin with five: more than a quiet hour holds, or its first seconds."""
 
 _GROUP = re.compile(r"\(\?P<[^>]+>")
 """A group by name: of one name there may be one in a regex."""
@@ -145,17 +147,11 @@ def _inner(head: Sequence[str]) -> pl.DataFrame:
 
 
 def _shares_of_dialogues(lines: pl.DataFrame, formats: Sequence[Dialogue]) -> dict[Dialogue | Table, float]:
-    """Return the shares of lines that look like the formats, 0 where they are too few.
-
-    The header of an Exchange or IIS log is five lines of comment: more than what a quiet hour holds, or its first seconds.
-    """
+    """Return the shares of lines that look like the formats, 0 where they are too few."""
     text = pl.col("line").str
-    told = lines.filter(~text.contains(_COMMENT))
-    if told.is_empty():
-        return dict.fromkeys(formats, 0.0)
-    hits = told.select(text.contains(f.looks).sum().alias(str(i)) for i, f in enumerate(formats)).row(0)
+    hits = lines.select(text.contains(f.looks).sum().alias(str(i)) for i, f in enumerate(formats)).row(0)
     return {
-        f: n / told.height if (n / told.height >= f.least if f.least else n >= 2) else 0.0
+        f: n / lines.height if (n / lines.height >= f.least if f.least else n >= 2) else 0.0
         for f, n in zip(formats, hits, strict=True)
     }
 

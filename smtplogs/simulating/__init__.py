@@ -135,8 +135,9 @@ def simulate(
     DataFrame
         What is in ``truth.csv``, a row a thing that really happened: ``scenario``, ``kind`` (in the words of findings),
         ``subject`` (account, address, or both), ``start``, ``end`` (UTC), ``leads`` (false: a consequence of another
-        row), ``observable`` (false: no log can show it, such as a lock that nobody else met, a ban of an address that
-        did not come back soon, guesses of which bans let few through) and ``n_refused`` [attempts], where that is counted.
+        row that shows), ``observable`` (false: no log can show it, such as a lock that nobody else met, a ban of an
+        address that did not come back soon, guesses of which bans let few through) and ``n_refused`` [attempts], where
+        that is counted.
 
     Raises
     ------
