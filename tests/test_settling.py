@@ -487,3 +487,21 @@ def test_dovecots_own_log_without_a_host_still_meets_postfix(tmp_path: Path) -> 
     events = reading.read([own, mail], year=2026)
 
     assert told(events, "cause", "basis", "also") == [("unknown_user", "context", [f"{own}:1"])]
+
+
+def test_a_front_may_tell_of_every_login_that_the_server_behind_it_wrote_down(tmp_path: Path) -> None:
+    behind = dovecot(
+        "10:00:05", "imap-login: Logged in: user=<ann>, method=PLAIN, rip=10.0.0.25, lip=10.0.0.30, session=<s1>"
+    )
+    front = line(
+        "10:00:05",
+        'Auth: 203.0.113.25:39343->192.0.2.25:11993 client-secure=ssl authorisation_id=NONE authentication_id="ann" '
+        'server="10.0.0.30:10143" protocol=IMAP4S server-secure=plaintext status="ok"',
+        "perdition.imap4s[286]",
+        host="mx1",
+    )
+    log = write(tmp_path / "mail.log", behind, front)
+
+    events = reading.read(log, year=2026)
+
+    assert told(events, "outcome", "user", "client_ip", "also") == [("success", "ann", "203.0.113.25", [f"{log}:1"])]
