@@ -92,6 +92,8 @@ def broken(path: Path, data: bytes) -> str | None:
     one = whole.row(0, named=True)
     if data and data[:2] not in (b"\xff\xfe", b"\xfe\xff") and one["error"] is None and one["bytes"] != len(data):
         return f"{one['bytes']} bytes counted of {len(data)}"
+    if one["kept"] is None:  # several formats fit equally well: it is said, and the file is not read
+        return None if (one["error"] or "").startswith("could be ") and events.is_empty() else "not read"
     if sum(one[r] or 0 for r in ROLES) != one["kept"]:
         return f"{[one[r] for r in ROLES]} is not {one['kept']}"
     if events.height and not events["line_no"].is_between(1, one["lines"]).all():
