@@ -157,7 +157,7 @@ class Followed:
                 return
             data = data[:end]
             n = data.count(b"\n") + (not data.endswith(b"\n"))
-            chunk = Chunk(data, self.place.lines + 1, n)
+            chunk = Chunk([data], self.place.lines + 1, n)
             self.place.offset += end
             self.place.lines += n
             start = max(0, self.place.offset - TAIL)

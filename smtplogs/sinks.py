@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
+from smtplogs._coded import packed
 from smtplogs.stitching import stacked
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ class Gathered:
         self._before = {kind: len(frames) for kind, frames in self.frames.items()}
 
     def take(self, kind: str, frame: pl.DataFrame) -> None:
-        """Keep the frame."""
+        """Keep the frame, with its lines copied out of the text that was read: a few of them would hold all of it."""
+        if "raw" in frame.columns:
+            frame = frame.with_columns(packed(frame["raw"]))
         self.frames.setdefault(kind, []).append(frame)
 
     def restart(self) -> None:

@@ -39,7 +39,7 @@ def test_the_engine_is_told_while_it_is_loaded_and_the_environment_stays():
     assert not loaded
     assert same
     assert isinstance(told, str)
-    assert "dirty_decay_ms:2000" in told
+    assert "dirty_decay_ms:5000" in told
 
 
 @pytest.mark.parametrize("own", ["dirty_decay_ms:0", ""])

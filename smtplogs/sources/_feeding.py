@@ -56,17 +56,23 @@ class Chunk:
 
     Attributes
     ----------
-    data
-        The lines as bytes, as they stand in the expanded file (of UTF-16: as UTF-8; a byte order mark is taken off).
+    parts
+        The lines as bytes, as they stand in the expanded file (of UTF-16: as UTF-8; a byte order mark is taken off):
+        whole lines each.
     first_line
         Number of the first, counted from 1.
     n_lines
         How many.
     """
 
-    data: bytes
+    parts: Sequence[bytes]
     first_line: int
     n_lines: int
+
+    @property
+    def data(self) -> bytes:
+        """All its bytes."""
+        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
 class Reading:
@@ -168,12 +174,12 @@ class Reading:
             self._pieces = ahead(self._pieces, _AHEAD)
         whole = True
         pieces = self._cut(sliced(as_utf8(self._measured()), min(self.chunk_bytes, self._max_line)))
-        for data in _whole_lines(pieces, self.chunk_bytes):
-            for part, n_lines in _of_few_lines(data, _count(data)):
-                chunk = Chunk(part, self.lines + 1, n_lines)
+        for parts in _whole_lines(pieces, self.chunk_bytes):
+            whole = parts[-1].endswith(b"\n")
+            for some, n_lines in _of_few_lines(parts, _count(parts)):
+                chunk = Chunk(some, self.lines + 1, n_lines)
                 self.lines += n_lines
                 yield chunk
-            whole = data.endswith(b"\n")
         if self._digest:
             self.sha256 = self._digest.hexdigest()
         if self._damage:
@@ -224,7 +230,7 @@ def lines_of(chunk: Chunk) -> pl.LazyFrame:
     A carriage return before the newline is taken off; bytes that are no UTF-8 become U+FFFD.
     """
     number = pl.col("line_no").cast(pl.UInt64) + pl.lit(chunk.first_line, pl.UInt64)
-    return _scan(chunk.data).select(number, "line")
+    return _scan(chunk.parts).select(number, "line")
 
 
 @dataclass(frozen=True)
@@ -276,7 +282,7 @@ def lines_of_all(files: Sequence[Whole]) -> pl.DataFrame | None:
         None if the lines cannot be told apart as they were counted.
     """
     data = b"".join(b for f in files for b in ((f.data,) if f.data[-1:] in (b"", b"\n") else (f.data, b"\n")))
-    lines = lines_of(Chunk(data, 1, 0)).collect()
+    lines = lines_of(Chunk([data], 1, 0)).collect()
     numbers = pl.int_range(len(files), dtype=pl.UInt32, eager=True).alias(FILE)
     of = numbers.repeat_by(pl.Series([f.n_lines for f in files], dtype=pl.UInt32)).explode(empty_as_null=False)
     if of.len() != lines.height:
@@ -299,31 +305,38 @@ def _first_lines(data: bytes, n_bytes: int) -> list[str]:
     return [line.removesuffix("\r") for line in lines]
 
 
-def _whole_lines(pieces: Pieces, chunk_bytes: int) -> Pieces:
-    """Join pieces into chunks that end where a line ends; each byte is copied once."""
+def _whole_lines(pieces: Pieces, chunk_bytes: int) -> Iterator[list[bytes]]:
+    """Put pieces together into chunks that end where a line ends; a piece of whole lines is taken as it is."""
+    parts: list[bytes] = []
     held: list[bytes | memoryview] = []
     size = 0
     for piece in pieces:
         end = piece.rfind(b"\n") + 1
         size += len(piece)
-        if end and size >= chunk_bytes:
-            held.append(memoryview(piece)[:end])
-            whole = b"".join(held)
-            held[:] = [piece[end:]]
-            size -= len(whole)
-            yield whole
-        else:
+        if not end or (size < chunk_bytes and end < len(piece)):
             held.append(piece)
-    if size:
-        yield b"".join(held)
+            continue
+        if held or end < len(piece):
+            parts.append(b"".join([*held, memoryview(piece)[:end]]))
+            held[:] = [piece[end:]] if end < len(piece) else []
+        else:
+            parts.append(piece)
+        if size >= chunk_bytes:
+            yield parts
+            parts = []
+            size = sum(map(len, held))
+    if tail := b"".join(held):
+        parts.append(tail)
+    if parts:
+        yield parts
 
 
-def _scan(data: bytes) -> pl.LazyFrame:
+def _scan(parts: Sequence[bytes]) -> pl.LazyFrame:
     """Let Polars split bytes at newlines; numbered from 0."""
     # Polars takes one byte order mark off, for the start of a file; the feeder did that, so this one is text
-    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    texts = [codecs.BOM_UTF8 + part if part.startswith(codecs.BOM_UTF8) else part for part in parts]
     return pl.scan_csv(
-        mark + data,
+        texts,
         has_header=False,
         separator="\n",  # no line holds it, so that a line is one field
         quote_char=None,
@@ -334,22 +347,26 @@ def _scan(data: bytes) -> pl.LazyFrame:
     )
 
 
-def _of_few_lines(data: bytes, n_lines: int) -> Iterator[tuple[bytes, int]]:
-    """Halve data until no part has too many lines; yield the parts and how many lines each has."""
-    half = len(data) // 2
-    middle = data.rfind(b"\n", 0, half) + 1 or data.find(b"\n", half) + 1
+def _of_few_lines(parts: Sequence[bytes], n_lines: int) -> Iterator[tuple[Sequence[bytes], int]]:
+    """Halve a chunk until no part has too many lines; yield the parts and how many lines each has."""
     if n_lines <= MOST_LINES:
-        yield data, n_lines
+        yield parts, n_lines
         return
-    head = data[:middle]
-    n_head = _count(head)
-    yield from _of_few_lines(head, n_head)
-    yield from _of_few_lines(data[middle:], n_lines - n_head)
+    middle = len(parts) // 2
+    heads, tails = parts[:middle], parts[middle:]
+    if not heads:
+        (data,) = parts
+        half = len(data) // 2
+        cut = data.rfind(b"\n", 0, half) + 1 or data.find(b"\n", half) + 1
+        heads, tails = [data[:cut]], [data[cut:]]
+    n_heads = _count(heads)
+    yield from _of_few_lines(heads, n_heads)
+    yield from _of_few_lines(tails, n_lines - n_heads)
 
 
-def _count(data: bytes) -> int:
+def _count(parts: Sequence[bytes]) -> int:
     """Count lines: a sixth of the cost of bytes.count, and by construction the number of rows of `_scan`."""
-    return _scan(data).select(pl.len()).collect().item()
+    return _scan(parts).select(pl.len()).collect().item()
 
 
 def _expanded(source: Source) -> Pieces:

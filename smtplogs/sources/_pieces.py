@@ -10,6 +10,7 @@ from threading import Event, Semaphore, Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     Opener = Callable[[], Iterator[bytes]]
 
 PIECE = 1 << 18
-"""Bytes handed on at a time: small enough to stay in the cache of a core from the kernel to the chunk."""
+"""Bytes handed on at a time: small enough to stay in the cache of a core from the decoder to the chunk."""
+
+LARGE_PIECE = 4 << 20
+"""Bytes of a plain file handed on at a time, behind its first piece. It ends where a line ends, so that it need not be
+copied to be cut there: `LOOK` bytes before its end are read to find the place."""
+
+LOOK = 1 << 14
 
 _NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)
 
@@ -52,10 +59,21 @@ def file_pieces(path: Path, offset: int = 0) -> Pieces:
                 raise Damaged("reading failed", "it is no file any more")
             if offset:
                 file.seek(offset)
-            while piece := file.read(PIECE):
+            size = PIECE
+            while piece := file.read(size):
                 yield piece
+                size = _to_a_line_end(file)
     except OSError as error:
         raise Damaged("reading failed", reason(error)) from error
+
+
+def _to_a_line_end(file: io.FileIO) -> int:
+    """Return how many of the next bytes are about LARGE_PIECE and end where a line ends, if that is near."""
+    place = file.tell()
+    file.seek(place + LARGE_PIECE - LOOK)
+    end = (file.read(LOOK) or b"").rfind(b"\n") + 1
+    file.seek(place)
+    return LARGE_PIECE - LOOK + end if end else LARGE_PIECE
 
 
 def within(pieces: Iterator[bytes], size: int, offset: int = 0) -> Pieces:
