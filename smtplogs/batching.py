@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WORKERS = 2
 """Chunks parsed at once. Polars brings its own threads; two keep both cores of a small machine busy."""
 
-AT_ONCE = (2, 6)
+AT_ONCE = (8, 24)
 """Chunks parsed as one batch, at least and, of a large file, at most: what each batch costs beside its lines is paid less often."""
 
 SPARING = (3, 4)
@@ -37,6 +37,8 @@ def batches(
     pool: Executor,
     advance: Callable[[int], None] | None,
     mixed: mixtures.Mixture | None = None,
+    *,
+    sparing: bool = False,
 ) -> Iterator[parsing.Batch]:
     """Parse the chunks of a file side by side and hand their records out in order.
 
@@ -52,6 +54,8 @@ def batches(
         Told how many expanded bytes were read since it was told last.
     mixed
         Takes its lines out first, where the file is a mixture.
+    sparing
+        Memory counts for more than speed.
     """
     waiting: deque[Future[tuple[parsing.Batch, accounting.Tally]]] = deque()
 
@@ -62,8 +66,8 @@ def batches(
             yield batch
 
     read = 0
-    at_once = _at_once(reading, chosen)
-    held: list[pl.LazyFrame] = []
+    at_once = SPARING[chosen.envelope is not None] if sparing else _at_once(reading)
+    held: list[pl.DataFrame] = []
     for lines in parsing.chunks(reading, chosen):
         if advance is not None:
             advance(reading.bytes - read)
@@ -81,9 +85,7 @@ def batches(
         yield from next_one()
 
 
-def _at_once(reading: sources.Reading, chosen: parsing.Plan) -> int:
-    """Return how many chunks are parsed as one batch: few of a small file, and where memory counts."""
-    if reading.chunk_bytes < sources.CHUNK:
-        return SPARING[chosen.envelope is not None]
+def _at_once(reading: sources.Reading) -> int:
+    """Return how many chunks are parsed as one batch: few of a small file."""
     few, many = AT_ONCE
     return min(many, max(few, (reading.source.stored_bytes or 0) // (SHARES * reading.chunk_bytes)))

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 GROUP_BYTES = 24 << 20
 """Small files are read in groups of about so many stored bytes."""
 
-CHUNK_BYTES = 8 << 20
-"""Bytes of log read at a time: less than `read` takes, since a run stays under 700 MB."""
-
 GROUP_FILES = 2_000
 """And of at most so many files."""
 
@@ -84,7 +81,7 @@ def make_part(task: Task, advance: Callable[[int], None] | None = None) -> Part:
     folder = place.with_name(f".{task.name}-{uuid.uuid4().hex[:8]}")
     folder.mkdir(parents=True)
     stored = Stored()
-    settings = replace(task.settings, chunk_bytes=CHUNK_BYTES)
+    settings = replace(task.settings, sparing=True)
     try:
         entries: dict[int, dict[str, Any]] = {}
         with PartWriter(folder, task.name, task.by, task.about) as writer, ThreadPoolExecutor(WORKERS) as pool:

@@ -55,8 +55,8 @@ class Settings:
         Moment that serves as the last resort for the year.
     keep_missed
         Whether lines that no pattern takes are kept, redacted.
-    chunk_bytes
-        Bytes of log parsed at a time, where memory counts for more than speed.
+    sparing
+        Whether memory counts for more than speed.
     catalogue
         File with the caller's own rows of the reply catalogue.
     """
@@ -69,7 +69,7 @@ class Settings:
     traffic: bool = False
     now: dt.datetime | None = None
     keep_missed: bool = False
-    chunk_bytes: int | None = None
+    sparing: bool = False
     catalogue: str | None = None
 
 
@@ -160,7 +160,7 @@ def _read_once(
     advance: Callable[[int], None] | None,
 ) -> tuple[Passed, stamps.Carry]:
     told, so_far = accounting.Tally(), _SoFar()
-    with sources.open_source(source, hash=hash, chunk_bytes=settings.chunk_bytes) as reading:
+    with sources.open_source(source, hash=hash) as reading:
         head = reading.peek()
         mixed, found = _looked_at(head, settings)
         if found.tie:
@@ -168,7 +168,7 @@ def _read_once(
         if found.format is not None:
             return _read_whole(reading, head, found.format, settings, anchor, sink, advance)
         chosen = _planned(head, settings)
-        for batch in batches(reading, chosen, told, pool, advance, mixed):
+        for batch in batches(reading, chosen, told, pool, advance, mixed, sparing=settings.sparing):
             _told_apart(told, source.name, sink)
             done = queued(partial(_tied, batch, so_far, anchor, source.name, traffic=settings.traffic))
             so_far.traffic = _older_handed_on(so_far.traffic, sink)

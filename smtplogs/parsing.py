@@ -180,13 +180,14 @@ def _plan(envelope: str | None, exim: bool, traffic: bool, only: str | None) -> 
     return Plan(prefilter, envelope, None, traffic, only, coarse=coarse)
 
 
-def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
-    """Lines of a file, chunk by chunk, with the wrapper off: what `parse` takes."""
+def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.DataFrame]:
+    """Lines of a file, chunk by chunk, with the wrapper off: all if traffic is counted, else those that may be ours."""
     wrapper = chosen.wrapper
     if wrapper is None:
-        yield from (lines_of(chunk) for chunk in reading)
+        yield from (sighted(lines_of(chunk), chosen) for chunk in reading)
     elif wrapper.peel is None:
-        yield from (frame.lazy() for frame in unwrapping.export_lines(chunk.data for chunk in reading))
+        frames = unwrapping.export_lines(chunk.data for chunk in reading)
+        yield from (sighted(frame.lazy(), chosen) for frame in frames)
     else:
         escaped = "|".join(re.escape(w) for w in wrapper.literals)
         trusted = pl.col("line").str.contains(f"{chosen.prefilter}|{escaped}" if escaped else chosen.prefilter)
@@ -195,10 +196,19 @@ def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
             lines = lines_of(chunk)
             kept = (lines if wrapper.keep_all or chosen.traffic else lines.filter(trusted)).collect()
             inner, carry = unwrapping.unwrap(kept, wrapper, carry)
-            yield inner.lazy()
+            yield sighted(inner.lazy(), chosen)
         if carry is not None:
             inner, _ = unwrapping.unwrap(pl.DataFrame(schema=LINES), wrapper, carry, last=True)
-            yield inner.lazy()
+            yield sighted(inner.lazy(), chosen)
+
+
+def sighted(lines: pl.LazyFrame, chosen: Plan) -> pl.DataFrame:
+    """Collect the lines that may be ours, or all if traffic is counted."""
+    return (lines if chosen.traffic else lines.filter(_ours(chosen))).collect()
+
+
+def _ours(chosen: Plan) -> pl.Expr:
+    return pl.col("line").str.contains(chosen.coarse)
 
 
 def parse(lines: pl.LazyFrame, chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
@@ -219,27 +229,21 @@ def parse(lines: pl.LazyFrame, chosen: Plan, told: Tally | None = None) -> tuple
     records, tally
         See `records`; what became of every kept line.
     """
-    return parsed([lines], chosen, told)
+    return parsed([sighted(lines, chosen)], chosen, told)
 
 
-def parsed(chunks: list[pl.LazyFrame], chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
-    """Parse the lines of chunks as `parse` does, and take them out of the list: their bytes are held no longer than needed."""
+def parsed(kept: list[pl.DataFrame], chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
+    """Parse lines that were `sighted` as `parse` does, and take them out of the list: none is held longer than needed."""
     told = Tally(keep_missed=chosen.keep_missed) if told is None else told
-    some, minutes = _sighted(chunks, chosen)
-    batch = records(some, chosen, told, prefilter=chosen.prefilter)
+    lines = pl.concat(kept)
+    kept.clear()
+    minutes = pl.DataFrame()
+    if chosen.traffic:
+        minutes = minutes_of(lines, chosen.envelope)
+        lines = lines.filter(_ours(chosen))
+    batch = records(lines, chosen, told, prefilter=chosen.prefilter)
     batch.minutes = minutes
     return batch, told
-
-
-def _sighted(chunks: list[pl.LazyFrame], chosen: Plan) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the lines that may be ours, and the minutes of all lines if traffic is counted."""
-    lines = pl.concat(chunks)
-    chunks.clear()
-    ours = pl.col("line").str.contains(chosen.coarse)
-    if not chosen.traffic:
-        return lines.filter(ours).collect(), pl.DataFrame()
-    every = lines.collect()
-    return every.filter(ours), minutes_of(every, chosen.envelope)
 
 
 def minutes_of(lines: pl.DataFrame, envelope: str | None = None) -> pl.DataFrame:

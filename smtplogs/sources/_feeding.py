@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from smtplogs.sources._pieces import Pieces
     from smtplogs.sources._source import Source
 
-CHUNK = 30 << 20
-"""Bytes of a chunk: smaller ones cost more for each line, larger ones only memory; and glibc keeps none of 32 MiB."""
+CHUNK = 8 << 20
+"""Bytes of a chunk: smaller ones cost more for each line, larger ones only memory."""
 
 MAX_LINE = 16 << 20
 """A longer line is cut here."""
@@ -45,7 +45,7 @@ FILE = "_file"
 PEEK = 1 << 16
 """Bytes from which the format of a file is told."""
 
-_AHEAD = 2 * CHUNK // PIECE
+_AHEAD = (60 << 20) // PIECE
 _HEAD = 512
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -219,9 +219,9 @@ class Reading:
             length = end if first < 0 else len(piece) - last - 1
 
 
-def open_source(source: Source, *, hash: bool = False, chunk_bytes: int | None = None) -> Reading:  # noqa: A002
+def open_source(source: Source, *, hash: bool = False) -> Reading:  # noqa: A002
     """Start to read a source; with `hash`, take the SHA-256 of its expanded bytes on the way."""
-    return Reading(source, hash=hash) if chunk_bytes is None else Reading(source, hash=hash, chunk_bytes=chunk_bytes)
+    return Reading(source, hash=hash)
 
 
 def lines_of(chunk: Chunk) -> pl.LazyFrame:
