@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Executor, Future
 
-    import polars as pl
-
     from smtplogs import accounting, mixtures
 
 WORKERS = 2
@@ -67,12 +65,12 @@ def batches(
 
     read = 0
     at_once = SPARING[chosen.envelope is not None] if sparing else _at_once(reading)
-    held: list[pl.DataFrame] = []
+    held: list[parsing.Sighted] = []
     for lines in parsing.chunks(reading, chosen):
         if advance is not None:
             advance(reading.bytes - read)
             read = reading.bytes
-        held.append(lines if mixed is None else mixed.others(lines))
+        held.append(parsing.sighted(lines if mixed is None else mixed.others(lines), chosen))
         del lines
         if len(held) == at_once:
             waiting.append(pool.submit(queued, partial(parsing.parsed, held, chosen)))

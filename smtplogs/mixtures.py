@@ -37,7 +37,7 @@ class Mixture:
 
     parts: tuple[tuple[Dialogue, pl.DataFrame], ...]
 
-    def others(self, lines: pl.DataFrame) -> pl.DataFrame:
+    def others(self, lines: pl.LazyFrame) -> pl.LazyFrame:
         """Return the lines that are in no transcript."""
         taken = pl.concat([part["line_no"] for _, part in self.parts])
         return lines.filter(~pl.col("line_no").is_in(taken.implode()))

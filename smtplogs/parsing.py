@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -180,14 +180,13 @@ def _plan(envelope: str | None, exim: bool, traffic: bool, only: str | None) -> 
     return Plan(prefilter, envelope, None, traffic, only, coarse=coarse)
 
 
-def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.DataFrame]:
-    """Lines of a file, chunk by chunk, with the wrapper off: all if traffic is counted, else those that may be ours."""
+def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
+    """Lines of a file, chunk by chunk, with the wrapper off: what `parse` takes."""
     wrapper = chosen.wrapper
     if wrapper is None:
-        yield from (sighted(lines_of(chunk), chosen) for chunk in reading)
+        yield from (lines_of(chunk) for chunk in reading)
     elif wrapper.peel is None:
-        frames = unwrapping.export_lines(chunk.data for chunk in reading)
-        yield from (sighted(frame.lazy(), chosen) for frame in frames)
+        yield from (frame.lazy() for frame in unwrapping.export_lines(chunk.data for chunk in reading))
     else:
         escaped = "|".join(re.escape(w) for w in wrapper.literals)
         trusted = pl.col("line").str.contains(f"{chosen.prefilter}|{escaped}" if escaped else chosen.prefilter)
@@ -196,19 +195,26 @@ def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.DataFrame]:
             lines = lines_of(chunk)
             kept = (lines if wrapper.keep_all or chosen.traffic else lines.filter(trusted)).collect()
             inner, carry = unwrapping.unwrap(kept, wrapper, carry)
-            yield sighted(inner.lazy(), chosen)
+            yield inner.lazy()
         if carry is not None:
             inner, _ = unwrapping.unwrap(pl.DataFrame(schema=LINES), wrapper, carry, last=True)
-            yield sighted(inner.lazy(), chosen)
+            yield inner.lazy()
 
 
-def sighted(lines: pl.LazyFrame, chosen: Plan) -> pl.DataFrame:
-    """Collect the lines that may be ours, or all if traffic is counted."""
-    return (lines if chosen.traffic else lines.filter(_ours(chosen))).collect()
+class Sighted(NamedTuple):
+    """The lines of a chunk that may be ours; if traffic is counted, the minutes of all its lines."""
+
+    kept: pl.DataFrame
+    minutes: pl.DataFrame
 
 
-def _ours(chosen: Plan) -> pl.Expr:
-    return pl.col("line").str.contains(chosen.coarse)
+def sighted(lines: pl.LazyFrame, chosen: Plan) -> Sighted:
+    """Look for the few words one of which is in every line of ours."""
+    ours = pl.col("line").str.contains(chosen.coarse)
+    if not chosen.traffic:
+        return Sighted(lines.filter(ours).collect(), pl.DataFrame())
+    every = lines.collect()
+    return Sighted(every.filter(ours), minutes_of(every, chosen.envelope))
 
 
 def parse(lines: pl.LazyFrame, chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
@@ -232,15 +238,11 @@ def parse(lines: pl.LazyFrame, chosen: Plan, told: Tally | None = None) -> tuple
     return parsed([sighted(lines, chosen)], chosen, told)
 
 
-def parsed(kept: list[pl.DataFrame], chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
-    """Parse lines that were `sighted` as `parse` does, and take them out of the list: none is held longer than needed."""
+def parsed(chunks: list[Sighted], chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
+    """Parse the sighted lines of chunks as `parse` does, and take them out of the list: none is held longer than needed."""
     told = Tally(keep_missed=chosen.keep_missed) if told is None else told
-    lines = pl.concat(kept)
-    kept.clear()
-    minutes = pl.DataFrame()
-    if chosen.traffic:
-        minutes = minutes_of(lines, chosen.envelope)
-        lines = lines.filter(_ours(chosen))
+    lines, minutes = (pl.concat(frames) for frames in zip(*chunks, strict=True))
+    chunks.clear()
     batch = records(lines, chosen, told, prefilter=chosen.prefilter)
     batch.minutes = minutes
     return batch, told

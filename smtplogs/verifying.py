@@ -178,7 +178,8 @@ def _lines(reading: sources.Reading) -> Iterator[pl.DataFrame]:
     if documents.is_document(head):
         yield from documents.Document(chunk.data.decode("utf-8", "replace") for chunk in reading).batches()
         return
-    yield from parsing.chunks(reading, parsing.plan(head, traffic=True))
+    for chunk in parsing.chunks(reading, parsing.plan(head, traffic=True)):
+        yield chunk.collect()
 
 
 def _shown(place: Path, source: str) -> pl.DataFrame:

@@ -224,7 +224,7 @@ class Watched:
             log.plan = replace(plan, catalogue=self.settings.catalogue)
         fresh = False
         for lines in parsing.chunks([chunk], log.plan):
-            batch, _ = parsing.parsed([lines], log.plan)
+            batch, _ = parsing.parse(lines, log.plan)
             if not (batch.height or batch.leaks):
                 continue
             batch, log.clock = with_times(batch, log.anchor, log.clock, str(log.followed.path))

@@ -109,7 +109,7 @@ def _batches(reading: Reading, chosen: parsing.Plan, advance: Callable[[int], No
         if advance is not None:
             advance(reading.bytes - read)
             read = reading.bytes
-        yield lines
+        yield lines.collect()
 
 
 def of_lines(
