@@ -16,6 +16,7 @@ import polars as pl
 
 from smtplogs import replies
 from smtplogs._coded import Coded, coded
+from smtplogs._columns import without
 from smtplogs.logformats._envelopes import HOT_ENVELOPES, HOT_KEY, STAMPS_ITSELF
 from smtplogs.normalising import canonical, service_of, without_stale_users
 from smtplogs.schema import RECORDS
@@ -159,7 +160,7 @@ def take(
             where = [program.codes[taken["_who"]], *(taken[c] for c in (FILE,) if c in taken.columns)]
             n = where[0].value_counts() if len(where) == 1 else pl.DataFrame(where).group_by(pl.all()).len()
             done.counts += [(program.words[i], format_.name, p.role, k, *file) for i, *file, k in n.iter_rows()]
-            (done.events if p.role == "event" else done.context).append(taken.drop("_who"))
+            (done.events if p.role == "event" else done.context).append(without(taken, ("_who",)))
     done.rest.append(left)
     return done
 
@@ -229,7 +230,7 @@ def _read(part: Part, piece: pl.Series) -> tuple[Coded, pl.DataFrame, pl.Series 
         found = words.words.str.extract_groups(f"^(?P<_hit>){whole[1:]}").struct.unnest()
         misses = found["_hit"].null_count()
         fits = found["_hit"].is_not_null() if misses else None
-        found = canonical(found.drop("_hit"))
+        found = canonical(without(found, ("_hit",)))
     else:
         fits = words.words.str.contains(whole)
         fits = None if fits.all() else fits
@@ -268,7 +269,7 @@ def _records(
         "protocol": "smtp",
         **pattern.sets,
     }
-    values = [(words, found.drop([c for c in found.columns if c in pattern.sets])) for words, found in values]
+    values = [(words, without(found, pattern.sets)) for words, found in values]
     given = {c for _, found in values for c in found.columns} | set(own.columns)
     columns = [
         *group.select("line_no", "_stamp", "_who", *extra),

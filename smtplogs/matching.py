@@ -10,6 +10,7 @@ import polars as pl
 
 from smtplogs import redacting
 from smtplogs._coded import coded, packed
+from smtplogs._columns import without
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats import ALL
 
@@ -131,7 +132,7 @@ def _take_patterns(
 ) -> list[pl.DataFrame]:
     """Try the patterns of one tag in their order; count what is dismissed and what none takes."""
     parts: list[pl.DataFrame] = []
-    rows = group.drop("message", "line", "written", strict=False)
+    rows = without(group, ("message", "line", "written"))
     left = group.select("message", _at=pl.int_range(pl.len(), dtype=pl.UInt32))
     step = AT_ONCE if group.height > FEW else len(patterns)
     for some in (patterns[i : i + step] for i in range(0, len(patterns), step)):
@@ -149,7 +150,7 @@ def _take_patterns(
             taken = rows[left["_at"][hits]]
             tally.add_all(taken, format_.name, ROLE_WORD[p.role])
             if p.role != "dismiss":
-                parts.append(_labelled(taken.drop(values.columns, strict=False).hstack(values), format_, p))
+                parts.append(_labelled(without(taken, values.columns).hstack(values), format_, p))
         left = left.filter(free)
     for (program,), missed in group[left["_at"]].partition_by("program", as_dict=True).items():
         tally.miss(program, format_.name, missed)
@@ -172,7 +173,7 @@ def _matches(messages: pl.Series, wanted: pl.Series, pattern: Pattern) -> tuple[
     if found["_hit"].null_count():
         hit = found["_hit"].is_not_null()
         at, found = at.filter(hit), found.filter(hit)
-    return at, found.drop("_hit")
+    return at, without(found, ("_hit",))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ import polars as pl
 
 from smtplogs import translating
 from smtplogs._coded import coded
+from smtplogs._columns import without
 from smtplogs.schema import RECORDS
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ def canonical(frame: pl.DataFrame) -> pl.DataFrame:
         frame = frame.with_columns(names.spread(told).alias(_NAMED))
     steps = "step" in has and frame["step"].null_count() < frame.height
     exprs = _canonical(tuple(frame.schema.items()), steps=steps)
-    return (frame.with_columns(exprs) if exprs else frame).drop(_NAMED, strict=False)
+    frame = frame.with_columns(exprs) if exprs else frame
+    return without(frame, (_NAMED,)) if "authenticator" in has else frame
 
 
 @functools.lru_cache(maxsize=1 << 10)

@@ -21,6 +21,7 @@ from smtplogs import (
     tally,
     whole_files,
 )
+from smtplogs._columns import constant, without
 from smtplogs._engine import queued
 from smtplogs.batching import batches
 from smtplogs.schema import COVERAGE, as_table
@@ -336,7 +337,10 @@ def with_times(
     answer, clock = stamps.resolve(batch.stamps, anchor, clock)
 
     def timed(frame: pl.DataFrame) -> pl.DataFrame:
-        return frame.drop("_stamp").hstack(answer[frame["_stamp"]]).with_columns(source=pl.lit(name))
+        at = frame["_stamp"]
+        return without(frame, ("_stamp", *answer.columns, "source")).hstack(
+            [*answer[at], constant("source", name, frame.height)]
+        )
 
     return parsing.Batch([timed(part) for part in batch.parts], leaks=[timed(part) for part in batch.leaks]), clock
 

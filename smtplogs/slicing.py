@@ -115,7 +115,7 @@ def _cut(
         return [(begin, end)]
     step = dt.timedelta(days=1) if length > dt.timedelta(days=1) else length / 2 if length > 2 * _HOUR else _HOUR
     if step > _HOUR:  # whole hours
-        step = dt.timedelta(hours=max(1, step // _HOUR))
+        step = dt.timedelta(hours=-(-step // _HOUR))
     cuts, at = [], begin
     while at < end:
         cuts += _cut(inside, at, min(at + step, end))

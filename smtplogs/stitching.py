@@ -16,6 +16,7 @@ import polars as pl
 
 from smtplogs import linking, replies
 from smtplogs._coded import coded, places
+from smtplogs._columns import without
 from smtplogs.logformats import SESSION_PATTERNS
 from smtplogs.normalising import split_keys
 from smtplogs.overview import WAITS
@@ -236,7 +237,7 @@ def _line_events(rows: pl.DataFrame, here: pl.DataFrame, found: Cut, kept: pl.Da
         cipher=pl.lit(found.facts.at("cipher", here["tls"])),
         helo=pl.coalesce(pl.lit(found.facts.at("helo", here["helo"])), pl.lit(own["helo"])),
     )  # fmt: skip
-    rows = rows.drop([c for c in known.columns if c in rows.columns]).hstack(known)
+    rows = without(rows, known.columns).hstack(known)
     return _with_library_words(rows, found.facts.at("detail", here["library"]))
 
 

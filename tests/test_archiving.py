@@ -25,8 +25,9 @@ from polars.testing import assert_frame_equal
 import smtplogs as sl
 from archived import assert_same, lines_of, manifest, ordered
 from small_logs import FAILED, PEER, SAMPLES, SUBMISSION, line, write
-from smtplogs import cli, making, parts, runs, slicing
+from smtplogs import cli, parts, runs, slicing
 from smtplogs.errors import InUse, NothingToRead, NotWhole
+from smtplogs.sources import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,7 @@ def test_a_dataset_holds_what_read_gives(tmp_path: Path, sample: str) -> None:
 @pytest.mark.parametrize("sample", ["postfix/lockout", *LINKED])
 def test_small_pieces_everywhere_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: str) -> None:
     """Chunks, row limits and slices a hundred times smaller than usual: every border is crossed."""
-    monkeypatch.setattr(making, "CHUNK_BYTES", 50_000)
+    monkeypatch.setitem(Reading.__init__.__kwdefaults__, "chunk_bytes", 50_000)
     monkeypatch.setattr(parts, "ROWS", 100)
     monkeypatch.setattr(slicing, "ROWS", 50)
     monkeypatch.setattr(slicing, "SLICE_ROWS", 20)

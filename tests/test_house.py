@@ -25,6 +25,7 @@ FLOORS = (
         "_addresses",
         "_allocating",
         "_coded",
+        "_columns",
         "_secret_forms",
         "_toml",
         "_engine",

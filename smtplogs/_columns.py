@@ -1,0 +1,20 @@
+"""Columns of frames put in and left out without a query, which costs more than the work itself where rows are few."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+
+def without(frame: pl.DataFrame, names: Container[str]) -> pl.DataFrame:
+    """Return the frame less these columns, as far as it has them."""
+    return frame[[name for name in frame.columns if name not in names]]
+
+
+def constant(name: str, value: Any, n_rows: int, dtype: Any = pl.String) -> pl.Series:
+    """Return a column that holds one value."""
+    return pl.Series(name, [value], dtype).new_from_index(0, n_rows)
