@@ -682,7 +682,8 @@ def test_the_shape_of_the_lines_frame() -> None:
     frame = lines_of(Chunk([b"a\nb"], 5_000_000_000, 2)).collect()
     assert frame.schema == {"line_no": pl.UInt64, "line": pl.String}
     assert frame.rows() == [(5_000_000_000, "a"), (5_000_000_001, "b")]
-    assert lines_of(Chunk([b"a\nb", b"a\n"], 1, 3)).filter(pl.col("line") == "a").collect()["line_no"].to_list() == [1, 3]
+    both = lines_of(Chunk([b"a\nb\n", b"a\n"], 1, 3)).filter(pl.col("line") == "a").collect()
+    assert both["line_no"].to_list() == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -752,6 +753,22 @@ def test_a_log_larger_than_a_chunk_comes_in_whole_lines(here: Path) -> None:
     assert all(part.endswith(b"\n") for part in chunks[0].parts)
     assert chunks[1].first_line == chunks[0].n_lines + 1
     assert sum(c.n_lines for c in chunks) == 20_000 * copies
+
+
+@pytest.mark.parametrize("look", [1, 5, 40])
+def test_a_plain_file_comes_in_pieces_that_end_where_a_line_ends(
+    here: Path, monkeypatch: pytest.MonkeyPatch, look: int
+) -> None:
+    for name, size in (("PIECE", 10), ("LARGE_PIECE", 64), ("LOOK", look)):
+        monkeypatch.setattr(_pieces, name, size)
+    data = b"".join(b"%d %s\n" % (n, b"x" * (n % 13)) for n in range(200)) + b"y" * 300 + b"\n\nend"
+    source = source_of(data)
+    pieces = list(_pieces.file_pieces(source.path))
+    assert b"".join(pieces) == data
+    assert (len(pieces[0]), max(map(len, pieces))) == (10, 64)
+    ended = [piece.endswith(b"\n") for piece in pieces[1:-1]]
+    assert all(ended[:20]) if look > 13 else not all(ended)
+    assert frame_of(Reading(source, chunk_bytes=100))["line"].to_list() == data.decode().split("\n")
 
 
 @pytest.mark.parametrize("kind", [None, *PACK])

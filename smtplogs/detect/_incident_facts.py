@@ -305,27 +305,32 @@ def decomposition(now: pl.DataFrame, before: pl.DataFrame, n_days: int, measure:
     `measure` ``bad``: the rise of refused attempts; ``ok``: the drop of logins.
     """
     sign, lift = (1, LIFT) if measure == "bad" else (-1, LIFT_OF_DROPS)
-    ordinary = pl.concat([now, before], how="diagonal_relaxed")
+    values = [pl.col(d).cast(pl.String) for d in DIMENSIONS]
+    nothing = pl.lit(0, pl.Int64)
+    traffic = pl.concat(
+        rows.select(*values, "ok", now=of_now, before=of_before)
+        for rows, of_now, of_before in ((now, pl.col(measure), nothing), (before, nothing, pl.col(measure)))
+    )
+    whole = max(traffic["ok"].sum(), 1)
+    more = pl.col("now") - pl.col("before") / max(n_days, 1)
+    explained = (
+        traffic.unpivot(DIMENSIONS, index=["now", "before", "ok"], variable_name="dimension")
+        .group_by("dimension", "value")
+        .agg(pl.col("now", "before", "ok").sum())
+        .sort("dimension", "value")  # sums of floats depend on the order
+        .with_columns(more=more * sign)
+        .with_columns(share=pl.col("more") / pl.col("more").clip(lower_bound=0).sum().over("dimension"))
+        .filter(pl.col("value").is_not_null(), pl.col("more") > 0, pl.col("share") >= LEAST_SHARE)
+        .filter(pl.col("share") >= lift * pl.col("ok") / whole)
+        .sort("share", "value", descending=[True, False])
+        .filter(pl.col("share").cum_sum().shift(1, fill_value=0.0).over("dimension") < ENOUGH)
+    )
     best: tuple[tuple[int, float, int], list[tuple[str, str, float]]] | None = None
     for place, dimension in enumerate(DIMENSIONS):
-        more = excess(now, before, n_days, dimension, measure).with_columns(pl.col("excess") * sign)
-        total = more.filter(pl.col("excess") > 0)["excess"].sum()
-        if not total:
-            continue
-        traffic = ordinary.group_by(pl.col(dimension).cast(pl.String).alias("value")).agg(pl.col("ok").sum())
-        whole = max(traffic["ok"].sum(), 1)
-        kept = (
-            more.drop_nulls("value")
-            .join(traffic, on="value", how="left")
-            .with_columns((pl.col("excess") / total).alias("share"), pl.col("ok").fill_null(0) / whole)
-            .filter(pl.col("share") >= LEAST_SHARE, pl.col("share") >= lift * pl.col("ok"))
-            .sort("share", "value", descending=[True, False])
-        )
-        reached = kept.filter(pl.col("share").cum_sum().shift(1, fill_value=0.0) < ENOUGH)
-        found = [(dimension, v, s) for v, s in reached.select("value", "share").iter_rows()]
-        share = sum(s for *_, s in found)
+        found = list(explained.filter(dimension=dimension).select("dimension", "value", "share").iter_rows())
         if not found:
             continue
+        share = sum(s for *_, s in found)
         rank = (0 if share >= ENOUGH else 1, len(found) if share >= ENOUGH else -share, place)
         if best is None or rank < best[0]:
             best = (rank, found)

@@ -34,6 +34,7 @@ from smtplogs.detect._incident_facts import (
     turned,
     verdict,
 )
+from smtplogs.detect._incident_rows import HOUR, Attempts
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
 from smtplogs.detect._missing import as_many, missing, one_missing, still_heard, were_there
 from smtplogs.detect._persons import one_person
@@ -82,11 +83,8 @@ COLUMNS: dict[str, Column] = {
 }
 """What ``incidents`` tells beside the common columns."""
 
-DETAIL = ("account", "client_ip", "helo", "mechanism", "service", "host", "tls", "cause", "outcome", "count")
-TEXTS = [pl.col(c).cast(pl.String) for c in ("account", "client_ip", "helo", "mechanism", "service", "host", "tls")]
 STAGES = ("auth", "tls")
 TRIED = {"stage": STAGES, "outcome": [o for o in OUTCOMES if o != "info"]}
-HOUR = timedelta(hours=1)
 BY_HAND = 30
 """Fewer refusals of one client that then gets in may be a person who mistypes: told as info. A program repeats them, and
 30 within an hour are a storm (``misconfigured_clients``). Own choice."""
@@ -94,8 +92,6 @@ BY_HAND = 30
 TURNED = timedelta(hours=6)
 """A client that is only refused from so long before: what shut it out is none of an episode's own. As long as a lock is
 waited for (``lockouts``). Own choice."""
-
-BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_error")
 
 
 @sliced_door
@@ -266,23 +262,21 @@ def _judged(
 ) -> list[tuple[Facts, str]]:
     """Return the facts and the kind of each episode; one that proves to be nothing is left out."""
     log_start: datetime = counts["bin"].min()  # pyright: ignore
-    n = pl.col("count").fill_null(1).cast(pl.Int64).alias("n")
+    attempts = Attempts(slices, counted)
     good = texts(known.group_by("client_ip").agg(pl.col("hour").min().alias("first_good")))
     result = []
     for episode in found.iter_rows(named=True):
         start, end = episode["start"], episode["end"]
-        inside = _rows(slices, counted, start - 2 * BIN, end + 2 * BIN).with_columns(n)
+        inside = attempts.between(start - 2 * BIN, end + 2 * BIN)
         days = _days_before(start, log_start)
-        before = [_rows(slices, counted, start - d, end - d) for d in days]
-        earlier = pl.concat(before) if before else inside.clear().drop("n")
-        rows = Rows(inside, earlier.with_columns(n), len(days))
+        before = [attempts.between(start - d, end - d) for d in days]
+        rows = Rows(inside, pl.concat(before) if before else inside.clear(), len(days))
         facts, marked = _facts(rows, known, good, episode)
         if not episode["up"] and facts.success_share is None and not facts.hole_share:
             continue  # hours with a burst every day, at another minute: nothing is missing just here
         kind = verdict(facts, up=episode["up"])
         if kind in SERIOUS:
-            old = _rows(slices, counted, start - TURNED, start).with_columns(n)
-            before = turned(described(old), marked)
+            before = turned(described(attempts.between(start - TURNED, start)), marked)
             if before.height:
                 facts, marked = _facts(rows, known, good, episode, before)
                 kind = verdict(facts, up=episode["up"])
@@ -299,19 +293,19 @@ def _judged(
                 facts.one_missing = one_missing(gone)
                 facts.as_many = as_many(at, usual, rows.n_days)
                 if facts.abrupt:
-                    hours = [_rows(slices, counted, a - HOUR, a) for a in (start, *(start - d for d in days))]
-                    facts.abrupt = were_there(gone, [described(h.with_columns(n)) for h in hours])
+                    hours = [attempts.between(a - HOUR, a) for a in (start, *(start - d for d in days))]
+                    facts.abrupt = were_there(gone, list(map(described, hours)))
         facts.start, facts.end = sharpened(facts, kind, marked)
         if kind == "log_hole":  # quiet bins beside the hole are none of it
             facts.start = max(facts.start, episode["hole_start"] - BIN)
             facts.end = min(facts.end, episode["hole_end"] + 2 * BIN)
         kind = proved(facts, kind, marked)
         if kind == "one_client_rise":
-            facts.recovered_at = _back(slices, counted, facts)
+            facts.recovered_at = attempts.back(facts)
             facts.typed = facts.recovered_at is not None and own_failures(facts, marked) < BY_HAND
         if kind in SERIOUS:
-            facts.end = _until(slices, facts.end)
-            facts.recovered_at = _recovered(slices, counted, marked, facts)
+            facts.end = attempts.until(facts.end)
+            facts.recovered_at = attempts.recovered(marked, facts)
         result.append((facts, kind))
     return result
 
@@ -333,46 +327,3 @@ def _days_before(start: datetime, log_start: datetime) -> list[timedelta]:
         if known:
             return known
     return []
-
-
-def _until(slices: Slices, end: datetime) -> datetime:
-    """Return the end of an outage: the server's own words about its backend may go on after the last login tried."""
-    words = (pl.col("side").fill_null("server") == "server") & pl.col("cause").is_in(BACKEND_CAUSES)
-    parts = [p["time"] for p in pieces(slices, where=words, since=end, until=end + HOUR)]
-    for time in pl.concat(parts).sort() if parts else ():
-        if time - end > 2 * BIN:
-            break
-        end = time
-    return end
-
-
-def _recovered(slices: Slices, counted: pl.Expr, marked: pl.DataFrame, facts: Facts) -> datetime | None:
-    """Return when the first of the clients that were hit logged in again; None if the next day shows none."""
-    hit = marked.filter(pl.col("established"), pl.col("bad") > 0)["client_ip"].unique()
-    good = counted & (pl.col("outcome") == "success")
-    for piece in pieces(slices, "client_ip", where=good, since=facts.end, until=facts.end + timedelta(days=1)):
-        back = piece.filter(pl.col("client_ip").cast(pl.String).is_in(hit.implode()))["time"].min()
-        if back is not None:
-            return back  # pyright: ignore
-    return None
-
-
-def _back(slices: Slices, counted: pl.Expr, facts: Facts) -> datetime | None:
-    """Return when the one client of a rise logged in to the same account, within an hour; None if it did not."""
-    good = counted & (pl.col("outcome") == "success")
-    for piece in pieces(slices, "client_ip", "account", where=good, since=facts.end, until=facts.end + HOUR):
-        own = piece.filter(
-            pl.col("client_ip").eq_missing(pl.lit(facts.top_ip)), pl.col("account").eq_missing(pl.lit(facts.top_user))
-        )
-        if own.height:
-            return own["time"].min()  # pyright: ignore
-    return None
-
-
-def _rows(slices: Slices, counted: pl.Expr, since: datetime, until: datetime) -> pl.DataFrame:
-    """Return the attempts of one stretch of time, in full detail."""
-    parts: list[Any] = [p.with_columns(TEXTS) for p in pieces(slices, *DETAIL, where=counted, since=since, until=until)]
-    if parts:
-        return pl.concat(parts)
-    empty = next(pieces(slices, *DETAIL, where=counted))
-    return empty.clear().with_columns(TEXTS)
