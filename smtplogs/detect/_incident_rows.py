@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from bisect import bisect_left
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -93,5 +94,6 @@ class Attempts:
 
 def _cut(rows: pl.DataFrame, since: datetime, until: datetime) -> pl.DataFrame:
     """Return the rows from `since` on and before `until`, of rows in order of time."""
-    first, last = (rows["time"].search_sorted(moment, side="left") for moment in (since, until))
+    time = rows["time"]
+    first, last = (bisect_left(time, moment) for moment in (since, until))  # pyright: ignore
     return rows.slice(first, last - first)
