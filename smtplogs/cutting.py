@@ -168,11 +168,15 @@ def take(
 def _announced(messages: pl.Series, pattern: Pattern) -> pl.Series:
     """Tell which messages hold the first fixed text of a pattern and one of its literals."""
     first, words = pattern.parts[0].after, pattern.literals
-    begins = messages.str.starts_with(first) if first else None
-    if begins is not None and (all(word in first for word in words) or not begins.any()):
+    says = "|".join(map(re.escape, words))
+    if not first:
+        return messages.str.contains(says)
+    begins = messages.str.starts_with(first)
+    if all(word in first for word in words) or not begins.any():
         return begins
-    says = messages.str.contains("|".join(map(re.escape, words)))
-    return says if begins is None else begins & says
+    rows = begins.arg_true()
+    silent = ~messages[rows].str.contains(says)
+    return begins.scatter(rows.filter(silent), values=False) if silent.any() else begins
 
 
 def _taken(
