@@ -238,11 +238,11 @@ def parse(lines: pl.LazyFrame, chosen: Plan, told: Tally | None = None) -> tuple
     return parsed([sighted(lines, chosen)], chosen, told)
 
 
-def parsed(chunks: list[Sighted], chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
+def parsed(some: list[Sighted], chosen: Plan, told: Tally | None = None) -> tuple[Batch, Tally]:
     """Parse the sighted lines of chunks as `parse` does, and take them out of the list: none is held longer than needed."""
     told = Tally(keep_missed=chosen.keep_missed) if told is None else told
-    lines, minutes = (pl.concat(frames) for frames in zip(*chunks, strict=True))
-    chunks.clear()
+    lines, minutes = (pl.concat(frames) for frames in zip(*some, strict=True))
+    some.clear()
     batch = records(lines, chosen, told, prefilter=chosen.prefilter)
     batch.minutes = minutes
     return batch, told

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from smtplogs._coded import coded
+from smtplogs._columns import without
 from smtplogs.overview import LOST_ANSWER
 from smtplogs.schema import RECORDS
 
@@ -42,21 +44,16 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
     if not lost.any():
         return events
     server = (pl.col("side") == "server") & pl.col("time").is_not_null()
-    who, where = pl.col("client_ip"), pl.col("host").fill_null("")
     row = pl.int_range(pl.len(), dtype=pl.UInt32)
     lost = pl.lit(lost.fill_null(value=False))
-    at = events.select(_event=row, time="time", client_ip=who, host=where, _=server & lost).filter("_").drop("_")
+    at = _rows(events.with_columns(_event=row), server & lost, "_event", "client_ip")
     # Dovecot complains of an asker that left, which is what Postfix does when a penalty takes too long
     left = pl.col("detail").str.contains("pending requests", literal=True).fill_null(value=False)
-    broken = server & (
-        pl.col("cause").is_in(["backend_unavailable", "server_config_error"])
-        & (pl.col("protocol") == "smtp")
-        & pl.col("user").is_null()  # of nobody in particular
-        & ~left
-        & ~lost
-    )
+    of_nobody = (pl.col("protocol") == "smtp") & pl.col("user").is_null() & ~left
+    broken = pl.col("cause").is_in(["backend_unavailable", "server_config_error"]) & server & ~lost
+    broken = _rows(_rows(events, broken, "protocol", "user", "detail"), of_nobody)
     good = pl.col("outcome") == "success"
-    broken, alive = (events.select("time", host=where, _=_).filter("_") for _ in (broken, server & good))
+    alive = _rows(events, server & good)
     for marks, name, within in ((broken, "_broken", BROKEN_WITHIN), (alive, "_alive", ALIVE_WITHIN)):
         at = at.join_asof(
             marks.select("time", "host", pl.col("time").alias(name)),
@@ -65,7 +62,7 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
     judged = pl.col("outcome") == "failure"
     # somebody judged between the error and the lost answer, or soon after: one bad account or socket, no outage
     tried = server & (pl.col("stage") == "auth")
-    answers = events.select("time", host=where, _=tried & (judged | good)).filter("_")
+    answers = _rows(events, tried & (judged | good))
     at = (
         at.with_columns(_then=pl.col("time"), time=pl.min_horizontal("time", "_broken"))
         .sort("time", maintain_order=True)
@@ -79,7 +76,7 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
     answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
     tried = tried & (judged | (pl.col("cause") == "unknown"))
-    tried = events.select("time", "client_ip", "count", "outcome", _=tried).filter("_")
+    tried = _rows(events, tried, "client_ip", "count", "outcome")
     tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
     at = at.join_asof(
         _in_a_row(tried), on="time", by="client_ip", strategy="backward", tolerance=PENALTY_BEFORE,
@@ -107,9 +104,16 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _rows(events: pl.DataFrame, which: pl.Expr, *columns: str) -> pl.DataFrame:
+    """Return time, host and some columns of the rows for which something holds."""
+    rows = events.select("time", "host", *columns, _which=which).filter("_which")
+    return without(rows, ("_which",)).with_columns(pl.col("host").fill_null(""))
+
+
 def _in_a_row(tried: pl.DataFrame) -> pl.DataFrame:
     """Count, for each address and moment, its attempts up to then that follow each other within `PENALTY_BEFORE`."""
-    paused = pl.col("time") > pl.col("time").shift(1).over("client_ip").dt.offset_by(PENALTY_BEFORE)
-    run = paused.fill_null(value=True).cum_sum().over("client_ip")
-    n = pl.col("count").cast(pl.Int64).cum_sum().over("client_ip", run)
-    return tried.select("client_ip", "time", n.alias("_in_a_row"))
+    who, time, n = pl.col("_who"), pl.col("time"), pl.col("count").cast(pl.Int64)
+    by_address = tried.with_columns(_who=coded(tried["client_ip"]).codes).sort("_who", maintain_order=True)
+    first = who.ne_missing(who.shift()) | (time > time.shift().dt.offset_by(PENALTY_BEFORE))
+    before = pl.when(first.fill_null(value=True)).then(n.cum_sum() - n).forward_fill()
+    return by_address.select("client_ip", "time", _in_a_row=n.cum_sum() - before)
