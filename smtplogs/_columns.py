@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def without(frame: pl.DataFrame, names: Container[str]) -> pl.DataFrame:
     """Return the frame less these columns, as far as it has them."""
-    return frame[[name for name in frame.columns if name not in names]]
+    left = [name for name in frame.columns if name not in names]
+    return frame[left] if left else frame.select()  # an empty list would pick rows
 
 
 def constant(name: str, value: Any, n_rows: int, dtype: Any = pl.String) -> pl.Series:

@@ -13,7 +13,7 @@ from smtplogs._crew import shown
 from smtplogs._durable import alone
 from smtplogs.errors import NotWhole
 from smtplogs.onefile import Settings
-from smtplogs.parts import BY
+from smtplogs.part_files import BY
 from smtplogs.reading import asked
 from smtplogs.runs import Run
 

@@ -19,7 +19,8 @@ from smtplogs.batching import WORKERS
 from smtplogs.custody import Planned, Stored
 from smtplogs.datasets import SCHEMA_VERSION
 from smtplogs.logformats import EVERY
-from smtplogs.parts import Part, PartWriter, discard, opened
+from smtplogs.part_files import Part, opened
+from smtplogs.parts import PartWriter, discard
 from smtplogs.together import Given, read_all
 
 if TYPE_CHECKING:

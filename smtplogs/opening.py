@@ -11,7 +11,7 @@ import polars as pl
 
 from smtplogs import overview
 from smtplogs.doubles import LINE
-from smtplogs.parts import Part, piece, taken
+from smtplogs.part_files import Part, piece, taken
 from smtplogs.schema import EVENTS, as_table
 from smtplogs.slicing import Slice, Where, inside, touches
 from smtplogs.stitching import FINISHED, stacked

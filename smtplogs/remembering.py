@@ -12,7 +12,7 @@ import polars as pl
 from smtplogs import stamps, stitching
 from smtplogs._durable import whole
 from smtplogs.following import Place
-from smtplogs.parts import taken, written
+from smtplogs.part_files import taken, written
 from smtplogs.schema import RECORDS
 from smtplogs.stitching import FINISHED, stacked
 

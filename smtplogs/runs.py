@@ -27,7 +27,8 @@ from smtplogs.custody import GROWN, READ, TWIN, UNCHANGED, Planned, Stored
 from smtplogs.datasets import MANIFEST, SCHEMA_VERSION, manifest_of
 from smtplogs.dating import anchors
 from smtplogs.making import Task, groups, make_part, named, parameters, task_of, weight
-from smtplogs.parts import PUBLIC, Part, discard, opened, without
+from smtplogs.part_files import PUBLIC, Part, opened
+from smtplogs.parts import discard, without
 from smtplogs.schema import TIME
 from smtplogs.slicing import Where
 

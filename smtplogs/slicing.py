@@ -24,7 +24,8 @@ import polars as pl
 from smtplogs import overview
 from smtplogs._engine import queued
 from smtplogs.overview import LOST_ANSWER
-from smtplogs.parts import BY, NO_TIME, ROWS, TURNS, Part, Piece, host_of, partitioned, piece, taken
+from smtplogs.part_files import BY, NO_TIME, TURNS, Part, Piece, host_of, partitioned, piece, taken
+from smtplogs.parts import ROWS
 from smtplogs.schema import RECORDS, as_table, conform
 from smtplogs.settling import CONTEXT, REACH, sessions_of, settle
 from smtplogs.stitching import FINISHED, stacked

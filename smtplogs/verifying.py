@@ -14,7 +14,7 @@ from smtplogs._crew import Meter, shown
 from smtplogs._durable import sha256_of
 from smtplogs.datasets import manifest_of
 from smtplogs.errors import NothingToRead
-from smtplogs.parts import PUBLIC
+from smtplogs.part_files import PUBLIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,7 +25,7 @@ from polars.testing import assert_frame_equal
 import smtplogs as sl
 from archived import assert_same, lines_of, manifest, ordered
 from small_logs import FAILED, PEER, SAMPLES, SUBMISSION, line, write
-from smtplogs import cli, parts, runs, slicing
+from smtplogs import cli, part_files, parts, runs, slicing
 from smtplogs.errors import InUse, NothingToRead, NotWhole
 from smtplogs.sources import Reading
 
@@ -463,7 +463,7 @@ def test_events_lie_in_the_partition_of_their_time(tmp_path: Path, by: str, name
     assert names is None or folders == names
     for folder in (out / "events").iterdir():
         times = pl.read_parquet(folder / "*.parquet", hive_partitioning=False)["time"]
-        assert set(times.dt.strftime(parts.BY[by])) == {folder.name.partition("=")[2]}
+        assert set(times.dt.strftime(part_files.BY[by])) == {folder.name.partition("=")[2]}
 
 
 def test_other_readers_need_nothing_of_ours(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ FLOORS = (
     {"tally", "rollups", "whose", "exporting", "sharing", "packaged", "pasted", "enriching", "simulating"},
     {"onefile", "datasets", "following"},
     {"together", "dating", "stretches"},
+    {"part_files"},
     {"parts", "custody", "_crew"},
     {"making", "slicing"},
     {"opening"},
