@@ -745,7 +745,7 @@ def test_the_limit_of_a_line_is_16_mib(here: Path) -> None:
 
 
 def test_a_log_larger_than_a_chunk_comes_in_whole_lines(here: Path) -> None:
-    copies = (40 << 20) // len(LINES) + 1
+    copies = (10 << 20) // len(LINES) + 1
     chunks = list(open_source(source_of(LINES * copies)))
     assert len(chunks) == 2
     assert chunks[0].data.endswith(b"\n")

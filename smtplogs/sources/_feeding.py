@@ -5,14 +5,11 @@ from __future__ import annotations
 import codecs
 import hashlib
 import sys
-from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, Self
-
-import polars as pl
 
 from smtplogs.sources._archives import archive_kind, opener
 from smtplogs.sources._expanding import expand
+from smtplogs.sources._lines import PEEK, Chunk, counted, first_lines
 from smtplogs.sources._pieces import PIECE, Damaged, ahead, as_utf8, begin, sliced
 
 if TYPE_CHECKING:
@@ -39,40 +36,9 @@ bytes(31 << 20)
 START = 1024
 """Bytes by which a log that has grown is found among those known."""
 
-FILE = "_file"
-"""Column with the number of the file, where lines of several files lie in one frame."""
-
-PEEK = 1 << 16
-"""Bytes from which the format of a file is told."""
-
-_AHEAD = (60 << 20) // PIECE
+_AHEAD = (60 << 20) // PIECE  # as much as is unpacked while a batch is tied to those before it
 _HEAD = 512
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Whole lines; only the last line of a file may lack its newline.
-
-    Attributes
-    ----------
-    parts
-        The lines as bytes, as they stand in the expanded file (of UTF-16: as UTF-8; a byte order mark is taken off):
-        whole lines each.
-    first_line
-        Number of the first, counted from 1.
-    n_lines
-        How many.
-    """
-
-    parts: Sequence[bytes]
-    first_line: int
-    n_lines: int
-
-    @property
-    def data(self) -> bytes:
-        """All its bytes."""
-        return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
 class Reading:
@@ -150,7 +116,7 @@ class Reading:
         """
         head, self._pieces = begin(self._pieces, n_bytes + 1)
         self.start = head[:START]
-        return _first_lines(head, n_bytes)
+        return first_lines(head, n_bytes)
 
     def whole(self, most: int) -> bytes | None:
         """Return all bytes, if they are undamaged, no more than `most`, and in no need of a reader's care."""
@@ -176,7 +142,7 @@ class Reading:
         pieces = self._cut(sliced(as_utf8(self._measured()), min(self.chunk_bytes, self._max_line)))
         for parts in _whole_lines(pieces, self.chunk_bytes):
             whole = parts[-1].endswith(b"\n")
-            for some, n_lines in _of_few_lines(parts, _count(parts)):
+            for some, n_lines in _of_few_lines(parts, counted(parts)):
                 chunk = Chunk(some, self.lines + 1, n_lines)
                 self.lines += n_lines
                 yield chunk
@@ -224,87 +190,6 @@ def open_source(source: Source, *, hash: bool = False) -> Reading:  # noqa: A002
     return Reading(source, hash=hash)
 
 
-def lines_of(chunk: Chunk) -> pl.LazyFrame:
-    """Return the lines of a chunk: `line_no` (UInt64, in the expanded file) and `line` (String).
-
-    A carriage return before the newline is taken off; bytes that are no UTF-8 become U+FFFD.
-    """
-    number = pl.col("line_no").cast(pl.UInt64) + pl.lit(chunk.first_line, pl.UInt64)
-    return _scan(chunk.parts).select(number, "line")
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A small file as a whole: its bytes, their SHA-256 if asked for, and how many lines they are."""
-
-    source: Source
-    data: bytes
-    sha256: str | None
-    n_lines: int
-
-    @property
-    def in_head(self) -> int:
-        """How many lines `peek` shows."""
-        return self.n_lines if len(self.data) <= PEEK else max(1, self.data.count(b"\n", 0, PEEK))
-
-    @property
-    def is_utf8(self) -> bool:
-        """Whether all of it is text as it stands."""
-        if self.data.isascii():
-            return True
-        try:
-            self.data.decode()
-        except UnicodeDecodeError:
-            return False
-        return True
-
-    def peek(self) -> list[str]:
-        """Return what `Reading.peek` does."""
-        return _first_lines(self.data, PEEK)
-
-
-def whole(source: Source, most: int, *, hash: bool = False) -> Whole | None:  # noqa: A002
-    """Read a file that can be taken as a whole, as most small ones can; None: read it by `open_source`."""
-    with Reading(source, hash=hash) as reading:
-        data = reading.whole(most)
-    if data is None:
-        return None
-    return Whole(source, data, reading.sha256, data.count(b"\n") + (data[-1:] not in (b"", b"\n")))
-
-
-def lines_of_all(files: Sequence[Whole]) -> pl.DataFrame | None:
-    """Return the lines of several files, one file behind the other.
-
-    Returns
-    -------
-    DataFrame or None
-        `line_no` (UInt64: `before` its file and its number there), `line` (String), FILE (UInt32, counted from 0).
-        None if the lines cannot be told apart as they were counted.
-    """
-    data = b"".join(b for f in files for b in ((f.data,) if f.data[-1:] in (b"", b"\n") else (f.data, b"\n")))
-    lines = lines_of(Chunk([data], 1, 0)).collect()
-    numbers = pl.int_range(len(files), dtype=pl.UInt32, eager=True).alias(FILE)
-    of = numbers.repeat_by(pl.Series([f.n_lines for f in files], dtype=pl.UInt32)).explode(empty_as_null=False)
-    if of.len() != lines.height:
-        return None
-    return lines.hstack([of]).with_columns(line_no=pl.col("line_no") + pl.col(FILE))
-
-
-def before(files: Sequence[Whole]) -> list[int]:
-    """Return what the numbers of `lines_of_all` are ahead of those in each file; no file goes on where another ends."""
-    return list(accumulate((f.n_lines + 1 for f in files[:-1]), initial=0))
-
-
-def _first_lines(data: bytes, n_bytes: int) -> list[str]:
-    """Return the lines in the first bytes, less a last one that is cut by `n_bytes`, unless it is the only one."""
-    if not data:
-        return []
-    lines = b"".join(as_utf8(iter([data[:n_bytes]]))).decode("utf-8", "replace").split("\n")
-    if len(lines) > 1 and (len(data) > n_bytes or not lines[-1]):
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
-
-
 def _whole_lines(pieces: Pieces, chunk_bytes: int) -> Iterator[list[bytes]]:
     """Put pieces together into chunks that end where a line ends; a piece of whole lines is taken as it is."""
     parts: list[bytes] = []
@@ -331,22 +216,6 @@ def _whole_lines(pieces: Pieces, chunk_bytes: int) -> Iterator[list[bytes]]:
         yield parts
 
 
-def _scan(parts: Sequence[bytes]) -> pl.LazyFrame:
-    """Let Polars split bytes at newlines; numbered from 0."""
-    # Polars takes one byte order mark off, for the start of a file; the feeder did that, so this one is text
-    texts = [codecs.BOM_UTF8 + part if part.startswith(codecs.BOM_UTF8) else part for part in parts]
-    return pl.scan_csv(
-        texts,
-        has_header=False,
-        separator="\n",  # no line holds it, so that a line is one field
-        quote_char=None,
-        schema={"line": pl.String},
-        empty_string_is_null=False,
-        encoding="utf8-lossy",
-        row_index_name="line_no",
-    )
-
-
 def _of_few_lines(parts: Sequence[bytes], n_lines: int) -> Iterator[tuple[Sequence[bytes], int]]:
     """Halve a chunk until no part has too many lines; yield the parts and how many lines each has."""
     if n_lines <= MOST_LINES:
@@ -359,14 +228,9 @@ def _of_few_lines(parts: Sequence[bytes], n_lines: int) -> Iterator[tuple[Sequen
         half = len(data) // 2
         cut = data.rfind(b"\n", 0, half) + 1 or data.find(b"\n", half) + 1
         heads, tails = [data[:cut]], [data[cut:]]
-    n_heads = _count(heads)
+    n_heads = counted(heads)
     yield from _of_few_lines(heads, n_heads)
     yield from _of_few_lines(tails, n_lines - n_heads)
-
-
-def _count(parts: Sequence[bytes]) -> int:
-    """Count lines: a sixth of the cost of bytes.count, and by construction the number of rows of `_scan`."""
-    return _scan(parts).select(pl.len()).collect().item()
 
 
 def _expanded(source: Source) -> Pieces:
