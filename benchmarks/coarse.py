@@ -1,4 +1,4 @@
-"""What the coarse scan costs on a log, and what each of its words adds: run it when a word is added to `parsing.COARSE`.
+"""What the coarse scan costs on a log, and what each of its words adds: run it when a word is added to `planning.COARSE`.
 
     python benchmarks/coarse.py mail.log
 
@@ -13,7 +13,7 @@ from statistics import median
 
 import polars as pl
 
-from smtplogs import parsing
+from smtplogs import planning
 
 MOST = 32 << 20
 
@@ -30,8 +30,8 @@ def main(path: str) -> None:
     with Path(path).open("rb") as file:
         data = file.read(MOST)
     lines = pl.Series(data.decode(errors="replace").splitlines())
-    sets = [parsing.COARSE[:n] for n in range(len(parsing.COARSE), len(parsing.COARSE) - 9, -1)]
-    sets.append(parsing.COARSE_TRAFFIC)
+    sets = [planning.COARSE[:n] for n in range(len(planning.COARSE), len(planning.COARSE) - 9, -1)]
+    sets.append(planning.COARSE_TRAFFIC)
     spent: list[list[float]] = [[] for _ in sets]
     for _ in range(7):
         for times, words in zip(spent, sets, strict=True):

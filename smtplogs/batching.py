@@ -6,7 +6,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from smtplogs import parsing, sources
+from smtplogs import parsing, planning, sources
 from smtplogs._engine import queued
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SHARES = 4
 
 def batches(
     reading: sources.Reading,
-    chosen: parsing.Plan,
+    chosen: planning.Plan,
     told: accounting.Tally,
     pool: Executor,
     advance: Callable[[int], None] | None,

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import polars as pl
 
-from smtplogs import declaring, framing, matching, parsing, pasted, recognising, redacting, replies, stamps, unwrapping
+from smtplogs import (
+    declaring,
+    framing,
+    matching,
+    parsing,
+    pasted,
+    planning,
+    recognising,
+    redacting,
+    replies,
+    stamps,
+    unwrapping,
+)
 from smtplogs.accounting import Tally
 from smtplogs.detect import DETECTORS
 from smtplogs.logformats import EVERY, Dialogue, Lines
@@ -209,7 +221,7 @@ def _explained(piece: pasted.Piece, how: How) -> list[dict[str, object]]:
     framed = framing.unframed(batch)
     if framed.is_empty():
         return _as_reply(number, line, redacting.without_suspects(shown), how)
-    plan = parsing.Plan("", None, None, traffic=True, catalogue=how["catalogue"])
+    plan = planning.Plan("", None, None, traffic=True, catalogue=how["catalogue"])
     parsed = parsing.records(batch, plan, Tally())
     taken = pl.concat(parsed.parts, how="diagonal") if parsed.height else pl.DataFrame()
     message, program = framed["message"][0], framed["program"][0] or ""

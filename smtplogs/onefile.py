@@ -14,6 +14,7 @@ from smtplogs import (
     linking,
     mixtures,
     parsing,
+    planning,
     recognising,
     sources,
     stamps,
@@ -225,7 +226,7 @@ def _tied(
     return done
 
 
-def plan_of(head: list[str], settings: Settings) -> parsing.Plan | None:
+def plan_of(head: list[str], settings: Settings) -> planning.Plan | None:
     """Return how the lines of a file are read, by its first ones; None if it is a mixture, a dialogue or a table."""
     mixed, found = _looked_at(head, settings)
     return _planned(head, settings) if mixed is None and found == recognising.Recognised(None) else None
@@ -242,8 +243,8 @@ def _looked_at(head: list[str], settings: Settings) -> tuple[mixtures.Mixture | 
     return mixed, found
 
 
-def _planned(head: list[str], settings: Settings) -> parsing.Plan:
-    chosen = parsing.plan(
+def _planned(head: list[str], settings: Settings) -> planning.Plan:
+    chosen = planning.plan(
         head,
         traffic=settings.traffic,
         only=settings.only,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from smtplogs import declaring, linking, parsing, recognising, sources, stamps, stitching, tally, whole_files
+from smtplogs import declaring, linking, parsing, planning, recognising, sources, stamps, stitching, tally, whole_files
 from smtplogs._engine import queued
 from smtplogs.accounting import Tallies
 from smtplogs.onefile import Passed, plan_of, read_file
@@ -132,14 +132,14 @@ def _lots(given: Sequence[Given], settings: Settings, *, hash: bool) -> Iterator
         yield lot
 
 
-def _plans(lot: _Lot, lines: pl.DataFrame, settings: Settings) -> list[parsing.Plan | None]:
+def _plans(lot: _Lot, lines: pl.DataFrame, settings: Settings) -> list[planning.Plan | None]:
     """Return the plan of each file, one and the same where they may share a batch; None: to be read alone."""
     heads = lines
     if any(w.in_head < w.n_lines for w in lot.wholes):
         last = pl.Series([n + w.in_head for n, w in zip(lot.before, lot.wholes, strict=True)], dtype=pl.UInt64)
         heads = lines.filter(lines["line_no"] <= last.gather(lines[FILE]))
     sure = set(recognising.surely_lines(heads, declaring.installed()))
-    quick = parsing.plans(
+    quick = planning.plans(
         heads,
         len(lot.wholes),
         traffic=settings.traffic,
@@ -148,8 +148,8 @@ def _plans(lot: _Lot, lines: pl.DataFrame, settings: Settings) -> list[parsing.P
         keep_missed=settings.keep_missed,
     )
     tied = set(lines.filter(parsing.among_others())[FILE])
-    same: dict[Any, parsing.Plan] = {}
-    plans: list[parsing.Plan | None] = []
+    same: dict[Any, planning.Plan] = {}
+    plans: list[planning.Plan | None] = []
     for n, whole in enumerate(lot.wholes):
         plan = quick[n] if n in sure and whole.is_utf8 else plan_of(whole.peek(), settings)
         if plan is not None and plan.wrapper is None:
@@ -162,7 +162,7 @@ def _plans(lot: _Lot, lines: pl.DataFrame, settings: Settings) -> list[parsing.P
 
 
 def _shared(
-    lot: _Lot, members: Sequence[int], lines: pl.DataFrame, plan: parsing.Plan, settings: Settings, sink: Sink
+    lot: _Lot, members: Sequence[int], lines: pl.DataFrame, plan: planning.Plan, settings: Settings, sink: Sink
 ) -> list[Passed]:
     """Read the lines of some files of a lot in one batch."""
     told = Tallies(lot.before, keep_missed=plan.keep_missed)

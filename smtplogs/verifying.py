@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import custody, documents, parsing, sources
+from smtplogs import custody, documents, parsing, planning, sources
 from smtplogs._crew import Meter, shown
 from smtplogs._durable import sha256_of
 from smtplogs.datasets import manifest_of
@@ -178,7 +178,7 @@ def _lines(reading: sources.Reading) -> Iterator[pl.DataFrame]:
     if documents.is_document(head):
         yield from documents.Document(chunk.data.decode("utf-8", "replace") for chunk in reading).batches()
         return
-    for chunk in parsing.chunks(reading, parsing.plan(head, traffic=True)):
+    for chunk in parsing.chunks(reading, planning.plan(head, traffic=True)):
         yield chunk.collect()
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import parsing, remembering, replies, stamps, stitching
+from smtplogs import parsing, planning, remembering, replies, stamps, stitching
 from smtplogs._durable import alone
 from smtplogs.detect import findings
 from smtplogs.errors import NothingToRead
@@ -161,7 +161,7 @@ class Log:
     anchor: stamps.Anchor
     clock: stamps.Carry = field(default_factory=stamps.Carry)
     sessions: stitching.Carry = field(default_factory=stitching.Carry)
-    plan: parsing.Plan | None = None
+    plan: planning.Plan | None = None
 
 
 class Watched:
@@ -220,7 +220,7 @@ class Watched:
         """Parse new lines; tell whether they held anything."""
         if log.plan is None or log.plan.envelope is None:
             head = chunk.data[:HEAD].decode("utf-8", "replace").splitlines()
-            plan = parsing.plan(head, only=self.settings.only, host=self.settings.host)
+            plan = planning.plan(head, only=self.settings.only, host=self.settings.host)
             log.plan = replace(plan, catalogue=self.settings.catalogue)
         fresh = False
         for lines in parsing.chunks([chunk], log.plan):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import borders, cells, dialogue, documents, parsing, stamps, tabling, turns, unwrapping
+from smtplogs import borders, cells, dialogue, documents, parsing, planning, stamps, tabling, turns, unwrapping
 from smtplogs.accounting import Tally
 from smtplogs.finishing import as_events
 from smtplogs.logformats import Dialogue, Table
@@ -99,11 +99,11 @@ def read(
         whole = of_lines(document.batches(), format_, anchor, reading.source.name, **how)
         whole.error = document.error
         return whole
-    chosen = parsing.Plan("", None, unwrapping.detect(head), traffic=True)
+    chosen = planning.Plan("", None, unwrapping.detect(head), traffic=True)
     return of_lines(_batches(reading, chosen, advance), format_, anchor, reading.source.name, **how)
 
 
-def _batches(reading: Reading, chosen: parsing.Plan, advance: Callable[[int], None] | None) -> Iterator[pl.DataFrame]:
+def _batches(reading: Reading, chosen: planning.Plan, advance: Callable[[int], None] | None) -> Iterator[pl.DataFrame]:
     read = 0
     for lines in parsing.chunks(reading, chosen):
         if advance is not None:

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from public_cases import Row, cases, differences, params
-from smtplogs import parsing, reading, stamps, unwrapping
+from smtplogs import parsing, planning, reading, stamps, unwrapping
 from smtplogs.normalising import split_keys
 from smtplogs.schema import RECORDS, conform
 
@@ -32,7 +32,7 @@ def line_of(case: Row) -> str:
 def records_of(lines: dict[int, str], *, hot: bool = True) -> list[Row]:
     """Parse lines of one file; `line_no` is the index that they were given under."""
     wrapper = unwrapping.detect(list(lines.values()))
-    chosen = parsing.plan(list(lines.values()) if hot else ["exim"])
+    chosen = planning.plan(list(lines.values()) if hot else ["exim"])
     batch = pl.DataFrame({"line_no": list(lines), "line": list(lines.values())}, schema=parsing.LINES)
     if wrapper is not None:
         batch, _ = unwrapping.unwrap(batch, wrapper, last=True)

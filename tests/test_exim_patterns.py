@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import smtplogs as sl
-from smtplogs import joining, parsing, translating
+from smtplogs import joining, parsing, planning, translating
 from smtplogs.logformats.exim import EXIM
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ PEERS = [
 
 def rows(lines: list[str], *, hot: bool = True) -> list[dict[str, Any]]:
     """Records of lines, in order."""
-    chosen = parsing.plan(lines if hot else ["x"])
+    chosen = planning.plan(lines if hot else ["x"])
     frame = pl.DataFrame({"line_no": range(1, len(lines) + 1), "line": lines}, schema=parsing.LINES)
     batch, told = parsing.parse(frame.lazy(), chosen)
     assert not [n for (_, _, role), n in told.counts.items() if role == "not_understood"]

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from smtplogs import accounting, framing, parsing
+from smtplogs import accounting, framing, parsing, planning
 from smtplogs.logformats import ALL, DIALOGUES, TABLES, Lines, Pattern, Sample, formats
 from smtplogs.logformats._envelopes import ENVELOPES, SHOWN
 from smtplogs.logformats._format import DEFAULTS, ENVELOPE_COLUMNS, Part
@@ -40,7 +40,7 @@ def line_of(format_: Lines, pattern: Pattern, sample: Sample, message: str | Non
 
 def parse(lines: list[str], *, hot: bool) -> list[dict[str, Any]]:
     """Records of lines, in order; the plan of text that is no log has no hot envelope."""
-    chosen = parsing.plan(lines if hot else ["exim"], traffic=True)
+    chosen = planning.plan(lines if hot else ["exim"], traffic=True)
     frame = pl.DataFrame({"line_no": range(1, len(lines) + 1), "line": lines}, schema=parsing.LINES)
     batch = parsing.records(frame, chosen, accounting.Tally())
     return sorted((row for part in batch.parts for row in part.to_dicts()), key=lambda row: row["line_no"])
@@ -142,14 +142,14 @@ def test_literals_survive_json_escaping() -> None:
 
 
 def test_the_prefilter_keeps_every_sample_of_ours() -> None:
-    fine = parsing.plan(["exim"], traffic=True).prefilter
+    fine = planning.plan(["exim"], traffic=True).prefilter
     for format_, pattern, sample in ALL_SAMPLES:
         if pattern.role == "dismiss" or not pattern.literals:
             continue
         line = pl.Series([line_of(format_, pattern, sample)])
         assert line.str.contains(fine)[0], (pattern.name, line[0])
         if not pattern.traffic:
-            assert line.str.contains("|".join(parsing.COARSE))[0], (pattern.name, line[0])
+            assert line.str.contains("|".join(planning.COARSE))[0], (pattern.name, line[0])
 
 
 @pytest.mark.parametrize("envelope", ENVELOPES, ids=lambda e: e.name)

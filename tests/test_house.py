@@ -40,6 +40,7 @@ FLOORS = (
     {"joining", "redacting", "normalising", "sasl", "sources", "stamps", "unwrapping", "replies"},
     {"logformats", "accounting"},
     {"cutting", "framing", "matching", "cells", "documents", "turns", "talking", "leaking"},
+    {"planning"},
     {"parsing", "dialogue", "tabling"},
     {"linking", "overview"},
     {"spine"},

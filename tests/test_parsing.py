@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from small_logs import FAILED, PEER, SMTPD, SUBMISSION, line, read, told, write
-from smtplogs import accounting, joining, matching, packaged, parsing, reading, unwrapping
+from smtplogs import accounting, joining, matching, packaged, parsing, planning, reading, unwrapping
 from smtplogs.logformats import ALL
 from smtplogs.parsing import LINES
 from smtplogs.settling import settle
@@ -56,7 +56,7 @@ def parsed(
     lines: Sequence[str], *, traffic: bool = False, hot: bool = True
 ) -> tuple[parsing.Batch, accounting.Tally, int]:
     """Parse lines as one chunk; the third value says how many the prefilter keeps."""
-    chosen = parsing.plan(list(lines) if hot else ["exim"], traffic=traffic)
+    chosen = planning.plan(list(lines) if hot else ["exim"], traffic=traffic)
     frame = pl.DataFrame({"line_no": range(1, len(lines) + 1), "line": lines}, schema=LINES)
     batch, told_ = parsing.parse(frame.lazy(), chosen)
     return batch, told_, sum(kept(text, traffic=traffic) for text in lines)
@@ -64,8 +64,8 @@ def parsed(
 
 def kept(text: str, *, traffic: bool) -> bool:
     """Tell whether the prefilter keeps a line: without traffic it must pass the coarse one too."""
-    words = (*parsing.literals(traffic=traffic), unwrapping.REPEAT_LITERAL)
-    coarse = parsing.COARSE_TRAFFIC if traffic else parsing.COARSE
+    words = (*planning.literals(traffic=traffic), unwrapping.REPEAT_LITERAL)
+    coarse = planning.COARSE_TRAFFIC if traffic else planning.COARSE
     piece = re.search(joining.ANNOUNCED, text) is not None and "exim" in text
     return piece or (any(w in text for w in words) and any(w in text for w in coarse))
 
@@ -144,10 +144,10 @@ def test_every_sample_of_every_pattern_passes_both_prefilters() -> None:
         ]
         for p in wanted:
             for sample in p.samples:
-                assert any(w in sample.message for w in parsing.literals(traffic=traffic)), (p.name, sample.message)
+                assert any(w in sample.message for w in planning.literals(traffic=traffic)), (p.name, sample.message)
                 if not p.traffic:
                     text = line("10:00:00", sample.message, sample.program or "x")
-                    assert any(w in text for w in parsing.COARSE), (p.name, sample.message)
+                    assert any(w in text for w in planning.COARSE), (p.name, sample.message)
 
 
 # --- both ways agree
@@ -170,11 +170,11 @@ def test_the_fused_and_the_general_way_take_the_same_lines() -> None:
 def test_the_plan_takes_the_envelope_that_most_first_lines_have() -> None:
     iso, old = line("10:00:00", FAILED), f"Nov  3 10:00:00 mx1 {SMTPD}: {FAILED}"
 
-    assert parsing.plan([iso, old, iso]).envelope == "iso"
-    assert parsing.plan([old, iso, old]).envelope == "rfc3164"
-    assert parsing.plan(["{}", ""]).envelope is None
-    assert parsing.plan([]).envelope is None
-    assert parsing.plan([f"2026-11-03T10:00:00Z stdout F {old}"]).envelope is None
+    assert planning.plan([iso, old, iso]).envelope == "iso"
+    assert planning.plan([old, iso, old]).envelope == "rfc3164"
+    assert planning.plan(["{}", ""]).envelope is None
+    assert planning.plan([]).envelope is None
+    assert planning.plan([f"2026-11-03T10:00:00Z stdout F {old}"]).envelope is None
 
 
 def test_a_file_that_changes_its_envelope_is_read_to_the_end(tmp_path: Path) -> None:
