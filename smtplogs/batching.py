@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WORKERS = 2
 """Chunks parsed at once. Polars brings its own threads; two keep both cores of a small machine busy."""
 
-AT_ONCE = (8, 24)
+AT_ONCE = (5, 18)
 """Chunks parsed as one batch, at least and, of a large file, at most: what each batch costs beside its lines is paid less often."""
 
 SPARING = (3, 4)

@@ -745,7 +745,7 @@ def test_the_limit_of_a_line_is_16_mib(here: Path) -> None:
 
 
 def test_a_log_larger_than_a_chunk_comes_in_whole_lines(here: Path) -> None:
-    copies = (10 << 20) // len(LINES) + 1
+    copies = (14 << 20) // len(LINES) + 1
     chunks = list(open_source(source_of(LINES * copies)))
     assert len(chunks) == 2
     assert chunks[0].data.endswith(b"\n")
@@ -765,9 +765,10 @@ def test_a_plain_file_comes_in_pieces_that_end_where_a_line_ends(
     source = source_of(data)
     pieces = list(_pieces.file_pieces(source.path))
     assert b"".join(pieces) == data
-    assert (len(pieces[0]), max(map(len, pieces))) == (10, 64)
+    assert len(pieces[0]) == 10
+    assert 64 <= min(map(len, pieces[1:-1])) <= max(map(len, pieces)) < 64 + look
     ended = [piece.endswith(b"\n") for piece in pieces[1:-1]]
-    assert all(ended[:20]) if look > 13 else not all(ended)
+    assert all(ended[:20]) if look > 17 else not all(ended)
     assert frame_of(Reading(source, chunk_bytes=100))["line"].to_list() == data.decode().split("\n")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smtplogs.sources._pieces import Pieces
     from smtplogs.sources._source import Source
 
-CHUNK = 8 << 20
+CHUNK = 12 << 20
 """Bytes of a chunk: smaller ones cost more for each line, larger ones only memory."""
 
 MAX_LINE = 16 << 20
@@ -36,7 +36,7 @@ bytes(31 << 20)
 START = 1024
 """Bytes by which a log that has grown is found among those known."""
 
-_AHEAD = (60 << 20) // PIECE  # as much as is unpacked while a batch is tied to those before it
+_AHEAD = 2 * CHUNK // PIECE
 _HEAD = 512
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 

@@ -21,8 +21,8 @@ PIECE = 1 << 18
 """Bytes handed on at a time: small enough to stay in the cache of a core from the decoder to the chunk."""
 
 LARGE_PIECE = 4 << 20
-"""Bytes of a plain file handed on at a time, behind its first piece. It ends where a line ends, so that it need not be
-copied to be cut there: `LOOK` bytes before its end are read to find the place."""
+"""Bytes of a plain file handed on at a time, behind its first piece, and those up to the end of the line, so that it
+need not be copied to be cut there: the place is looked for in the LOOK bytes that follow."""
 
 LOOK = 1 << 14
 
@@ -68,12 +68,12 @@ def file_pieces(path: Path, offset: int = 0) -> Pieces:
 
 
 def _to_a_line_end(file: io.FileIO) -> int:
-    """Return how many of the next bytes are about LARGE_PIECE and end where a line ends, if that is near."""
+    """Return how many of the next bytes are LARGE_PIECE and those up to the end of a line, if that is near."""
     place = file.tell()
-    file.seek(place + LARGE_PIECE - LOOK)
-    end = (file.read(LOOK) or b"").rfind(b"\n") + 1
+    file.seek(place + LARGE_PIECE - 1)
+    end = (file.read(LOOK) or b"").find(b"\n")
     file.seek(place)
-    return LARGE_PIECE - LOOK + end if end else LARGE_PIECE
+    return LARGE_PIECE + max(end, 0)
 
 
 def within(pieces: Iterator[bytes], size: int, offset: int = 0) -> Pieces:
