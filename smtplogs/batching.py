@@ -21,7 +21,7 @@ WORKERS = 2
 AT_ONCE = (5, 18)
 """Chunks parsed as one batch, at least and, of a large file, at most: what each batch costs beside its lines is paid less often."""
 
-SPARING = (3, 4)
+SPARING = (2, 3)
 """The same where memory counts for more: of lines that take the general way, and of those that are cut, which takes less."""
 
 SHARES = 4
