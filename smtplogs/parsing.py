@@ -75,7 +75,8 @@ def chunks(reading: Iterable[Chunk], chosen: Plan) -> Iterator[pl.LazyFrame]:
     if wrapper is None:
         yield from (lines_of(chunk) for chunk in reading)
     elif wrapper.peel is None:
-        yield from (frame.lazy() for frame in unwrapping.export_lines(chunk.data for chunk in reading))
+        read = wrapper.entries or unwrapping.export_lines
+        yield from (frame.lazy() for frame in read(chunk.data for chunk in reading))
     else:
         escaped = "|".join(re.escape(w) for w in wrapper.literals)
         trusted = pl.col("line").str.contains(f"{chosen.prefilter}|{escaped}" if escaped else chosen.prefilter)

@@ -95,6 +95,10 @@ def surely_lines(heads: pl.DataFrame, more: Sequence[Dialogue | Table] = ()) -> 
         text.contains(f"{n.partition('=')[0]}=", literal=True) for t in tables if t.layout == "logfmt" for n in t.needs
     ]
     found = heads.filter(pl.any_horizontal(odd, *others, *wide, *named))[FILE].to_list()
+    # text that a person put together: lines of a log, and others, which may be the rest of these
+    dated = heads.filter(text.contains(r"\S")).select(FILE, begins=text.contains(unwrapping.BEGINS))
+    some = dated.group_by(FILE).agg(any=pl.col("begins").any(), all=pl.col("begins").all())
+    found += some.filter(pl.col("any") & ~pl.col("all"))[FILE].to_list()
     for table in tables:
         if table.layout == "csv" and not table.header:
             found += _with_header(heads, table)[FILE].to_list()

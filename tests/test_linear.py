@@ -65,6 +65,10 @@ PYTHON_RE = {
     "tables.py": (1, "what is printed"),
     "tabling.py": (3, "one AUTH command of a table's row"),
     "translating.py": (1, "names that Exim wrote with escapes, each distinct one once"),
+    "unwrapping/_shown_journal.py": (
+        4,
+        "lines of an entry, each looked at once; anchored, but for the time in a cursor",
+    ),
     "unwrapping/_journal.py": (1, "names of fields of a journal export; anchored by fullmatch"),
     "verifying.py": (1, "lines that are looked up again"),
 }

@@ -1,11 +1,14 @@
-"""Docker, CRI, compose and journald come off; continued lines are joined, repeats are counted."""
+"""Docker, CRI, compose and journald come off, and what people and log stores add; continued lines are joined, repeats counted."""
 
+from smtplogs.unwrapping._broken import BEGINS, mended
 from smtplogs.unwrapping._journal import export_lines
 from smtplogs.unwrapping._repeats import REPEAT_LITERAL, Previous, repeats
 from smtplogs.unwrapping._texts import MAX_JOINED
-from smtplogs.unwrapping._wrappers import WRAPPERS, Wrapper, detect, unwrap
+from smtplogs.unwrapping._wrappers import COLOURED, WRAPPERS, Wrapper, detect, unwrap
 
 __all__ = [
+    "BEGINS",
+    "COLOURED",
     "MAX_JOINED",
     "REPEAT_LITERAL",
     "WRAPPERS",
@@ -13,6 +16,7 @@ __all__ = [
     "Wrapper",
     "detect",
     "export_lines",
+    "mended",
     "repeats",
     "unwrap",
 ]

@@ -25,7 +25,8 @@ _JOURNAL_KEYS = (
 
 
 def peel_journal_json(lines: pl.DataFrame) -> pl.DataFrame:
-    fields = lines.select(pl.col("line").str.json_path_match(f"$.{key}").alias(key) for key in _JOURNAL_KEYS)
+    bare = lines.select(pl.col("line").str.strip_prefix("\x1e").str.strip_prefix("data: "))
+    fields = bare.select(pl.col("line").str.json_path_match(f"$.{key}").alias(key) for key in _JOURNAL_KEYS)
     message = fields["MESSAGE"].to_list()
     for row in lines["line"].str.contains(r'"MESSAGE"\s*:\s*\[').fill_null(False).arg_true():
         message[row] = _from_array(message[row])
@@ -53,8 +54,10 @@ def _from_array(text: str | None) -> str | None:
         return None
 
 
-def _rebuilt() -> pl.Expr:
+def _rebuilt(stamp: str | None = None) -> pl.Expr:
     """Build the line of an entry (time in microseconds, host, program, pid, message); null if it lacks one of them.
+
+    `stamp`: a column with the time as it is written.
 
     Program and host are words of whoever wrote the entry: what would end the tag early is replaced.
     """
@@ -63,7 +66,7 @@ def _rebuilt() -> pl.Expr:
     pid = pl.format("[{}]", pl.col("pid").str.extract(r"^([0-9]+)$"))
     return pl.format(
         "{} {} {}{}: {}",
-        moment.dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"),
+        pl.col(stamp) if stamp else moment.dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"),
         pl.col("host").str.replace_all(r"[^0-9A-Za-z_.%-]", "_").replace("", None).fill_null("localhost"),
         pl.col("program").str.replace_all(r"[\x00-\x20\[\]:()]", "_").replace("", None),
         pid.fill_null(""),
@@ -76,7 +79,7 @@ _LONGEST_FIELD = 768 << 20  # journald's own limit
 _FIELD_NAME = re.compile(rb"[A-Z_][A-Z0-9_]*")
 
 
-class _Bytes:
+class Bytes:
     """Chunks of a file as one stream, with the number of the line that comes next."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -130,7 +133,7 @@ class _Bytes:
         return line
 
 
-_EXPORTED = {
+EXPORTED = {
     b"__REALTIME_TIMESTAMP": "time",
     b"_HOSTNAME": "host",
     b"SYSLOG_IDENTIFIER": "program",
@@ -139,6 +142,7 @@ _EXPORTED = {
     b"_PID": "real_pid",
     b"MESSAGE": "message",
 }
+"""Fields of an entry that make its line."""
 
 
 def export_lines(chunks: Iterable[bytes], *, rows: int = 50_000) -> Iterator[pl.DataFrame]:
@@ -156,7 +160,7 @@ def export_lines(chunks: Iterable[bytes], *, rows: int = 50_000) -> Iterator[pl.
     pl.DataFrame
         `line_no` (of the MESSAGE field), `line`, `outer` (null), `written`: as from `unwrap`, so no more of it is needed.
     """
-    source, entry, entries = _Bytes(chunks), {}, []
+    source, entry, entries = Bytes(chunks), {}, []
     at_end = False
     while not at_end:
         line_no, raw = source.line_no, source.line()
@@ -166,7 +170,7 @@ def export_lines(chunks: Iterable[bytes], *, rows: int = 50_000) -> Iterator[pl.
                 entries.append(entry)
             entry = {}
             if entries and (at_end or len(entries) >= rows):
-                yield _exported(entries)
+                yield rebuilt_entries(entries)
                 entries = []
             continue
         key, is_text, value = raw.partition(b"=")
@@ -176,22 +180,23 @@ def export_lines(chunks: Iterable[bytes], *, rows: int = 50_000) -> Iterator[pl.
                 continue
             value = source.take(size)
             source.take(1)
-        name = _EXPORTED.get(key)
+        name = EXPORTED.get(key)
         if name and name not in entry:
             entry[name] = value.decode("utf-8", "replace")
             if name == "message":
                 entry["line_no"] = line_no
 
 
-def _exported(entries: list[dict[str, str | int]]) -> pl.DataFrame:
-    schema = {"line_no": pl.UInt64, **dict.fromkeys(_EXPORTED.values(), pl.String)}
-    frame = pl.DataFrame(entries, schema=schema).with_columns(
+def rebuilt_entries(entries: list[dict[str, str | int]]) -> pl.DataFrame:
+    """Return the lines of entries: the names of EXPORTED, `line_no`, and `stamp` where there may be no `time`."""
+    schema = {"line_no": pl.UInt64, **dict.fromkeys(EXPORTED.values(), pl.String)}
+    frame = pl.DataFrame(entries, schema={**schema, "stamp": pl.String}).with_columns(
         program=pl.coalesce("program", "command"), pid=pl.coalesce("pid", "real_pid")
     )
     message = one_line(pl.col("message"))
     return frame.select(
         "line_no",
-        line=pl.coalesce(_rebuilt(), message),
+        line=pl.coalesce(_rebuilt(), _rebuilt("stamp"), message),
         outer=pl.lit(None, pl.String),
         written=pl.lit("MESSAGE=") + message,
     )

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.unwrapping._texts import CLOCK, MONTH, PRI, STAMP
+from smtplogs.unwrapping._texts import CLOCK, ISO_DATE, MONTH, PRI, STAMP
 
 _LINE = pl.col("line")
 
 _ENGLISH = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FOREIGN = (
-    "jan gen ene oca sty led янв 1月",
-    "fev févr febr feb úno lut şub фев 2月",
-    "mär mars mar mrt mrz márc bře мар 3月",
-    "avr avril abr apr ápr dub kwi nis апр 4月",
-    "mai maj may mag mei máj kvě май мая 5月",
-    "jun juin juni giu cze čen haz июн 6月",
-    "jul juil juli lug lip čec tem июл 7月",
-    "aug août ago sie srp ağu авг 8月",
-    "sep sept set szept wrz zář eyl сен 9月",
-    "okt oct out ott paź říj eki окт 10月",
-    "nov lis kas ноя 11月",
-    "dez déc dic dec des gru pro ara дек 12月",
+    "jan gen ene oca sty led янв tammi 1月",
+    "fev févr febr feb úno lut şub фев helmi 2月",
+    "mär mars mar mrt mrz márc bře мар maalis 3月",
+    "avr avril abr apr ápr dub kwi nis апр huhti 4月",
+    "mai maj may mag mei máj kvě май мая touko 5月",
+    "jun juin juni giu cze čen haz июн kesä 6月",
+    "jul juil juli lug lip čec tem июл heinä 7月",
+    "aug août ago sie srp ağu авг elo 8月",
+    "sep sept set szept wrz zář eyl сен syys 9月",
+    "okt oct out ott paź říj eki окт loka 10月",
+    "nov lis kas ноя marras 11月",
+    "dez déc dic dec des gru pro ara дек joulu 12月",
 )
 _MONTHS = {
     spelled: english
@@ -35,24 +35,32 @@ _MONTHS = {
     if spelled != english
 }
 """Short names of months as journalctl writes them in German, French, Spanish, Italian, Portuguese, Dutch, Polish, Czech,
-Hungarian, Turkish, Scandinavian languages, Russian, Chinese and Japanese."""
+Hungarian, Turkish, Scandinavian languages, Finnish, Russian, Chinese and Japanese."""
 
 _WORDS = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _ELSEWHERE = rf"(?:{_WORDS})\.? {{1,2}}[0-9]{{1,2}} {CLOCK}"
 _TAG = r"[0-9A-Za-z_.:%-]+ [^ \[\]:(]+\[[0-9]+\]: "
 
-_QUOTED = r"(?:[ \t]*>)+[ \t]*|[ \t]+"
+_QUOTED = r"""(?:[ \t]*[>|])+[ \t]*|[ \t]*(?:[-*\x{2022}`\x{201c}\x{201e}\x{ab}'"]|[0-9]+\t| [0-9]+  ?)[ \t]*|[ \t]+"""
+_MARKS = r"[`\x{201d}\x{201c}\x{bb}'\"]\s*$"
+_IN_MARKS = r"^[ \t]*[`\x{201c}\x{201e}\x{ab}'\"]"
 _FILE = r"(?:(?:[0-9A-Za-z_.-]*/)+[0-9A-Za-z_.-]+|[0-9A-Za-z_.-]*(?:log|messages)[0-9A-Za-z_.-]*)[:-]"
 _FOUND = rf"(?:{_FILE})?(?:[0-9]+[:-])?"
 _WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? "
 _BEFORE = rf"(?:{_QUOTED})?(?:{_FOUND})(?:{_WEEKDAY})?"
 _BACKWARDS = rf"[0-9]{{1,2}} {MONTH} {CLOCK} {_TAG}|[0-9]{{4}} {MONTH} {{1,2}}[0-9]{{1,2}} {CLOCK} |\[(?:{_WEEKDAY})?{STAMP}\] {_TAG}"
 
-_SHIFTED = rf"^(?:(?:{_QUOTED})(?:{_FOUND})|{_FILE}(?:[0-9]+[:-])?|[0-9]+:|{_WEEKDAY})(?:{_WEEKDAY})?{PRI}(?:{STAMP}|{_ELSEWHERE}) "
+_DAY_FIRST = rf"{_WEEKDAY}{ISO_DATE} {CLOCK}(?:\.[0-9]{{1,9}})? [A-Z+-][0-9A-Z+:-]* "
+"""The stamp of `journalctl -o short-full`, of which the day of the week is a part."""
+
+_SHIFTED = (
+    rf"^(?:(?:(?:{_QUOTED})(?:{_FOUND})|{_FILE}(?:[0-9]+[:-])?|[0-9]+[:-])(?:{_WEEKDAY})?{PRI}(?:{STAMP}|{_ELSEWHERE})"
+    rf"|{_WEEKDAY}{PRI}(?:{MONTH} {{1,2}}[0-9]{{1,2}} |{_ELSEWHERE})[0-9: ]*) "
+)
 PASTED = rf"{_SHIFTED}|^{_BEFORE}(?:{_ELSEWHERE} |{_BACKWARDS})"
 """A line with something before its stamp, or with a stamp in another order or language."""
 
-ESCAPED = rf"^{PRI}{STAMP} .*&(?:lt|gt);"
+ESCAPED = rf"^{PRI}{STAMP} .*(?:&(?:lt|gt);|<br ?/?>\s*$)"
 """A line as the source of a web page has it."""
 
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&#039;": "'", "&nbsp;": " ", "&amp;": "&"}
@@ -68,28 +76,33 @@ _TAGGED = (
     rf"(?:{CLOCK} )?(?:[0-9A-Za-z_.-]+ )?(?:postfix[^ /\[\]:]*/[a-z/0-9-]+(?:\[[0-9]+\])?: "
     r"|(?:sendmail|sm-mta|saslauthd)\[[0-9]+\]: |dovecot(?:\[[0-9]+\])?: [a-z])"
 )
-BARE = rf"^(?:{_TAGGED}|{'|'.join(_SHOWN.values())})"
-"""A line without its stamp, or a message without anything."""
+_SINCE_BOOT = r"\[ *[0-9]+\.[0-9]{6}(?: <[^>]*>| *)?\] "
+BARE = rf"^(?:{_SINCE_BOOT})?(?:{_TAGGED}|{'|'.join(_SHOWN.values())})"
+"""A line without its stamp (or with the seconds since the start of the host), or a message without anything."""
 
 
 def peel_bare(lines: pl.DataFrame) -> pl.DataFrame:
     """Tell what each line has lost in the column `shown`, `tag` or the program whose message it is: no text can forge it."""
-    kinds = [pl.when(_LINE.str.contains(rf"^(?:{regex})")).then(pl.lit(program)) for program, regex in _SHOWN.items()]
-    shown = pl.coalesce(pl.when(_LINE.str.contains(rf"^{_TAGGED}")).then(pl.lit("tag")), *kinds)
-    inner = pl.when(shown.is_not_null()).then(_LINE.str.replace(rf"^{CLOCK} ", ""))
+    line = _LINE.str.replace(rf"^{_SINCE_BOOT}", "")
+    kinds = [pl.when(line.str.contains(rf"^(?:{regex})")).then(pl.lit(program)) for program, regex in _SHOWN.items()]
+    shown = pl.coalesce(pl.when(line.str.contains(rf"^{_TAGGED}")).then(pl.lit("tag")), *kinds)
+    inner = pl.when(shown.is_not_null()).then(line.str.replace(rf"^{CLOCK} ", ""))
     return lines.select(inner=inner, outer=pl.lit(None, pl.String), shown=shown)
 
 
 def peel_pasted(lines: pl.DataFrame) -> pl.DataFrame:
     """Take off what stands before the stamp, and write the stamp as the program would have."""
+    whole = _LINE.str.extract(rf"^(?:{_QUOTED})?(?:{_FOUND})({_DAY_FIRST}.*)$")
     inner = _LINE.str.replace(rf"^{_BEFORE}((?:{PRI}{STAMP}|{_ELSEWHERE}|{_BACKWARDS}))", "$1")
     inner = inner.str.replace(rf"^([0-9]{{1,2}}) ({MONTH}) ({CLOCK})", "$2 $1 $3")
     inner = inner.str.replace(rf"^([0-9]{{4}}) ({MONTH} {{1,2}}[0-9]{{1,2}}) ({CLOCK})", "$2 $1 $3")
     inner = inner.str.replace(rf"^\[(?:{_WEEKDAY})?({STAMP})\] ", "$1 ")
-    told = lines.select(inner=inner)
+    told = lines.select(inner=pl.coalesce(whole, inner))
     month = pl.col("inner").str.extract(rf"^({_WORDS})\.? {{1,2}}[0-9]{{1,2}} {CLOCK}")
     rest = pl.col("inner").str.extract(r"^[^ ]+( .*)$")
     english = pl.concat_str(month.replace_strict(_MONTHS, default=None, return_dtype=pl.String), rest)
+    quoted = lines.select(_LINE.str.contains(_IN_MARKS)).to_series()
+    told = told.with_columns(inner=pl.when(quoted).then(pl.col("inner").str.replace(_MARKS, "")).otherwise("inner"))
     seems = lines.select(_LINE.str.contains(PASTED)).to_series()
     told = told.select(inner=pl.coalesce(english, "inner"), outer=pl.lit(None, pl.String))
     return told.with_columns(inner=pl.when(seems).then("inner"))
@@ -97,5 +110,5 @@ def peel_pasted(lines: pl.DataFrame) -> pl.DataFrame:
 
 def peel_escaped(lines: pl.DataFrame) -> pl.DataFrame:
     """Write the signs that a web page spells."""
-    inner = _LINE.str.replace_many(_ENTITIES)
+    inner = _LINE.str.replace(r"(?:<br ?/?>)+\s*$", "").str.replace_many(_ENTITIES)
     return lines.select(inner=inner, outer=pl.lit(None, pl.String))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.unwrapping._texts import CLOCK, PRI, STAMP
+from smtplogs.unwrapping._texts import CLOCK, ISO_DATE, PRI, STAMP
 
 _LINE = pl.col("line")
 
@@ -21,15 +21,35 @@ _LEVEL = (
 _WIDE = rf"^({PRI}{STAMP} [^ ]+ {_TAG}) ([^ ])"
 _COLONS = rf"^([0-9]{{4}}):([0-9]{{2}}):([0-9]{{2}})-({CLOCK} )"
 
-RELAYED = "|".join((_AGAIN, _KIWI, _LEVEL, _WIDE, _COLONS))
+_UNIT = (
+    rf"^([A-Z][a-z]{{2}} {ISO_DATE} {CLOCK} [A-Z+0-9:-]+ [^ ]+ )"
+    r"(postfix|dovecot|exim4?|sendmail|saslauthd)(?:@[^ \[\]]*)?\.service((?:\[[0-9]+\])?: )"
+)
+_MAC = rf"^({ISO_DATE} {CLOCK}\.[0-9]{{6}}[+-][0-9]{{4}}) +"
+_MAC_TABLE = rf"{_MAC}0x[0-9a-f]+ +[A-Za-z]+ +0x[0-9a-f]+ +([0-9]+) +[0-9]+ +(smtpd|smtp): (?:\([^)]*\) )?"
+_MAC_SYSLOG = rf"{_MAC}([^ ]+) (smtpd|smtp)\[([0-9]+)\]: (?:\([^)]*\) )?"
+
+_REWRITTEN = (
+    (_AGAIN, "$1"),
+    (_KIWI, "$1"),
+    (_LEVEL, "$1$2"),
+    (_WIDE, "$1$2"),
+    (_COLONS, "$1-$2-$3 $4"),
+    (_UNIT, "$1$2$3"),
+    (_MAC_TABLE, "$1 localhost postfix/$3[$2]: "),
+    (_MAC_SYSLOG, "$1 $2 postfix/$3[$4]: "),
+)
+
+RELAYED = "|".join(regex for regex, _ in _REWRITTEN)
 """A header twice (log servers, Docker's syslog driver, Kiwi); `mail.info` or `mail:info` before the tag (BusyBox, AIX); two
-blanks behind it (Papertrail); 2026:03:01-10:11:12 (Sophos)."""
+blanks behind it (Papertrail); 2026:03:01-10:11:12 (Sophos); a unit in place of the tag (journalctl -o with-unit); the
+`log show` of macOS, whose Postfix leaves off its own name."""
 
 
 def peel_relayed(lines: pl.DataFrame) -> pl.DataFrame:
     """Write the line as the program's own syslog would have."""
     inner = _LINE
-    for regex, kept in ((_AGAIN, "$1"), (_KIWI, "$1"), (_LEVEL, "$1$2"), (_WIDE, "$1$2"), (_COLONS, "$1-$2-$3 $4")):
+    for regex, kept in _REWRITTEN:
         inner = inner.str.replace(regex, kept)
     seems = _LINE.str.contains(RELAYED)
     return lines.select(inner=pl.when(seems).then(inner), outer=pl.lit(None, pl.String))

@@ -7,18 +7,33 @@ stamp. Text of a field can never make a new line or forge a tag: line breaks bec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.unwrapping._journal import peel_journal_json
+from smtplogs.unwrapping._broken import broken
+from smtplogs.unwrapping._inset import COLOUR, INSET, TABBED, peel_colours, peel_inset, peel_tabbed
+from smtplogs.unwrapping._journal import export_lines, peel_journal_json
 from smtplogs.unwrapping._pasted import BARE, ESCAPED, PASTED, peel_bare, peel_escaped, peel_pasted
 from smtplogs.unwrapping._relayed import RELAYED, peel_relayed
+from smtplogs.unwrapping._shown_journal import PRETTY, VERBOSE, pretty_lines, verbose_lines
+from smtplogs.unwrapping._stores import (
+    APART,
+    CSV,
+    EXPORT,
+    MEMBER,
+    ROWS,
+    peel_apart,
+    peel_csv,
+    peel_export,
+    peel_member,
+    peel_rows,
+)
 from smtplogs.unwrapping._texts import CLOCK, ISO_DATE, MAX_JOINED, PRI, RFC3339, STAMP, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 
 _LINE = pl.col("line")
@@ -40,11 +55,19 @@ class Wrapper:
         Regex that fits its lines.
     peel
         Takes the column `line`; gives `inner` (null: not of this wrapper), `outer`, where lines are cut in pieces
-        `stream` and `open` (more follows), and where they lost their heads `shown`. None: read by `export_lines`, from bytes.
+        `stream` and `open` (more follows), and where they lost their heads `shown`. None: read by `entries`, from bytes.
     literals
         What the prefilter must keep besides the formats' own literals.
     keep_all
         The text is escaped or cut, so no prefilter can be trusted before it is unwrapped.
+    entries
+        Reads a file whose entries go over several lines from its bytes: yields what `unwrap` gives.
+    inside
+        What the lines are in when this has come off.
+    header
+        The first line may be one of names.
+    least
+        More than this share of the first lines look so.
     """
 
     name: str
@@ -53,15 +76,49 @@ class Wrapper:
     peel: Callable[[pl.DataFrame], pl.DataFrame] | None
     literals: tuple[str, ...] = ()
     keep_all: bool = False
+    entries: Callable[[Iterable[bytes]], Iterator[pl.DataFrame]] | None = None
+    inside: Wrapper | None = None
+    header: bool = False
+    least: float = 0.5
 
 
 def detect(head: Sequence[str]) -> Wrapper | None:
-    """Return the wrapper that most of the first non-empty lines are in, None if there is none."""
+    """Return the wrapper that most of the first non-empty lines are in, None if there is none.
+
+    Colours come off wherever there are any, and broken lines of a short text are joined; what is left may be in another
+    wrapper (`inside`).
+    """
+    if any("\x1b[" in line for line in head):
+        return _with_inside(COLOURED, head)
+    if (peel := broken(head)) is not None:
+        return _with_inside(
+            Wrapper("broken", "lines that a mail program broke in two", _NEVER, peel, keep_all=True), head
+        )
+    found = _most(head)
+    return _with_inside(found, head) if found is not None and found.name in _AROUND else found
+
+
+_AROUND = ("pasted", "inset", "csv_export", "json_export")
+"""What people and log stores put around lines that may be in a wrapper as well."""
+
+
+def _with_inside(wrapper: Wrapper, head: Sequence[str]) -> Wrapper:
+    batch = pl.DataFrame({"line": list(head)}, schema={"line": pl.String}).with_row_index("line_no")
+    lines, _ = unwrap(batch, wrapper, last=True)
+    inner = lines["line"].to_list()
+    inside = _most(inner) if wrapper is not COLOURED else detect(inner)
+    return wrapper if inside is None or inside.name == wrapper.name else replace(wrapper, inside=inside)
+
+
+def _most(head: Sequence[str]) -> Wrapper | None:
     lines = pl.DataFrame({"line": [line for line in head if line.strip()]}, schema={"line": pl.String})
     looks = [pl.col("line").str.contains(wrapper.looks).sum().alias(wrapper.name) for wrapper in WRAPPERS]
     hits = lines.select(looks).row(0)
     n = max(hits)
-    return WRAPPERS[hits.index(n)] if 2 * n > lines.height else None
+    found = WRAPPERS[hits.index(n)]
+    if found.header and n and not lines["line"].str.contains(found.looks)[0]:
+        lines = lines.slice(1)
+    return found if n > found.least * lines.height else None
 
 
 def unwrap(
@@ -88,18 +145,29 @@ def unwrap(
         not in the wrapper passes unchanged. Where lines may have lost their heads, `shown` says what of each
         (`logformats._envelopes.SHOWN`); null: nothing.
     """
-    columns = [*batch.columns, "outer", "written"]
     if wrapper is None:
         return batch.with_columns(pl.lit(None, pl.String).alias("outer"), written=_LINE), None
     if wrapper.peel is None:
         raise ValueError(f"{wrapper.title} is read from bytes, by export_lines()")
+    columns = [*batch.columns, "outer", "written"]
     rows = batch.rename({"line": "written"}).hstack(wrapper.peel(batch.select("line")))
     rows = rows.with_columns(line=pl.coalesce(one_line(pl.col("inner")), "written")).drop("inner")
     columns += [c for c in ("shown",) if c in rows.columns]
-    if "open" not in rows.columns:
-        return rows.select(columns), None
-    rows, carry = _join(rows, carry, last=last)
-    return rows.select(columns), carry
+    carried = None
+    if "open" in rows.columns:
+        rows, carried = _join(rows, carry, last=last)
+    rows = rows.select(columns)
+    if wrapper.inside is not None and wrapper.inside.peel is not None:
+        rows = _twice(rows, wrapper.inside)
+    return rows, carried
+
+
+def _twice(rows: pl.DataFrame, wrapper: Wrapper) -> pl.DataFrame:
+    """Take a second wrapper off; what stands in the file, and a stamp that was found first, stay."""
+    inner, _ = unwrap(rows.drop("outer", "written"), wrapper, last=True)
+    kept = rows.select("line_no", was="outer", stands="written")
+    inner = inner.join(kept, on="line_no", how="left", maintain_order="left")
+    return inner.with_columns(outer=pl.coalesce("was", "outer"), written=pl.col("stands")).drop("was", "stands")
 
 
 def _join(rows: pl.DataFrame, carry: pl.DataFrame | None, *, last: bool) -> tuple[pl.DataFrame, pl.DataFrame | None]:
@@ -141,7 +209,7 @@ _CRI = rf"^(?P<outer>{RFC3339}) (?P<stream>stdout|stderr) (?P<tag>[FP])(?::[^ ]*
 
 
 def _peel_compose(lines: pl.DataFrame) -> pl.DataFrame:
-    named = lines.select(_LINE.str.extract(rf"^{_COLOUR}[0-9A-Za-z][0-9A-Za-z_.-]* +\| {_COLOUR}(.*)$"))
+    named = lines.select(_LINE.str.extract(rf"^{_COLOUR}[0-9A-Za-z][0-9A-Za-z_.-]* +\|{_COLOUR} {_COLOUR}(.*)$"))
     stamped = _groups(_STAMPED)(named)
     return stamped.with_columns(inner=pl.coalesce("inner", named["line"]))
 
@@ -168,42 +236,23 @@ def _peel_docker_json(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-_WRITTEN = rf"{PRI}(?:1 )?{STAMP} [^ \"]+ [^ \"]+"
-"""How a whole line of a syslog begins, within quotes."""
+_NEVER = r"^[^\s\S]"
+"""Fits no line: told by a text as a whole."""
 
-_FIELDS = ("message", "line", "log", "msg", "textPayload", "_raw", "['@message']", "event.original")
-_TIMES = ("['@timestamp']", "timestamp", "time", "ts")
-_EXPORT = rf'^\{{.*"(?:message|line|log|msg|textPayload|_raw|@message|original)" ?: ?"{_WRITTEN}'
-_CSV = rf'^(?:(?:"[^"]*"|[^",]*),)*"(?P<inner>{_WRITTEN}(?:[^"]|"")*)"(?:,.*)?$'
-
-
-def _peel_export(lines: pl.DataFrame) -> pl.DataFrame:
-    """Take the line out of the first of `_FIELDS` that holds one; the store's time only where it is written in full."""
-    texts = [_LINE.str.json_path_match(f"$.{name}" if name[0] != "[" else f"${name}") for name in _FIELDS]
-    times = [_LINE.str.json_path_match(f"$.{name}" if name[0] != "[" else f"${name}") for name in _TIMES]
-    whole = lines.select(pl.coalesce(pl.when(t.str.contains(rf"^{_WRITTEN}")).then(t) for t in texts).alias("inner"))
-    outer = pl.coalesce(pl.when(t.str.contains(rf"^{RFC3339}$")).then(t) for t in times)
-    return whole.hstack(lines.select(outer.alias("outer"))).select(
-        pl.col("inner").str.strip_suffix("\n").str.strip_suffix("\r"),
-        pl.when(pl.col("inner").is_not_null()).then("outer").alias("outer"),
-    )
-
-
-def _peel_csv(lines: pl.DataFrame) -> pl.DataFrame:
-    inner = _LINE.str.extract(_CSV).str.replace_all('""', '"', literal=True)
-    return lines.select(inner.alias("inner"), pl.lit(None, pl.String).alias("outer"))
-
+COLOURED = Wrapper("coloured", "lines with the colours of a terminal", COLOUR, peel_colours, keep_all=True)
 
 WRAPPERS = (
     Wrapper("bare", "lines without their stamps", BARE, peel_bare),
     Wrapper(
         "journal_json",
         "journalctl -o json",
-        r'^\{.*"__REALTIME_TIMESTAMP" ?: ?"?[0-9]',
+        r'^(?:\x1e|data: )?\{.*"__REALTIME_TIMESTAMP" ?: ?"?[0-9]',
         peel_journal_json,
         literals=('"MESSAGE":[', '"MESSAGE": [', '"MESSAGE" : ['),
     ),
-    Wrapper("journal_export", "journalctl -o export", r"^[A-Z_][A-Z0-9_]*=", None, keep_all=True),
+    Wrapper("journal_export", "journalctl -o export", r"^[A-Z_][A-Z0-9_]*=", None, keep_all=True, entries=export_lines),
+    Wrapper("journal_verbose", "journalctl -o verbose", VERBOSE, None, keep_all=True, entries=verbose_lines),
+    Wrapper("journal_pretty", "journalctl -o json-pretty", PRETTY, None, keep_all=True, entries=pretty_lines),
     Wrapper(
         "docker_json",
         "Docker's json-file",
@@ -213,15 +262,35 @@ WRAPPERS = (
     ),
     Wrapper("cri", "Kubernetes CRI", _CRI, _peel_cri, keep_all=True),
     Wrapper("docker_logs", "docker logs -t", rf"{_STAMPED}|^{ISO_DATE}T{CLOCK}\.[0-9]{{9}}Z ", _groups(_STAMPED)),
+    Wrapper("json_export", "lines stored as JSON (Elastic, Loki, CloudWatch ...)", EXPORT, peel_export, keep_all=True),
     Wrapper(
-        "json_export", "lines stored as JSON (Elastic, Loki, CloudWatch ...)", _EXPORT, _peel_export, keep_all=True
+        "csv_export", "lines stored as CSV (Kibana, Graylog, Grafana ...)", CSV, peel_csv, keep_all=True, header=True
     ),
-    Wrapper("csv_export", "lines stored as CSV (Kibana, Graylog, Grafana ...)", _CSV, _peel_csv, keep_all=True),
-    Wrapper("compose", "docker compose logs", rf"^{_COLOUR}[0-9A-Za-z][0-9A-Za-z_.-]* +\| ", _peel_compose),
+    Wrapper(
+        "json_members",
+        "lines stored in a JSON document (CloudWatch ...)",
+        MEMBER,
+        peel_member,
+        keep_all=True,
+        least=0.02,
+    ),
+    Wrapper(
+        "json_fields",
+        "records of a shipper (Vector, Fluent Bit, Logstash, rsyslog ...)",
+        APART,
+        peel_apart,
+        keep_all=True,
+    ),
+    Wrapper(
+        "csv_fields", "rows of time, host, tag and message (Graylog ...)", ROWS, peel_rows, keep_all=True, header=True
+    ),
+    Wrapper("compose", "docker compose logs", rf"^{_COLOUR}[0-9A-Za-z][0-9A-Za-z_.-]* +\|{_COLOUR} ", _peel_compose),
+    Wrapper("relayed", "lines with the header of another syslog daemon", RELAYED, peel_relayed),
     Wrapper(
         "pasted", "lines quoted in a mail, indented, found by grep, dated in another language", PASTED, peel_pasted
     ),
-    Wrapper("relayed", "lines with the header of another syslog daemon", RELAYED, peel_relayed),
     Wrapper("escaped", "lines escaped for a web page", ESCAPED, peel_escaped, keep_all=True),
+    Wrapper("inset", "lines with labels, another stamp or a number before them", INSET, peel_inset, header=True),
+    Wrapper("tabbed", "lines whose blanks became tabs", TABBED, peel_tabbed, keep_all=True),
 )
 """In this order where two fit equally many lines."""

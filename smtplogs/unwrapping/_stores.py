@@ -1,0 +1,106 @@
+"""Lines that a log store or a shipper gives out as JSON or CSV: whole lines in one field, or a field for each part of a line."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from smtplogs.unwrapping._texts import PRI, RFC3339, STAMP, one_line
+
+_LINE = pl.col("line")
+
+_WRITTEN = rf"{PRI}(?:1 )?{STAMP} [^ \"]+ [^ \"]+"
+"""How a whole line of a syslog begins, within quotes."""
+
+_FIELDS = ("message", "line", "log", "msg", "textPayload", "_raw", "['@message']", "event.original", "result._raw")
+_TIMES = ("['@timestamp']", "timestamp", "time", "ts")
+_KEYS = '"(?:message|line|log|msg|textPayload|_raw|@message|original)" ?: ?"'
+EXPORT = rf"^\{{.*{_KEYS}{_WRITTEN}"
+"""A record with a whole line in it."""
+
+MEMBER = rf'^[ \t]+{_KEYS}{_WRITTEN}(?:[^"\\]|\\.)*",?\s*$'
+"""A whole line in a record that is written over several lines, or in a list of such records."""
+
+CSV = rf'^(?:(?:"[^"]*"|[^",]*),)*"(?P<inner>{_WRITTEN}(?:[^"]|"")*)"(?:,.*)?$'
+"""A row with a whole line in quotes."""
+
+_MAILERS = r"(?:postfix[^ \"\[:]*|dovecot|exim[0-9]?|sendmail|sm-mta|sm-msp-queue|opensmtpd|smtpd|saslauthd|courier[a-z]*|imapd?|authdaemond)"
+_TAG = rf"{_MAILERS}(?:\[[0-9]+\])?"
+_ROW = rf'^"({RFC3339}|{STAMP})","([0-9A-Za-z_.:-]+)",'
+_MESSAGE = r'((?:[^"]|"")*)"(?:,.*)?$'
+_TAGGED = rf'{_ROW}"(?:[0-9A-Za-z_.-]+ )?({_TAG}): {_MESSAGE}'
+_APART = rf'{_ROW}"({_TAG})",{_MESSAGE.replace("((", chr(34) + "((", 1)}'
+ROWS = rf"{_TAGGED}|{_APART}"
+"""A row of time, host and message, whose tag stands before it or in a column of its own."""
+
+_PROGRAMS = (
+    "appname", "app_name", "ident", "syslogtag", "syslog_program", "syslog_identifier", "process.name", "program", "tag",
+    "application_name", "programname",
+)  # fmt: skip
+_PIDS = ("procid", "proc_id", "pid", "process_id", "syslog_pid", "process.pid")
+_HOSTS = ("hostname", "host.hostname", "host.name", "logsource", "syslog_hostname", "host", "source")
+_WHEN = (*_TIMES, "timereported", "timegenerated")
+APART = (
+    r'^(?:[^"{]*\t)?\{.*"(?:appname|app_name|application_name|ident|syslogtag|syslog_program|syslog_identifier|programname|'
+    rf'program|tag|name)" ?: ?"{_TAG}:?"'
+)
+"""A record in which the tag of a mail program and its message stand in fields of their own."""
+
+
+def _paths(names: tuple[str, ...], line: pl.Expr = _LINE) -> list[pl.Expr]:
+    return [line.str.json_path_match(f"$.{name}" if name[0] != "[" else f"${name}") for name in names]
+
+
+def peel_export(lines: pl.DataFrame) -> pl.DataFrame:
+    """Take the line out of the first of `_FIELDS` that holds one; the store's time only where it is written in full."""
+    texts, times = _paths(_FIELDS), _paths(_TIMES)
+    whole = lines.select(pl.coalesce(pl.when(t.str.contains(rf"^{_WRITTEN}")).then(t) for t in texts).alias("inner"))
+    outer = pl.coalesce(pl.when(t.str.contains(rf"^{RFC3339}$")).then(t) for t in times)
+    return whole.hstack(lines.select(outer.alias("outer"))).select(
+        pl.col("inner").str.strip_suffix("\n").str.strip_suffix("\r"),
+        pl.when(pl.col("inner").is_not_null()).then("outer").alias("outer"),
+    )
+
+
+def peel_member(lines: pl.DataFrame) -> pl.DataFrame:
+    """Take the line out of a member of a record, of which nothing else is looked at."""
+    member = "{" + _LINE.str.extract(rf'^[ \t]+({_KEYS}{_WRITTEN}(?:[^"\\]|\\.)*"),?\s*$') + "}"
+    texts = _paths(_FIELDS, member)
+    return lines.select(inner=pl.coalesce(texts).str.strip_suffix("\n"), outer=pl.lit(None, pl.String))
+
+
+def peel_csv(lines: pl.DataFrame) -> pl.DataFrame:
+    """Take the line out of its quotes."""
+    inner = _LINE.str.extract(CSV).str.replace_all('""', '"', literal=True)
+    return lines.select(inner.alias("inner"), pl.lit(None, pl.String).alias("outer"))
+
+
+def peel_rows(lines: pl.DataFrame) -> pl.DataFrame:
+    """Put a line together from the columns of a row."""
+    apart = [[_LINE.str.extract(regex, n) for n in (1, 2, 3, 4)] for regex in (_TAGGED, _APART)]
+    inner = pl.coalesce(_put_together(time, host, tag, None, message) for time, host, tag, message in apart)
+    inner = inner.str.replace_all('""', '"', literal=True)
+    return lines.select(inner=inner, outer=pl.lit(None, pl.String))
+
+
+def peel_apart(lines: pl.DataFrame) -> pl.DataFrame:
+    """Put a line together from the fields of a record; without a time it has the one that stands before the record."""
+    before = lines.select(stamp=_LINE.str.extract(rf"^({RFC3339})[ \t]"), line=_LINE.str.extract(r"^[^\"{]*(\{.*)$"))
+    program = pl.coalesce(_paths(_PROGRAMS)).str.strip_suffix(":")
+    pid = pl.coalesce(_paths(_PIDS)).str.extract(r"^([0-9]+)$")
+    host = pl.coalesce(pl.when(h.str.contains(r"^[0-9A-Za-z_.:%-]+$")).then(h) for h in _paths(_HOSTS))
+    when = pl.coalesce(
+        *(pl.when(t.str.contains(rf"^(?:{STAMP})$")).then(t) for t in _paths(_WHEN)), "stamp"
+    )  # epoch seconds and the like are no stamp of a line
+    message = pl.coalesce(_paths(("msg", "message", "syslog_message"))).str.strip_prefix(" ")
+    mail = program.str.contains(rf"^{_TAG}$")
+    inner = _put_together(when, host, program, pid, message)
+    return before.select(inner=pl.when(mail).then(inner), outer=pl.lit(None, pl.String))
+
+
+def _put_together(time: pl.Expr, host: pl.Expr, program: pl.Expr, pid: pl.Expr | None, message: pl.Expr) -> pl.Expr:
+    """Write `TIME HOST PROGRAM[PID]: MESSAGE`; null if time, program or message is missing."""
+    number = pl.lit("")
+    if pid is not None:
+        number = pl.when(~program.str.contains("[", literal=True)).then(pl.format("[{}]", pid)).fill_null("")
+    text = one_line(message.str.strip_suffix("\n"))
+    return pl.format("{} {} {}{}: {}", time, host.fill_null("localhost"), program, number, text)
