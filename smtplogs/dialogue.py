@@ -149,6 +149,8 @@ def _judged(rows: pl.DataFrame, attempts: pl.DataFrame, *, transcript: bool) -> 
         cause=pl.when(final).then(None).when(refused).then(pl.lit("token_invalid")).when(lost)
         .then(pl.when(pl.col("ends")).then(pl.lit("connection_lost")).otherwise(pl.lit("aborted"))).otherwise("cause"),
         basis=pl.when(lost | refused).then(pl.lit("context")).otherwise("basis"),
+        code=pl.when(noted & ~final).then(pl.coalesce("code", pl.col("reply_code").cast(pl.UInt16, strict=False)))
+        .otherwise("code"),
         detail=pl.when(final).then("text").when(lost | refused).then(None).otherwise(pl.coalesce("detail", "text")),
         user=pl.coalesce("_user", "user"),
         mechanism=pl.coalesce("_mechanism", "mechanism"),

@@ -22,7 +22,7 @@ AT_ONCE = f"{NEAR_S}s"
 SESSION = "10m"
 """A login that a neighbour tells is proved by Postfix later: by the mail, or by the end of the session."""
 
-_SAID = ("pam_said", "plesk_said")
+_SAID = ("pam_said", "plesk_said", "ldap_said", "ldap_away")
 _MAIL_SERVERS = ("postfix", "exim", "sendmail")
 _BASIS = RECORDS["basis"].dtype
 _NAMED, _NAMELESS = pl.col("name") != "", pl.col("name") == ""

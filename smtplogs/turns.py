@@ -170,11 +170,24 @@ def endpoint(values: pl.Series) -> tuple[pl.Series, pl.Series]:
     return canonical_addresses(parts["ip"]), parts["port"]
 
 
+def _come_back(turns: pl.DataFrame) -> pl.DataFrame:
+    """Tell sessions apart whose token comes back: each that begins after the end, or the beginning, of one of that name.
+
+    A row that a copied log has twice is no beginning.
+    """
+    began = pl.when("begins").then(pl.col("stamp").fill_null("")).forward_fill().shift().over("sid")
+    over = (pl.col("begins") | pl.col("ends")).shift(fill_value=False).cum_max().over("sid")
+    anew = pl.col("begins") & over & began.ne_missing(pl.col("stamp").fill_null(""))
+    nth = anew.cast(pl.UInt32).cum_sum().over("sid")
+    return turns.with_columns(sid=pl.when(nth > 0).then(pl.format("{} #{}", "sid", nth)).otherwise("sid"))
+
+
 def _named(turns: pl.DataFrame, format_: Dialogue, cut: Cut) -> pl.DataFrame:
     """Add `sid`, which tells sessions apart within a file: by token and key, or by where a block begins."""
     if not format_.blocks:
         keys = [pl.col(c).fill_null("") for c in ("token", *format_.key)]
-        return turns.with_columns(sid=pl.concat_str(keys, separator=" "))
+        turns = turns.with_columns(sid=pl.concat_str(keys, separator=" "))
+        return _come_back(turns) if turns["begins"].any() else turns
     mark = pl.col("begins").cum_sum() + cut.blocks
     if format_.early and cut.blocks == 0:
         head = turns.filter(mark == 0)["speaker"]

@@ -16,6 +16,7 @@ from smtplogs.logformats.chasquid import CHASQUID
 from smtplogs.logformats.cisco_esa import CISCO_ESA
 from smtplogs.logformats.courier import COURIER
 from smtplogs.logformats.cyrus import CYRUS, SASLAUTHD
+from smtplogs.logformats.desktop import DESKTOP
 from smtplogs.logformats.directadmin import DIRECTADMIN
 from smtplogs.logformats.domino import DOMINO
 from smtplogs.logformats.dovecot import DOVECOT
@@ -62,7 +63,7 @@ DECLARED = tuple(
 """Formats that are declared in TOML. That their samples pass is held by the tests."""
 
 DIALOGUES: tuple[Dialogue, ...] = (
-    EXCHANGE, HARAKA, AIOSMTPD, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *TRANSCRIPTS,
+    EXCHANGE, HARAKA, AIOSMTPD, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *DESKTOP, *TRANSCRIPTS,
     *(f for f in DECLARED if isinstance(f, Dialogue)),
 )  # fmt: skip
 TABLES: tuple[Table, ...] = (

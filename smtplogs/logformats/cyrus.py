@@ -142,6 +142,8 @@ _FUNCTION = r"^(?:[a-z_0-9]* *: )?"
 
 _behind = always(stage="auth", side="server")
 
+_BIND_FAILED = "Bind to ldap server failed (invalid user/password or insufficient access) (-7)"
+
 SASLAUTHD = Lines(
     "saslauthd",
     "saslauthd (judges for Postfix, Sendmail, Exim)",
@@ -245,6 +247,60 @@ SASLAUTHD = Lines(
                         detail="No such user 'bob@example.com' in mail authorization database",
                     ),
                     program="plesk_saslauthd",
+                ),
+            ),
+        ),
+        Pattern(
+            "ldap_said",
+            program="saslauthd",
+            literal="Authentication failed for ",
+            regex=r"^Authentication failed for (?P<user>.*): (?P<detail>[^:]+ \(-[0-9]+\))$",
+            sets=_behind(),
+            role="context",
+            keeps_raw=True,
+            written_by="Cyrus SASL saslauthd/auth_ldap.c, lak.c: the line of the refusal, with the reason `Unknown`, follows from the same process",
+            samples=tuple(
+                Sample(
+                    f"Authentication failed for {name}: {words}",
+                    _behind(outcome=outcome, cause=cause, basis="line", user=name, detail=words),
+                    program="saslauthd",
+                )
+                for name, words, outcome, cause in (
+                    ("ann", "User not found (-6)", "failure", "unknown_user"),
+                    ("ann/example.com", _BIND_FAILED, "failure", "bad_credentials"),
+                    ("ann: b", "Internal error (-1)", "deferred", "backend_unavailable"),
+                )
+            ),
+        ),
+        Pattern(
+            "ldap_away",
+            program="saslauthd",
+            literal=("t contact LDAP server", "erver is unavailable"),
+            regex=r"^(?:[a-z]+:? )?(?P<detail>ldap_[a-z_]+\(\) failed.*(?:t contact LDAP server|erver is unavailable).*)$",
+            sets=_behind(outcome="deferred", cause="backend_unavailable", basis="line"),
+            role="context",
+            keeps_raw=True,
+            written_by="Cyrus SASL saslauthd/lak.c: the directory does not answer",
+            samples=(
+                Sample(
+                    "user ldap_search_st() failed: Can't contact LDAP server",
+                    _behind(
+                        outcome="deferred",
+                        cause="backend_unavailable",
+                        basis="line",
+                        detail="ldap_search_st() failed: Can't contact LDAP server",
+                    ),
+                    program="saslauthd",
+                ),
+                Sample(
+                    "ldap_simple_bind() failed -1 (Can't contact LDAP server).",
+                    _behind(
+                        outcome="deferred",
+                        cause="backend_unavailable",
+                        basis="line",
+                        detail="ldap_simple_bind() failed -1 (Can't contact LDAP server).",
+                    ),
+                    program="saslauthd",
                 ),
             ),
         ),

@@ -134,6 +134,16 @@ EXCHANGE_POP = _mailbox(
     "LogonDenied,User: ann",
 )  # fmt: skip
 
+_RECEIVE = (
+    "Empfangsconnector|connecteur de réception|conector de recepción|connettore di ricezione|conector de recebimento"
+)
+_COPIED = (
+    "(?:Source|Date|Level|Keywords|User|Computer|Quelle|Datum|Ebene|Benutzer|Niveau|Utilisateur|Ordinateur|Origen|Fecha|Nivel|"
+    "Usuario|Equipo): {2,}|(?:Log Name|Event ID|Task Category|Protokollname|Ereignis-ID|Aufgabenkategorie|Schlüsselwörter|"
+    "Nom du journal|ID de l.événement|Catégorie de la tâche|Mots clés|Nombre de registro|Id\\. del evento|Categoría de la tarea|"
+    "Palabras clave): *|(?:Description|Beschreibung|Descripción):"
+)
+
 EXCHANGE_EVENT = Table(
     "exchange-event",
     "Exchange event 1035 (text of the Windows event log)",
@@ -142,7 +152,13 @@ EXCHANGE_EVENT = Table(
         r"^(?:(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}[^ ]*) .*?)?Inbound authentication failed with error (?P<vendor_code>[A-Za-z]+) for Receive connector (?P<service>.+)\. "
         r"The authentication mechanism is (?P<mechanism>[A-Za-z0-9-]+)\. The source IP address of the client who tried to "
         r"authenticate to Microsoft Exchange is \[(?P<client_ip>[0-9A-Fa-f.:]+)\]\.$",
+        # a Windows of another language: error, connector, mechanism and address stand in the same order
+        rf"^.*[ :](?P<vendor_code>[A-Z][a-z]+[A-Z][A-Za-z]+)[ ,.].*(?:{_RECEIVE}).* (?P<mechanism>[A-Z][A-Za-z0-9-]+)\. .*"
+        r"\[(?P<client_ip>[0-9A-Fa-f.:]+)\]\.?$",
+        # what a window of the event viewer copies around the text
+        rf"^(?:{_COPIED})(?:[^ ].*)?$",
     ),
+    keep={"vendor_code": ("~.",)},
     fields={c: Field((c,)) for c in ("stamp", "vendor_code", "service", "mechanism", "client_ip")},
     sets={"stage": "auth", "side": "server", "outcome": "failure"},
     written_by="MSExchangeTransport, event 1035; the time stands in the record around the message",
@@ -152,6 +168,19 @@ EXCHANGE_EVENT = Table(
             "Inbound authentication failed with error LogonDenied for Receive connector Client Frontend EX01. The "
             "authentication mechanism is Login. The source IP address of the client who tried to authenticate to "
             "Microsoft Exchange is [203.0.113.9].",
+            (
+                {
+                    "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line",
+                    "side": "server", "client_ip": "203.0.113.9", "mechanism": "LOGIN", "vendor_code": "LogonDenied",
+                },
+            ),
+        ),
+        Excerpt(
+            "Protokollname: Application\nQuelle:        MSExchangeFrontEndTransport\nDatum:         20.11.2026 10:00:01\n"
+            "Ereignis-ID:   1035\nAufgabenkategorie:SmtpReceive\nEbene:         Warnung\nBeschreibung:\n"
+            "Fehler bei der eingehenden Authentifizierung. Fehler: LogonDenied. Empfangsconnector: Client Frontend EX01. "
+            "Authentifizierungsmechanismus: Login. Die Quell-IP-Adresse des Clients, der versucht hat, sich bei Microsoft Exchange zu "
+            "authentifizieren, ist [203.0.113.9].",
             (
                 {
                     "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smtplogs.logformats._format import Dialogue, Excerpt, Turn
+from smtplogs.logformats._format import Dialogue, Excerpt, Turn, Verdict
 
 _CONNECT: dict[str, Any] = {"stage": "connect", "outcome": "deferred", "cause": "service_unavailable"}
 _TLS: dict[str, Any] = {"stage": "tls", "outcome": "aborted", "cause": "tls_handshake_failed"}
@@ -16,6 +16,14 @@ _REFUSED: dict[str, Any] = {
 _PHP = r"^(?:(?P<stamp>[0-9-]{10} [0-9:]{8})[ \t]+)?"
 _TO = r" ?-(?:>|&gt;) ?"
 _END = r"(?:<br ?/?>)?$"
+
+_SAID_AGAIN: tuple[tuple[str, str, Verdict], ...] = (
+    ("auth", "(?:AUTH|Username|Password|User & Password|Authentication)", "attempt"),
+    ("mail", "MAIL(?: FROM)?", "session"),
+    ("rcpt", "RCPT(?: TO)?", "session"),
+    ("tls", "STARTTLS", "session"),
+)
+"""What PHPMailer says of a refusal, which at level 2 and more it prints a second time."""
 
 PHPMAILER = Dialogue(
     "phpmailer",
@@ -53,6 +61,16 @@ PHPMAILER = Dialogue(
             sets=_TLS,
         ),
         Turn("closed", rf"{_PHP}Connection: closed{_END}", ends=True),
+        # of debug level 1 and of an error log these lines are all there is
+        *(
+            Turn(
+                f"refused_{stage}",
+                rf"{_PHP}(?:SMTP ERROR: {words} command failed|SMTP{_TO}ERROR: {words} not accepted from server): (?P<detail>(?P<reply_code>[45][0-9]{{2}})(?:[ -].*?)?){_END}",
+                verdict=verdict,
+                sets={"stage": stage},
+            )
+            for stage, words, verdict in _SAID_AGAIN
+        ),
         Turn("note", rf"{_PHP}(?:SMTP[ \t]|Connection|SMTP NOTICE|SMTP INBOUND|SMTP{_TO}).*$", speaker="noise"),
         Turn("goes_on", r"^(?: {12,}\t.*|error:[0-9A-F]{8}:.*|,[0-9]{3},.*| SMTP code: .*)$", speaker="noise"),
         Turn("outcome", rf"{_PHP}(?:Message (?:could not be sent|has been sent)|Mailer Error: |The following From).*$", speaker="noise"),

@@ -333,7 +333,8 @@ S_CLIENT = Dialogue(
 TELNET = Dialogue(
     "telnet",
     "telnet, nc or another bare session",
-    looks=r"^(?:[2-5][0-9]{2}[ -]|Trying [0-9A-Fa-f.:]+\.\.\.$|Connected to [^ ]+\.$|telnet: |(?:EHLO|HELO|AUTH|MAIL FROM|STARTTLS|QUIT|ehlo|helo|auth)(?:[ :]|$))",
+    looks=r"^(?:[2-5][0-9]{2}(?:[ -](?:[245]\.[0-9]{1,3}\.[0-9]{1,3}(?:[ ]|$)|[^0-9 \t]|[0-9]+[^0-9 \t])|[ -]?$)|Trying [0-9A-Fa-f.:]+\.\.\.$|Connected to [^ ]+\.$|telnet: "
+    r"|(?:EHLO|HELO|MAIL FROM|STARTTLS|QUIT|ehlo|helo)(?:[ :]|$)|(?:AUTH|auth)(?: [^ ]|$))",
     least=0,
     last_resort=True,
     side="client",

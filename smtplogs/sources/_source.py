@@ -26,11 +26,14 @@ STDIN = "-"
 NOT_LOGS = frozenset(
     {
         ".arrow",
+        ".cf",
+        ".conf",
         ".css",
         ".csv",
         ".db",
         ".htm",
         ".html",
+        ".ini",
         ".ipynb",
         ".jpg",
         ".js",
@@ -53,6 +56,7 @@ NOT_LOG_NAMES = frozenset({"btmp", "faillog", "lastlog", "tallylog", "truth.json
 were made to show."""
 
 _FOREIGN = {
+    b"\x7fELF": "a program, no log",
     b"LPKSHHRH": "a binary journal: write it out with `journalctl --file=... -o json` first",
     b"ElfFile\0": "a Windows event log (.evtx): export it as text first",
     b"PAR1": "a Parquet file, no log",
