@@ -72,11 +72,18 @@ COARSE_TRAFFIC = (*COARSE, ": client=", "status=")
 """The same where traffic is counted."""
 
 
+APPLICATIONS = (
+    "AuthenticationError", "AuthenticationFailed", "AuthenticationException", "ailed to authenticate", "uthentication unsuccessful",
+    "Could not authenticate", "UserLoginFailed", "535 5.7.8 Authentication", "530 5.7.0 Auth", "530 5.5.1 Auth",
+)  # fmt: skip
+"""What applications write of a refused login, in no form of ours: such lines are counted as not understood."""
+
+
 @functools.cache
 def literals(*, traffic: bool = False, only: str | None = None) -> tuple[str, ...]:
     """Every literal that may announce a line of ours, without those that another one implies."""
     found = {text for _, p in matching.wanted(traffic=traffic, only=only) if p.role != "dismiss" for text in p.literals}
-    found |= set(SPOKEN)
+    found |= {*SPOKEN, *APPLICATIONS}
     return tuple(sorted(t for t in found if sum(map(t.__contains__, found)) == 1))  # itself alone
 
 

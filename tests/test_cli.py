@@ -863,13 +863,13 @@ def test_lines_that_were_not_understood_are_shown_on_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "odd.log"
-    log.write_text("    MESSAGE=warning: SASL LOGIN authentication failed \x1b[31m\n")
+    log.write_text("    message: warning: SASL LOGIN authentication failed \x1b]0;x\x07\n")
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
 
     _, out, _ = run(capsys, "coverage", str(log))
 
-    assert f"not understood: {log}:1:     MESSAGE=warning: SASL LOGIN authentication failed \\x1b[31m" in out
+    assert f"not understood: {log}:1:     message: warning: SASL LOGIN authentication failed \\x1b]0;x\\x07" in out
 
 
 @pytest.mark.parametrize(("chart", "said"), [("throttling", "; it is empty: no throttling"), ("causes", ".png")])

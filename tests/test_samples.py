@@ -46,6 +46,7 @@ EXCEPTIONS = {
     "perdition/proxy": {"10.0.0.25": "10.0.0.25", "10.0.0.30": "10.0.0.30"},
     "courier/guesser": {"::ffff:203.0.113.9": "::ffff:203.0.113.9"},
     "courier/mailbox": {f"::ffff:{ip}": f"::ffff:{ip}" for ip in ("203.0.113.9", "198.51.100.20")},
+    "thunderbird/console": {"mailnews.smtp": "`mailnews.smtp`", "SmtpClient.jsm": "`SmtpClient.jsm`"},
     "entra/graph": {"odata.context": "@odata.context"},
     "exchange-imap/wrong-password": {"15.0.0.0": "15.0.0.0"},
     "exchange-pop/wrong-password": {"15.0.0.0": "15.0.0.0"},

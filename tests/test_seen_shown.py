@@ -209,6 +209,50 @@ def test_words_below_a_whole_line_are_not_of_it(tmp_path: Path) -> None:
     assert unwrapping.detect(text.split("\n")) is None
 
 
+def test_a_line_without_a_stamp_is_no_rest_of_a_whole_one(tmp_path: Path) -> None:
+    before = f"2026-11-20T10:00:00Z mx1 {TAG}: connect from unknown[203.0.113.9]"
+    assert unwrapping.detect([before, "authentication failed AUTH PLAIN c2VjcmV0", before]) is None
+
+
+TRANSCRIPT = (
+    "220 relay.example.org ESMTP", "EHLO pc", "250-relay.example.org", "250 AUTH PLAIN LOGIN", "AUTH PLAIN AGFubgBzM2NyZXQ=",
+    "535 5.7.8 Error: authentication failed", "QUIT", "221 Bye",
+)  # fmt: skip
+SWAKS = tuple(f"{'<- ' if line[0] in '25' else ' ->'} {line}" for line in TRANSCRIPT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(f"> {line}" for line in TRANSCRIPT),
+        "\n".join(f">> {line}" for line in TRANSCRIPT),
+        "\n".join(f"> > {line}" for line in SWAKS),
+        "\n".join(line.replace("<", "&lt;").replace(">", "&gt;") for line in SWAKS),
+    ],
+    ids=["quoted", "quoted twice", "swaks quoted twice", "swaks escaped"],
+)
+def test_a_quoted_transcript(tmp_path: Path, text: str) -> None:
+    """All lines of a quotation were words of the client to curl, and a refusal was a login given up."""
+    events = told(tmp_path / "session.txt", text)
+    assert events.select("outcome", "cause", "user", "side").rows() == [("failure", "bad_credentials", "ann", "client")]
+    assert "s3cret" not in str(events.rows())
+    assert "AGFubgBzM2NyZXQ=" not in str(events.rows())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "smtplib.SMTPAuthenticationError: (535, b'5.7.8 Username and Password not accepted')",
+        "javax.mail.AuthenticationFailedException: 535 5.7.3 Authentication unsuccessful",
+        'Failed to authenticate on SMTP server with username "x" using the following authenticators: "LOGIN".',
+        "com.sun.mail.smtp.SMTPSendFailedException: 530 5.7.0 Authentication Required",
+    ],
+)
+def test_what_applications_write_of_a_refusal_is_counted_as_not_understood(tmp_path: Path, line: str) -> None:
+    (tmp_path / "app.log").write_text(line + "\n")
+    assert sl.coverage(tmp_path / "app.log")["not_understood"].sum() == 1
+
+
 def test_a_broken_line_is_explained_as_one() -> None:
     rows = sl.explain("\n".join(HALVES[:2] + HALVES[2:]))
     assert ("taken", "failure", "bad_credentials") in rows.select("verdict", "outcome", "cause").rows()

@@ -33,6 +33,9 @@ _SPOKEN = rf"^{PRI}{STAMP}[ \t]+(?:SERVER|CLIENT|SMTP|Connection|[SC]:|INFO|DEBU
 _ALONE = r"^(?:\s*|--|\.\.\.|\[\.\.\.\]|==> .* <==|[`~].*)$"
 """Lines that are no part of another: blank, what grep, tail and people put between, fences."""
 
+_UNFINISHED = r"[a-z:,;(=] ?$"
+"""How a line ends of which more must follow, as far as one alone can tell: values and brackets are at the end of whole ones."""
+
 
 def broken(head: Sequence[str]) -> Callable[[pl.DataFrame], pl.DataFrame] | None:
     """Return what joins the lines of a short text, as a wrapper peels; None if none of them is broken.
@@ -57,7 +60,7 @@ def broken(head: Sequence[str]) -> Callable[[pl.DataFrame], pl.DataFrame] | None
         return partial(_peel, width=most, hard=True)
     width = rows.filter(pl.col("n") <= WIDEST)["n"].max()
     full = ends.filter(_full(int(width or 0)))  # type: ignore[arg-type]
-    if 3 * full.height < 2 * ends.height:
+    if 3 * full.height < 2 * ends.height or (full.height == 1 and not full["line"].str.contains(_UNFINISHED).all()):
         return None
     return partial(_peel, width=int(width or 0), hard=False)  # type: ignore[arg-type]
 

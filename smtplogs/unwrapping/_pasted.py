@@ -60,8 +60,11 @@ _SHIFTED = (
 PASTED = rf"{_SHIFTED}|^{_BEFORE}(?:{_ELSEWHERE} |{_BACKWARDS})"
 """A line with something before its stamp, or with a stamp in another order or language."""
 
-ESCAPED = rf"^{PRI}{STAMP} .*(?:&(?:lt|gt);|<br ?/?>\s*$)"
-"""A line as the source of a web page has it."""
+ESCAPED = rf"^{PRI}{STAMP} .*(?:&(?:lt|gt);|<br ?/?>\s*$)|^(?:&lt;|&gt;| ?[-~=]+&gt;)"
+"""A line as the source of a web page has it; one of a transcript, whose arrows are spelled."""
+
+QUOTED = r"^[ \t]*>"
+"""A line of a quotation: where all are, what stands in it is no log but a transcript, whose own arrows are of both kinds."""
 
 _ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&#039;": "'", "&nbsp;": " ", "&amp;": "&"}
 
@@ -106,6 +109,11 @@ def peel_pasted(lines: pl.DataFrame) -> pl.DataFrame:
     seems = lines.select(_LINE.str.contains(PASTED)).to_series()
     told = told.select(inner=pl.coalesce(english, "inner"), outer=pl.lit(None, pl.String))
     return told.with_columns(inner=pl.when(seems).then("inner"))
+
+
+def peel_quoted(lines: pl.DataFrame) -> pl.DataFrame:
+    """Take one sign of a quotation off; what is deeper is seen when this has come off."""
+    return lines.select(inner=_LINE.str.replace(r"^[ \t]*> ?", ""), outer=pl.lit(None, pl.String))
 
 
 def peel_escaped(lines: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import polars as pl
 from smtplogs.unwrapping._broken import broken
 from smtplogs.unwrapping._inset import COLOUR, INSET, TABBED, peel_colours, peel_inset, peel_tabbed
 from smtplogs.unwrapping._journal import export_lines, peel_journal_json
-from smtplogs.unwrapping._pasted import BARE, ESCAPED, PASTED, peel_bare, peel_escaped, peel_pasted
+from smtplogs.unwrapping._pasted import BARE, ESCAPED, PASTED, QUOTED, peel_bare, peel_escaped, peel_pasted, peel_quoted
 from smtplogs.unwrapping._relayed import RELAYED, peel_relayed
 from smtplogs.unwrapping._shown_journal import PRETTY, VERBOSE, pretty_lines, verbose_lines
 from smtplogs.unwrapping._stores import (
@@ -82,6 +82,10 @@ class Wrapper:
     least: float = 0.5
 
 
+FEW = 3
+"""Lines that are no quotation yet."""
+
+
 def detect(head: Sequence[str]) -> Wrapper | None:
     """Return the wrapper that most of the first non-empty lines are in, None if there is none.
 
@@ -98,7 +102,7 @@ def detect(head: Sequence[str]) -> Wrapper | None:
     return _with_inside(found, head) if found is not None and found.name in _AROUND else found
 
 
-_AROUND = ("pasted", "inset", "csv_export", "json_export")
+_AROUND = ("pasted", "quoted", "inset", "csv_export", "json_export")
 """What people and log stores put around lines that may be in a wrapper as well."""
 
 
@@ -106,8 +110,9 @@ def _with_inside(wrapper: Wrapper, head: Sequence[str]) -> Wrapper:
     batch = pl.DataFrame({"line": list(head)}, schema={"line": pl.String}).with_row_index("line_no")
     lines, _ = unwrap(batch, wrapper, last=True)
     inner = lines["line"].to_list()
-    inside = _most(inner) if wrapper is not COLOURED else detect(inner)
-    return wrapper if inside is None or inside.name == wrapper.name else replace(wrapper, inside=inside)
+    inside = detect(inner) if wrapper is COLOURED or wrapper.name == "quoted" else _most(inner)
+    same = inside is not None and inside.name == wrapper.name and wrapper.name != "quoted"
+    return wrapper if inside is None or same else replace(wrapper, inside=inside)
 
 
 def _most(head: Sequence[str]) -> Wrapper | None:
@@ -118,7 +123,8 @@ def _most(head: Sequence[str]) -> Wrapper | None:
     found = WRAPPERS[hits.index(n)]
     if found.header and n and not lines["line"].str.contains(found.looks)[0]:
         lines = lines.slice(1)
-    return found if n > found.least * lines.height else None
+    alone = found.name == "quoted" and lines.height < FEW  # an arrow of curl, or of msmtp
+    return found if n > found.least * lines.height and not alone else None
 
 
 def unwrap(
@@ -289,6 +295,7 @@ WRAPPERS = (
     Wrapper(
         "pasted", "lines quoted in a mail, indented, found by grep, dated in another language", PASTED, peel_pasted
     ),
+    Wrapper("quoted", "a transcript quoted in a mail", QUOTED, peel_quoted, keep_all=True, least=0.9),
     Wrapper("escaped", "lines escaped for a web page", ESCAPED, peel_escaped, keep_all=True),
     Wrapper("inset", "lines with labels, another stamp or a number before them", INSET, peel_inset, header=True),
     Wrapper("tabbed", "lines whose blanks became tabs", TABBED, peel_tabbed, keep_all=True),
