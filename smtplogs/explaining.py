@@ -145,7 +145,7 @@ def explain(
         "side": side,
         "catalogue": None if catalogue is None else replies.checked(catalogue),
     }
-    text = unwrapping.mended(_unquoted(text))
+    text = unwrapping.plain(_unquoted(text))
     if (whole := _whole(text)) is not None and (rows := list(_diagnosed(text, whole, how))):
         return pl.DataFrame(rows, schema=_SCHEMA)
     rows = [row for piece in pasted.pieces(text, MAX_LINES) for row in _explained(piece, how)]

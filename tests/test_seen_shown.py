@@ -73,6 +73,12 @@ def test_entries_of_the_journal_over_several_lines(tmp_path: Path, text: str) ->
     assert SAID in events["raw"][0]
 
 
+@pytest.mark.parametrize("kind", ["verbose", "json-pretty"])
+def test_an_entry_of_the_journal_is_explained(kind: str) -> None:
+    rows = sl.explain(SEVERAL[kind])
+    assert ("taken", "failure", "bad_credentials") in rows.select("verdict", "outcome", "cause").rows()
+
+
 def test_verbose_without_its_cursor_has_the_time_that_is_written(tmp_path: Path) -> None:
     text = verbose(SAID, "10:00:01.123456", "CET", 5)
     events = told(tmp_path / "journal.txt", text)
@@ -237,6 +243,8 @@ def test_a_quoted_transcript(tmp_path: Path, text: str) -> None:
     assert events.select("outcome", "cause", "user", "side").rows() == [("failure", "bad_credentials", "ann", "client")]
     assert "s3cret" not in str(events.rows())
     assert "AGFubgBzM2NyZXQ=" not in str(events.rows())
+    rows = sl.explain(text).select("verdict", "outcome", "cause").rows()
+    assert rows[0] == ("diagnosis", "failure", "bad_credentials")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """Docker, CRI, compose and journald come off, and what people and log stores add; continued lines are joined, repeats counted."""
 
-from smtplogs.unwrapping._broken import BEGINS, mended
+from smtplogs.unwrapping._broken import BEGINS
 from smtplogs.unwrapping._journal import export_lines
 from smtplogs.unwrapping._repeats import REPEAT_LITERAL, Previous, repeats
 from smtplogs.unwrapping._texts import MAX_JOINED
-from smtplogs.unwrapping._wrappers import COLOURED, WRAPPERS, Wrapper, detect, unwrap
+from smtplogs.unwrapping._wrappers import COLOURED, WRAPPERS, Wrapper, detect, plain, unwrap
 
 __all__ = [
     "BEGINS",
@@ -16,7 +16,7 @@ __all__ = [
     "Wrapper",
     "detect",
     "export_lines",
-    "mended",
+    "plain",
     "repeats",
     "unwrap",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.unwrapping._broken import broken
+from smtplogs.unwrapping._broken import broken, mended
 from smtplogs.unwrapping._inset import COLOUR, INSET, TABBED, peel_colours, peel_inset, peel_tabbed
 from smtplogs.unwrapping._journal import export_lines, peel_journal_json
 from smtplogs.unwrapping._pasted import BARE, ESCAPED, PASTED, QUOTED, peel_bare, peel_escaped, peel_pasted, peel_quoted
@@ -174,6 +174,24 @@ def _twice(rows: pl.DataFrame, wrapper: Wrapper) -> pl.DataFrame:
     kept = rows.select("line_no", was="outer", stands="written")
     inner = inner.join(kept, on="line_no", how="left", maintain_order="left")
     return inner.with_columns(outer=pl.coalesce("was", "outer"), written=pl.col("stands")).drop("was", "stands")
+
+
+def plain(text: str) -> str:
+    """Return what somebody pasted without the signs of a quotation, those of a web page and colours; broken lines joined.
+
+    Lines keep their numbers.
+    """
+    text = mended(text)
+    lines = text.split("\n")
+    wrapper = detect(lines)
+    if wrapper is not None and wrapper.name in ("journal_verbose", "journal_pretty") and wrapper.entries is not None:
+        rows = pl.concat([frame.select("line_no", "line") for frame in wrapper.entries([text.encode()])])
+        at = dict(rows.iter_rows())
+        return "\n".join(at.get(number, "") for number in range(1, len(lines) + 1))
+    if wrapper is None or wrapper.name not in ("quoted", "escaped", "coloured"):
+        return text
+    batch = pl.DataFrame({"line": lines}, schema={"line": pl.String}).with_row_index("line_no")
+    return "\n".join(unwrap(batch, wrapper, last=True)[0]["line"])
 
 
 def _join(rows: pl.DataFrame, carry: pl.DataFrame | None, *, last: bool) -> tuple[pl.DataFrame, pl.DataFrame | None]:
