@@ -121,6 +121,11 @@ SHOWN = {
     "grep --color": PLAIN.replace("SASL LOGIN", "\x1b[01;31m\x1b[KSASL LOGIN\x1b[m\x1b[K"),
     "ccze": f"\x1b[0m\x1b[36mNov 20 10:00:01\x1b[0m \x1b[1mmx1\x1b[0m \x1b[32mpostfix/smtpd\x1b[0m[1234]: {SAID}\x1b[0m",
     "journalctl, colours": f"Nov 20 10:00:01 mx1 {TAG}: \x1b[0;1;38;5;185m{SAID}\x1b[0m",
+    "a list of YAML": f"  - '{PLAIN}'",
+    "a table": f"| {PLAIN} |",
+    "Vector in CRI": "2026-11-20T10:00:01.123456789Z stdout F "
+    + json.dumps({"appname": "postfix/smtpd", "hostname": "mx1", "message": SAID, "procid": 1234, "timestamp": "2026-11-20T10:00:01Z"}),
+    "Vector in Docker": json.dumps({"log": json.dumps({"appname": "postfix/smtpd", "hostname": "mx1", "message": SAID, "timestamp": "2026-11-20T10:00:01Z"}) + "\n", "stream": "stdout", "time": "2026-11-20T10:00:01.123456789Z"}),
     "tabs": PLAIN.replace(" mx1 ", "\tmx1\t"),
     "blanks of a web page": PLAIN.replace(" ", "\xa0", 3),
     "Finnish": PLAIN.replace("Nov", "marras"),
@@ -148,7 +153,34 @@ def test_what_exports_and_people_put_around_a_line_comes_off(tmp_path: Path, tex
 
     assert brief(events) == [FAILED]
     assert f"{events['time'][0]:%m-%d %H:%M:%S}" == "11-20 10:00:01"
-    assert events["raw"][0] in text
+    assert json.dumps(events["raw"][0])[1:-1].split("{")[0] in json.dumps(text)
+
+
+def test_no_field_of_a_shipper_makes_a_line(tmp_path: Path) -> None:
+    record = {"appname": "sshd", "hostname": "mx1", "procid": 1, "timestamp": "2026-11-20T10:00:01Z"}
+    texts = (f"x\n{PLAIN}", PLAIN, f"{TAG}: {SAID}")
+    text = "\n".join(json.dumps({**record, "message": text}) for text in texts[::2])
+    assert told(tmp_path / "mail.json", text + "\n").is_empty()
+    text = json.dumps({**record, "appname": "postfix/smtpd", "message": f"connect from x\n{PLAIN}"})
+    assert told(tmp_path / "mail.json", text + "\n").is_empty()
+
+
+def test_no_request_to_a_web_server_is_a_line_of_a_log(tmp_path: Path) -> None:
+    text = "".join(f'203.0.113.{n} - - [20/Nov/2026:10:00:01 +0000] "GET /{PLAIN} HTTP/1.1" 404 0\n' for n in range(3))
+    assert told(tmp_path / "access.log", text).is_empty()
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Fri 2026-11-20 10:00:01 UTC mx1 exim[1234]:", "Fri 2026-11-20 10:00:01 UTC mx1 exim4.service[1234]:",
+        "1795168801.123456 mx1 exim[1234]:", "Nov 20 10:00:01 mx1 exim[1234]:",
+    ],
+)  # fmt: skip
+def test_exim_through_the_journal(tmp_path: Path, before: str) -> None:
+    said = "2026-11-20 10:00:01 login authenticator failed for (pc-7) [203.0.113.9]: 535 Incorrect authentication data (set_id=ann)"
+    events = told(tmp_path / "journal.txt", f"{before} {said}\n")
+    assert events.select("outcome", "user", "client_ip").rows() == [("failure", "ann", "203.0.113.9")]
 
 
 def test_seconds_since_the_start_of_a_host_are_no_time(tmp_path: Path) -> None:
@@ -180,6 +212,7 @@ BROKEN = {
     "indented": "\n".join((HALVES[0], f"    {HALVES[1]}", HALVES[2], f"    {HALVES[3]}")),
     "flowed": "\n".join((f"{HALVES[0]} ", *HALVES[1:])),
     "in a mail": "\n".join(("Hello,", "", "since yesterday this stands in my log and I do not know what to do:", "", *HALVES, "", "Regards,", "Ann")),
+    "in a quoted mail, indented": "\n".join(f"> {line}" for line in ("My log says:", "", *(f"  {half}" for half in HALVES), "", "What is it?")) + "\n\nSomebody guesses.",
     "a terminal of 80": f"{PLAIN}, sasl_username=alice@example.com"[:80] + "\n" + f"{PLAIN}, sasl_username=alice@example.com"[80:],
 }  # fmt: skip
 

@@ -91,7 +91,7 @@ ENVELOPES = (
     ),
     Envelope(
         "exim_syslog",
-        rf"{_PRI}(?:(?:{_BSD}|{_NO_OFFSET}) (?:<[a-z0-9]+\.[a-z0-9]+> )?)?(?:(?P<host>{_HOST}) )?"
+        rf"{_PRI}(?:(?:{_BSD}|{_NO_OFFSET}|[A-Z][a-z]{{2}} [0-9-]{{10}} {_CLOCK} [A-Z+0-9-]+|[0-9]{{9,11}}\.[0-9]{{6}}) (?:<[a-z0-9]+\.[a-z0-9]+> )?)?(?:(?P<host>{_HOST}) )?"
         rf"{_EXIM_TAG}{_PIECE}(?P<stamp>{_EXIM_STAMP}) (?P<message>.*)$",
         None,
         "Nov  3 09:05:01 mx1 exim[42]: 2025-11-03 09:05:01 no MAIL in SMTP connection from [192.0.2.1] D=1s",

@@ -26,10 +26,10 @@ _TERMINALS = (80, 100, 120, 132, 160)
 
 _LINE = pl.col("line")
 _QUOTE = r"^(?:[ \t]*[>|])+[ \t]?"
-BEGINS = rf"^{PRI}[\[]?{STAMP}"
+BEGINS = rf"^[ \t]*{PRI}[\[]?{STAMP}"
 """How a line with a stamp begins: no rest of another."""
 
-_SPOKEN = rf"^{PRI}{STAMP}[ \t]+(?:SERVER|CLIENT|SMTP|Connection|[SC]:|INFO|DEBUG)\b"
+_SPOKEN = rf"^[ \t]*{PRI}{STAMP}[ \t]+(?:SERVER|CLIENT|SMTP|Connection|[SC]:|INFO|DEBUG)\b"
 _ALONE = r"^(?:\s*|--|\.\.\.|\[\.\.\.\]|==> .* <==|[`~].*)$"
 """Lines that are no part of another: blank, what grep, tail and people put between, fences."""
 
@@ -117,8 +117,8 @@ def _peel(lines: pl.DataFrame, *, width: int, hard: bool) -> pl.DataFrame:
         opened.append(inside)
     open_ = pl.Series(opened, dtype=pl.Boolean)
     follows = open_.shift(1, fill_value=False)
-    inner = _LINE
+    inner = pl.when("begins").then(_LINE.str.strip_chars_start()).otherwise(_LINE)
     if not hard:
-        inner = pl.when(pl.lit(follows)).then(_LINE.str.strip_chars_start()).otherwise(_LINE)
+        inner = pl.when(pl.lit(follows)).then(_LINE.str.strip_chars_start()).otherwise(inner)
         inner = pl.when(pl.lit(open_)).then(inner.str.strip_chars_end(" ") + " ").otherwise(inner)
     return rows.select(inner=inner, outer=pl.lit(None, pl.String), stream=pl.lit("text"), open=open_)

@@ -41,9 +41,9 @@ _WORDS = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _ELSEWHERE = rf"(?:{_WORDS})\.? {{1,2}}[0-9]{{1,2}} {CLOCK}"
 _TAG = r"[0-9A-Za-z_.:%-]+ [^ \[\]:(]+\[[0-9]+\]: "
 
-_QUOTED = r"""(?:[ \t]*[>|])+[ \t]*|[ \t]*(?:[-*\x{2022}`\x{201c}\x{201e}\x{ab}'"]|[0-9]+\t| [0-9]+  ?)[ \t]*|[ \t]+"""
-_MARKS = r"[`\x{201d}\x{201c}\x{bb}'\"]\s*$"
-_IN_MARKS = r"^[ \t]*[`\x{201c}\x{201e}\x{ab}'\"]"
+_QUOTED = r"""(?:[ \t]*[>|])+[ \t]*|[ \t]*(?:(?:[-*+\x{2022}] +)?[`\x{201c}\x{201e}\x{ab}'"]|[-*+\x{2022}]|[0-9]+\t| [0-9]+  ?)[ \t]*|[ \t]+"""
+_MARKS = r"(?:[`\x{201d}\x{201c}\x{bb}'\"]| +\|)\s*$"
+_IN_MARKS = r"^[ \t]*(?:[-*+\x{2022}] +)?[`\x{201c}\x{201e}\x{ab}'\"|]"
 _FILE = r"(?:(?:[0-9A-Za-z_.-]*/)+[0-9A-Za-z_.-]+|[0-9A-Za-z_.-]*(?:log|messages)[0-9A-Za-z_.-]*)[:-]"
 _FOUND = rf"(?:{_FILE})?(?:[0-9]+[:-])?"
 _WEEKDAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? "

@@ -40,7 +40,9 @@ _REWRITTEN = (
     (_MAC_SYSLOG, "$1 $2 postfix/$3[$4]: "),
 )
 
-RELAYED = "|".join(regex for regex, _ in _REWRITTEN)
+_ANY_UNIT = rf"^[A-Z][a-z]{{2}} {ISO_DATE} {CLOCK} [A-Z+0-9:-]+ [^ ]+ [^ \[\]]+\.(?:service|scope)(?:\[[0-9]+\])?: "
+
+RELAYED = "|".join((*(regex for regex, _ in _REWRITTEN), _ANY_UNIT))
 """A header twice (log servers, Docker's syslog driver, Kiwi); `mail.info` or `mail:info` before the tag (BusyBox, AIX); two
 blanks behind it (Papertrail); 2026:03:01-10:11:12 (Sophos); a unit in place of the tag (journalctl -o with-unit); the
 `log show` of macOS, whose Postfix leaves off its own name."""

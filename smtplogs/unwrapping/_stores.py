@@ -40,10 +40,10 @@ _PIDS = ("procid", "proc_id", "pid", "process_id", "syslog_pid", "process.pid")
 _HOSTS = ("hostname", "host.hostname", "host.name", "logsource", "syslog_hostname", "host", "source")
 _WHEN = (*_TIMES, "timereported", "timegenerated")
 APART = (
-    r'^(?:[^"{]*\t)?\{.*"(?:appname|app_name|application_name|ident|syslogtag|syslog_program|syslog_identifier|programname|'
-    rf'program|tag|name)" ?: ?"{_TAG}:?"'
+    r'^(?:[^"{]*\t)?\{.*"(?:(?:appname|app_name|application_name|ident|syslogtag|syslog_program|syslog_identifier|programname)" ?: ?"[^" ]+"'
+    rf'|(?:program|tag|name)" ?: ?"{_TAG}:?")'
 )
-"""A record in which the tag of a mail program and its message stand in fields of their own."""
+"""A record in which tag and message stand in fields of their own; those of mail programs are put together."""
 
 
 def _paths(names: tuple[str, ...], line: pl.Expr = _LINE) -> list[pl.Expr]:

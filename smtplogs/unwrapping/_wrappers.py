@@ -99,11 +99,16 @@ def detect(head: Sequence[str]) -> Wrapper | None:
             Wrapper("broken", "lines that a mail program broke in two", _NEVER, peel, keep_all=True), head
         )
     found = _most(head)
-    return _with_inside(found, head) if found is not None and found.name in _AROUND else found
+    return _with_inside(found, head) if found is not None and found.name in (*_AROUND, *_AROUND_RECORDS) else found
 
 
 _AROUND = ("pasted", "quoted", "inset", "csv_export", "json_export")
 """What people and log stores put around lines that may be in a wrapper as well."""
+
+
+_AROUND_RECORDS = ("cri", "docker_json", "docker_logs", "compose")
+_RECORDS = ("json_fields", "json_export", "journal_json")
+"""What a container writes, and what may be in it."""
 
 
 def _with_inside(wrapper: Wrapper, head: Sequence[str]) -> Wrapper:
@@ -111,6 +116,8 @@ def _with_inside(wrapper: Wrapper, head: Sequence[str]) -> Wrapper:
     lines, _ = unwrap(batch, wrapper, last=True)
     inner = lines["line"].to_list()
     inside = detect(inner) if wrapper is COLOURED or wrapper.name == "quoted" else _most(inner)
+    if wrapper.name in _AROUND_RECORDS and inside is not None and inside.name not in _RECORDS:
+        return wrapper
     same = inside is not None and inside.name == wrapper.name and wrapper.name != "quoted"
     return wrapper if inside is None or same else replace(wrapper, inside=inside)
 
