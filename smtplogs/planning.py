@@ -79,11 +79,15 @@ APPLICATIONS = (
 """What applications write of a refused login, in no form of ours: such lines are counted as not understood."""
 
 
+CUT_OFF = ("]: SASL ",)
+"""How Postfix's word on a login begins: a line that is cut off before it says more is not understood, but counted."""
+
+
 @functools.cache
 def literals(*, traffic: bool = False, only: str | None = None) -> tuple[str, ...]:
     """Every literal that may announce a line of ours, without those that another one implies."""
     found = {text for _, p in matching.wanted(traffic=traffic, only=only) if p.role != "dismiss" for text in p.literals}
-    found |= {*SPOKEN, *APPLICATIONS}
+    found |= {*SPOKEN, *APPLICATIONS, *CUT_OFF}
     return tuple(sorted(t for t in found if sum(map(t.__contains__, found)) == 1))  # itself alone
 
 

@@ -233,3 +233,13 @@ def test_patterns_and_claims_by_tag() -> None:
     names = {p.name for _, p in matching.patterns_for("postfix/anvil")}
     assert "statistics" in names
     assert "sasl_failure" not in names
+
+
+@pytest.mark.parametrize("said", ["SASL LOGIN authentication fai", "SASL CRAM-M", "SASL "])
+@pytest.mark.parametrize("hot", [True, False])
+def test_a_line_about_a_login_that_is_cut_off_is_counted(said: str, hot: bool) -> None:
+    line = f"Jun  1 10:00:02 mx1 postfix/smtpd[7]: warning: unknown[192.0.2.1]: {said}"
+    lines = pl.DataFrame({"line_no": [1], "line": [line]}, schema=LINES).lazy()
+    batch, told = parsing.parse(lines, planning.plan([line] if hot else ["exim"]))
+    assert not batch.height
+    assert {key[2]: n for key, n in told.counts.items()} == {"not_understood": 1}
