@@ -79,7 +79,7 @@ APPLICATIONS = (
 """What applications write of a refused login, in no form of ours: such lines are counted as not understood."""
 
 
-CUT_OFF = ("]: SASL ",)
+CUT_OFF = ("]: SASL LOGIN", "]: SASL PLAIN", "]: SASL CRAM", "]: SASL XOAUTH2")
 """How Postfix's word on a login begins: a line that is cut off before it says more is not understood, but counted."""
 
 

@@ -235,7 +235,7 @@ def test_patterns_and_claims_by_tag() -> None:
     assert "sasl_failure" not in names
 
 
-@pytest.mark.parametrize("said", ["SASL LOGIN authentication fai", "SASL CRAM-M", "SASL "])
+@pytest.mark.parametrize("said", ["SASL LOGIN authentication fai", "SASL CRAM-M", "SASL PLAIN"])
 @pytest.mark.parametrize("hot", [True, False])
 def test_a_line_about_a_login_that_is_cut_off_is_counted(said: str, hot: bool) -> None:
     line = f"Jun  1 10:00:02 mx1 postfix/smtpd[7]: warning: unknown[192.0.2.1]: {said}"
