@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 
-BACKEND_CAUSES = ("backend_unavailable", "service_unavailable", "server_config_error")
+COMPLAINS = (pl.col("side").fill_null("server") == "server") & pl.col("cause").is_in(
+    ["backend_unavailable", "service_unavailable", "server_config_error"]
+)
+"""The server's own words about its backend."""
 
 DETAIL = ("account", "client_ip", "helo", "mechanism", "service", "host", "tls", "cause", "outcome", "count")
 TEXTS = [pl.col(c).cast(pl.String) for c in ("account", "client_ip", "helo", "mechanism", "service", "host", "tls")]
@@ -44,31 +47,20 @@ class Attempts:
 
     def between(self, since: datetime, until: datetime) -> pl.DataFrame:
         """Return the attempts of a stretch of time with DETAIL and their number, `n`."""
-        rows = _cut(self._every, since, until) if self._whole else self._read(since, until)
+        if self._whole:
+            rows = _cut(self._every, since, until)
+        else:
+            rows = self._read(*DETAIL, where=self._counted, since=since, until=until)
         n = pl.col("count").fill_null(1).cast(pl.Int64).alias("n")
         return rows.with_columns(*TEXTS, n)
-
-    def _read(self, since: datetime | None, until: datetime | None) -> pl.DataFrame:
-        parts = list(pieces(self._slices, *DETAIL, where=self._counted, since=since, until=until))
-        return pl.concat(parts) if parts else next(pieces(self._slices, *DETAIL, where=self._counted)).clear()
-
-    @functools.cached_property
-    def _every(self) -> pl.DataFrame:
-        return self._read(None, None).sort("time", maintain_order=True)
-
-    @functools.cached_property
-    def _complaints(self) -> pl.DataFrame:
-        return self._complaining(None, None)
-
-    def _complaining(self, since: datetime | None, until: datetime | None) -> pl.DataFrame:
-        words = (pl.col("side").fill_null("server") == "server") & pl.col("cause").is_in(BACKEND_CAUSES)
-        parts = list(pieces(self._slices, where=words, since=since, until=until))
-        return pl.concat(parts).sort("time") if parts else pl.DataFrame(schema={"time": pl.Datetime("us", "UTC")})
 
     def until(self, end: datetime) -> datetime:
         """Return the end of an outage: the server's own words about its backend may go on after the last login tried."""
         last = end + HOUR
-        words = _cut(self._complaints, end, last) if self._whole else self._complaining(end, last)
+        if self._whole:
+            words = _cut(self._complaints, end, last)
+        else:
+            words = self._read(where=COMPLAINS, since=end, until=last).sort("time")
         for time in words["time"]:
             if time - end > 2 * BIN:
                 break
@@ -89,7 +81,27 @@ class Attempts:
         return own["time"].min()  # pyright: ignore
 
     def _logins(self, since: datetime, within: timedelta) -> pl.DataFrame:
-        return self.between(since, since + within).filter(pl.col("outcome") == "success")
+        """Return time, address and account of the logins of a stretch of time."""
+        good = pl.col("outcome") == "success"
+        if self._whole:
+            rows = _cut(self._every, since, since + within).filter(good)
+        else:  # of a large table no more than is asked for
+            rows = self._read("client_ip", "account", where=self._counted & good, since=since, until=since + within)
+        return rows.select("time", pl.col("client_ip", "account").cast(pl.String))
+
+    @functools.cached_property
+    def _every(self) -> pl.DataFrame:
+        return self._read(*DETAIL, where=self._counted).sort("time", maintain_order=True)
+
+    @functools.cached_property
+    def _complaints(self) -> pl.DataFrame:
+        return self._read(where=COMPLAINS).sort("time")
+
+    def _read(
+        self, *columns: str, where: pl.Expr, since: datetime | None = None, until: datetime | None = None
+    ) -> pl.DataFrame:
+        parts = list(pieces(self._slices, *columns, where=where, since=since, until=until))
+        return pl.concat(parts) if parts else next(pieces(self._slices, *columns, where=where)).clear()
 
 
 def _cut(rows: pl.DataFrame, since: datetime, until: datetime) -> pl.DataFrame:
