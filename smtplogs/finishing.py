@@ -6,8 +6,8 @@ import polars as pl
 
 from smtplogs import borders, redacting, replies
 from smtplogs.normalising import normalised
-from smtplogs.stitching import finished
 from smtplogs.talking import LINES
+from smtplogs.unsettled import finished
 
 MOST_LINES = 100
 """Other lines that an event names at most: a session may hold any number."""
@@ -37,7 +37,7 @@ def as_events(
     Returns
     -------
     DataFrame
-        The columns of `stitching.FINISHED`, without sessions that hold no event.
+        The columns of `unsettled.FINISHED`, without sessions that hold no event.
     """
     found = _placed(found, name, sources, host)
     found = replies.classify(normalised(_with_names_of_tls(found)), catalogue)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from smtplogs.schema import reference
-from smtplogs.stitching import patched
+from smtplogs.unsettled import patched
 
 IN_TURN_S = 60
 """Seconds between the words of two databases about one attempt in a session of a login process."""

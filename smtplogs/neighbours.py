@@ -13,7 +13,7 @@ from smtplogs.overview import NEIGHBOURS, of_saslauthd, waiting
 from smtplogs.pairing import name_key, one_to_one, with_columns, without_postfix
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import RECORDS, reference
-from smtplogs.stitching import finished, patched, stacked
+from smtplogs.unsettled import finished, patched, stacked
 
 NEAR_S = 3
 AT_ONCE = f"{NEAR_S}s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -26,6 +26,7 @@ from smtplogs._columns import constant, without
 from smtplogs._engine import queued
 from smtplogs.batching import batches
 from smtplogs.schema import COVERAGE, as_table
+from smtplogs.unsettled import finished
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -186,25 +187,40 @@ def _read_once(
         _told_apart(told, source.name, sink)
     _hand_on("loose", so_far.session.open, sink)
     _hand_on("traffic", [tally.merged_traffic(so_far.traffic)], sink)
-    clock = so_far.clock
+    linked = linking.clock_told(so_far.with_ids)
+    return _passed(reading, told, so_far.clock, anchor, zone_evidence=linked), so_far.clock
+
+
+def _passed(
+    reading: sources.Reading,
+    told: accounting.Tally,
+    clock: stamps.Carry,
+    anchor: stamps.Anchor,
+    *,
+    zone_evidence: str | None = None,
+    error: str | None = None,
+    **of_format: Any,
+) -> Passed:
+    """Say what is known of a file that was read to its end; evidence and error are further ones."""
     coverage = tally.coverage_of(
-        source.name,
+        reading.source.name,
         told,
         first_time=clock.first_time,
         last_time=clock.last_time,
-        compression=source.compression,
+        compression=reading.source.compression,
         bytes=reading.bytes,
         lines=reading.lines,
         kept=sum(told.counts.values()),
         bad_stamps=clock.bad_stamps,
         year_evidence=clock.year_evidence,
-        zone_evidence="; ".join(t for t in (clock.zone_evidence, linking.clock_told(so_far.with_ids)) if t) or None,
+        zone_evidence="; ".join(t for t in (clock.zone_evidence, zone_evidence) if t) or None,
         note=reading.note,
-        error="; ".join(t for t in (reading.error, _cut(reading)) if t) or None,
+        error="; ".join(t for t in (reading.error, error, _cut(reading)) if t) or None,
+        **of_format,
     )
     return Passed(
         coverage, reading.bytes, reading.lines, reading.sha256, reading.start, anchor, clock.from_anchor
-    ), clock
+    )  # fmt: skip
 
 
 def _tied(
@@ -220,7 +236,7 @@ def _tied(
     if traffic:
         so_far.traffic += [tally.traffic_of(frame) for frame in timed.parts]
     done = stitching.stitch(timed.parts, so_far.session)
-    done.events = [*(stitching.finished(rows) for rows in timed.leaks), *done.events]
+    done.events = [*(finished(rows) for rows in timed.leaks), *done.events]
     if sum(f.height for f in so_far.with_ids) < linking.ASKED:
         so_far.with_ids += [f for f in done.loose if f["format"].is_in(list(linking.FORMATS)).any()]
     return done
@@ -280,28 +296,8 @@ def _read_whole(
         _hand_on("turns", [whole.tail.turns], sink)
     if settings.traffic:
         _hand_on("traffic", [tally.merged_traffic(whole.traffic)], sink)
-    clock = whole.clock
-    coverage = tally.coverage_of(
-        reading.source.name,
-        whole.told,
-        first_time=clock.first_time,
-        last_time=clock.last_time,
-        format=format_.name,
-        compression=reading.source.compression,
-        bytes=reading.bytes,
-        lines=reading.lines,
-        kept=sum(whole.told.counts.values()),
-        bad_stamps=clock.bad_stamps,
-        year_evidence=clock.year_evidence,
-        zone_evidence=clock.zone_evidence,
-        cannot_show=list(format_.cannot_show),
-        note=reading.note,
-        error="; ".join(t for t in (reading.error, whole.error, _cut(reading)) if t) or None,
-    )
-    passed = Passed(
-        coverage, reading.bytes, reading.lines, reading.sha256, reading.start, anchor, clock.from_anchor
-    )  # fmt: skip
-    return passed, clock
+    of_format = {"format": format_.name, "cannot_show": list(format_.cannot_show)}
+    return _passed(reading, whole.told, whole.clock, anchor, error=whole.error, **of_format), whole.clock
 
 
 def _told_apart(told: accounting.Tally, name: str, sink: Sink) -> None:

@@ -14,7 +14,7 @@ from smtplogs.doubles import LINE
 from smtplogs.part_files import Part, piece, taken
 from smtplogs.schema import EVENTS, as_table
 from smtplogs.slicing import Slice, Where, inside, touches
-from smtplogs.stitching import FINISHED, stacked
+from smtplogs.unsettled import FINISHED, stacked
 
 if TYPE_CHECKING:
     import datetime as dt

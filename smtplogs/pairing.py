@@ -13,7 +13,7 @@ from smtplogs.in_turn import asked_in_turn, attempts_of
 from smtplogs.overview import ASKS_DOVECOT, LOST_ANSWER, waiting
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import EVENTS, RECORDS, empty, reference
-from smtplogs.stitching import finished, patched, stacked
+from smtplogs.unsettled import finished, patched, stacked
 
 if TYPE_CHECKING:
     from smtplogs.overview import Overview

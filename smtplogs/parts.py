@@ -32,7 +32,7 @@ from smtplogs.overview import WAITS, Overview
 from smtplogs.part_files import MISSED, NO_TIME, PUBLIC, TURNS, Part, host_of, partitioned, piece, taken
 from smtplogs.schema import COVERAGE, EVENTS, RECORDS, TRAFFIC, as_table
 from smtplogs.settling import may_change, plain_text
-from smtplogs.stitching import FINISHED, stacked
+from smtplogs.unsettled import FINISHED, stacked
 
 if TYPE_CHECKING:
     from pathlib import Path

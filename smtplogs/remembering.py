@@ -14,7 +14,7 @@ from smtplogs._durable import whole
 from smtplogs.following import Place
 from smtplogs.part_files import taken, written
 from smtplogs.schema import RECORDS
-from smtplogs.stitching import FINISHED, stacked
+from smtplogs.unsettled import FINISHED, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,8 @@ from smtplogs.overview import LOST_ANSWER, NEIGHBOURS, WAITS, Overview, of_sasla
 from smtplogs.pairing import paired, with_columns
 from smtplogs.penalties import penalties
 from smtplogs.schema import EVENTS, as_table, empty
-from smtplogs.stitching import FINISHED, Carry, finished, stacked, stitch
+from smtplogs.stitching import Carry, stitch
+from smtplogs.unsettled import FINISHED, finished, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import polars as pl
 
 from smtplogs._coded import packed
-from smtplogs.stitching import stacked
+from smtplogs.unsettled import stacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -28,7 +28,7 @@ from smtplogs.part_files import BY, NO_TIME, TURNS, Part, Piece, host_of, partit
 from smtplogs.parts import ROWS
 from smtplogs.schema import RECORDS, as_table, conform
 from smtplogs.settling import CONTEXT, REACH, sessions_of, settle
-from smtplogs.stitching import FINISHED, stacked
+from smtplogs.unsettled import FINISHED, stacked
 from smtplogs.whole_files import over_borders
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from smtplogs import overview
 from smtplogs._engine import queued
 from smtplogs.overview import WAITS
 from smtplogs.settling import REACH, sessions_of, settle
-from smtplogs.stitching import stacked
+from smtplogs.unsettled import stacked
 
 if TYPE_CHECKING:
     import datetime as dt

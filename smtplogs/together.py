@@ -19,6 +19,7 @@ from smtplogs._engine import queued
 from smtplogs.accounting import Tallies
 from smtplogs.onefile import Passed, plan_of, read_file
 from smtplogs.sources import FILE
+from smtplogs.unsettled import finished, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -189,9 +190,9 @@ def _shared(
     parts = [timed(part) for part in batch.parts]
     session = stitching.Carry()
     done = stitching.stitch(parts, session)
-    for events in (*map(stitching.finished, map(timed, batch.leaks)), *done.events):
+    for events in (*map(finished, map(timed, batch.leaks)), *done.events):
         sink.take("events", events)
-    loose = stitching.stacked(*done.loose, *session.open)
+    loose = stacked(*done.loose, *session.open)
     if loose.height:
         sink.take("loose", loose.sort(FILE, maintain_order=True).drop(FILE, "_order"))
     if settings.traffic:

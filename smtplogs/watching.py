@@ -23,7 +23,7 @@ from smtplogs.reading import checked
 from smtplogs.remembering import Memory, Position
 from smtplogs.schema import SEVERITIES
 from smtplogs.settling import settle
-from smtplogs.stitching import stacked
+from smtplogs.unsettled import finished, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,7 +229,7 @@ class Watched:
                 continue
             batch, log.clock = with_times(batch, log.anchor, log.clock, str(log.followed.path))
             done = stitching.stitch(batch.parts, log.sessions)
-            self.memory.events = stacked(self.memory.events, *done.events, *map(stitching.finished, batch.leaks))
+            self.memory.events = stacked(self.memory.events, *done.events, *map(finished, batch.leaks))
             self.memory.loose = stacked(self.memory.loose, *done.loose)
             fresh = True
         return fresh

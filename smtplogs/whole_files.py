@@ -13,7 +13,7 @@ from smtplogs.finishing import as_events
 from smtplogs.logformats import Dialogue, Table
 from smtplogs.matching import LEAKED
 from smtplogs.schema import TIME, TRAFFIC, as_table
-from smtplogs.stitching import FINISHED, stacked
+from smtplogs.unsettled import FINISHED, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -39,7 +39,7 @@ from smtplogs.logformats import DIALOGUES, EVERY, TABLES
 from smtplogs.onefile import Passed, Settings
 from smtplogs.sinks import Gathered
 from smtplogs.sources import FILE
-from smtplogs.stitching import stacked
+from smtplogs.unsettled import stacked
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 HOW: dict[str, Any] = {"now": NOW, "traffic": True, "keep_missed": True}
