@@ -17,89 +17,15 @@ import polars as pl
 from smtplogs import replies
 from smtplogs._coded import Coded, coded
 from smtplogs._columns import without
-from smtplogs.logformats._envelopes import HOT_ENVELOPES, HOT_KEY, STAMPS_ITSELF
-from smtplogs.normalising import canonical, service_of, without_stale_users
+from smtplogs.normalising import canonical, without_stale_users
 from smtplogs.schema import RECORDS
 from smtplogs.sources import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from smtplogs.heads import Heads
     from smtplogs.logformats._format import Lines, Part, Pattern
-
-_KEY = r"^(?P<host>[^ ]+) (?P<program>[^\[]+)(?:\[(?P<pid>[0-9]+)\])?$"
-
-
-@dataclass
-class Heads:
-    """Lines under the plain form of an envelope, cut into stamp, key and message.
-
-    Attributes
-    ----------
-    lines
-        The lines with `message`, `_stamp` (row of `stamps`) and `_who` (row of `who`).
-    stamps
-        `line_no`, `stamp` (and `outer`, FILE): the first line of each run of one stamp in one file.
-    who
-        Distinct keys: `key`, `host`, `program`, `pid`, `service`.
-    rest
-        Lines without such a head.
-    """
-
-    lines: pl.DataFrame
-    stamps: pl.DataFrame
-    who: pl.DataFrame
-    rest: pl.DataFrame
-
-
-def heads(lines: pl.DataFrame, envelope: str) -> Heads:
-    """Cut the heads off lines.
-
-    Parameters
-    ----------
-    lines
-        `line_no`, `line` (and what a wrapper left; FILE where several files share the batch).
-    envelope
-        Name of a hot envelope.
-    """
-    form = HOT_ENVELOPES[envelope]
-    head, message = lines["line"].str.splitn(": ", 2).struct.unnest().get_columns()
-    if form.width is None:
-        stamp, key = head.str.splitn(" ", 2).struct.unnest().get_columns()
-        stamp += " "
-    else:
-        stamp, key = head.str.slice(0, form.width), head.str.slice(form.width)
-    run = stamp.rle_id()
-    if FILE in lines.columns:
-        run = (run + lines[FILE]).rle_id()  # neither ever falls, so the sum stays where both do
-    first = run.is_first_distinct()
-    stamps = lines.filter(first).select("line_no", *(c for c in ("outer", FILE) if c in lines.columns))
-    stamps = stamps.with_columns(stamp=stamp.filter(first))
-    keys = coded(key)
-    who = pl.DataFrame({"key": keys.words}).with_columns(pl.col("key").str.extract_groups(_KEY).alias("_")).unnest("_")
-    who = who.with_columns(
-        service=service_of(pl.col("program")),
-        _fits=pl.col("key").str.contains(f"^{HOT_KEY}$") & ~pl.col("program").str.contains(STAMPS_ITSELF),
-    )
-    good = stamps["stamp"].str.contains(f"^{form.stamp}$")
-    cut = lines.with_columns(message=message, _stamp=run, _who=keys.codes)
-    fits = cut["message"].is_not_null() & ~cut["message"].str.starts_with("[ID ")  # Solaris puts that before the text
-    if not who["_fits"].fill_null(value=False).all():
-        fits &= keys.spread(who["_fits"]).fill_null(value=False)
-    if not good.all():
-        fits &= good.gather(run).fill_null(value=False)
-    stamps = stamps.with_columns(pl.col("stamp").str.strip_suffix(" "))
-    if fits.all():
-        return Heads(cut, stamps, who.drop("_fits"), lines.clear())
-    return Heads(cut.filter(fits), stamps, who.drop("_fits"), lines.filter(~fits))
-
-
-def framed(cut: Heads, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return lines without their heads as the general envelopes would: with `stamp`, `host`, `program`, `pid`, `key`."""
-    lines = pl.concat(parts)
-    whose = cut.who.select("key", "host", "program", "pid")[lines["_who"]]
-    stamp = cut.stamps["stamp"][lines["_stamp"]]
-    return lines.drop("_who", "_stamp").hstack([stamp, *whose])
 
 
 @dataclass
@@ -133,7 +59,7 @@ def take(
     Parameters
     ----------
     cut
-        From `heads`.
+        From `heads.cut_off`.
     patterns
         Patterns made of parts, with their formats.
     writes

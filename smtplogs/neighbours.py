@@ -9,8 +9,9 @@ from __future__ import annotations
 import polars as pl
 
 from smtplogs._addresses import is_private
+from smtplogs.login_sums import name_key
 from smtplogs.overview import NEIGHBOURS, of_saslauthd, waiting
-from smtplogs.pairing import name_key, one_to_one, with_columns, without_postfix
+from smtplogs.pairing import one_to_one, with_columns, without_postfix
 from smtplogs.redacting import pseudonyms
 from smtplogs.schema import RECORDS, reference
 from smtplogs.unsettled import finished, patched, stacked

@@ -11,9 +11,9 @@ import polars as pl
 
 from smtplogs import overview
 from smtplogs.doubles import LINE
-from smtplogs.part_files import Part, piece, taken
+from smtplogs.part_files import Part, Where, piece, taken
 from smtplogs.schema import EVENTS, as_table
-from smtplogs.slicing import Slice, Where, inside, touches
+from smtplogs.slicing import Slice, inside, touches
 from smtplogs.unsettled import FINISHED, stacked
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from smtplogs import cutting, framing, joining, matching, redacting, replies, translating, unwrapping
+from smtplogs import cutting, framing, heads, joining, matching, redacting, replies, translating, unwrapping
 from smtplogs._coded import places
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats._envelopes import STAMP
@@ -197,10 +197,10 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
     cut, taken, rest = None, cutting.Taken(), lines
     framed: list[pl.DataFrame] = []
     if chosen.envelope is not None:
-        cut = cutting.heads(lines, chosen.envelope)
+        cut = heads.cut_off(lines, chosen.envelope)
         taken = cutting.take(cut, _hot(chosen.traffic, chosen.only), matching.writes, chosen.catalogue)
         rest = cut.rest
-        framed = [cutting.framed(cut, [part.filter(kept) for part in taken.rest])] if taken.rest else []
+        framed = [heads.framed(cut, [part.filter(kept) for part in taken.rest])] if taken.rest else []
     rest = rest.filter(kept)
     if "count" not in lines.columns and any(f.select(odd.any()).item() for f in (rest, *framed)):
         if FILE in lines.columns:
@@ -227,7 +227,7 @@ def _batch(
     taken: cutting.Taken,
     parts: list[pl.DataFrame],
     leaks: list[pl.DataFrame],
-    cut: cutting.Heads | None,
+    cut: heads.Heads | None,
     catalogue: str | None,
 ) -> Batch:
     """Put the records of both ways together, with one list of the stamps they stand under."""

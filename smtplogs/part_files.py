@@ -74,6 +74,21 @@ class Piece:
     sha256: str = ""
 
 
+@dataclass(frozen=True)
+class Where:
+    """Pieces of a part, and the two places where they may stand: made public, or in the folder of the part."""
+
+    dataset: Path
+    part: str
+    piece: Piece
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        public = self.dataset / self.piece.path
+        return public if public.exists() else self.dataset / "loose" / self.part / self.piece.path
+
+
 @dataclass
 class Part:
     """What is known of a part; kept in its part.json."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import __version__, custody, opening, overview, slicing, sources
+from smtplogs import __version__, crossing, custody, opening, overview, slicing, sources
 from smtplogs._crew import Meter, each
 from smtplogs._durable import sync_folder, whole
 from smtplogs.batching import WORKERS
@@ -27,10 +27,9 @@ from smtplogs.custody import GROWN, READ, TWIN, UNCHANGED, Planned, Stored
 from smtplogs.datasets import MANIFEST, SCHEMA_VERSION, manifest_of
 from smtplogs.dating import anchors
 from smtplogs.making import Task, groups, make_part, named, parameters, task_of, weight
-from smtplogs.part_files import PUBLIC, Part, opened
+from smtplogs.part_files import PUBLIC, Part, Where, opened
 from smtplogs.parts import discard, without
 from smtplogs.schema import TIME
-from smtplogs.slicing import Where
 
 if TYPE_CHECKING:
     from smtplogs.onefile import Settings
@@ -200,7 +199,7 @@ class Run:
             return
         ordered = sorted(self.entries, key=lambda e: (e["turn"], e["source"]))
         order = {e["source"]: n for n, e in enumerate(ordered)}
-        tied, hours, more = slicing.sessions(self.dataset, self.parts, order, self.about, self.settings.catalogue)
+        tied, hours, more = crossing.sessions(self.dataset, self.parts, order, self.about, self.settings.catalogue)
         slices = slicing.grid(self.parts, hours, self.by)
         fresh = names - self.committed
         opening.with_doubles_open(self.dataset, self.parts, tied, fresh, slices, self.about)

@@ -5,7 +5,7 @@ Postfix line that explains it; five for the success that tells a penalty from an
 So a slice is settled with that much around it, and of the result its own stretch is kept. Records that ids tie together
 (Exim, Sendmail, OpenSMTPD) are linked with LINK_REACH around the slice: a session that lasts longer than that may be told
 as two. What reaches further comes as an overview of all files, and as Postfix sessions that go from file to file, which
-are tied together first.
+are tied together first (`crossing`).
 """
 
 from __future__ import annotations
@@ -16,23 +16,20 @@ import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs import overview
 from smtplogs._engine import queued
 from smtplogs.overview import LOST_ANSWER
-from smtplogs.part_files import BY, NO_TIME, TURNS, Part, Piece, host_of, partitioned, piece, taken
+from smtplogs.part_files import BY, NO_TIME, Part, Piece, Where, partitioned, piece
 from smtplogs.parts import ROWS
 from smtplogs.schema import RECORDS, as_table, conform
 from smtplogs.settling import CONTEXT, REACH, sessions_of, settle
 from smtplogs.unsettled import FINISHED, stacked
-from smtplogs.whole_files import over_borders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from smtplogs.overview import Overview
@@ -53,21 +50,6 @@ class Slice:
     partition: str
     begin: dt.datetime | None = None
     end: dt.datetime | None = None
-
-
-@dataclass(frozen=True)
-class Where:
-    """Pieces of a part, and the two places where they may stand: made public, or in the folder of the part."""
-
-    dataset: Path
-    part: str
-    piece: Piece
-
-    @property
-    def path(self) -> Path:
-        """Where it is."""
-        public = self.dataset / self.piece.path
-        return public if public.exists() else self.dataset / "loose" / self.part / self.piece.path
 
 
 @dataclass(frozen=True)
@@ -122,86 +104,6 @@ def _cut(
         cuts += _cut(inside, at, min(at + step, end))
         at += step
     return cuts
-
-
-def sessions(
-    dataset: Path,
-    parts: Sequence[Part],
-    order: dict[str, int],
-    about: dict[str, str],
-    catalogue: str | None = None,
-) -> tuple[list[Where], dict[str, int], Overview]:
-    """Tie together the sessions that go from file to file, some hosts at a time.
-
-    Parameters
-    ----------
-    dataset, about
-        Where the result is written, and with what metadata.
-    parts
-        All parts.
-    order
-        Source -> its turn: which file comes first where lines of one second meet.
-    catalogue
-        File with the caller's own rows of the reply catalogue: replies of dialogues are told here.
-
-    Returns
-    -------
-    files, hours, overview
-        Where the events are, how many in which hour, and what they add to the overview.
-    """
-    rows: dict[str, int] = defaultdict(int)
-    for part in parts:
-        for host in {h for source in part.inputs for h in part.hosts.get(source["source"], [])}:
-            rows[host] += sum(p.rows for p in part.of("sessions"))
-    batches: list[list[str]] = [[]]
-    size = 0
-    for host, n in sorted(rows.items()):
-        if size + n > ROWS and batches[-1]:
-            batches.append([])
-            size = 0
-        batches[-1].append(host)
-        size += n
-    turns = stacked(*(taken(Where(dataset, part.name, p).path, TURNS) for part in parts for p in part.of("turns")))
-    across = over_borders(turns, catalogue)
-    files, hours, known = [], defaultdict(int), overview.Overview()
-    for events in chain(across, _tied(dataset, parts, order, [b for b in batches if b])):
-        known += overview.of_events(events)
-        for hour, n in events["time"].dt.truncate("1h").value_counts().iter_rows():
-            hours[f"{hour:%Y-%m-%dT%H}" if hour else NO_TIME] += n
-        for some in events.sort("time", "source", "line_no").iter_slices(ROWS):
-            path = f".sessions/{len(files)}.parquet"
-            done = piece("sessions", some, path, dataset / "loose" / path, about)
-            files.append(Where(dataset, "", replace(done, kind="tied")))
-    # rows of other sessions were looked at when they were written, these come of what is no row yet
-    for events in across:
-        known += overview.spans_of(events)
-    return files, dict(hours), known
-
-
-def _tied(
-    dataset: Path, parts: Sequence[Part], order: dict[str, int], batches: list[list[str]]
-) -> Iterator[pl.DataFrame]:
-    """Yield the events of sessions that go from file to file: those of some hosts at a time."""
-    for hosts in batches:
-        # no name for the records: none of them is held while their events are being written
-        events = sessions_of(_cut_off(dataset, parts, order, hosts))
-        if events.height:
-            yield events
-
-
-def _cut_off(dataset: Path, parts: Sequence[Part], order: dict[str, int], hosts: list[str]) -> pl.DataFrame:
-    """Return the records of some hosts whose sessions begin or end in another file, the oldest file first."""
-    frames = []
-    for part in parts:
-        if not set(hosts).isdisjoint(h for names in part.hosts.values() for h in names):
-            for p in part.of("sessions"):
-                frame = taken(Where(dataset, part.name, p).path, RECORDS)
-                frames.append(frame.filter(host_of(frame).is_in(hosts)))
-    loose = stacked(*frames)
-    if loose.is_empty():
-        return loose
-    turn = pl.col("source").replace_strict(list(order), list(order.values()), default=len(order))
-    return loose.sort(turn, "line_no", maintain_order=True)
 
 
 def touches(p: Piece, begin: dt.datetime, end: dt.datetime) -> bool:

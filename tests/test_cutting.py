@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smtplogs.cutting import coded, heads, take
+from smtplogs._coded import coded
+from smtplogs.cutting import take
+from smtplogs.heads import cut_off
 from smtplogs.logformats import ALL, Lines, Pattern
 from smtplogs.logformats._format import Part
 from smtplogs.matching import writes
@@ -26,7 +28,7 @@ def lines_of(messages: list[str], tag: str) -> pl.DataFrame:
 
 def cut_by(format_: Lines, pattern: Pattern, messages: list[str]) -> dict[int, dict[str, Any]]:
     """Return what the pattern took, by line."""
-    done = take(heads(lines_of(messages, TAGS[format_.name]), "rfc3164"), [(format_, pattern)], writes)
+    done = take(cut_off(lines_of(messages, TAGS[format_.name]), "rfc3164"), [(format_, pattern)], writes)
     assert sum(f.height for f in (*done.context, *done.events, *done.rest)) == len(messages)
     return {row["line_no"]: row for f in (*done.context, *done.events) for row in f.to_dicts()}
 
@@ -79,7 +81,7 @@ def test_no_pattern_hands_back_the_samples_of_another(traffic: bool) -> None:
     tags = {"delivery_sent_plain": "postfix/smtp[7]", "statistics": "postfix/anvil[7]"}
     lines = pl.concat([lines_of([message], tags.get(p.name, TAGS[f.name])) for f, p, message in samples])
     lines = lines.with_columns(line_no=pl.int_range(1, pl.len() + 1).cast(pl.UInt64))
-    done = take(heads(lines, "rfc3164"), every, writes)
+    done = take(cut_off(lines, "rfc3164"), every, writes)
     taken = {n: name for f in (*done.context, *done.events) for n, name in f.select("line_no", "pattern").rows()}
 
     assert taken == {n: p.name for n, (_, p, _) in enumerate(samples, 1)}
@@ -106,7 +108,7 @@ def test_a_key_or_stamp_of_another_form_is_handed_back() -> None:
         },
         schema_overrides={"line_no": pl.UInt64},
     )
-    found = heads(pl.concat([lines, odd]), "rfc3164")
+    found = cut_off(pl.concat([lines, odd]), "rfc3164")
 
     assert found.lines["line_no"].to_list() == [1]
     assert found.rest["line_no"].to_list() == [2, 3, 4, 5]
@@ -122,7 +124,7 @@ def test_a_key_or_stamp_of_another_form_is_handed_back() -> None:
 def test_another_program_does_not_write_our_lines() -> None:
     format_, pattern = next((f, p) for f, p in CUT if p.name == "connect")
     lines = lines_of(["connect from unknown[192.0.2.1]"], "postfix/qmgr[7]")
-    done = take(heads(lines, "rfc3164"), [(format_, pattern)], writes)
+    done = take(cut_off(lines, "rfc3164"), [(format_, pattern)], writes)
 
     assert not done.context
     assert done.rest[0]["line_no"].to_list() == [1]

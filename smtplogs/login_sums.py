@@ -1,0 +1,102 @@
+"""Dovecot's login processes count their attempts themselves: auth lines of their sessions only say why.
+
+Source: Dovecot src/login-common/client-common.c (the reasons of "Disconnected"), src/auth/auth-request.c.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from smtplogs.in_turn import attempts_of
+from smtplogs.schema import RECORDS, reference
+
+_CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
+
+
+def in_plain_text(dovecot: pl.DataFrame) -> pl.DataFrame:
+    """A name without a mechanism: the login process took the password of LOGIN or PASS to nobody, since it came in clear.
+
+    IMAP and POP3 clients get PRIVACYREQUIRED then, and the sum at the end of the connection still says "auth failed".
+    """
+    bare = (
+        (pl.col("pattern") == "login_failed")
+        & pl.col("user").is_not_null()
+        & pl.col("mechanism").is_null()
+        & pl.col("tls").is_null()
+        & (pl.col("cause") == "bad_credentials")
+        & (pl.col("basis") == "assumed")
+    )
+    return dovecot.with_columns(
+        cause=pl.when(bare).then(pl.lit("tls_required", _CAUSE)).otherwise("cause"),
+        outcome=pl.when(bare).then(pl.lit("refused", _OUTCOME)).otherwise("outcome"),
+    )
+
+
+def login_attempts(
+    logins: pl.DataFrame, lines: pl.DataFrame, databases: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Login processes count their attempts themselves: auth lines of their sessions only say why.
+
+    A deny database, or one that is asked first, says "unknown user" for every good login of others: such a line in the
+    second of the success, or about a name that gets in in the same session, is no failure.
+    """
+    lines = attempts_of(lines, databases, "session", "user")
+    summary = logins.filter(pl.col("session").is_not_null())
+    failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
+    logins, lines = _in_turns(logins, lines)
+    said = (
+        lines.sort("time", maintain_order=True)
+        .group_by("session", "_turn", maintain_order=True)
+        .agg(
+            pl.col("cause").last().alias("_cause"),
+            pl.col("outcome").last().alias("_outcome"),
+            pl.concat_list(pl.col("also").fill_null([]), pl.concat_list(reference()))
+            .list.explode()
+            .sort()
+            .alias("_refs"),
+        )
+    )
+    logins = logins.join(said, on=["session", "_turn"], how="left", maintain_order="left").drop("_turn")
+    lines = lines.drop("_turn")
+    told = pl.col("_cause").is_not_null() & (pl.col("outcome") != "success") & (pl.col("basis") == "assumed")
+    # behind a proxy another server judged: all the databases here had let the client in
+    told = told & ~pl.col("detail").str.contains("proxy dest", literal=True).fill_null(value=False)
+    logins = logins.with_columns(
+        also=pl.when(pl.col("outcome") != "success").then("_refs").otherwise("also"),
+        cause=pl.when(told).then(pl.col("_cause").cast(_CAUSE)).otherwise("cause"),
+        outcome=pl.when(told).then(pl.col("_outcome").cast(_OUTCOME)).otherwise("outcome"),
+        basis=pl.when(told).then(pl.lit("context", _BASIS)).otherwise("basis"),
+    ).drop("_cause", "_outcome", "_refs")
+    name = name_key(pl.col("user")).str.to_lowercase()
+    good = (
+        summary.filter(pl.col("outcome") == "success")
+        .select("session", _good=pl.col("time"), _name=name)
+        .unique("session", keep="first", maintain_order=True)
+    )
+    rest = lines.join(failed.select("session"), on="session", how="anti").join(good, on="session", how="left")
+    gets_in = ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1)) | (pl.col("_name") == name)
+    denied = (pl.col("cause") == "unknown_user") & gets_in
+    return logins, rest.filter(~denied.fill_null(False)).drop("_good", "_name")
+
+
+def _in_turns(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Number the logins of each session (`_turn`), and with each of them the lines that came before it.
+
+    A session has one, unless its token came back: then what was said of the one is not said of the others.
+    """
+    if not logins["session"].drop_nulls().is_duplicated().any():
+        none = pl.lit(0, pl.UInt32).alias("_turn")
+        return logins.with_columns(none), lines.with_columns(none)
+    both = [
+        frame.select("session", "time", _login=pl.lit(login), _row=pl.int_range(pl.len()))
+        for login, frame in ((False, lines), (True, logins))
+    ]
+    before = pl.col("_login").cast(pl.UInt32).cum_sum() - pl.col("_login").cast(pl.UInt32)
+    turns = pl.concat(both).sort("session", "time", "_login", "_row").with_columns(_turn=before.over("session"))
+    found = [turns.filter(pl.col("_login") == login).sort("_row")["_turn"] for login in (True, False)]
+    return logins.with_columns(found[0]), lines.with_columns(found[1])
+
+
+def name_key(user: pl.Expr) -> pl.Expr:
+    """Login names to compare: Dovecot cuts names at 64 bytes and ends them in `...`."""
+    return user.str.strip_suffix("...").str.head(60)
