@@ -298,6 +298,12 @@ def test_every_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
             assert parameter.parameter.help or parameter.name == "*", (name, parameter.name)
 
 
+def test_python_runs_the_package_as_the_command() -> None:
+    ran = [sys.executable, "-m", "smtplogs", "--version"]
+
+    assert subprocess.run(ran, capture_output=True, text=True, check=True).stdout == f"{sl.__version__}\n"
+
+
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "--version") == (0, f"{sl.__version__}\n", "")
 
