@@ -21,12 +21,12 @@ class Coded:
 
 def coded(texts: pl.Series) -> Coded:
     """Number the distinct texts in order of their first row."""
-    # categories of this column alone: they are freed with it
-    as_words = texts.cast(pl.Categorical(pl.Categories.random()))
-    words = as_words.unique()  # in order of their numbers, null somewhere among them
-    if words.null_count():
-        words = words.drop_nulls()
-    return Coded(as_words.to_physical().alias("code"), words.cast(pl.String))
+    kind = pl.Categorical(pl.Categories.random())  # of this column alone: its categories are freed with it
+    as_words = texts.cast(kind)
+    codes = as_words.to_physical().alias("code")
+    n_words = 0 if codes.null_count() == codes.len() else int(codes.max()) + 1  # type: ignore[arg-type]
+    words = pl.int_range(n_words, dtype=pl.UInt32, eager=True).cat.to(kind).cast(pl.String)
+    return Coded(codes, words.alias(texts.name))
 
 
 def packed(texts: pl.Series) -> pl.Series:

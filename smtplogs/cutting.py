@@ -8,6 +8,7 @@ whose pieces do not all look as they must is handed back: the general way has th
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -214,11 +215,7 @@ def _records(
     taken = pl.DataFrame(columns).with_columns(
         *((group[raw].alias("raw"),) if keeps else ()),
         *((times.alias("count"),) if times is not None else ()),
-        *(
-            pl.lit(v, RECORDS[c].dtype if c in RECORDS else pl.String).alias(c)
-            for c, v in constants.items()
-            if c not in given
-        ),
+        *(_constant(name, value) for name, value in constants.items() if name not in given),
     )
     if event:
         taken = taken.with_columns(pl.col("pid").cast(pl.UInt32, strict=False))
@@ -226,6 +223,12 @@ def _records(
     if event and "cause" not in pattern.sets:
         taken = _judged(taken, group["_who"], who, values, catalogue)
     return taken
+
+
+@functools.cache
+def _constant(name: str, value: Any) -> pl.Expr:
+    """Return a column that is the same for all records of a pattern."""
+    return pl.lit(value, RECORDS[name].dtype if name in RECORDS else pl.String).alias(name)
 
 
 def _judged(

@@ -159,10 +159,9 @@ def _take_patterns(
 
 def _matches(messages: pl.Series, wanted: pl.Series, pattern: Pattern) -> tuple[pl.Series, pl.DataFrame]:
     """Return the rows of the wanted messages that a pattern fits, and its groups."""
-    at = wanted.arg_true()
-    if at.is_empty():
-        return at, pl.DataFrame()
-    some = messages.filter(wanted)
+    if not wanted.any():
+        return pl.Series([], dtype=pl.UInt32), pl.DataFrame()
+    at, some = wanted.arg_true(), messages.filter(wanted)
     # a guesser makes a server say the same thing over and over: that is read once
     words = coded(some) if some.len() > FEW and some.head(FEW).n_unique() < FEW // 2 else None
     # an empty group tells a hit whose other groups are all absent from no hit
@@ -183,7 +182,8 @@ def writes(program: str, format_: Lines, pattern: Pattern) -> bool:
     return match is not None and re.fullmatch(pattern.program, match.groupdict().get("daemon") or program) is not None
 
 
-def announced(column: str, literals: Sequence[str]) -> pl.Expr:
+@functools.cache
+def announced(column: str, literals: tuple[str, ...]) -> pl.Expr:
     """True where one of the literals stands."""
     if len(literals) == 1:
         return pl.col(column).str.contains(literals[0], literal=True)

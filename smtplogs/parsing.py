@@ -260,6 +260,7 @@ def _batch(
     return batch
 
 
+@functools.cache
 def _unproven() -> pl.Expr:
     """Rows whose login may be no account at all: failures, unless the line itself proves that the account exists."""
     proven = (pl.col("basis") == "line") & pl.col("cause").is_in(

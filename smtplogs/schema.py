@@ -253,8 +253,8 @@ def as_table(frame: F, table: Mapping[str, Column], *, fill: bool = True) -> F:
     schema = frame.collect_schema()
     if not any(name in schema for name in table):  # literals alone would make one row
         return frame.clear().select().with_columns(pl.lit(None, c.dtype).alias(n) for n, c in table.items() if fill)
-    return frame.select(
-        _cast(name, column.dtype, schema[name]) if name in schema else pl.lit(None, column.dtype).alias(name)
+    return conform(frame, table).select(
+        pl.col(name) if name in schema else pl.lit(None, column.dtype).alias(name)
         for name, column in table.items()
         if fill or name in schema
     )

@@ -191,7 +191,7 @@ def _records_at(parts: Sequence[pl.DataFrame], at: pl.DataFrame, columns: Sequen
     found = []
     for i in at["part"].unique().sort():
         here = at.filter(pl.col("part") == i)
-        rows = parts[i].select(column(parts[i], c) for c in columns)[here["idx"]]
+        rows = parts[i].select(column(c, parts[i].columns) for c in columns)[here["idx"]]
         found.append(rows.with_columns(here["_at"]))
     if not found:
         return pl.DataFrame(schema={c: RECORDS[c].dtype for c in columns})

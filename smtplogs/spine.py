@@ -8,6 +8,7 @@ src/smtpd/smtpd.c.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from smtplogs.schema import RECORDS
 from smtplogs.sources import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
 ATTEMPTS = ("sasl_failure", "sasl_failure_odd", "sasl_aborted", "auth_rate_limit")
 """Patterns whose lines each stand for one AUTH command that the disconnect counter holds as well."""
@@ -61,38 +62,45 @@ class Facts:
         return pl.concat(values).gather(places)
 
 
-def column(frame: pl.DataFrame, name: str) -> pl.Expr:
-    """Return the column, or nulls of its dtype where the frame has none."""
-    return pl.col(name) if name in frame.columns else pl.lit(None, RECORDS[name].dtype).alias(name)
+def column(name: str, has: Container[str]) -> pl.Expr:
+    """Return the column, or nulls of its dtype where a frame does not have it."""
+    return pl.col(name) if name in has else pl.lit(None, RECORDS[name].dtype).alias(name)
+
+
+_LOOKED_AT = ("stage", "outcome", "tls", "helo", "user")
+"""Columns that mark a record, where its frame has them."""
 
 
 def _marks(frame: pl.DataFrame, part: int) -> pl.DataFrame:
     """What the spine needs of each record of a frame."""
+    has = tuple(name for name in (FILE, "_order", *_LOOKED_AT) if name in frame.columns)
+    return frame.select(*_marks_of(has), part=pl.lit(part, pl.UInt32))
+
+
+@functools.cache
+def _marks_of(has: tuple[str, ...]) -> list[pl.Expr]:
+    """Return the marks of records, of whose columns only these may be missing."""
     pattern = pl.col("pattern")
     event = pl.col("_role") == "event"
-    file = [FILE] if FILE in frame.columns else []
-    touched = column(frame, "stage").is_in(["auth", "tls"]) | (column(frame, "outcome") == "throttled")
-    rejected = pattern.str.starts_with("reject")
-    return frame.select(
-        "key",
-        "time",
-        (pl.col("_order") if "_order" in frame.columns else pl.col("line_no")).alias("order"),
-        *file,
-        part=pl.lit(part, pl.UInt32),
-        idx=pl.int_range(pl.len(), dtype=pl.UInt32),
-        connect=pattern == "connect",
-        end=pattern.is_in(_ENDS),
-        event=event,
-        touched=event & touched,
-        logged=pl.when(pattern.is_in(ATTEMPTS)).then(pl.col("count")).otherwise(0),
-        mail=pattern.str.starts_with("client_sasl"),
-        backend=pattern == "sasl_backend",
-        library=pattern == "tls_library",
-        aborted=pattern == "abnormal_end",
-        has_tls=column(frame, "tls").is_not_null(),
-        has_helo=column(frame, "helo").is_not_null(),
-        login=rejected & column(frame, "user").is_not_null(),
-    )
+    touched = column("stage", has).is_in(["auth", "tls"]) | (column("outcome", has) == "throttled")
+    marks = {
+        "order": pl.col("_order" if "_order" in has else "line_no"),
+        "idx": pl.int_range(pl.len(), dtype=pl.UInt32),
+        "connect": pattern == "connect",
+        "end": pattern.is_in(_ENDS),
+        "event": event,
+        "touched": event & touched,
+        "logged": pl.when(pattern.is_in(ATTEMPTS)).then(pl.col("count")).otherwise(0),
+        "mail": pattern.str.starts_with("client_sasl"),
+        "backend": pattern == "sasl_backend",
+        "library": pattern == "tls_library",
+        "aborted": pattern == "abnormal_end",
+        "has_tls": column("tls", has).is_not_null(),
+        "has_helo": column("helo", has).is_not_null(),
+        "login": pattern.str.starts_with("reject") & column("user", has).is_not_null(),
+    }
+    named = [mark.alias(name) for name, mark in marks.items()]
+    return [pl.col("key"), pl.col("time"), *named, *(pl.col(FILE) for _ in range(FILE in has))]
 
 
 def cut(parts: Sequence[pl.DataFrame]) -> Cut:

@@ -32,6 +32,11 @@ _JITTER = dt.timedelta(minutes=1)
 """By how much later lines of a file may be older."""
 
 
+_OF_SESSIONS = (pl.col("format") == "postfix") & pl.col("pattern").is_in(list(SESSION_PATTERNS))
+_WAITS = pl.col("format").is_in(list(WAITS))
+_BY_ID = pl.col("format").is_in(list(linking.FORMATS))
+
+
 @dataclass
 class Carry:
     """What a batch leaves to the next one of the same file.
@@ -71,17 +76,12 @@ def stitch(batch: Sequence[pl.DataFrame], carry: Carry, *, final: bool = False) 
     """
     done = Stitched()
     parts = list(carry.open)
-    waits = pl.col("format").is_in(list(WAITS))
-    by_id = pl.col("format").is_in(list(linking.FORMATS))
     for part in batch:
-        mine = part.select(
-            (pl.col("format") == "postfix") & pl.col("pattern").is_in(list(SESSION_PATTERNS))
-        ).to_series()
+        mine = part.select(_OF_SESSIONS).to_series()
         if not mine.all():
             others = part.filter(~mine) if mine.any() else part
-            done.loose.append(others.filter(waits | (by_id & linking.wanted())))
-            others = others.filter(~by_id)
-            done.events.append(finished(others.filter(~waits & (pl.col("_role") == "event"))))
+            done.loose.append(others.filter(_WAITS | (_BY_ID & linking.wanted())))
+            done.events.append(finished(others.filter(~_BY_ID & ~_WAITS & (pl.col("_role") == "event"))))
         if mine.any():
             parts.append(part if mine.all() else part.filter(mine))
     carry.open = []

@@ -33,6 +33,9 @@ KEYS = (
 
 VERDICT = ("cause", "outcome", "basis")
 
+_NULLS = {name: pl.lit(None, RECORDS[name].dtype).alias(name) for name in (*KEYS, *VERDICT)}
+_GIVEN = [pl.col(name).cast(RECORDS[name].dtype) for name in VERDICT]
+
 
 def classify(records: pl.DataFrame, catalogue: str | PathLike[str] | None = None) -> pl.DataFrame:
     """Fill `cause`, `outcome` and `basis` where a pattern left them empty.
@@ -60,30 +63,9 @@ def classify(records: pl.DataFrame, catalogue: str | PathLike[str] | None = None
     >>> classify(line).select("cause", "outcome", "basis").row(0)
     ('unknown_user', 'failure', 'line')
     """
-    absent = (pl.lit(None, RECORDS[n].dtype).alias(n) for n in (*KEYS, *VERDICT) if n not in records.columns)
-    part = records.with_columns(*absent).select(*KEYS, *(pl.col(n).cast(RECORDS[n].dtype) for n in VERDICT))
-    undecided = part.select(
-        pl.col("stage").is_not_null()
-        & pl.col("cause").is_null()
-        & ~pl.col("outcome").is_in(["info", "success"]).fill_null(False)
-    ).to_series()
-    answers = _spread(_answers(part.filter(undecided), custom_file(catalogue)), undecided)
-    part = part.with_columns(
-        pl.coalesce("cause", answers["cause"], pl.when(outcome="success").then(pl.lit("success", _CAUSE))),
-        pl.coalesce("outcome", answers["outcome"]),
-        pl.coalesce("basis", answers["basis"]),
-    )
-    settled = pl.col("cause").is_not_null()
-    return records.with_columns(
-        part.select(
-            "cause",
-            pl.when(settled & pl.col("outcome").is_null())
-            .then(_outcome_of_cause())
-            .otherwise("outcome")
-            .alias("outcome"),
-            pl.when(settled).then(pl.col("basis").fill_null("line")).otherwise("basis").alias("basis"),
-        )
-    )
+    absent = (null for name, null in _NULLS.items() if name not in records.columns)
+    asked = records.lazy().with_columns(*absent).select(*KEYS, *_GIVEN).collect()
+    return records.with_columns(_once(asked, custom_file(catalogue)))
 
 
 def verdicts(evidence: pl.DataFrame, custom: CustomFile | None = None) -> pl.DataFrame:
@@ -117,43 +99,65 @@ def named(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _answers(asked: pl.DataFrame, custom: CustomFile | None) -> pl.DataFrame:
-    """Decide each distinct combination of keys once; one answer per row of `asked`, in its order."""
-    if asked.is_empty():
-        return asked.select(VERDICT)
-    telling = [name for name in KEYS if asked[name].null_count() < asked.height]
+FEW = 1_000
+"""Rows that are looked up one by one; more of them are judged together, which costs less."""
+
+MOST_KNOWN = 20_000
+"""Verdicts that are remembered; beyond that all are forgotten, so that a long run holds no more."""
+
+_known: dict[tuple[object, ...], tuple[str | None, str | None, str | None]] = {}
+
+
+def _once(asked: pl.DataFrame, custom: CustomFile | None) -> pl.DataFrame:
+    """Return the verdict on each row of KEYS and VERDICT (what is set): distinct rows are judged once."""
+    if asked.height <= FEW:
+        return _remembered(asked, custom)
+    telling = [name for name in asked.columns if asked[name].null_count() < asked.height] or [KEYS[0]]
     distinct = asked.select(telling).unique()
-    every = distinct.select(pl.col(n) if n in telling else pl.lit(None, RECORDS[n].dtype).alias(n) for n in KEYS)
-    decided = pl.concat([distinct, _remembered(every, custom)], how="horizontal")
+    every = distinct.select(pl.col(name) if name in telling else null for name, null in _NULLS.items())
+    judged = _remembered(every, custom) if every.height <= FEW else _judged(every, custom)
+    answers = distinct.hstack([answer.alias(f"_{answer.name}") for answer in judged])
     return (
         asked.select(telling)
-        .join(decided, on=telling, how="left", nulls_equal=True, maintain_order="left")
-        .select(VERDICT)
+        .join(answers, on=telling, how="left", nulls_equal=True, maintain_order="left")
+        .select(pl.col(f"_{name}").alias(name) for name in VERDICT)
     )
 
 
-_known: dict[tuple[object, ...], tuple[str, str, str]] = {}
-_MAX_REMEMBERED = 1_000
-"""Combinations of keys that are looked up one by one; more of them are judged together, which costs less."""
-
-_MAX_KNOWN = 20_000
-"""Verdicts that are remembered; beyond that all are forgotten, so that a long run holds no more."""
-
-
-def _remembered(distinct: pl.DataFrame, custom: CustomFile | None) -> pl.DataFrame:
-    """Return the verdicts on few combinations of keys; those that were asked before are not judged again."""
-    if distinct.height > _MAX_REMEMBERED:
-        return verdicts(distinct, custom).select(VERDICT)
-    asked = distinct.rows()
-    answers = {row: _known.get((custom, *row)) for row in asked}
-    new = [i for i, row in enumerate(asked) if answers[row] is None]
+def _remembered(asked: pl.DataFrame, custom: CustomFile | None) -> pl.DataFrame:
+    """Return the verdicts on few rows; those that were asked before are not judged again."""
+    keys = [(custom, *row) for row in asked.rows()]
+    answers = [_known.get(key) for key in keys]
+    new = [i for i, answer in enumerate(answers) if answer is None]
     if new:
-        judged = dict(zip((asked[i] for i in new), verdicts(distinct[new], custom).select(VERDICT).rows(), strict=True))
-        answers |= judged
-        if len(_known) > _MAX_KNOWN:
+        judged = _judged(asked[new], custom).rows()
+        for i, answer in zip(new, judged, strict=True):
+            answers[i] = answer
+        if len(_known) > MOST_KNOWN:
             _known.clear()
-        _known.update({(custom, *row): verdict for row, verdict in judged.items()})
-    return pl.DataFrame([answers[row] for row in asked], schema={n: RECORDS[n].dtype for n in VERDICT}, orient="row")
+        _known.update({keys[i]: answer for i, answer in zip(new, judged, strict=True)})
+    return pl.DataFrame(answers, schema={name: RECORDS[name].dtype for name in VERDICT}, orient="row")
+
+
+def _judged(asked: pl.DataFrame, custom: CustomFile | None) -> pl.DataFrame:
+    """Return the verdict on each row: what is set stays, the catalogue tells the rest."""
+    undecided = asked.select(
+        pl.col("stage").is_not_null()
+        & pl.col("cause").is_null()
+        & ~pl.col("outcome").is_in(["info", "success"]).fill_null(False)
+    ).to_series()
+    answers = _spread(verdicts(asked.filter(undecided).select(KEYS), custom).select(VERDICT), undecided)
+    asked = asked.with_columns(
+        pl.coalesce("cause", answers["cause"], pl.when(outcome="success").then(pl.lit("success", _CAUSE))),
+        pl.coalesce("outcome", answers["outcome"]),
+        pl.coalesce("basis", answers["basis"]),
+    )
+    settled = pl.col("cause").is_not_null()
+    return asked.select(
+        "cause",
+        pl.when(settled & pl.col("outcome").is_null()).then(_outcome_of_cause()).otherwise("outcome").alias("outcome"),
+        pl.when(settled).then(pl.col("basis").fill_null("line")).otherwise("basis").alias("basis"),
+    )
 
 
 def _spread(answers: pl.DataFrame, where: pl.Series) -> pl.DataFrame:
