@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -13,6 +13,8 @@ from smtplogs._coded import coded, packed
 from smtplogs._columns import without
 from smtplogs.accounting import ROLE_WORD, Tally
 from smtplogs.logformats import ALL
+from smtplogs.normalising import canonical
+from smtplogs.sources import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +36,14 @@ def looked_at(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.with_columns(redacting.suspects(lines["raw"]))
 
 
-def take(lines: pl.DataFrame, tally: Tally, *, traffic: bool, only: str | None) -> list[pl.DataFrame]:
+class Matched(NamedTuple):
+    """Records of lines, a frame per pattern; of those that only the traffic table counts, no more than it needs."""
+
+    records: list[pl.DataFrame]
+    counted: list[pl.DataFrame]
+
+
+def take(lines: pl.DataFrame, tally: Tally, *, traffic: bool, only: str | None) -> Matched:
     """Dispatch lines (of `looked_at`) by tag and try the tag's patterns in order; the tally hears what became of each."""
     programs = lines["program"].unique().to_list()
     claims = {p: _claimed(p or "", traffic, only) for p in programs}
@@ -47,13 +56,13 @@ def take(lines: pl.DataFrame, tally: Tally, *, traffic: bool, only: str | None) 
     lines = lines.drop("service", strict=False).join(
         known, on="program", how="left", nulls_equal=True, maintain_order="left"
     )
-    parts: list[pl.DataFrame] = []
+    done = Matched([], [])
     for (i,), group in lines.partition_by("_set", as_dict=True, include_key=False).items():
         if i is None:
             tally.add_all(group, None, "dismissed")
         else:
-            parts += _take_patterns(group, _format_of(sets[i]), sets[i], tally)
-    return parts
+            _take_patterns(group, _format_of(sets[i]), sets[i], tally, done)
+    return done
 
 
 LEAK = "leak"
@@ -123,15 +132,17 @@ def _claimed(program: str, traffic: bool, only: str | None) -> tuple[Lines, str 
 AT_ONCE = 8
 """Patterns whose literals are looked for together, in lines that those before them left."""
 
+_COUNTED = ("line_no", FILE, "stamp", "outer", "key", "count")
+"""What the traffic table needs of a line, beside its pattern and what that tells."""
+
 FEW = 2_000
 """So few lines cost less than the queries that spare them: all literals are looked for at once."""
 
 
 def _take_patterns(
-    group: pl.DataFrame, format_: Lines, patterns: Sequence[Pattern], tally: Tally
-) -> list[pl.DataFrame]:
+    group: pl.DataFrame, format_: Lines, patterns: Sequence[Pattern], tally: Tally, done: Matched
+) -> None:
     """Try the patterns of one tag in their order; count what is dismissed and what none takes."""
-    parts: list[pl.DataFrame] = []
     rows = without(group, ("message", "line", "written"))
     left = group.select("message", _at=pl.int_range(pl.len(), dtype=pl.UInt32))
     step = AT_ONCE if group.height > FEW else len(patterns)
@@ -149,12 +160,14 @@ def _take_patterns(
             free = free.scatter(hits, values=False)
             taken = rows[left["_at"][hits]]
             tally.add_all(taken, format_.name, ROLE_WORD[p.role])
-            if p.role != "dismiss":
-                parts.append(_labelled(without(taken, values.columns).hstack(values), format_, p))
+            if p.traffic:
+                counted = taken.select(c for c in _COUNTED if c in taken.columns and c not in values.columns)
+                done.counted.append(canonical(counted.hstack(values).with_columns(_constants(format_, p))))
+            elif p.role != "dismiss":
+                done.records.append(_labelled(without(taken, values.columns).hstack(values), format_, p))
         left = left.filter(free)
     for (program,), missed in group[left["_at"]].partition_by("program", as_dict=True).items():
         tally.miss(program, format_.name, missed)
-    return parts
 
 
 def _matches(messages: pl.Series, wanted: pl.Series, pattern: Pattern) -> tuple[pl.Series, pl.DataFrame]:
@@ -164,6 +177,10 @@ def _matches(messages: pl.Series, wanted: pl.Series, pattern: Pattern) -> tuple[
     at, some = wanted.arg_true(), messages.filter(wanted)
     # a guesser makes a server say the same thing over and over: that is read once
     words = coded(some) if some.len() > FEW and some.head(FEW).n_unique() < FEW // 2 else None
+    if not pattern.groups:
+        fits = (words.words if words else some).str.contains(pattern.regex)
+        at = at.filter(fits[words.codes] if words else fits)
+        return at, pl.DataFrame(height=at.len())
     # an empty group tells a hit whose other groups are all absent from no hit
     regex = f"^(?P<_hit>){pattern.regex.removeprefix('^')}"
     found = (words.words if words else some).str.extract_groups(regex).struct.unnest()
@@ -192,12 +209,18 @@ def announced(column: str, literals: tuple[str, ...]) -> pl.Expr:
 
 def _labelled(taken: pl.DataFrame, format_: Lines, pattern: Pattern) -> pl.DataFrame:
     """Add the constants of a pattern; the line stays only where an event may come of it."""
-    constants = {"format": format_.name, "pattern": pattern.name, "_role": pattern.role, **pattern.sets}
     keeps = pattern.role == "event" or pattern.keeps_raw
     texts = [c for c in (("detail", "raw") if keeps else ("detail",)) if c in taken.columns]
     if texts and not pattern.harmless:
         taken = redacting.without_secrets(taken, *texts)
     return taken.with_columns(
-        *(pl.lit(value).alias(name) for name, value in constants.items()),
+        *_constants(format_, pattern),
         *(() if keeps else (pl.lit(None, pl.String).alias("raw"),)),
     ).drop(redacting.SUSPECT)
+
+
+@functools.cache
+def _constants(format_: Lines, pattern: Pattern) -> list[pl.Expr]:
+    """Return the columns that are the same for all lines of a pattern."""
+    constants = {"format": format_.name, "pattern": pattern.name, "_role": pattern.role, **pattern.sets}
+    return [pl.lit(value).alias(name) for name, value in constants.items()]

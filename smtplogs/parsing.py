@@ -215,41 +215,37 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
         tally.add(program, format_, ROLE_WORD[role], *n)
     if rest.height:
         framed.append(framing.framed(rest, tally, chosen.host))
-    parts, leaks = [], []
+    matched, leaks = matching.Matched([], []), []
     if framed:
         every = matching.looked_at(pl.concat(framed, how="diagonal").sort("line_no"))
-        parts = matching.take(every, tally, traffic=chosen.traffic, only=chosen.only)
-        leaks = matching.leaks(every, parts, tally)
-    return _batch(taken, parts, leaks, cut, chosen.catalogue)
+        matched = matching.take(every, tally, traffic=chosen.traffic, only=chosen.only)
+        leaks = matching.leaks(every, matched.records, tally)
+    return _batch(taken, matched, leaks, cut, chosen.catalogue)
 
 
 def _batch(
     taken: cutting.Taken,
-    parts: list[pl.DataFrame],
+    matched: matching.Matched,
     leaks: list[pl.DataFrame],
     cut: heads.Heads | None,
     catalogue: str | None,
 ) -> Batch:
     """Put the records of both ways together, with one list of the stamps they stand under."""
     stamps = [cut.stamps.with_row_index("_stamp")] if cut is not None else []
-    logged = None
-    if parts or leaks:
-        slow = normalised(pl.concat([*parts, *leaks], how="diagonal_relaxed")).sort("line_no")
+    context, parts, logged = taken.context, [], None
+    if matched.counted:
+        context = [*context, _stamped(pl.concat(matched.counted, how="diagonal"), stamps)]
+    if matched.records or leaks:
+        slow = _stamped(normalised(pl.concat([*matched.records, *leaks], how="diagonal_relaxed")), stamps)
         slow = replies.classify(slow, catalogue)
         logged = slow["user"]
-        slow = translating.with_plain_logins(slow)
-        written = [c for c in ("stamp", "outer") if c in slow.columns]
-        told = [*written, *(c for c in (FILE,) if c in slow.columns)]
-        run = slow.select(pl.struct(told).rle_id()).to_series() + (stamps[0].height if stamps else 0)
-        slow = slow.with_columns(_stamp=run)
-        stamps.append(slow.select("_stamp", "line_no", *told).unique("_stamp", keep="first"))
-        parts = [slow.drop(written)]
+        parts = [translating.with_plain_logins(slow)]
         if leaks:
             leak = slow["pattern"] == matching.LEAK
             parts, leaks, logged = [parts[0].filter(~leak)], [parts[0].filter(leak)], logged.filter(~leak)
     events = [redacting.without_typed_passwords(part, _unproven()) for part in taken.events]
     events += [redacting.without_typed_passwords(part, _unproven(), logged) for part in parts]
-    batch = Batch([*taken.context, *events], leaks=leaks)
+    batch = Batch([*context, *events], leaks=leaks)
     if batch.height or leaks:
         used = pl.concat([f["_stamp"] for f in (*batch.parts, *leaks)]).unique()
         every = pl.concat(stamps, how="diagonal").filter(pl.col("_stamp").is_in(used.implode())).sort("line_no")
@@ -258,6 +254,17 @@ def _batch(
         batch.leaks = [f.with_columns(place[f["_stamp"]]) for f in leaks]
         batch.stamps = every.drop("_stamp", "line_no")
     return batch
+
+
+def _stamped(records: pl.DataFrame, stamps: list[pl.DataFrame]) -> pl.DataFrame:
+    """Put records in order of lines, and the stamps they stand under on the list: `_stamp` points there."""
+    written = [c for c in ("stamp", "outer") if c in records.columns]
+    told = [*written, *(c for c in (FILE,) if c in records.columns)]
+    records = records.sort("line_no")
+    run = records.select(pl.struct(told).rle_id()).to_series() + sum(f.height for f in stamps)
+    records = records.with_columns(_stamp=run)
+    stamps.append(records.select("_stamp", "line_no", *told).unique("_stamp", keep="first"))
+    return records.drop(written)
 
 
 @functools.cache

@@ -68,7 +68,7 @@ as for all literals, which then see only what is left. Proved by tests on every 
 to the end, and what a scan costs is looked at (`benchmarks/coarse.py`)."""
 
 
-COARSE_TRAFFIC = (*COARSE, ": client=", "status=")
+COARSE_TRAFFIC = (*COARSE, ": client=", "status=", " P=", " R=")
 """The same where traffic is counted."""
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from smtplogs.logformats._format import Pattern
+
 ROLES = ("records", "context", "dismissed", "not_understood")
 SAMPLE_LOGS = sorted(
     path
@@ -68,6 +70,11 @@ def kept(text: str, *, traffic: bool) -> bool:
     coarse = planning.COARSE_TRAFFIC if traffic else planning.COARSE
     piece = re.search(joining.ANNOUNCED, text) is not None and "exim" in text
     return piece or (any(w in text for w in words) and any(w in text for w in coarse))
+
+
+@pytest.mark.parametrize("p", [p for f in ALL for p in f.patterns if p.traffic], ids=lambda p: p.name)
+def test_lines_that_are_counted_as_traffic_pass_the_coarse_words(p: Pattern) -> None:
+    assert all(kept(sample.message, traffic=True) for sample in p.samples)
 
 
 def sums(tally: accounting.Tally) -> dict[str, int]:

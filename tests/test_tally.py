@@ -118,6 +118,26 @@ def test_lines_in_a_container_count_by_the_containers_clock(tmp_path: Path) -> N
     assert coverage["records"][0] == 1
 
 
+def test_mails_and_deliveries_of_exim_are_counted_whatever_else_their_lines_say(tmp_path: Path) -> None:
+    stamp = "2026-11-03 10:00:0{} +0000 "
+    lines = (
+        "1rXaBc-0004uc-2A <= a@example.org H=mx.example.net [198.51.100.9] P=esmtp S=1234",
+        "1rXaBc-0004uc-2B <= <> R=1rXaBc-0004uc-2A U=mail P=local S=1234",
+        "1rXaBc-0004uc-2A => ann <ann@example.com> R=localuser T=maildir_home",
+        "1rXaBc-0004uc-2A -> bob <bob@example.com> R=localuser T=maildir_home",
+        "1rXaBc-0004uc-2A == eve@example.org R=dnslookup T=remote_smtp defer (110): Connection timed out",
+        "1rXaBc-0004uc-2A Completed",
+    )
+    _, coverage, traffic = reading.read(
+        write(tmp_path / "mainlog", *(stamp.format(i) + text for i, text in enumerate(lines))), full=True
+    )
+
+    told = traffic.filter(pl.col("program").is_not_null()).group_by("side").agg(pl.col(COUNTS).sum())
+    counted = {row["side"]: (row["n_messages"], row["n_sent"], row["n_deferred"]) for row in told.to_dicts()}
+    assert counted == {"server": (2, 0, 0), "client": (0, 2, 1)}
+    assert coverage.row(0, named=True)["not_understood"] == 0
+
+
 def test_traffic_does_not_depend_on_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "mail.log", *LOG * 3)
     whole = reading.read(path, full=True)[2]

@@ -6,7 +6,7 @@ id ties them. 4.100 leaves the number of a deferral out (`defer (-42)`). Sources
 
 from __future__ import annotations
 
-from smtplogs.logformats._exim_parts import HEAD, PROGRAM, RELAY, client
+from smtplogs.logformats._exim_parts import ANY_HEAD, HEAD, PROGRAM, RELAY, client
 from smtplogs.logformats._format import Pattern, Sample
 from smtplogs.logformats._postfix_delivery import CODES, OURS, TEXT
 
@@ -337,7 +337,7 @@ DELIVERIES = (
         "delivery",
         program=PROGRAM,
         literal=(" R=",),
-        regex=rf"{HEAD}(?P<delivery>=>|->|==|\*\*) .* R=.*$",
+        regex=rf"{ANY_HEAD}(?P<delivery>=>|->|==|\*\*) .* R=.*$",
         role="context",
         traffic=True,
         sets=client(outcome="info"),
@@ -345,14 +345,14 @@ DELIVERIES = (
         samples=(
             Sample(
                 f"1rXaBc-0004uc-2A => {_to} H=mx.example.org [198.51.100.9]",
-                client(outcome="info", delivery="sent", **_mail),
+                client(outcome="info", delivery="sent"),
             ),
         ),
     ),
     Pattern(
         "delivery_other",
         program=PROGRAM,
-        regex=rf"{HEAD}(?:=>|->|>>|==|\*\*|\*>) .*$",
+        regex=rf"{ANY_HEAD}(?:=>|->|>>|==|\*\*|\*>) .*$",
         role="dismiss",
         written_by="exim src/deliver.c: deliveries that say nothing of a login",
         samples=(

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from smtplogs.logformats._exim_parts import CORE, HEAD, ID, IP, LOCAL, LOGIN, PEER, PROGRAM, TLS, context, login, mail
+from smtplogs.logformats._exim_parts import (
+    ANY_HEAD,
+    CORE,
+    HEAD,
+    ID,
+    IP,
+    LOCAL,
+    LOGIN,
+    PEER,
+    PROGRAM,
+    TLS,
+    context,
+    login,
+    mail,
+)
 from smtplogs.logformats._format import Pattern, Sample
 
 _SMTP_IN = "exim src/smtp_in.c"
@@ -122,7 +136,7 @@ MAIL = (
         "mail",
         program=PROGRAM,
         literal=" P=",
-        regex=rf"{HEAD}(?:<=|\(=) .*$",
+        regex=rf"{ANY_HEAD}(?:<=|\(=) .*$",
         role="context",
         traffic=True,
         sets=context(stage="mail"),
@@ -130,14 +144,14 @@ MAIL = (
         samples=(
             Sample(
                 "1rXaBc-0004uc-2A <= a@example.org H=mx.example.net [198.51.100.9] P=esmtps S=1234",
-                context(queue_id="1rXaBc-0004uc-2A", stage="mail"),
+                context(stage="mail"),
             ),
         ),
     ),
     Pattern(
         "mail_without",
         program=PROGRAM,
-        regex=rf"{HEAD}(?:<=|\(=) .*$",
+        regex=rf"{ANY_HEAD}(?:<=|\(=) .*$",
         role="dismiss",
         written_by="exim src/receive.c: a message without a login, whose words look like one",
         samples=(Sample('1rXaBc-0004uc-2A <= a@example.org H=(x) [198.51.100.9] P=esmtp S=1 T="A=root"'),),

@@ -20,6 +20,9 @@ ID = r"(?P<queue_id>[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{
 HEAD = rf"^(?:\[[0-9]+\] )?(?:{ID} )?"
 """Before the words: the pid again (`+pid` over syslog), and the message that the line is about."""
 
+ANY_HEAD = HEAD.replace("?P<queue_id>", "?:")
+"""The same where nobody asks which message it is."""
+
 _TAIL = (
     rf"\[(?P<client_ip>{IP})\](?::(?P<client_port>[0-9]+))?(?: I=\[(?P<server_ip>{IP})\](?::(?P<server_port>[0-9]+))?)?"
     r"(?: TFO\*?)?(?: U=[^ ]+)?(?: Ci=(?P<session>[0-9A-Za-z]+))?"
