@@ -12,7 +12,7 @@ import polars as pl
 from smtplogs import cutting, framing, heads, joining, matching, redacting, replies, translating, unwrapping
 from smtplogs._coded import places
 from smtplogs.accounting import ROLE_WORD, Tally
-from smtplogs.logformats._envelopes import STAMP
+from smtplogs.logformats._envelopes import HOT_ENVELOPES, STAMP
 from smtplogs.normalising import normalised
 from smtplogs.sources import FILE, lines_of
 
@@ -145,9 +145,8 @@ def minutes_of(lines: pl.DataFrame, envelope: str | None = None) -> pl.DataFrame
     the offset behind that, stay as the first line has them.
     """
     text = pl.col("line").str
-    to_the_minute = {"rfc3164": 12, "iso": 16}
-    if envelope in to_the_minute:
-        head = text.slice(0, to_the_minute[envelope])
+    if envelope is not None:
+        head = text.slice(0, 12 if envelope == "rfc3164" else 16)
     else:
         head = (
             pl.when(text.head(1).is_between(pl.lit("A"), pl.lit("Z"))).then(text.head(12))
@@ -197,10 +196,15 @@ def records(lines: pl.DataFrame, chosen: Plan, tally: Tally, *, prefilter: str =
     cut, taken, rest = None, cutting.Taken(), lines
     framed: list[pl.DataFrame] = []
     if chosen.envelope is not None:
-        cut = heads.cut_off(lines, chosen.envelope)
-        taken = cutting.take(cut, _hot(chosen.traffic, chosen.only), matching.writes, chosen.catalogue)
+        program = HOT_ENVELOPES[chosen.envelope].program
+        cut = heads.cut_off(lines if program is None else lines.filter(kept), chosen.envelope, chosen.host)
+        hot = _hot(program, chosen.traffic, chosen.only)
+        taken = cutting.take(cut, hot, matching.writes, chosen.catalogue)
         rest = cut.rest
-        framed = [heads.framed(cut, [part.filter(kept) for part in taken.rest])] if taken.rest else []
+        if program is None:
+            framed = [heads.framed(cut, [part.filter(kept) for part in taken.rest])] if taken.rest else []
+        else:  # a stamp alone proves nothing: other lines may stand under it
+            rest = pl.concat([rest, *(part.select(rest.columns) for part in taken.rest)])
     rest = rest.filter(kept)
     if "count" not in lines.columns and any(f.select(odd.any()).item() for f in (rest, *framed)):
         if FILE in lines.columns:
@@ -283,6 +287,8 @@ def stamps_of(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 @functools.cache
-def _hot(traffic: bool, only: str | None) -> tuple[tuple[Lines, Pattern], ...]:
-    """The frequent patterns with their formats."""
-    return tuple((f, p) for f, p in matching.wanted(traffic=traffic, only=only) if p.parts)
+def _hot(program: str | None, traffic: bool, only: str | None) -> tuple[tuple[Lines, Pattern], ...]:
+    """The frequent patterns with their formats: of the one program whose log it is, or of those that write to syslog."""
+    own = {form.program for form in HOT_ENVELOPES.values()}
+    wanted = ((f, p) for f, p in matching.wanted(traffic=traffic, only=only) if p.parts)
+    return tuple((f, p) for f, p in wanted if (f.name == program if program else f.name not in own))

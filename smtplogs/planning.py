@@ -121,7 +121,7 @@ def _votes() -> list[pl.Expr]:
     """How many lines stand under each hot envelope; whether one names Exim."""
     text = pl.col("line").str
     votes = [text.contains(form.regex).sum().alias(name) for name, form in HOT_ENVELOPES.items()]
-    return [*votes, text.contains("exim", literal=True).any().alias("exim")]
+    return [*votes, text.contains("exim", literal=True).any().alias("names_exim")]
 
 
 def _looks(votes: Sequence[Any]) -> tuple[str | None, bool]:

@@ -25,6 +25,7 @@ MAILS = (
     "mail_login",
     "mail_login_plain",
     "mail_login_odd",
+    "mail_plain",
     "mail",
     "message",
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from smtplogs.logformats._exim_parts import CORE, HEAD, IP, JUNK, LOCAL, PEER, PROGRAM, TLS, auth, context, failed
-from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._format import Part, Pattern, Sample
 
 _AUTHENTICATOR = r"(?P<authenticator>[0-9A-Za-z_]+)"
 _WRONG = r"(?P<reply_code>535) (?P<detail>Incorrect authentication data)"
@@ -20,15 +22,20 @@ _HOT_PEER = (
     rf"(?:(?P<client_name>[^ ()\[\]=]+) )?(?:\((?P<helo>[^ ()]*)\) )?\[(?P<client_ip>{IP})\](?::(?P<client_port>[0-9]+))?"
     rf"(?: I=\[(?P<server_ip>{IP})\]:(?P<server_port>[0-9]+))?"
 )
-_HOT_NAMED = r": (?P<reply_code>535) (?P<detail>Incorrect authentication data)(?: \(set_id=(?P<user>[^ ()]*)\))?$"
+_HOT_PARTS = (
+    Part("", _AUTHENTICATOR),
+    Part(" authenticator failed for ", _HOT_PEER),
+    Part(": 535 Incorrect authentication data", r"(?: \(set_id=(?P<user>[^ ()]*)\))?"),
+)
+_hot = {"reply_code": 535, "detail": "Incorrect authentication data"}
 
 FAILED = (
     Pattern(
         "auth_failed_h",
         program=PROGRAM,
         literal="authenticator failed for H=",
-        regex=rf"^{_AUTHENTICATOR} authenticator failed for H={_HOT_PEER}{_HOT_NAMED}",
-        sets=auth(),
+        parts=(_HOT_PARTS[0], replace(_HOT_PARTS[1], after=" authenticator failed for H="), _HOT_PARTS[2]),
+        sets=auth(**_hot),
         harmless=True,
         written_by=f"{_BY}; 4.99 and later",
         samples=(
@@ -43,8 +50,8 @@ FAILED = (
         "auth_failed",
         program=PROGRAM,
         literal="authenticator failed for ",
-        regex=rf"^{_AUTHENTICATOR} authenticator failed for {_HOT_PEER}{_HOT_NAMED}",
-        sets=auth(),
+        parts=_HOT_PARTS,
+        sets=auth(**_hot),
         harmless=True,
         written_by=f"{_BY}; up to 4.98",
         samples=(

@@ -6,8 +6,8 @@ id ties them. 4.100 leaves the number of a deferral out (`defer (-42)`). Sources
 
 from __future__ import annotations
 
-from smtplogs.logformats._exim_parts import ANY_HEAD, HEAD, PROGRAM, RELAY, client
-from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._exim_parts import ANY_HEAD, ANY_ID, HEAD, PROGRAM, RELAY, client
+from smtplogs.logformats._format import Part, Pattern, Sample
 from smtplogs.logformats._postfix_delivery import CODES, OURS, TEXT
 
 _BY = "exim src/transports/smtp.c"
@@ -27,6 +27,10 @@ _STAGES = (
     ("rcpt", r"(?:pipelined )?RCPT TO:.*?"),
     ("data", r"(?:pipelined )?(?:DATA|sending data block|end of data|header|message).*?"),
 )
+_FIELD = (
+    r' (?:H=[^" ]+|\[[^" ]+\](?::[0-9]+)?|(?:S|I|X|CV|PRX|QT|DT|RT)=[^" ]+|DN="[^"]*"|C="[^"]*"|TFO\*?|PRDR|DSN|K|L)'
+)
+"""A field of a delivery that says nothing of a login."""
 _MASKED = "AUTH PLAIN ****************************"
 
 _relay = {"relay_host": "smtp.example.net", "server_ip": "198.51.100.25"}
@@ -331,6 +335,34 @@ DELIVERIES = (
                     basis="line",
                 ),
             ),
+        ),
+    ),
+    Pattern(
+        "delivery_plain",
+        program=PROGRAM,
+        literal=" R=",
+        parts=(
+            Part("", ANY_ID, own=True),
+            Part(" ", "(?P<delivery>=>|->)"),
+            Part(" ", r'[^" ]+(?: <[^" ]*>)?(?: [FP]=<[^" ]*>)* R=[^" ]+ T=[^" ]+' + f"(?:{_FIELD})*", own=True),
+        ),
+        role="context",
+        traffic=True,
+        sets=client(outcome="info"),
+        harmless=True,
+        written_by="exim src/deliver.c: what became of a recipient; with no login of ours among the fields",
+        samples=(
+            Sample(
+                "1rXaBc-0004uc-2A => ann <ann@example.com> F=<bob@example.net> R=smarthost T=remote_smtp S=123 "
+                'H=mx.example.org [198.51.100.9]:25 X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=yes K C="250 2.0.0 Ok" QT=1s DT=1s',
+                client(outcome="info", delivery="sent"),
+            ),
+            Sample(
+                "1xVZRK-000000007Cc-1hzW -> ann@example.com R=local T=maildir", client(outcome="info", delivery="sent")
+            ),
+        ),
+        not_these=(
+            "1rXaBc-0004uc-2A => ann@example.org R=smarthost T=remote_smtp H=smtp.example.net [198.51.100.25]:587 A=cl_plain",
         ),
     ),
     Pattern(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smtplogs.logformats._exim_parts import (
     ANY_HEAD,
+    ANY_ID,
     CORE,
     HEAD,
     ID,
@@ -17,7 +18,7 @@ from smtplogs.logformats._exim_parts import (
     login,
     mail,
 )
-from smtplogs.logformats._format import Pattern, Sample
+from smtplogs.logformats._format import Part, Pattern, Sample
 
 _SMTP_IN = "exim src/smtp_in.c"
 _FLAGS = r"(?: L[*.]?-?)?"
@@ -26,18 +27,25 @@ _AFTER = (
 )
 _SIZE = r"(?: PRDR)?(?: PRX=[^ ]+)?(?: K)?(?: SPF=[^ ]+)?(?: DMARC=[^ ]+)? S=(?:[0-9]+|sss)"
 
-_FROM = (
-    rf"^{ID} <= (?P<sender>[^ ]+) H=(?:(?P<client_name>[^ ()\[\]]+) )?(?:\((?P<helo>[^ ()]*)\) )?"
+_PEER = (
+    r"(?:(?P<client_name>[^ ()\[\]]+) )?(?:\((?P<helo>[^ ()]*)\) )?"
     rf"\[(?P<client_ip>{IP})\](?::(?P<client_port>[0-9]+))?(?: I=\[(?P<server_ip>{IP})\]:(?P<server_port>[0-9]+))?"
 )
-_LOGIN = r" A=(?P<authenticator>[0-9A-Za-z_]+):(?P<user>[^ :]+)(?: K)? S=[0-9]+(?: id=[^ ]+)?$"
+_LOGIN = r"(?P<authenticator>[0-9A-Za-z_]+):(?P<user>[^ :]+)(?: K)?"
 
 MAIL = (
     Pattern(
         "mail_login",
         program=PROGRAM,
         literal=" A=",
-        regex=rf"{_FROM} P=[a-z]+sa{TLS}{_LOGIN}",
+        parts=(
+            Part("", ID, own=True),
+            Part(" <= ", r"(?P<sender>[^ ]+)", own=True),
+            Part(" H=", _PEER),
+            Part(" P=", rf"[a-z]+sa{TLS}"),
+            Part(" A=", _LOGIN),
+            Part(" S=", r"[0-9]+(?: id=[^ ]+)?", own=True),
+        ),
         sets=mail(),
         harmless=True,
         written_by="exim src/receive.c, a line per message",
@@ -64,7 +72,7 @@ MAIL = (
         "mail_login_plain",
         program=PROGRAM,
         literal="pa A=",
-        regex=rf"{_FROM} P=[a-z]+pa{_LOGIN}",
+        regex=rf"^{ID} <= (?P<sender>[^ ]+) H={_PEER} P=[a-z]+pa A={_LOGIN} S=[0-9]+(?: id=[^ ]+)?$",
         sets=mail(tls="none"),
         harmless=True,
         written_by="exim src/smtp_in.c: the protocol has an s before its a if TLS is on: esmtpa proves that it was not",
@@ -130,6 +138,23 @@ MAIL = (
         ),
         not_these=(
             '1xVZRK-0002hE-0E <= a@example.org H=(pc-7) [203.0.113.9] P=esmtp S=259 id=1@x T="x A=plain:root S=1 id=1"',
+        ),
+    ),
+    Pattern(
+        "mail_plain",
+        program=PROGRAM,
+        literal=" P=",
+        parts=(Part("", ANY_ID, own=True), Part(" <= ", ".*", own=True)),
+        role="context",
+        traffic=True,
+        sets=context(stage="mail"),
+        harmless=True,
+        written_by="exim src/receive.c: a message without a login",
+        samples=(
+            Sample(
+                "1xVZRK-000000007Cc-1hzW <= a@example.org H=mx.example.net [198.51.100.9] P=esmtps S=1234",
+                context(stage="mail"),
+            ),
         ),
     ),
     Pattern(

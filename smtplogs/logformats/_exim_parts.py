@@ -17,6 +17,8 @@ IP = r"[0-9A-Fa-f:.]+"
 ID = r"(?P<queue_id>[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4}))"
 """A message id: 6-6-2 characters up to 4.96, 6-11-4 since."""
 
+ANY_ID = ID.replace("?P<queue_id>", "?:")
+
 HEAD = rf"^(?:\[[0-9]+\] )?(?:{ID} )?"
 """Before the words: the pid again (`+pid` over syslog), and the message that the line is about."""
 
