@@ -376,8 +376,8 @@ DELIVERIES = (
         written_by="exim src/deliver.c: what became of a recipient",
         samples=(
             Sample(
-                f"1rXaBc-0004uc-2A => {_to} H=mx.example.org [198.51.100.9]",
-                client(outcome="info", delivery="sent"),
+                f"1rXaBc-0004uc-2A == {_to} defer (110): Connection timed out",
+                client(outcome="info", delivery="deferred"),
             ),
         ),
     ),

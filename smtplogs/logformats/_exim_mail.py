@@ -168,7 +168,7 @@ MAIL = (
         written_by="exim src/receive.c: a message without a login",
         samples=(
             Sample(
-                "1rXaBc-0004uc-2A <= a@example.org H=mx.example.net [198.51.100.9] P=esmtps S=1234",
+                "1rXaBc-0004uc-2A (= a@example.org H=mx.example.net [198.51.100.9] P=esmtps S=1234",
                 context(stage="mail"),
             ),
         ),
