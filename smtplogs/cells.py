@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs.unwrapping import without_colours as without_colours  # whole_files asks here
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -267,10 +269,3 @@ def _by_regex(lines: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataF
 def _without(lines: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Return the lines with a column of nulls for each path."""
     return lines.with_columns(pl.lit(None, pl.String).alias(p) for p in _own(table))
-
-
-def without_colours(lines: pl.DataFrame) -> pl.DataFrame:
-    """Take the colours of a terminal off `line`."""
-    if not lines["line"].str.contains("\x1b[", literal=True).any():
-        return lines
-    return lines.with_columns(pl.col("line").str.replace_all(r"\x1b\[[0-9;]*m", ""))

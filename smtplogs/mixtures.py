@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs import cells, framing, parsing, recognising, unwrapping
+from smtplogs import framing, parsing, recognising, unwrapping
 from smtplogs.logformats import DIALOGUES, Dialogue
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def mixture(head: Sequence[str]) -> Mixture | None:
     lines = pl.DataFrame({"line_no": range(1, len(head) + 1), "line": list(head)}, schema=parsing.LINES)
     wrapper = unwrapping.detect(list(head))
     if wrapper is unwrapping.COLOURED:
-        lines = cells.without_colours(lines)
+        lines = unwrapping.without_colours(lines)
         wrapper = None
     marked = {f: lines["line"].str.contains(f.looks) for f in _TRANSCRIPTS}
     kinds = [f for f, marks in marked.items() if int(marks.sum()) >= MARKS]

@@ -147,7 +147,7 @@ def _inner(head: Sequence[str]) -> pl.DataFrame:
         batch, _ = unwrapping.unwrap(batch, wrapper, last=True)
     elif documents.is_document(some):
         batch, _ = documents.elements("\n".join(head))
-    return cells.without_colours(batch).filter(pl.col("line").str.contains(r"[^\s]"))
+    return unwrapping.without_colours(batch).filter(pl.col("line").str.contains(r"[^\s]"))
 
 
 def _shares_of_dialogues(lines: pl.DataFrame, formats: Sequence[Dialogue]) -> dict[Dialogue | Table, float]:

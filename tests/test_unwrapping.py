@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtplogs import unwrapping
-from smtplogs.unwrapping import WRAPPERS, Wrapper, detect, export_lines, repeats, unwrap
+from smtplogs.unwrapping import WRAPPERS, Wrapper, _detecting, detect, export_lines, repeats, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -249,7 +249,7 @@ def test_a_line_that_never_ends_comes_out_at_the_end_of_the_file(size: int):
 
 
 def test_a_line_that_never_ends_cannot_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(unwrapping._wrappers, "MAX_JOINED", 50)
+    monkeypatch.setattr(unwrapping._peeling, "MAX_JOINED", 50)
     carry, found = None, []
     for n in range(100):
         part, carry = unwrap(frame([f"{OUTER} stdout P 0123456789"], n + 1), BY_NAME["cri"], carry)
@@ -528,6 +528,39 @@ def test_repeats_keep_the_other_columns():
     found, _ = repeats(batch)
     assert found.columns == ["line_no", "line", "outer", "written", "count"]
     assert found["written"].to_list() == [SYSLOG, LAST]
+
+
+# a wrapper in a wrapper
+
+
+def names(wrapper: Wrapper | None) -> list[str]:
+    return [] if wrapper is None else [wrapper.name, *names(wrapper.inside)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("\x1b[31m" + WRAPPED["cri"][0] + "\x1b[0m", ["coloured", "cri"]),
+        ("> > > 220 mail.example.net ESMTP", ["quoted", "quoted", "quoted"]),
+        (json.dumps({"log": json.dumps({"message": SYSLOG}) + "\n", "stream": "stdout", "time": OUTER}), ["docker_json", "json_export"]),
+    ],
+)  # fmt: skip
+def test_what_a_wrapper_may_hold_is_found_in_it(line: str, expected: list[str]):
+    assert names(detect([line] * 3)) == expected
+
+
+def test_a_record_of_docker_holds_no_quotation():
+    quoted = json.dumps({"log": "> 220 mail.example.net ESMTP\n", "stream": "stdout", "time": OUTER})
+    assert names(detect([quoted] * 3)) == ["docker_json"]
+
+
+@pytest.mark.parametrize("line", ["> " * 3_000 + "220 x", ">" * 3_000, "\x1b[" * 3_000 + "m" * 3_000])
+def test_a_hostile_text_is_unwrapped_a_few_times_only(line: str):
+    assert len(names(detect([line] * 3))) <= _detecting.MAX_NESTED
+
+
+def test_a_control_sequence_without_an_end_is_text():
+    assert detect([SYSLOG + " \x1b[\u00e9"]) is None
 
 
 # anything at all

@@ -27,9 +27,6 @@ _INNER = rf"^(?:\[[^\]]*\] (?:{RFC3339} )?|{_STAMPED}|{_FREE})({_HEADER}.*)$"
 _OUTER = rf"^(?:\[[^\]]*\] )?({RFC3339})[ \t]"
 _BEHIND = r"(?:`|”|“|\[/[A-Za-z]+\]|(?:</?[a-z]+ ?/?>)+|\t[0-9]{13})$"
 
-COLOUR = r"\x1b\[[0-9;?]*[A-Za-z]"
-"""What a terminal takes for a colour, or for the end of a line (grep)."""
-
 TABBED = rf"^{PRI}{MONTH}[ \x{{a0}}]{{1,2}}[0-9]{{1,2}}[ \x{{a0}}]{CLOCK}[\t\x{{a0}}]|^{PRI}{STAMP}\t[^ \t]+\t|^{MONTH}\x{{a0}}"
 """A header whose blanks became tabs or those of a web page."""
 
@@ -39,11 +36,6 @@ def peel_inset(lines: pl.DataFrame) -> pl.DataFrame:
     inner = _LINE.str.extract(_INNER).str.replace(_BEHIND, "")
     found = lines.select(inner=inner, outer=_LINE.str.extract(_OUTER))
     return found.with_columns(outer=pl.when(pl.col("inner").is_not_null()).then("outer"))
-
-
-def peel_colours(lines: pl.DataFrame) -> pl.DataFrame:
-    """Take colours off."""
-    return lines.select(inner=_LINE.str.replace_all(COLOUR, ""), outer=pl.lit(None, pl.String))
 
 
 def peel_tabbed(lines: pl.DataFrame) -> pl.DataFrame:
