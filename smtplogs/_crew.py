@@ -12,7 +12,7 @@ from importlib import import_module
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from smtplogs.errors import NotWhole
+from smtplogs.errors import NotWhole, missing_extra
 from smtplogs.redacting import keyed
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _on_cluster(
     try:
         distributed = import_module("distributed")
     except ModuleNotFoundError as error:
-        raise ValueError('Dask is not installed; install it with: pip install "smtplogs[cluster]"') from error
+        raise missing_extra("a cluster", "cluster") from error
     with ExitStack() as stack:
         client = cluster if hasattr(cluster, "submit") else stack.enter_context(distributed.Client(cluster))
         run = uuid.uuid4().hex  # of this run only: a cluster remembers results by name

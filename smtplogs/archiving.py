@@ -82,6 +82,8 @@ def parse(
         If `format`, `tz`, `year` or `by` cannot be understood.
     InUse
         If another run is writing to the dataset.
+    MissingExtra
+        With `cluster`, if the extra `cluster` is not installed.
     TooLittleMemory
         If the system grants this process less memory than such logs need (an abort of the engine otherwise).
     NotWhole

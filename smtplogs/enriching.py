@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._addresses import KINDS, kinds_of, networks_of
-from smtplogs.errors import SmtplogsError
+from smtplogs.errors import SmtplogsError, missing_extra
 from smtplogs.schema import Column, door, need
 
 try:
@@ -73,8 +73,10 @@ def geo(
 
     Raises
     ------
+    MissingExtra
+        If a database is given and the extra `geo` is not installed.
     SmtplogsError
-        If a database is given and the extra is missing, or the file is not such a database.
+        If the file is no database in MaxMind's format.
     ValueError
         If `shared_users` is less than 1.
 
@@ -121,7 +123,7 @@ def _looked_up(
     if path is None:
         return [pl.Series(n, [None] * addresses.len(), COLUMNS[n].dtype) for n in names]
     if maxminddb is None:
-        raise SmtplogsError('databases need the extra "geo"; install it with: pip install "smtplogs[geo]"')
+        raise missing_extra("a database of addresses", "geo")
     try:
         with maxminddb.open_database(fspath(path)) as reader:
             found = [row(_record(reader, ip)) for ip in addresses]

@@ -7,6 +7,7 @@
     │   ├── NothingToRead        no readable file, or none that holds a known log
     │   ├── UnknownName          a format, sample or column that does not exist
     │   ├── InUse                another run is writing to the same dataset
+    │   ├── MissingExtra         (also an ImportError) an optional extra is needed and not installed
     │   ├── TooLittleMemory      the system grants less memory than a run needs
     │   └── NotWhole             asked to be strict: an input was damaged, or evidence is not what it was
     └── ValueError
@@ -35,6 +36,15 @@ class UnknownName(SmtplogsError):
 
 class InUse(SmtplogsError):
     """Another run is writing to the same place."""
+
+
+class MissingExtra(SmtplogsError, ImportError):
+    """What was asked for needs an optional extra that is not installed; the text says how to get it."""
+
+
+def missing_extra(what: str, extra: str) -> MissingExtra:
+    """Return the error of something that needs an extra: a function, since errors must survive pickling."""
+    return MissingExtra(f'{what} needs the extra "{extra}"; install it with: pip install "smtplogs[{extra}]"')
 
 
 class TooLittleMemory(SmtplogsError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from smtplogs._durable import whole
 from smtplogs._spans import zone
 from smtplogs.datasets import is_dataset
+from smtplogs.errors import missing_extra
 from smtplogs.packaged import data
 from smtplogs.sources import find
 
@@ -78,7 +79,9 @@ def notebook(
         If no file is there under these names.
     ValueError
         If the name of the notebook does not end in ``.ipynb``, the logs are a pipe or an event table, a zone is unknown,
-        a cell fails, or what runs notebooks is missing.
+        or a cell fails.
+    MissingExtra
+        If it is to be run and the extra `notebook` is not installed.
     FileExistsError
         If the notebook is there already.
     """
@@ -155,9 +158,7 @@ def _run(text: str, folder: Path) -> str:
         clients, formats = import_module("nbclient"), import_module("nbformat")
         import_module("ipykernel")
     except ModuleNotFoundError as error:
-        raise ValueError(
-            'running a notebook needs the extra "notebook"; install it with: pip install "smtplogs[notebook]"'
-        ) from error
+        raise missing_extra("running a notebook", "notebook") from error
     book = formats.reads(text, as_version=4)
     place = {"metadata": {"path": str(folder)}}
     try:

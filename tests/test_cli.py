@@ -647,7 +647,7 @@ def test_lab_without_jupyter_says_how_to_get_it(
     code, out, err = run(capsys, "lab", tmp_path / "x")
 
     assert (code, out) == (2, "")
-    assert err == 'smtplogs: JupyterLab is not installed; install it with: pip install "smtplogs[notebook]"\n'
+    assert err == 'smtplogs: JupyterLab needs the extra "notebook"; install it with: pip install "smtplogs[notebook]"\n'
     assert not (tmp_path / "x").exists()
 
 

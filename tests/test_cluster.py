@@ -14,6 +14,7 @@ import pytest
 import smtplogs as sl
 from archived import assert_same, lines_of
 from small_logs import SAMPLES
+from smtplogs.errors import MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,5 +92,5 @@ def test_without_dask_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr("smtplogs._crew.import_module", missing)
-    with pytest.raises(ValueError, match=r"smtplogs\[cluster\]"):
+    with pytest.raises(MissingExtra, match=r"smtplogs\[cluster\]"):
         sl.parse(SAMPLES / "postfix" / "new-year", tmp_path / "out", cluster="tcp://127.0.0.1:1")

@@ -13,7 +13,7 @@ from small_mmdb import write_mmdb
 from smtplogs import enriching
 from smtplogs._addresses import is_private, kinds_of, neighbourhood, networks_of
 from smtplogs.enriching import COLUMNS, geo
-from smtplogs.errors import MissingColumns, SmtplogsError
+from smtplogs.errors import MissingColumns, MissingExtra, SmtplogsError
 from smtplogs.schema import EVENTS, dtypes, empty
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def test_what_is_wrong_with_a_database_is_said(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(FileNotFoundError):
         geo(events(*tries(ANN, HOME, [0])), asn_mmdb=str(tmp_path / "gone.mmdb"))
     monkeypatch.setattr(enriching, "maxminddb", None)
-    with pytest.raises(SmtplogsError, match=r'pip install "smtplogs\[geo\]"'):
+    with pytest.raises(MissingExtra, match=r'pip install "smtplogs\[geo\]"'):
         geo(events(*tries(ANN, HOME, [0])), asn_mmdb="asn.mmdb")
 
 

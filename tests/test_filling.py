@@ -13,7 +13,7 @@ import pytest
 
 import smtplogs as sl
 from smtplogs import filling
-from smtplogs.errors import NothingToRead
+from smtplogs.errors import MissingExtra, NothingToRead
 from test_notebooks import complaints, executed, kernel, shown, without_picture
 
 __all__ = ["kernel"]
@@ -102,7 +102,7 @@ def test_without_what_runs_notebooks_it_is_said_how_to_get_it(tmp_path: Path, mo
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(filling, "import_module", missing)
-    with pytest.raises(ValueError, match=r"smtplogs\[notebook\]"):
+    with pytest.raises(MissingExtra, match=r"smtplogs\[notebook\]"):
         sl.notebook(LOCKOUT, tmp_path / "case.ipynb", run=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -511,7 +511,7 @@ def test_without_the_extra_nothing_is_asked_and_the_remedy_is_named(monkeypatch:
     seen: list[str] = []
     with (
         serving(smtp(seen=seen)) as port,
-        pytest.raises(errors.SmtplogsError, match=r'pip install "smtplogs\[probe\]"'),
+        pytest.raises(errors.MissingExtra, match=r'pip install "smtplogs\[probe\]"'),
     ):
         ask(port)
 

@@ -14,6 +14,7 @@ from cyclopts import App, Parameter
 import smtplogs as sl
 from smtplogs._visible import visible
 from smtplogs.cli.options import LEARNING, PAGES, Json, Output, app, console, give, ready
+from smtplogs.errors import missing_extra
 from smtplogs.simulating import SCENARIOS
 
 
@@ -57,7 +58,7 @@ def lab(
 ) -> int:
     """Start JupyterLab on a copy of the notebooks and sample logs."""
     if find_spec("jupyterlab") is None:
-        raise ValueError('JupyterLab is not installed; install it with: pip install "smtplogs[notebook]"')
+        raise missing_extra("JupyterLab", "notebook")
     place = sl.unpack(folder)
     console().print(f"notebooks and samples are in {visible(place)}")
     return subprocess.call([sys.executable, "-m", "jupyterlab", str(place / "notebooks")])  # noqa: S603 - our own call

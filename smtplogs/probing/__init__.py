@@ -152,7 +152,7 @@ def probe(
     ------
     ValueError
         If an argument makes no sense. A server that does not answer is no exception.
-    SmtplogsError
+    MissingExtra
         If the extra `probe` (`cryptography`, for certificates) is not installed.
     """
     name, port = _place(host)

@@ -6,7 +6,7 @@ import ssl
 import warnings
 from typing import TYPE_CHECKING, Any, cast
 
-from smtplogs.errors import SmtplogsError
+from smtplogs.errors import missing_extra
 from smtplogs.probing.wire import Broken
 
 try:
@@ -43,11 +43,11 @@ def can_read() -> None:
 
     Raises
     ------
-    SmtplogsError
+    MissingExtra
         If the extra `probe` is not installed.
     """
     if x509 is None:
-        raise SmtplogsError('probe needs the extra "probe"; install it with: pip install "smtplogs[probe]"')
+        raise missing_extra("probe", "probe")
 
 
 def trusting(cafile: str | PathLike[str] | None) -> ssl.SSLContext:
