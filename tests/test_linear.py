@@ -40,7 +40,7 @@ PYTHON_RE = {
     "cutting.py": (1, "a regex of ours"),
     "detect/_relay_stories.py": (2, "relays of findings"),
     "dialogue.py": (1, "responses inside of an AUTH exchange; anchored"),
-    "explaining.py": (1, "text that somebody pasted"),
+    "explaining/_sessions.py": (1, "text that somebody pasted"),
     "filling.py": (1, "our own notebook"),
     "framing.py": (1, "regexes of ours"),
     "logformats/__init__.py": (1, "names of programs in patterns of ours"),
