@@ -42,6 +42,12 @@ def parts(every: str) -> tuple[int, str]:
     return int(match[1]), match[2]
 
 
+def seconds(every: str) -> float:
+    """Return the length of a bin size; months, quarters and years count as the mean of the Gregorian calendar."""
+    n, unit = parts(every)
+    return n * _SECONDS[unit]
+
+
 def words(every: str) -> str:
     """Return a bin size in words: ``5m`` is "5 min", ``1h`` is "hour"."""
     n, unit = parts(every)
@@ -49,12 +55,12 @@ def words(every: str) -> str:
     return one if n == 1 else f"{n} {many}"
 
 
-def duration(seconds: float) -> str:
+def duration(length_s: float) -> str:
     """Return a length of time in words, with the two units that matter: "52 min", "3 h 10 min", "2 d 4 h"."""
-    seconds = round(seconds)
-    if seconds < 100:
-        return f"{seconds} s"
-    minutes = round(seconds / 60)
+    whole_s = round(length_s)
+    if whole_s < 100:
+        return f"{whole_s} s"
+    minutes = round(whole_s / 60)
     for size, big, small, unit in ((1440, "d", "h", 60), (60, "h", "min", 1)):
         if minutes >= size:
             whole, rest = divmod(minutes, size)
@@ -67,8 +73,7 @@ def round_bin(first: datetime, last: datetime) -> str:
     """Return the finest round bin size that cuts the span into no more than `GOOD_BINS` bins."""
     span = (last - first).total_seconds()
     for every in _ROUND:
-        n, unit = parts(every)
-        if span / (n * _SECONDS[unit]) <= GOOD_BINS - 2:  # those at both ends may stick out
+        if span / seconds(every) <= GOOD_BINS - 2:  # those at both ends may stick out
             return every
     return _ROUND[-1]
 
@@ -79,12 +84,12 @@ def edges(first: datetime, last: datetime, every: str, tz: str) -> pl.Series:
     Bins of days and longer begin at midnight in the zone, so the day of a clock change is an hour shorter or longer.
     Shorter bins are all of one length, counted from the first local midnight.
     """
-    n, unit = parts(every)
-    if (last - first).total_seconds() / (n * _SECONDS[unit]) > MOST_BINS:
+    unit = parts(every)[1]
+    if (last - first).total_seconds() / seconds(every) > MOST_BINS:
         raise ValueError(f"every={every!r} makes more than {MOST_BINS:,} bins; choose a larger one, or leave it out")
     local = zone(tz)
     if unit in ("s", "m", "h"):
-        step = timedelta(seconds=n * _SECONDS[unit])
+        step = timedelta(seconds=seconds(every))
         day = first.astimezone(local).replace(hour=0, minute=0, second=0, microsecond=0)
         origin = day.astimezone(UTC)
         start = origin + (first - origin) // step * step

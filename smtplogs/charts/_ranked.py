@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from smtplogs.charts._style import CHARACTER, COLOURS, MUTED, breadth, counts, grid, legend, text
+from smtplogs.charts._style import CHARACTER, COLOURS, breadth, counts, fit_height, grid, legend, note, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,24 +43,14 @@ def draw_ranked(ax: Axes, rows: Sequence[Row], *, fresh: bool) -> Axes:
         )
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
     for y, (row, end) in enumerate(zip(rows, ends, strict=True)):
-        ax.annotate(
-            row.figures,
-            (end, y),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=FIGURES_SIZE,
-            color=MUTED,
-        )
+        note(ax, row.figures, (end, y), fontsize=FIGURES_SIZE)
     ax.set_yticks(range(len(rows)), [text(row.label) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(0, max(end / (1 - _room(row.figures, ax)) for row, end in zip(rows, ends, strict=True)))
     counts(ax.xaxis)
     grid(ax, "x")
     legend(ax, list(handles.values()), list(handles))
-    figure = ax.get_figure(root=True)
-    if fresh and figure is not None and len(figure.axes) == 1:
-        figure.set_figheight(height(len(rows)))
+    fit_height(ax, height(len(rows)), fresh=fresh)
     return ax
 
 

@@ -44,6 +44,9 @@ MUTED = "#5C666F"
 GRID = "#E4E7EA"
 SHADE = "#EEF0F2"
 OTHERS = "#C4C9CE"
+RECOVERED = "#2E7D68"
+"""Colour of the mark at which somebody got in again."""
+
 FONT = "DejaVu Sans"
 PALE = (COLOURS["success"], COLOURS["info"], COLOURS["refused"])
 MOST_VECTORS = 5_000
@@ -168,6 +171,12 @@ def dots(ax: Axes, x: Any, y: Any, colour: str, *, size: float = 9.0, marker: st
         zorder=3,
         rasterized=len(x) > MOST_VECTORS,
     )
+
+
+def note(ax: Axes, said: str, at: tuple[float, float], *, apart: float = 5, colour: str = MUTED, **more: Any) -> None:
+    """Write a few words at the right of a point, so many points apart from it."""
+    kept = {"xytext": (apart, 0), "textcoords": "offset points", "va": "center", "fontsize": 8, "color": colour} | more
+    ax.annotate(said, at, **kept)
 
 
 def fit_height(ax: Axes, inches: float, *, fresh: bool) -> None:

@@ -60,6 +60,18 @@ def plot_causes(events: Frame, *, limit: int = 12, stage: str | None = "auth", a
         Most causes to draw; the rest become one bar.
     ax
         Axes to draw on; None takes the current ones.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `stage` cannot be understood.
     """
     fresh = ax is None
     ax = canvas(ax)

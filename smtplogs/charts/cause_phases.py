@@ -19,6 +19,7 @@ from smtplogs.charts._style import (
     fit_height,
     grid,
     legend,
+    note,
     say_empty,
     styled,
     text,
@@ -102,6 +103,18 @@ def plot_phases(
         Most causes to draw; the caption says how many are left out.
     ax
         Axes to draw on; None takes the current ones. A figure that holds nothing else is made high enough.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `stage` cannot be understood.
     """
     fresh = ax is None
     ax = canvas(ax)
@@ -121,9 +134,7 @@ def plot_phases(
                 hatch="//////" if PHASES[k] == "after" else None,
             )  # fmt: skip
             said = "no log" if rate is None else f"{_rate(rate)} · {n:,}"
-            ax.annotate(
-                said, (rate or 0, at), xytext=(5, 0), textcoords="offset points", va="center", fontsize=7.5, color=MUTED
-            )
+            note(ax, said, (rate or 0, at), fontsize=7.5)
     ax.set_yticks(range(len(shown)), [text(f"{plain(r['cause'][0])} ({r['outcome'][0]})", 42) for r in shown])
     ax.set_ylim(len(shown) - 0.4, -0.6)
     top = max((r["per_hour"].max() or 0 for r in shown), default=0)

@@ -76,6 +76,18 @@ def plot_clients(events: Frame, *, limit: int = 15, stage: str | None = "auth", 
         Most clients to draw; the axis label says how many are left out.
     ax
         Axes to draw on; None takes the current ones.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `stage` cannot be understood.
     """
     fresh = ax is None
     ax = canvas(ax)

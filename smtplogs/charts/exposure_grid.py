@@ -98,6 +98,16 @@ def plot_exposure(events: Frame, *, ax: Axes | None = None) -> Axes:
         As for ``exposure_counts``.
     ax
         Axes to draw on; None takes the current ones. A figure that holds nothing else is made high enough.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
     """
     fresh = ax is None
     ax = canvas(ax)
@@ -117,20 +127,10 @@ def plot_exposure(events: Frame, *, ax: Axes | None = None) -> Axes:
     ax.set_xlim(-0.55, max(len(columns), 4) - 0.45)
     between = " · " if breadth(ax) / max(len(columns), 4) >= CELL_POINTS else "\n"
     for row in frame.filter(pl.col("mechanism").is_in(columns)).iter_rows(named=True):
-        x, y = columns.index(row["mechanism"]), rows.index(row["tls"])
-        fill = FILLS[row["risk"]]
-        ax.add_patch(Rectangle((x - 0.47, y - 0.44), 0.94, 0.88, facecolor=fill, edgecolor="white", linewidth=1))
-        ink = "white" if row["risk"] == "plain_text" else INK
         users = f"{row['n_users']:,} account{'s' * (row['n_users'] != 1)}"
-        ax.text(x, y - 0.14, f"{row['n_logins']:,}", ha="center", va="center", fontsize=10, color=ink)
-        ax.text(
-            x,
-            y + 0.22,
-            f"{percent(row['n_logins'], n_all)}{between}{users}",
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color=ink,
+        said = f"{percent(row['n_logins'], n_all)}{between}{users}"
+        _draw_cell(
+            ax, columns.index(row["mechanism"]), rows.index(row["tls"]), row["risk"], f"{row['n_logins']:,}", said
         )
     ax.set_xticks(range(len(columns)), [text(c, 18) for c in columns])
     ax.set_yticks(range(len(rows)), [WORDS.get(r) or text(r, 16) for r in rows])
@@ -143,3 +143,12 @@ def plot_exposure(events: Frame, *, ax: Axes | None = None) -> Axes:
     ax.spines["bottom"].set_color(MUTED)
     fit_height(ax, 0.95 + 0.62 * max(len(rows), 2), fresh=fresh)
     return ax
+
+
+def _draw_cell(ax: Axes, x: int, y: int, risk: str, number: str, below: str) -> None:
+    """Draw one cell in the colour of its risk: a number, and smaller words below it."""
+    box = Rectangle((x - 0.47, y - 0.44), 0.94, 0.88, facecolor=FILLS[risk], edgecolor="white", linewidth=1)
+    ax.add_patch(box)
+    ink = "white" if risk == "plain_text" else INK
+    ax.text(x, y - 0.14, number, ha="center", va="center", fontsize=10, color=ink)
+    ax.text(x, y + 0.22, below, ha="center", va="center", fontsize=7.5, color=ink)

@@ -11,7 +11,21 @@ from matplotlib.patches import Patch
 from smtplogs import _spans as spans
 from smtplogs._frames import unpack
 from smtplogs.charts import _time as clock
-from smtplogs.charts._style import COLOURS, INK, MUTED, OTHERS, canvas, grid, legend, say_empty, styled, text
+from smtplogs.charts._style import (
+    COLOURS,
+    INK,
+    MUTED,
+    OTHERS,
+    RECOVERED,
+    canvas,
+    fit_height,
+    grid,
+    legend,
+    note,
+    say_empty,
+    styled,
+    text,
+)
 from smtplogs.detect._findings import weightiest_first
 from smtplogs.schema import TIME
 
@@ -92,6 +106,18 @@ def plot_lockouts(findings: Frame, *, limit: int = 25, tz: str = "UTC", ax: Axes
         Zone of the time axis.
     ax
         Axes to draw on; None takes the current ones. A figure that holds nothing else is made high enough.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If the frame is no table of findings.
+    ValueError
+        If `tz` cannot be understood.
     """
     fresh = ax is None
     ax = canvas(ax)
@@ -105,19 +131,17 @@ def plot_lockouts(findings: Frame, *, limit: int = 25, tz: str = "UTC", ax: Axes
     last = max(clock.days(pl.concat([bars["uncertain_until"], bars["recovered_at"].drop_nulls()])))
     span = max(last - first, 1 / 1440)
     for y, row in enumerate(bars.iter_rows(named=True)):
-        _row(ax, y, row, right=last + span * 0.06, thick=0.42 if bars.height > 1 else 0.28)
+        _draw_row(ax, y, row, right=last + span * 0.06, thick=0.42 if bars.height > 1 else 0.28)
     ax.set_xlim(first - span * 0.03, last + span * 0.24)
     ax.set_ylim(bars.height - 0.35, -0.65)
-    _labels(ax, bars)
+    _draw_labels(ax, bars)
     clock.date_axis(ax, tz)
     left_out = everything.height - bars.height
     if left_out:
         ax.set_xlabel(f"{ax.get_xlabel()} · {left_out:,} more not drawn")
     grid(ax, "x")
-    _key(ax, bars)
-    figure = ax.get_figure(root=True)
-    if fresh and figure is not None and len(figure.axes) == 1:
-        figure.set_figheight(height(bars.height))
+    _draw_legend(ax, bars)
+    fit_height(ax, height(bars.height), fresh=fresh)
     return ax
 
 
@@ -126,7 +150,7 @@ def height(rows: int) -> float:
     return 1.0 + ROW_INCHES * max(rows, 2)
 
 
-def _row(ax: Axes, y: int, row: dict[str, Any], *, right: float, thick: float) -> None:
+def _draw_row(ax: Axes, y: int, row: dict[str, Any], *, right: float, thick: float) -> None:
     """Draw one finding: hatched onset, solid middle, hatched end or an arrow, the mark of recovery, the length."""
     colour = KIND_COLOURS.get(row["kind"], OTHERS)
     a, b, c, d = (clock.day(row[k]) for k in ("uncertain_from", "known_from", "known_until", "uncertain_until"))
@@ -154,24 +178,15 @@ def _row(ax: Axes, y: int, row: dict[str, Any], *, right: float, thick: float) -
             [clock.day(row["recovered_at"])],
             [y],
             marker="D",
-            color="#2E7D68",
+            color=RECOVERED,
             markersize=5.5,
             linestyle="none",
             zorder=4,
         )
-    ax.annotate(
-        _length(row),
-        (tip, y),
-        xytext=(7, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8,
-        color=MUTED,
-        zorder=5,
-    )
+    note(ax, _length(row), (tip, y), apart=7, zorder=5)
 
 
-def _labels(ax: Axes, bars: pl.DataFrame) -> None:
+def _draw_labels(ax: Axes, bars: pl.DataFrame) -> None:
     """Write at the left who is affected, and below it, smaller, what triggered it."""
     ax.set_yticks(range(bars.height), [text(subject, 36) for subject in bars["subject"]])
     beside = {"xycoords": ax.get_yaxis_transform(), "xytext": (-4.5, -1), "textcoords": "offset points"}
@@ -196,7 +211,7 @@ def _length(row: dict[str, Any]) -> str:
     )
 
 
-def _key(ax: Axes, bars: pl.DataFrame) -> None:
+def _draw_legend(ax: Axes, bars: pl.DataFrame) -> None:
     kinds = [k for k in KINDS if k in set(bars["kind"])]
     entries: dict[str, Any] = {
         KIND_WORDS[k]: Patch(facecolor=KIND_COLOURS[k], edgecolor=KIND_COLOURS[k]) for k in kinds
@@ -209,5 +224,5 @@ def _key(ax: Axes, bars: pl.DataFrame) -> None:
             [], [], color=INK, marker=">", linestyle=(0, (2, 2)), linewidth=1.2, markersize=5
         )
     if (bars["recovered_at"].is_not_null() & ~bars["open_end"]).any():
-        entries["logged in again"] = Line2D([], [], color="#2E7D68", marker="D", linestyle="none", markersize=5.5)
+        entries["logged in again"] = Line2D([], [], color=RECOVERED, marker="D", linestyle="none", markersize=5.5)
     legend(ax, list(entries.values()), list(entries))

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from smtplogs import _spans as spans
 from smtplogs._frames import NOT_ACCEPTED, attempts, narrow, table
 from smtplogs.charts import _time as clock
+from smtplogs.charts._bins import bin_numbers, bins_of
 from smtplogs.charts._style import (
     COLOURS,
     INK,
@@ -29,6 +30,7 @@ from smtplogs.schema import COVERAGE, TRAFFIC, door
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
 
     from smtplogs.schema import Frame
 
@@ -100,10 +102,10 @@ def heat_cells(
     first = min(filter(None, (kept["time"].min(), logged["start"].min())))  # pyright: ignore
     last = max(filter(None, (kept["time"].max(), logged["until"].max())))  # pyright: ignore
     borders = spans.edges(first, last, every or _round(first, last), tz)  # pyright: ignore[reportArgumentType]
-    cells = pl.DataFrame({"time": borders[:-1], "end": borders[1:]}).with_row_index("_bin").cast({"_bin": pl.Int64})
+    cells = bins_of(borders)
     cells = cells.with_columns(_seen(cells, kept, logged, known=coverage is not None or traffic is not None))
     counted = (
-        kept.with_columns(pl.Series("_bin", borders.search_sorted(kept["time"], side="right") - 1, dtype=pl.Int64))
+        kept.with_columns(bin_numbers(kept["time"], borders))
         .group_by("_group", "_bin")
         .agg(pl.col("count").sum().alias("n_attempts"), pl.col("_bad").sum().alias("n_not_accepted"))
     )
@@ -143,6 +145,18 @@ def plot_heatmap(
         Most rows to draw; the caption says how many are left out.
     ax
         Axes to draw on; None takes the current ones. A figure that holds nothing else is made high enough.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `tz`, `every` or `stage` cannot be understood.
     """
     fresh = ax is None
     ax = canvas(ax)
@@ -159,32 +173,43 @@ def plot_heatmap(
     seen = part["seen"].fill_null(value=True).to_numpy().reshape(len(shown), width)[0]
     cells = part.head(width)
     edges = np.append(clock.days(cells["time"]), clock.days(cells["end"])[-1])
-    ax.set_facecolor(ZERO)
-    norm = LogNorm(1, max(10.0, values.max()))
-    rows = np.arange(len(shown) + 1) - 0.5
-    mesh = ax.pcolormesh(edges, rows, np.ma.masked_equal(values, 0), cmap=WARM, norm=norm, rasterized=True)
-    for a, b in _runs(~seen):
-        ax.axvspan(edges[a], edges[b], facecolor="white", edgecolor=MUTED, hatch="////", linewidth=0, zorder=2)
-    ax.hlines(rows[1:-1], edges[0], edges[-1], color="white", linewidth=1.5, zorder=3)
+    mesh = _draw_shades(ax, edges, values, seen)
     ax.set_yticks(range(len(shown)), [text(n, 36) for n in shown])
-    ax.set_ylim(len(shown) - 0.5, -0.5)
-    ax.set_xlim(edges[0], edges[-1])
     clock.date_axis(ax, tz, doubt=spans.doubts(attempts(kept, by, stage=stage)))
     said = spans.words(every or _round(cells["time"].min(), cells["time"].max()))
     more = f"; {len(names) - len(shown):,} more rows not drawn" if len(names) > len(shown) else ""
     unknown = "" if part["seen"].is_not_null().all() else "; gaps in the log not known"
     caption(ax, f"Attempts not accepted per {WORDS.get(by, by.replace('_', ' '))} and {said}{more}{unknown}")
     fit_height(ax, 1.1 + ROW_INCHES * max(len(shown), 5), fresh=fresh)
-    bar = ax.inset_axes((1.012, 0.0, 0.015, 0.62))
-    scale = ax.figure.colorbar(mesh, cax=bar, format=FuncFormatter(lambda n, _: f"{n:,.0f}"))
-    scale.outline.set_visible(False)  # pyright: ignore
-    bar.minorticks_off()
-    bar.tick_params(labelsize=8, color=MUTED, labelcolor=INK, length=2)
+    _draw_scale(ax, mesh)
     keys = {"none": Patch(facecolor=ZERO, edgecolor=MUTED, linewidth=0.5)}
     if not seen.all():
         keys["no log lines"] = Patch(facecolor="white", edgecolor=MUTED, hatch="//////")
     legend(ax, list(keys.values()), list(keys))
     return ax
+
+
+def _draw_shades(ax: Axes, edges: np.ndarray, values: np.ndarray, seen: np.ndarray) -> QuadMesh:
+    """Draw the cells, a row a group, and hatch the columns of which there is no log."""
+    ax.set_facecolor(ZERO)
+    norm = LogNorm(1, max(10.0, values.max()))
+    rows = np.arange(len(values) + 1) - 0.5
+    mesh = ax.pcolormesh(edges, rows, np.ma.masked_equal(values, 0), cmap=WARM, norm=norm, rasterized=True)
+    for a, b in _runs(~seen):
+        ax.axvspan(edges[a], edges[b], facecolor="white", edgecolor=MUTED, hatch="////", linewidth=0, zorder=2)
+    ax.hlines(rows[1:-1], edges[0], edges[-1], color="white", linewidth=1.5, zorder=3)
+    ax.set_ylim(len(values) - 0.5, -0.5)
+    ax.set_xlim(edges[0], edges[-1])
+    return mesh
+
+
+def _draw_scale(ax: Axes, mesh: QuadMesh) -> None:
+    """Draw the scale of the shades beside the axes."""
+    bar = ax.inset_axes((1.012, 0.0, 0.015, 0.62))
+    scale = ax.figure.colorbar(mesh, cax=bar, format=FuncFormatter(lambda n, _: f"{n:,.0f}"))
+    scale.outline.set_visible(False)  # pyright: ignore
+    bar.minorticks_off()
+    bar.tick_params(labelsize=8, color=MUTED, labelcolor=INK, length=2)
 
 
 def _round(first: object, last: object) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from smtplogs import _spans as spans
 from smtplogs._frames import NOT_ACCEPTED, attempts, narrow, unpack
 from smtplogs.charts import _time as clock
+from smtplogs.charts._bins import bin_numbers, bins_of
 from smtplogs.charts._style import (
     COLOURS,
     INK,
@@ -79,16 +79,13 @@ def impact(
         return pl.DataFrame(schema=schema)
     borders = spans.edges(start, end, every or spans.round_bin(start, end), tz)  # pyright: ignore
     account = pl.col("user").str.strip_chars().str.to_lowercase()
-    sums = (
-        kept.select("time", "count", account.alias("account"), "client_ip")
-        .with_columns(pl.Series("_bin", borders.search_sorted(kept["time"], side="right") - 1, dtype=pl.Int64))
-    )  # fmt: skip
+    sums = kept.select(bin_numbers(kept["time"], borders), "count", account.alias("account"), "client_ip")
     per_bin = sums.group_by("_bin").agg(pl.col("count").sum().alias("n"))
     users, clients = (
         sums.drop_nulls(c).group_by(c).agg(pl.col("_bin").min()).group_by("_bin").agg(pl.len().alias(new))
         for c, new in (("account", "_users"), ("client_ip", "_clients"))
     )
-    frame = pl.DataFrame({"time": borders[:-1], "end": borders[1:]}).with_row_index("_bin").cast({"_bin": pl.Int64})
+    frame = bins_of(borders)
     for more in (per_bin, users, clients):
         frame = frame.join(more, on="_bin", how="left", maintain_order="left")
     return (
@@ -127,6 +124,18 @@ def plot_impact(
         (without one it is taken as UTC). None leaves the mark out; for `recovered` the finding's `recovered_at`.
     ax
         Axes to draw on; None takes the current ones. The accounts have an axis of their own at the right.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `tz`, `every` or `stage` cannot be understood.
     """
     ax = canvas(ax)
     ax.set_xlabel(f"time ({spans.zone(tz).key})")
@@ -136,40 +145,42 @@ def plot_impact(
     if frame.is_empty():
         return say_empty(ax)
     one = unpack(finding, OWN).drop_nulls("start").row(0, named=True)
-    marks = {"start": one["start"], "detected": detected, "mitigated": mitigated}
-    marks["recovered"] = recovered if recovered is not None else one["recovered_at"]
-    known = {n: t.replace(tzinfo=UTC) if t.tzinfo is None else t for n, t in marks.items() if t is not None}
+    start, end = one["start"], one["end"] or kept["time"].max()
+    moments = {"start": start, "detected": detected, "mitigated": mitigated}
+    moments["recovered"] = recovered if recovered is not None else one["recovered_at"]
+    known = {name: t.replace(tzinfo=UTC) if t.tzinfo is None else t for name, t in moments.items() if t is not None}
     x = np.append(clock.days(frame["time"])[0], clock.days(frame["end"]))
-    right = max([x[-1], *(clock.day(t) for t in known.values() if _near(clock.day(t), x))])
-    left = min([x[0], *(clock.day(t) for t in known.values() if _near(clock.day(t), x))])
-    n, users = ([0, *frame[c].to_list()] for c in ("n_so_far", "n_users_so_far"))
-    xs, ns, us = np.append(x, right), [*n, n[-1]], [*users, users[-1]]
-    colour = COLOURS["failure"]
-    area = ax.fill_between(xs, ns, step="pre", color=colour, alpha=0.18, linewidth=0)
-    (line,) = ax.step(xs, ns, where="pre", color=colour, linewidth=1.6)
-    beside = canvas(ax.twinx())
-    (dashed,) = beside.step(xs, us, where="pre", color=ACCOUNTS, linewidth=1.4, linestyle=(0, (5, 2)))
-    beside.set_ylim(0, max(us[-1], 1) * 1.3)
-    beside.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
-    beside.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    beside.set_ylabel("named accounts hit so far")
-    beside.yaxis.label.set_color(ACCOUNTS)
-    beside.patch.set_visible(False)
+    marks = {name: at for name, t in known.items() if _near(at := clock.day(t), x)}
+    left, right = min([x[0], *marks.values()]), max([x[-1], *marks.values()])
+    drawn = _draw_curves(ax, np.append(x, right), frame)
     room = max(right - left, 1e-5)
     ax.set_xlim(left - room * 0.03, right + room * 0.06)
-    ax.set_ylim(0, ns[-1] * 1.3)
-    _marks(ax, {n: clock.day(t) for n, t in known.items()}, x)
+    _draw_marks(ax, marks)
     clock.date_axis(ax, tz, doubt=spans.doubts(kept))
     grid(ax, "y")
     counts(ax.yaxis)
-    beside.set_visible(users[-1] > 0)
-    drawn = {"attempts": (area, line)} | ({"accounts": dashed} if users[-1] > 0 else {})
     legend(ax, list(drawn.values()), list(drawn))
     ax.get_legend().set_bbox_to_anchor((1.09, 1.02))  # pyright: ignore[reportOptionalMemberAccess]
-    caption(
-        ax, _caption(frame, known, one["start"], spans.words(every or spans.round_bin(one["start"], _end(one, kept))))
-    )
+    caption(ax, _caption(frame, known, start, spans.words(every or spans.round_bin(start, end))))  # pyright: ignore[reportArgumentType]
     return ax
+
+
+def _draw_curves(ax: Axes, x: np.ndarray, frame: pl.DataFrame) -> dict[str, Any]:
+    """Draw attempts and, on an axis of their own, accounts; return what the legend shows of them."""
+    attempts_, accounts = ([0, *frame[c], frame[c][-1]] for c in ("n_so_far", "n_users_so_far"))
+    colour = COLOURS["failure"]
+    area = ax.fill_between(x, attempts_, step="pre", color=colour, alpha=0.18, linewidth=0)
+    (line,) = ax.step(x, attempts_, where="pre", color=colour, linewidth=1.6)
+    ax.set_ylim(0, attempts_[-1] * 1.3)
+    beside = canvas(ax.twinx())
+    (dashed,) = beside.step(x, accounts, where="pre", color=ACCOUNTS, linewidth=1.4, linestyle=(0, (5, 2)))
+    beside.set_ylim(0, max(accounts[-1], 1) * 1.3)
+    counts(beside.yaxis)
+    beside.set_ylabel("named accounts hit so far")
+    beside.yaxis.label.set_color(ACCOUNTS)
+    beside.patch.set_visible(False)
+    beside.set_visible(accounts[-1] > 0)
+    return {"attempts": (area, line)} | ({"accounts": dashed} if accounts[-1] > 0 else {})
 
 
 def _near(at: float, x: np.ndarray) -> bool:
@@ -178,14 +189,9 @@ def _near(at: float, x: np.ndarray) -> bool:
     return x[0] - 3 * length <= at <= x[-1] + 3 * length
 
 
-def _end(one: dict[str, datetime | None], kept: pl.DataFrame) -> datetime:
-    return one["end"] or kept["time"].max()  # pyright: ignore
-
-
-def _marks(ax: Axes, marks: dict[str, float], x: np.ndarray) -> None:
+def _draw_marks(ax: Axes, marks: dict[str, float]) -> None:
     """Draw the marks as lines, their words in two rows so that near ones do not hide each other."""
-    drawn = sorted((at, name) for name, at in marks.items() if _near(at, x))
-    for k, (at, name) in enumerate(drawn):
+    for k, (at, name) in enumerate(sorted((at, name) for name, at in marks.items())):
         ax.axvline(at, color=MUTED, linewidth=0.9, linestyle=(0, (2, 2)), zorder=1)
         left, right = ax.get_xlim()
         late = at > left + 0.8 * (right - left)  # to the right of it stands the legend

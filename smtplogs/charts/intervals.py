@@ -97,6 +97,18 @@ def plot_intervals(
         Zone of the time axis.
     ax
         Axes to draw on; None takes the current ones.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `tz` or `stage` cannot be understood.
     """
     ax = canvas(ax)
     ax.set_xlabel(f"time ({spans.zone(tz).key})")
@@ -116,30 +128,34 @@ def plot_intervals(
     low, high = float(gaps["gap_s"].min()), float(gaps["gap_s"].max())  # pyright: ignore[reportArgumentType]
     if period is not None:
         low, high = min(low, period), max(high, 3 * period)
-    ax.set_yscale("log")
-    ax.set_ylim(low / 1.8, high * 1.8)
-    near = [r for r in ROUND_S if low / 1.8 <= r <= high * 1.8]
-    ax.yaxis.set_major_locator(FixedLocator(near or [low, high]))
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda s, _: spans.duration(s)))
+    _gap_axis(ax, low, high)
     first, last = (clock.day(t) for t in (frame["time"].min(), frame["time"].max()))  # pyright: ignore
     pad = max((last - first) * 0.03, 1 / 86_400)
     ax.set_xlim(first - pad, last + pad)
     if period is not None:
-        _periods(ax, period)
+        _draw_periods(ax, period)
     clock.date_axis(ax, tz, doubt=spans.doubts(kept))
     grid(ax, "y")
-    who = [str(s) for s in (frame["user"][0] if user or not client_ip else None, client_ip or _only(frame)) if s]
+    who = [str(s) for s in (frame["user"][0] if user or not client_ip else None, client_ip or _addresses(frame)) if s]
     beat = f"every {spans.duration(period)}" if period is not None else "no steady rhythm"
     caption(ax, f"{' at '.join(text(w, 40) for w in who) or 'All'}: {frame.height:,} attempts not accepted, {beat}")
-    box = list(handles)
-    legend(ax, list(handles.values()), box)
+    legend(ax, list(handles.values()), list(handles))
     if ax.get_legend() is not None and period is not None:
         ax.get_legend().set_bbox_to_anchor((1.09, 1.02))  # pyright: ignore[reportOptionalMemberAccess]
     return ax
 
 
-def _periods(ax: Axes, period: float) -> None:
+def _gap_axis(ax: Axes, low: float, high: float) -> None:
+    """Make the y axis logarithmic, with ticks at round lengths of time."""
+    bottom, top = low / 1.8, high * 1.8
+    ax.set_yscale("log")
+    ax.set_ylim(bottom, top)
+    ax.yaxis.set_major_locator(FixedLocator([r for r in ROUND_S if bottom <= r <= top] or [low, high]))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda s, _: spans.duration(s)))
+
+
+def _draw_periods(ax: Axes, period: float) -> None:
     """Draw a line at one, two and three periods, each named beside it."""
     for k, va in ((1, "top"), (2, "center"), (3, "bottom")):
         ax.axhline(k * period, color=INK, linewidth=0.8, linestyle="-" if k == 1 else (0, (4, 3)), zorder=2)
@@ -148,7 +164,7 @@ def _periods(ax: Axes, period: float) -> None:
         ax.annotate(said, (1, k * period), va=va, fontsize=8, color=MUTED, **beside)  # pyright: ignore[reportArgumentType]
 
 
-def _only(frame: pl.DataFrame) -> str | None:
+def _addresses(frame: pl.DataFrame) -> str | None:
     addresses = frame["client_ip"].drop_nulls().unique()
     return addresses[0] if len(addresses) == 1 else f"{len(addresses):,} addresses" if len(addresses) else None
 

@@ -17,6 +17,7 @@ from smtplogs.charts._style import (
     counts,
     fit_height,
     grid,
+    note,
     say_empty,
     styled,
     text,
@@ -126,6 +127,18 @@ def plot_rise(
         As for ``rise_parts``.
     ax
         Axes to draw on; None takes the current ones. A figure that holds nothing else is made high enough.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `stage` cannot be understood.
     """
     fresh = ax is None
     ax = canvas(ax)
@@ -143,7 +156,7 @@ def plot_rise(
         at = left + n
         top = max(top, end)
         said = f"{n:,.0f}" if whole or share is None else f"{n:+,.0f} · {round(100 * share) + 0}%"
-        ax.annotate(said, (end, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8, color=MUTED)
+        note(ax, said, (end, y))
         if part != TOTAL:
             ax.plot([at, at], [y, y + 1], color=MUTED, linewidth=0.7, linestyle=(0, (2, 2)), zorder=1)
     ax.set_yticks(range(frame.height), [_label(p, frame["by"][0]) for p in frame["part"]])

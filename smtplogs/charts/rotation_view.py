@@ -12,6 +12,7 @@ from smtplogs._frames import NOT_ACCEPTED, attempts, first_of, narrow
 from smtplogs.charts import _time as clock
 from smtplogs.charts._style import (
     COLOURS,
+    GRID,
     INK,
     MUTED,
     SHADE,
@@ -21,6 +22,7 @@ from smtplogs.charts._style import (
     fit_height,
     grid,
     legend,
+    note,
     say_empty,
     styled,
     text,
@@ -114,6 +116,18 @@ def plot_rotation(events: Frame, finding: Frame, *, limit: int = 20, tz: str = "
         Zone of the time axis.
     ax
         Axes to draw on; None takes the current ones. A figure that holds nothing else is made high enough.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `tz` cannot be understood.
     """
     fresh = ax is None
     ax = canvas(ax)
@@ -125,26 +139,17 @@ def plot_rotation(events: Frame, finding: Frame, *, limit: int = 20, tz: str = "
         return say_empty(ax, "no change of password")
     shown = lanes.head(limit)
     rows = _mine(kept, one).join(shown.select("client_ip").with_row_index("lane"), on="client_ip")
-    first, last = rows["time"].min(), rows["time"].max()
-    a, b = clock.day(first), clock.day(last)  # pyright: ignore[reportArgumentType]
+    a, b = clock.day(rows["time"].min()), clock.day(rows["time"].max())  # pyright: ignore[reportArgumentType]
     changed = [clock.day(t) for t in (one["changed_after"], one["changed_before"] or one["changed_after"])]
     room = max(b - a, 1e-4)
     ax.axvspan(changed[0], max(changed[1], changed[0] + room / 300), color=SHADE, linewidth=0, zorder=0)
     ax.axvline(changed[0], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)), zorder=1)
-    ax.hlines(range(shown.height), 0, 1, transform=ax.get_yaxis_transform(), color="#E4E7EA", linewidth=0.8, zorder=0)
-    spot = ((pl.col("time") - first) / max((last - first), TINY) * SPOTS).floor()  # pyright: ignore
-    handles: dict[str, object] = {}
-    for outcome, colour in COLOURS.items():
-        part = rows.filter(pl.col("outcome") == outcome).unique(["lane", spot.alias("spot")], maintain_order=True)
-        if part.height:
-            up = -0.16 if outcome == "success" else 0.16
-            handles[outcome] = dots(ax, clock.days(part["time"]), part["lane"].to_numpy() + up, colour, size=16)
+    ax.hlines(range(shown.height), 0, 1, transform=ax.get_yaxis_transform(), color=GRID, linewidth=0.8, zorder=0)
+    handles = _draw_attempts(ax, rows)
     for y, row in enumerate(shown.iter_rows(named=True)):
         said = f"{row['state']} · {row['n_failed_after']:,} refused" if row["n_failed_after"] else row["state"]
-        ax.annotate(
-            said, (1, y), xycoords=ax.get_yaxis_transform(), xytext=(5, 0), textcoords="offset points", va="center",
-            fontsize=8, color=INK if row["state"] == "still failing" else MUTED, annotation_clip=False,
-        )  # fmt: skip
+        colour = INK if row["state"] == "still failing" else MUTED
+        note(ax, said, (1, y), colour=colour, xycoords=ax.get_yaxis_transform(), annotation_clip=False)
     ax.set_yticks(range(shown.height), [text(ip, 30) for ip in shown["client_ip"]])
     ax.set_ylim(shown.height - 0.4, -0.6)
     ax.set_xlim(min(a, changed[0]) - room * 0.02, max(b, changed[1]) + room * 0.02)
@@ -156,6 +161,19 @@ def plot_rotation(events: Frame, finding: Frame, *, limit: int = 20, tz: str = "
     ax.get_legend().set_bbox_to_anchor((1.0, -0.16))  # pyright: ignore[reportOptionalMemberAccess]
     fit_height(ax, height(shown.height), fresh=fresh)
     return ax
+
+
+def _draw_attempts(ax: Axes, rows: pl.DataFrame) -> dict[str, object]:
+    """Draw attempts as points, accepted ones above their lane; return the handles for the legend."""
+    first, last = rows["time"].min(), rows["time"].max()
+    spot = ((pl.col("time") - first) / max((last - first), TINY) * SPOTS).floor()  # pyright: ignore
+    handles: dict[str, object] = {}
+    for outcome, colour in COLOURS.items():
+        part = rows.filter(pl.col("outcome") == outcome).unique(["lane", spot.alias("spot")], maintain_order=True)
+        if part.height:
+            up = -0.16 if outcome == "success" else 0.16
+            handles[outcome] = dots(ax, clock.days(part["time"]), part["lane"].to_numpy() + up, colour, size=16)
+    return handles
 
 
 def height(rows: int) -> float:

@@ -110,6 +110,18 @@ def plot_spray(
         Zone of the time axis.
     ax
         Axes to draw on; None takes the current ones.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `tz` or `stage` cannot be understood.
     """
     ax = canvas(ax)
     ax.set_xlabel(f"time ({spans.zone(tz).key})")
@@ -119,7 +131,23 @@ def plot_spray(
     if frame.is_empty():
         return say_empty(ax, "no attempts of these addresses")
     first, last, number = clock.days(frame["first"]), clock.days(frame["last"]), frame["number"].to_numpy()
+    handles = _draw_tries(ax, first, last, number, frame["n_not_accepted"].to_numpy() > 0) | _draw_entries(ax, frame)
     room = max(last.max() - first.min(), 1e-5)
+    ax.set_xlim(first.min() - room * 0.03, last.max() + room * 0.05)
+    ax.set_ylim(0, number[-1] * 1.08 + 0.5)
+    clock.date_axis(ax, tz, doubt=spans.doubts(kept))
+    counts(ax.yaxis)
+    grid(ax, "y")
+    one = first_of(finding, KINDS, OWN) if finding is not None else None
+    caption(ax, _caption(frame, one["subject"] if one is not None and not client_ips else ", ".join(client_ips[:3])))
+    legend(ax, list(handles.values()), list(handles))
+    return ax
+
+
+def _draw_tries(
+    ax: Axes, first: np.ndarray, last: np.ndarray, number: np.ndarray, refused: np.ndarray
+) -> dict[str, object]:
+    """Draw the steps, and how long each account was tried; return the handles for the legend."""
     ax.step(
         np.append(first, last.max()), np.append(number, number[-1]), where="post", color=MUTED, linewidth=0.8, zorder=1
     )
@@ -128,31 +156,30 @@ def plot_spray(
         colors=COLOURS["failure"], linewidths=1.2, alpha=0.5, rasterized=len(number) > 5_000,
     )  # fmt: skip
     ax.add_collection(again, autolim=False)
-    refused = frame["n_not_accepted"].to_numpy() > 0
     handles: dict[str, object] = {}
     if refused.any():
         handles["first try"] = dots(ax, first[refused], number[refused], COLOURS["failure"], size=14)
     if len(again.get_segments()):
         handles["until last try"] = again
+    return handles
+
+
+def _draw_entries(ax: Axes, frame: pl.DataFrame) -> dict[str, object]:
+    """Mark the accounts that they got into, the first of them by name; return the handle for the legend."""
     got = frame.filter(pl.col("n_success") > 0)
-    if got.height:
-        at, n = clock.days(got["first_success"]), got["number"].to_numpy()
-        handles["got in"] = ax.scatter(at, n, s=46, marker="D", color=COLOURS["success"], edgecolors=INK, zorder=5)
-        for x, y, user in zip(at[:MOST_WORDS], n, got["user"], strict=False):
-            ax.annotate(text(user, 34), (x, y), xytext=(7, -3), textcoords="offset points", fontsize=8, color=INK)
-    ax.set_xlim(first.min() - room * 0.03, last.max() + room * 0.05)
-    ax.set_ylim(0, number[-1] * 1.08 + 0.5)
-    clock.date_axis(ax, tz, doubt=spans.doubts(kept))
-    counts(ax.yaxis)
-    grid(ax, "y")
-    one = first_of(finding, KINDS, OWN) if finding is not None else None
-    who = one["subject"] if one is not None and not client_ips else ", ".join(client_ips[:3])
+    if got.is_empty():
+        return {}
+    at, n = clock.days(got["first_success"]), got["number"].to_numpy()
+    for x, y, user in zip(at[:MOST_WORDS], n, got["user"], strict=False):
+        ax.annotate(text(user, 34), (x, y), xytext=(7, -3), textcoords="offset points", fontsize=8, color=INK)
+    return {"got in": ax.scatter(at, n, s=46, marker="D", color=COLOURS["success"], edgecolors=INK, zorder=5)}
+
+
+def _caption(frame: pl.DataFrame, who: str) -> str:
+    """Tell who tried how many accounts, how fast, and with what success."""
     pace = ""
-    if len(number) > 1:
-        seconds = float(np.median(np.diff(first))) * 86_400
+    if frame.height > 1:
+        seconds = float(np.median(np.diff(clock.days(frame["first"])))) * 86_400
         pace = f", a new one every {spans.duration(seconds) if seconds >= 1 else 'second or faster'} (median)"
-    caption(
-        ax, f"{text(who, 60)}: {len(number):,} account{'s' * (len(number) > 1)} tried{pace}; got into {got.height:,}"
-    )
-    legend(ax, list(handles.values()), list(handles))
-    return ax
+    n_entered = (frame["n_success"] > 0).sum()
+    return f"{text(who, 60)}: {frame.height:,} account{'s' * (frame.height > 1)} tried{pace}; got into {n_entered:,}"

@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from smtplogs import _spans as spans
 from smtplogs._frames import attempts, first_of, narrow
 from smtplogs.charts import _time as clock
+from smtplogs.charts._bins import series
 from smtplogs.charts._style import (
     COLOURS,
     INK,
+    RECOVERED,
     SHADE,
     canvas,
     caption,
@@ -41,7 +44,6 @@ STAGES = {"throttled_auth": ("auth",), "throttled_sending": ("mail", "rcpt", "da
 MOST_BARS = 400
 """At a window shorter than 1/400 of what is drawn bars would be hairlines: then a round bin, and no line."""
 
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 RELAY_STAGES = ("mail", "rcpt", "data", "auth", "session", "connect")
 
 
@@ -86,30 +88,13 @@ def throttling_bins(
     if kept.is_empty():
         return nothing
     every = every or _every(one, first, last)
-    n, unit = spans.parts(every)
     window = one["limit_window_s"]
-    same = window is not None and timedelta(seconds=window) == timedelta(seconds=n * SECONDS.get(unit, 0))
-    borders = spans.edges(first, last, every, tz)
-    names = [o for o in COLOURS if o in set(kept["outcome"].cast(pl.String))]
-    counted = (
-        kept.with_columns(
-            pl.Series("_bin", borders.search_sorted(kept["time"], side="right") - 1, dtype=pl.Int64),
-            pl.col("outcome").cast(pl.String),
-        )
-        .group_by("_bin", "outcome")
-        .agg(pl.col("count").sum().alias("n"))
-    )
-    bins = pl.DataFrame({"time": borders[:-1], "end": borders[1:]}).with_row_index("_bin").cast({"_bin": pl.Int64})
-    return (
-        bins.join(pl.DataFrame({"outcome": names}), how="cross", maintain_order="left_right")
-        .join(counted, on=["_bin", "outcome"], how="left", maintain_order="left")
-        .select(
-            pl.col("time", "end").dt.convert_time_zone(name),
-            "outcome",
-            pl.col("n").fill_null(0).cast(pl.UInt64),
-            pl.lit(float(one["limit_n"]) if same and one["limit_n"] is not None else None, pl.Float64).alias("limit"),
-        )
-    )
+    comparable = window is not None and timedelta(seconds=window) == timedelta(seconds=spans.seconds(every))
+    limit = float(one["limit_n"]) if comparable and one["limit_n"] is not None else None
+    kept = kept.with_columns(pl.col("outcome").cast(pl.String))
+    outcomes = [o for o in COLOURS if o in set(kept["outcome"])]
+    counted = series(kept, spans.edges(first, last, every, tz), "outcome", outcomes, name)
+    return counted.with_columns(limit=pl.lit(limit, pl.Float64))
 
 
 @styled
@@ -133,6 +118,18 @@ def plot_throttling(
         As for ``throttling_bins``. The episode is shaded.
     ax
         Axes to draw on; None takes the current ones.
+
+    Returns
+    -------
+    Axes
+        Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `tz`, `every` or `around` cannot be understood.
     """
     ax = canvas(ax)
     ax.set_xlabel(f"time ({spans.zone(tz).key})")
@@ -142,19 +139,9 @@ def plot_throttling(
     one = first_of(finding, KINDS, OWN)
     if one is None or frame.is_empty():
         return say_empty(ax, "no throttling")
-    handles: dict[str, object] = {}
-    names = frame["outcome"].unique(maintain_order=True).to_list()
-    cells = frame.filter(pl.col("outcome") == names[0])
-    starts, ends = clock.days(cells["time"]), clock.days(cells["end"])
-    floor = 0 * starts
-    # what went through stands on the axis here: it is what the limit counts
-    for outcome in sorted(names, key=lambda o: (o == "throttled", list(COLOURS).index(o))):
-        heights = frame.filter(pl.col("outcome") == outcome)["n"].to_numpy()
-        handles[outcome] = ax.bar(
-            starts, heights, width=ends - starts, bottom=floor, align="edge", color=COLOURS[outcome],
-            edgecolor="white", linewidth=0.4 if len(starts) < 150 else 0,
-        )  # fmt: skip
-        floor = floor + heights
+    bins = frame.unique("time", maintain_order=True)
+    starts, ends = clock.days(bins["time"]), clock.days(bins["end"])
+    handles, highest = _draw_bars(ax, frame, starts, ends)
     limit = frame["limit"][0]
     if limit is not None:
         handles["limit"] = ax.axhline(limit, color=INK, linewidth=1.3, linestyle=(0, (5, 2)), zorder=4)
@@ -163,17 +150,33 @@ def plot_throttling(
     if one["recovered_at"] is not None and clock.day(one["recovered_at"]) <= ends[-1]:
         at = clock.day(one["recovered_at"])
         handles["let through again"] = ax.plot(
-            [at], [0], marker="D", color="#2E7D68", markersize=6, linestyle="none", clip_on=False, zorder=5
+            [at], [0], marker="D", color=RECOVERED, markersize=6, linestyle="none", clip_on=False, zorder=5
         )[0]
     ax.set_xlim(starts[0], ends[-1])
-    ax.set_ylim(0, max(floor.max(), limit or 0) * 1.12)
+    ax.set_ylim(0, max(highest, limit or 0) * 1.12)
     clock.date_axis(ax, tz, doubt=spans.doubts(kept))
     grid(ax, "y")
     counts(ax.yaxis)
-    ax.set_ylabel(f"attempts per {spans.duration((cells['end'][0] - cells['time'][0]).total_seconds())}")
+    ax.set_ylabel(f"attempts per {spans.duration((bins['end'][0] - bins['time'][0]).total_seconds())}")
     caption(ax, _caption(one))
     legend(ax, list(handles.values()), list(handles))
     return ax
+
+
+def _draw_bars(ax: Axes, frame: pl.DataFrame, starts: np.ndarray, ends: np.ndarray) -> tuple[dict[str, object], float]:
+    """Stack the outcomes; return the handles for the legend and the height of the highest stack."""
+    handles: dict[str, object] = {}
+    floor = np.zeros(len(starts))
+    # what went through stands on the axis here: it is what the limit counts
+    names = sorted(frame["outcome"].unique(), key=lambda o: (o == "throttled", list(COLOURS).index(o)))
+    for outcome in names:
+        heights = frame.filter(pl.col("outcome") == outcome)["n"].to_numpy()
+        handles[outcome] = ax.bar(
+            starts, heights, width=ends - starts, bottom=floor, align="edge", color=COLOURS[outcome],
+            edgecolor="white", linewidth=0.4 if len(starts) < 150 else 0,
+        )  # fmt: skip
+        floor = floor + heights
+    return handles, float(floor.max())
 
 
 def _caption(one: dict[str, Any]) -> str:
@@ -191,8 +194,7 @@ def _span(one: dict[str, Any], around: str | None) -> tuple[datetime, datetime]:
     """Return what to draw: the episode and something around it."""
     start, end = one["start"], one["end"] or one["start"]
     if around is not None:
-        n, unit = spans.parts(around)
-        pad = timedelta(seconds=n * SECONDS.get(unit, 30 * 86_400))
+        pad = timedelta(seconds=spans.seconds(around))
     else:
         pad = max(end - start, 5 * timedelta(seconds=one["limit_window_s"] or 0), timedelta(minutes=5))
     return start - pad, end + pad

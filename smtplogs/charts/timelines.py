@@ -14,6 +14,7 @@ from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 from smtplogs import _spans as spans
 from smtplogs._frames import attempts, narrow, table, unpack
 from smtplogs.charts import _time as clock
+from smtplogs.charts._bins import series
 from smtplogs.charts._style import (
     ALL_OTHERS,
     COLOURS,
@@ -105,6 +106,13 @@ def plot_timeline(
     -------
     Axes
         Never shown: call ``plt.show()`` or end a notebook cell with it.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame lacks columns that the chart needs.
+    ValueError
+        If `tz`, `every` or `stage` cannot be understood.
     """
     ax = canvas(ax)
     kept = attempts(narrow(events, by), by, stage=stage)
@@ -115,16 +123,16 @@ def plot_timeline(
         return say_empty(ax)
 
     width = _width(kept, every)
-    handles, top = _bars(ax, frame, by)
+    handles, top = _draw_bars(ax, frame, by)
     starts, ends = clock.days(frame["time"].unique().sort()), clock.days(frame["end"].unique().sort())
     pad = max((ends[-1] - starts[0]) * 0.01, (ends[0] - starts[0]) * max(0, 6 - len(starts) / 2))
     ax.set_xlim(starts[0] - pad, ends[-1] + pad)
     if findings is not None:
-        lanes = _episodes(ax, unpack(findings), _utc(frame["time"].min()), _utc(frame["end"].max()))
+        lanes = _draw_findings(ax, unpack(findings), _utc(frame["time"].min()), _utc(frame["end"].max()))
         top /= 1 - LANE * (lanes + 0.2) if lanes else 1
     ax.set_ylim(0, top * 1.03)
     if coverage is not None or traffic is not None:
-        handles |= _strip(ax, coverage, traffic, timedelta(days=float(ends[0] - starts[0])))
+        handles |= _draw_log_strip(ax, coverage, traffic, timedelta(days=float(ends[0] - starts[0])))
 
     clock.date_axis(ax, tz, doubt=spans.doubts(kept))
     ax.set_ylabel(f"{ax.get_ylabel()} per {spans.words(width)}")
@@ -157,18 +165,8 @@ def _bins(kept: pl.DataFrame, *, every: str | None, by: str, tz: str) -> pl.Data
     first, last = kept["time"].min(), kept["time"].max()
     borders = spans.edges(first, last, _width(kept, every), tz)  # pyright: ignore[reportArgumentType]
     names = _names(kept, by)
-    kept = kept.with_columns(
-        pl.Series("_bin", borders.search_sorted(kept["time"], side="right") - 1, dtype=pl.Int64),
-        pl.when(pl.col("_group").is_in(names)).then("_group").otherwise(pl.lit(ALL_OTHERS)).alias("_group"),
-    )
-    counted = kept.group_by("_bin", "_group").agg(pl.col("count").sum().alias("n"))
-    frame = pl.DataFrame({"time": borders[:-1], "end": borders[1:]}).with_row_index("_bin").cast({"_bin": pl.Int64})
-    places = pl.DataFrame({"_group": names}, schema={"_group": pl.String})
-    return (
-        frame.join(places, how="cross", maintain_order="left_right")
-        .join(counted, on=["_bin", "_group"], how="left", maintain_order="left")
-        .select(pl.col("time", "end").dt.convert_time_zone(name), pl.col("_group").alias(by), pl.col("n").fill_null(0))
-    )  # fmt: skip
+    drawn = pl.when(pl.col("_group").is_in(names)).then("_group").otherwise(pl.lit(ALL_OTHERS)).alias("_group")
+    return series(kept.with_columns(drawn), borders, "_group", names, name).rename({"_group": by})
 
 
 def _names(kept: pl.DataFrame, by: str) -> list[str]:
@@ -180,7 +178,7 @@ def _names(kept: pl.DataFrame, by: str) -> list[str]:
     return names if len(names) <= MOST_GROUPS else [*names[:MOST_GROUPS], ALL_OTHERS]
 
 
-def _bars(ax: Axes, frame: pl.DataFrame, by: str) -> tuple[dict[str, object], int]:
+def _draw_bars(ax: Axes, frame: pl.DataFrame, by: str) -> tuple[dict[str, object], int]:
     """Stack the bars; return the handles for the legend and the height of the highest stack."""
     names = frame[by].unique(maintain_order=True).to_list()
     handles: dict[str, object] = {}
@@ -202,7 +200,7 @@ def _bars(ax: Axes, frame: pl.DataFrame, by: str) -> tuple[dict[str, object], in
     return handles, int(floor.max())
 
 
-def _episodes(ax: Axes, findings: pl.DataFrame, first: datetime, last: datetime) -> int:
+def _draw_findings(ax: Axes, findings: pl.DataFrame, first: datetime, last: datetime) -> int:
     """Shade the findings' stretches once, and draw each as a numbered bar in a lane of its own; return the lanes used."""
     spans = (
         findings.head(MOST_NUMBERS)
@@ -234,7 +232,7 @@ def _episodes(ax: Axes, findings: pl.DataFrame, first: datetime, last: datetime)
     return len(taken)
 
 
-def _strip(ax: Axes, coverage: Frame | None, traffic: Frame | None, bin_width: timedelta) -> dict[str, object]:
+def _draw_log_strip(ax: Axes, coverage: Frame | None, traffic: Frame | None, bin_width: timedelta) -> dict[str, object]:
     """Draw where the logs hold lines as a strip below the axis."""
     seen, label = pl.DataFrame(), ""
     if traffic is not None:
