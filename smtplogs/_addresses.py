@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs._parameters import several
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -65,7 +67,7 @@ def provider_network(ip: pl.Expr) -> pl.Expr:
 def parsed_networks(networks: Sequence[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """Return CIDR texts as networks; a ValueError names the one that is none."""
     parsed = []
-    for text in networks:
+    for text in several("networks", networks):
         try:
             parsed.append(ipaddress.ip_network(text.strip(), strict=False))
         except ValueError:

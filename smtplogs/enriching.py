@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._addresses import KINDS, kinds_of, networks_of
+from smtplogs._parameters import at_least_one
 from smtplogs.errors import SmtplogsError, missing_extra
 from smtplogs.schema import Column, door, need
 
@@ -86,8 +87,7 @@ def geo(
     all logins is often a proxy without the PROXY protocol: then per-address figures say nothing.
     """
     need(events, "client_ip")
-    if shared_users < 1:
-        raise ValueError(f"shared_users={shared_users!r} must be 1 or more")
+    at_least_one(shared_users=shared_users)
     addresses = events["client_ip"].unique().drop_nulls().sort()
     known = pl.DataFrame({"client_ip": addresses}).with_columns(
         kinds_of(addresses).alias("address_kind"),

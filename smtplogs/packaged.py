@@ -50,7 +50,19 @@ def _about(origin: Path) -> str:
 
 
 def samples() -> pl.DataFrame:
-    """Return the sample logs: `name` (for `sample`), `about` (what it shows, in a line), `files`, `bytes`."""
+    """Return the sample logs that come with the package.
+
+    Returns
+    -------
+    DataFrame
+        A row per sample, by name: `name` (for `sample`), `about` (what it shows, in a line), `files` (list of names),
+        `bytes` (of all of them).
+
+    Raises
+    ------
+    UnknownName
+        If the installation lacks its data.
+    """
     rows = []
     root = data("sample_logs")
     for origin in sorted(root.rglob("ORIGIN.md")):
@@ -74,6 +86,11 @@ def sample(name: str) -> list[Path]:
     ----------
     name
         As in `samples()`: `postfix/lockout`; the last part is enough where it is unique.
+
+    Returns
+    -------
+    list of Path
+        Its files, in order of their names; `read` takes them in any order.
 
     Raises
     ------
@@ -102,6 +119,11 @@ def unpack(folder: str | PathLike[str]) -> Path:
     -------
     Path
         The folder, with `notebooks/` and `sample_logs/` in it.
+
+    Raises
+    ------
+    OSError
+        If something cannot be written there.
     """
     place = Path(folder)
     for name in ("notebooks", "sample_logs"):

@@ -80,6 +80,15 @@ def report(
     -------
     Path
         The file written.
+
+    Raises
+    ------
+    MissingColumns
+        If a frame is no event table, or no table of findings.
+    ValueError
+        If the name of the file has another ending, the zone is unknown, or `findings` or `inputs` come with `share_safe`.
+    OSError
+        If the file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm", ".md"):

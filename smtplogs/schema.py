@@ -310,6 +310,23 @@ def door(function: Callable[Concatenate[pl.DataFrame, P], pl.DataFrame]) -> Call
     pandas in -> pandas out; DataFrame or LazyFrame in -> DataFrame out. The frame is conformed to the documented
     dtypes first, so a round trip through pandas loses nothing.
     """
+    return behind_door(function, lambda frame, work: work(to_polars(frame)))
+
+
+def behind_door(
+    function: Callable[Concatenate[F, P], pl.DataFrame],
+    answer: Callable[[Any, Callable[[F], pl.DataFrame]], pl.DataFrame],
+) -> Callable[Concatenate[Any, P], Any]:
+    """Return the function as callers see it: any frame, by place or by name; pandas is answered in kind.
+
+    Parameters
+    ----------
+    function
+        Takes a frame first.
+    answer
+        Is given the caller's frame, and the function with all other arguments; calls that with the frame in the form
+        that the function needs, and returns what it returns.
+    """
     signature = inspect.signature(function)
     first = next(iter(signature.parameters))
 
@@ -322,15 +339,22 @@ def door(function: Callable[Concatenate[pl.DataFrame, P], pl.DataFrame]) -> Call
             frame, others = kwargs.pop(first), []
         else:
             return inner(**kwargs)  # which says what is missing
-        answer = inner(to_polars(frame), *others, **kwargs)
-        return answer.to_pandas() if hasattr(frame, "iloc") else answer
+        found = answer(frame, lambda ready: inner(ready, *others, **kwargs))
+        return found.to_pandas() if hasattr(frame, "iloc") else found
 
     at_the_door.__signature__ = signature  # type: ignore[attr-defined]
     return cast("Callable[Concatenate[Any, P], Any]", at_the_door)
 
 
 def columns() -> pl.DataFrame:
-    """Return every column of every table: table, column, dtype, unit, meaning, vocabulary."""
+    """Return every column of every table.
+
+    Returns
+    -------
+    DataFrame
+        A row per column, in the order of the tables: `table` (events, traffic, coverage, inputs, findings), `column`,
+        `dtype`, `unit` (null: none), `meaning`, `vocabulary` (list: every word it may hold; null: any text or number).
+    """
     tables = {"events": EVENTS, "traffic": TRAFFIC, "coverage": COVERAGE, "inputs": INPUTS, "findings": FINDINGS}
     return pl.DataFrame(
         [

@@ -36,7 +36,8 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
         Account, as logged or its part before the @; case does not matter. Refusals that name no account are shown with
         it if they came from an address where it logs in, or under it as sender.
     client
-        Address of a client, or a part of the name it has or calls itself; case does not matter.
+        Address of a client, or a part of the name it has or calls itself; case does not matter. (The detectors'
+        `client` is another thing: the columns that tell clients apart.)
 
     Returns
     -------
@@ -52,7 +53,7 @@ def clients(events: pl.DataFrame, *, user: str | None = None, client: str | None
     Raises
     ------
     MissingColumns
-        If the frame is not an event table.
+        If the frame is no event table.
     """
     chosen = selected(events, user=user, client=client)
     by = ["side", "user", "client_ip", "relay_host"]
@@ -115,15 +116,15 @@ def selected(events: F, *, user: str | None = None, client: str | None = None) -
         ).fill_null(value=False)
         rows = rows.filter(fits | fits.any().over("session") & pl.col("session").is_not_null())
     if user is not None:
-        named = _is(pl.col("user"), user)
+        named = _same_account(pl.col("user"), user)
         own = named & (pl.col("outcome") == "success")
         nameless = pl.col("user").is_null() & pl.col("outcome").is_in(NOT_ACCEPTED)
         at_home = pl.col("client_ip").is_not_null() & own.any().over("client_ip")
-        rows = rows.filter(named | nameless & (at_home | _is(pl.col("sender"), user)))
+        rows = rows.filter(named | nameless & (at_home | _same_account(pl.col("sender"), user)))
     return rows
 
 
-def _is(name: pl.Expr, wanted: str) -> pl.Expr:
+def _same_account(name: pl.Expr, wanted: str) -> pl.Expr:
     """Hold for a name that is the wanted one: whole, or its part before the @, with or without a Windows domain."""
     wanted = wanted.strip().lower()
     whole = name.str.strip_chars().str.to_lowercase()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -15,6 +16,9 @@ from polars.testing import assert_frame_equal
 import smtplogs as sl
 from smtplogs.errors import MissingColumns
 from smtplogs.schema import CAUSES, EVENTS, FINDINGS, OUTCOMES, as_table, conform, dtypes, empty
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 mpl.use("Agg")
 
@@ -65,6 +69,34 @@ def test_an_answer_comes_in_the_kind_of_the_question(name: str) -> None:
     assert isinstance(pandas, pd.DataFrame)
     assert_frame_equal(lazy, polars)
     pd.testing.assert_frame_equal(pandas, polars.to_pandas())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_frame_may_be_given_by_its_name(name: str) -> None:
+    assert_frame_equal(FUNCTIONS[name](events=EVENTS_OF_A_SAMPLE), FUNCTIONS[name](EVENTS_OF_A_SAMPLE))
+    with pytest.raises(TypeError, match="'events'"):
+        FUNCTIONS[name]()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: sl.lockouts(EVENTS_OF_A_SAMPLE, protocols="imap"), "protocols=['imap']"),
+        (lambda: sl.stale_credentials(EVENTS_OF_A_SAMPLE, client="helo"), "client=['helo']"),
+        (lambda: sl.misconfigured_clients(EVENTS_OF_A_SAMPLE, networks="192.0.2.0/24"), "networks=['192.0.2.0/24']"),
+        (lambda: sl.client_hints(EVENTS_OF_A_SAMPLE, clients="192.0.2.9"), "clients=['192.0.2.9']"),
+        (lambda: sl.plot_spray(EVENTS_OF_A_SAMPLE, client_ips="192.0.2.9"), "client_ips=['192.0.2.9']"),
+    ],
+)
+def test_one_text_where_a_list_is_wanted_is_no_list_of_letters(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        call()
+
+
+def test_an_address_is_no_column_that_tells_clients_apart() -> None:
+    for detector in (sl.lockouts, sl.stale_credentials):
+        with pytest.raises(MissingColumns, match=r"clients\(events, client=\.\.\.\)"):
+            detector(EVENTS_OF_A_SAMPLE, client=["192.0.2.9"])
 
 
 def test_evidence_answers_in_the_kind_of_the_findings() -> None:

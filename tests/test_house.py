@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ FLOORS = (
         "_spans",
         "_durable",
         "_granted",
+        "_parameters",
         "_addresses",
         "_allocating",
         "_coded",
@@ -143,6 +145,22 @@ def test_every_public_name_is_there_sorted_documented_and_typed() -> None:
         assert signature.return_annotation is not inspect.Parameter.empty, name
         for parameter in signature.parameters.values():
             assert parameter.annotation is not inspect.Parameter.empty, (name, parameter.name)
+
+
+def sections(text: str) -> dict[str, str]:
+    """Return the sections of a numpydoc text: title -> what stands below it."""
+    return dict(re.findall(r"^(\w+)\n-+\n(.*?)(?=\n\n\w+\n-+\n|\Z)", text, re.DOTALL | re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", [n for n in smtplogs.__all__ if not inspect.isclass(getattr(smtplogs, n))])
+def test_what_a_public_function_takes_gives_and_raises_is_documented(name: str) -> None:
+    function = getattr(smtplogs, name)
+    told = sections(inspect.getdoc(function) or "")
+    heads = [line for line in told.get("Parameters", "").splitlines() if line and not line.startswith(" ")]
+
+    assert sorted(p for line in heads for p in line.split(", ")) == sorted(inspect.signature(function).parameters)
+    assert told.keys() & {"Returns", "Yields"}
+    assert "Raises" in told or not heads
 
 
 def test_parsing_needs_neither_pandas_nor_matplotlib_nor_pyarrow() -> None:

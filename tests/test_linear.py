@@ -49,7 +49,7 @@ PYTHON_RE = {
     "logformats/_terms.py": (1, "regexes of ours, at import"),
     "matching.py": (4, "syslog tags: each distinct one once; words of ours"),
     "pasted.py": (6, "text that somebody pasted"),
-    "probing/__init__.py": (2, "a parameter"),
+    "probing/arguments.py": (2, "a parameter"),
     "probing/shapes.py": (3, "a parameter"),
     "probing/wire.py": (2, "replies of the server that is asked, 64 kB at most"),
     "pseudonyms.py": (6, "distinct names, on `share` alone"),

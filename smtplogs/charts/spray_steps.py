@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection
 
 from smtplogs import _spans as spans
 from smtplogs._frames import NOT_ACCEPTED, attempts, first_of, narrow
+from smtplogs._parameters import several
 from smtplogs.charts import _time as clock
 from smtplogs.charts._style import (
     COLOURS,
@@ -65,7 +66,7 @@ def spray_steps(
     """
     kept = attempts(events, "user", "client_ip", stage=stage).drop_nulls(["time", "user"])
     one = first_of(finding, KINDS, OWN) if finding is not None else None
-    addresses = list(client_ips)
+    addresses = list(several("client_ips", client_ips))
     if one is not None:
         addresses = addresses or ([one["client_ip"]] if one["client_ip"] else list(one["sources"] or []))
         kept = kept.filter(pl.col("time") >= one["start"])

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars.exceptions import PolarsError
 
+from smtplogs._parameters import several
+from smtplogs.errors import MissingColumns
 from smtplogs.schema import lacking, need
 
 if TYPE_CHECKING:
@@ -35,6 +37,25 @@ def duration(text: str, parameter: str) -> timedelta:
     return span
 
 
+def client_columns(events: pl.LazyFrame, client: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns that, with the account, tell one client from another.
+
+    Raises
+    ------
+    MissingColumns
+        If the events lack one: often an address stands in its place.
+    """
+    names = several("client", client)
+    present = events.collect_schema().names()
+    strange = [name for name in names if name not in present]
+    if strange:
+        raise MissingColumns(
+            f"client={list(client)!r} must name columns that tell clients apart, such as client_ip and helo, and the events "
+            f"have no {', '.join(strange)}; clients(events, client=...) shows what one client did"
+        )
+    return names
+
+
 def account(user: pl.Expr) -> pl.Expr:
     r"""Return the normal form of a login, by which attempts are brought together: no blanks around it, lower case.
 
@@ -58,13 +79,14 @@ def login_attempts(
         (credentials rejected; neither: deferred), ``source, line_no`` and numbers that stand for texts, in the order
         of the texts: ``account_id, ip_id, client_id, source_id``.
     """
-    need(events, *NEEDED, *client)
+    need(events, *NEEDED)
+    client = client_columns(events, client)
     tries = (
         events.with_columns(lacking(events, ALSO_USED))
         .filter(
             pl.col("stage") == "auth",
             pl.col("side").fill_null("server") == "server",
-            pl.col("protocol").fill_null("smtp").cast(pl.String).is_in(list(protocols)),
+            pl.col("protocol").fill_null("smtp").cast(pl.String).is_in(several("protocols", protocols)),
             pl.col("outcome").is_in(["success", "failure", "deferred"]),
             pl.col("time").is_not_null(),
             pl.col("count").fill_null(1) > 0,

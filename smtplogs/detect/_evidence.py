@@ -32,6 +32,11 @@ def evidence(findings: Frame, events: Frame) -> Any:
         ``finding_id, time, source, line_no, raw``, a row a line of evidence, in the order of the findings and then of
         time. A line whose event is not among `events` keeps its place, with null `time` and `raw`. pandas if the
         findings are pandas.
+
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
     """
     asked = _named(findings, FINDINGS, "finding_id", "evidence").with_row_index("place")
     wanted = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.detect._attempts import account
+from smtplogs.detect._attempts import account, client_columns
 from smtplogs.detect._slices import judged, pieces, sliced
 from smtplogs.detect._sums import Sums, summed
 from smtplogs.schema import TIME
@@ -62,7 +62,8 @@ class Ledger:
 
 def ledger_of(events: pl.LazyFrame, *, protocols: Sequence[str], client: Sequence[str]) -> Ledger:
     """Sum up the attempts at stage auth that succeeded, failed or were put off."""
-    slices = sliced(events, "time", "stage", "outcome", "user", "client_ip", *client)
+    slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
+    client = client_columns(events, client)
     where = judged(protocols) & pl.col("outcome").is_in(list(OUTCOMES))
     bare = Ledger(slices, where, tuple(client))
     refused, logins, causes, clients = (

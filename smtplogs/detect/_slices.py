@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import polars as pl
 
 from smtplogs._engine import by_size, within
+from smtplogs._parameters import several
 from smtplogs._written import only
 from smtplogs.detect._attempts import account
 from smtplogs.detect._findings import MOST_LINES
-from smtplogs.schema import EVENTS, PROTOCOLS, conform, need, reference, to_polars
+from smtplogs.schema import EVENTS, PROTOCOLS, behind_door, conform, need, reference, to_polars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -207,7 +207,7 @@ def judged(protocols: Sequence[str] = ("smtp",), stages: Sequence[str] = ("auth"
 
 def spoken(protocols: Sequence[str]) -> pl.Expr:
     """Return the condition for events of these protocols; a word that is none of ours fits no event."""
-    return pl.col("protocol").fill_null("smtp").is_in([p for p in protocols if p in PROTOCOLS])
+    return pl.col("protocol").fill_null("smtp").is_in([p for p in several("protocols", protocols) if p in PROTOCOLS])
 
 
 def picked(rows: pl.DataFrame, by: str) -> pl.DataFrame:
@@ -306,15 +306,13 @@ def lazy_door(function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame]) ->
 def _door(
     function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame], prepared: Callable[[pl.LazyFrame], pl.LazyFrame]
 ) -> Callable[Concatenate[Any, P], Any]:
-    @functools.wraps(function)
-    def at_the_door(frame: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        lazy = prepared(frame) if isinstance(frame, pl.LazyFrame) else to_polars(frame).lazy()
-        work = functools.partial(function, lazy, *args, **kwargs)
-        answer = within(work) if not isinstance(frame, pl.LazyFrame) and len(frame) <= FEW else work()
-        return answer.to_pandas() if hasattr(frame, "iloc") else answer
+    def answer(frame: Any, work: Callable[[pl.LazyFrame], pl.DataFrame]) -> pl.DataFrame:
+        if isinstance(frame, pl.LazyFrame):
+            return work(prepared(frame))
+        lazy = to_polars(frame).lazy()
+        return within(functools.partial(work, lazy)) if len(frame) <= FEW else work(lazy)
 
-    at_the_door.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return at_the_door
+    return behind_door(function, answer)
 
 
 def span_of(frame: pl.DataFrame, first: str, last: str) -> tuple[Any, Any]:

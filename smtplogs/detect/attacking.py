@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._parameters import at_least_one
 from smtplogs.detect._attack_facts import Book, attempts, book_of
 from smtplogs.detect._attack_stories import (
     HARD_PER_DAY,
@@ -123,17 +124,17 @@ def attacks(
 
     Raises
     ------
+    MissingColumns
+        If the events lack a column that is needed.
     ValueError
-        for a preset that does not exist.
+        If there is no such preset, or a threshold or duration cannot be used.
 
     Notes
     -----
     Known false positives: clients that are set up wrongly and never succeed, carrier NAT of travellers, an archive too
     short to see the logins of the addresses. Thresholds of the published rules and their sources: ``_presets.py``.
     """
-    for parameter, value in (("failures", failures), ("names", names), ("unknown_names", unknown_names)):
-        if value < 1:
-            raise ValueError(f"{parameter}={value!r} must be 1 or more")
+    at_least_one(failures=failures, names=names, unknown_names=unknown_names)
     if preset is not None and preset not in PRESETS:
         raise ValueError(f"no preset named {preset!r}; there are {', '.join(sorted(PRESETS))}")
     span = duration(within, "within")

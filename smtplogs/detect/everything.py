@@ -61,6 +61,11 @@ def findings(events: pl.LazyFrame, *, coverage: Frame | None = None, traffic: Fr
         The common columns of findings, and ``details``: the detector's own columns as a JSON object (times in ISO
         8601, UTC). Leading findings first, then those that are part of one; the weightiest first: by severity,
         number of events, start. A leader is as severe as its weightiest part.
+
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
     """
     tables = {"coverage": _table(coverage, COVERAGE), "traffic": _table(traffic, TRAFFIC)}
     found = []

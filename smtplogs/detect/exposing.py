@@ -8,6 +8,7 @@ import polars as pl
 
 from smtplogs._addresses import is_private
 from smtplogs._engine import by_size
+from smtplogs._parameters import at_least_one
 from smtplogs.detect._exposure_stories import TRENDS, others_row, passwords_row, secret_row, weak_row
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._signs import narrow, plain_port
@@ -67,14 +68,20 @@ def exposure(events: pl.LazyFrame, *, users: int = 50) -> pl.DataFrame:
 
         Severity: *info*; *warning* for plain text from an address that is not private, and for secrets in a log.
 
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
+    ValueError
+        If `users` is below 1.
+
     Notes
     -----
     RFC 8314 asks for TLS on every submission. Known false positive: TLS that ends at a proxy in front of the server.
     `tls` is ``none`` only where the log proves it, so a log without TLS lines shows no plain-text logins. What was
     typed as user name and looks like a password is told as *info*: guessing bots send such names too.
     """
-    if users < 1:
-        raise ValueError(f"users={users!r} must be 1 or more")
+    at_least_one(users=users)
     need(events, "time", "stage", "outcome", "user", "client_ip")
     rows = _weak_logins(events)
     middle, end = _halves(events)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._engine import by_size
+from smtplogs._parameters import at_least_one
+from smtplogs.detect._attempts import NEEDED, client_columns
 from smtplogs.detect._findings import as_findings, lines
 from smtplogs.detect._forgotten_stories import STATES, never_row, not_assessable_row, rotation_row, stale_row
 from smtplogs.detect._hints import likely_software
@@ -90,7 +92,7 @@ def stale_credentials(
         Refused attempts that make it worth telling [attempts]. Own choice; five of them must keep a rhythm. Three are
         enough of one of several clients that turned together.
     client
-        Event columns that, with the account, tell one client from another.
+        Event columns that, with the account, tell one client from another, as in ``lockouts``.
     networks
         Networks of your own, as ``("192.0.2.0/24",)``: a client there that never logged in is one of yours.
     protocols
@@ -106,6 +108,13 @@ def stale_credentials(
         Severity: *warning* while it goes on; *info* if the client was repaired or stopped, if it may be a stranger,
         and for the rotation itself.
 
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
+    ValueError
+        If a threshold or network cannot be used.
+
     Notes
     -----
     The rhythm (`period_s`, `regular_share`) is that of ``detect/_rhythm.py``, measured on cron jobs, sleep loops,
@@ -113,10 +122,9 @@ def stale_credentials(
     words are "client or application"; probes with a wrong password on purpose. If five or more accounts turn within
     some twenty minutes it is a change of rule rather than five forgotten applications: told as *info*.
     """
-    for parameter, value in (("successes", successes), ("failures", failures)):
-        if value < 1:
-            raise ValueError(f"{parameter}={value!r} must be 1 or more")
-    need(events, "time", "stage", "outcome", "user", "client_ip", *client)
+    at_least_one(successes=successes, failures=failures)
+    need(events, *NEEDED)
+    client = client_columns(events, client)
     turned = find_turned(
         events, successes=successes, failures=failures, client=client, protocols=protocols, networks=networks
     )

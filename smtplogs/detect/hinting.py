@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs._addresses import KINDS
+from smtplogs._parameters import several
 from smtplogs.detect._hints import HINTS, habits, matched
 from smtplogs.detect._signs import in_parts
 from smtplogs.detect._slices import lazy_door
@@ -55,13 +56,21 @@ def client_hints(events: pl.LazyFrame, *, clients: Sequence[str] = ()) -> pl.Dat
         A row per address and hint that fits, with the columns of ``COLUMNS``; by address, the surest hint first. An
         address that no hint fits has no row.
 
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
+    ValueError
+        If `clients` is a text in place of a list.
+
     Notes
     -----
     Postfix logs the greeting (HELO) only in refusals, so most of its clients are known by mechanisms and rhythm alone.
     Names can be chosen freely: what greets as an iPhone need not be one.
     """
     need(events, "time", "stage", "outcome", "client_ip")
-    parts = [pl.col("client_ip").is_in(list(clients))] if clients else in_parts(events)
+    asked = several("clients", clients)
+    parts = [pl.col("client_ip").is_in(asked)] if asked else in_parts(events)
     found = pl.concat([matched(habits(events, part)) for part in parts]).sort("client_ip", "place")
     casts = [pl.col(name).cast(column.dtype) for name, column in COLUMNS.items()]
     return found.rename({"address": "address_kind"}).select(casts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from smtplogs._parameters import at_least_one
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._bans import bans_of
 from smtplogs.detect._busy import Busy, busy_addresses
@@ -135,8 +136,8 @@ def lockouts(
         If more addresses than this failed and never logged in anywhere, all that they did is one finding of the kind
         ``campaign`` [addresses]; a person reads ten lines. Those that locked an account are told in any case.
     client
-        Event columns that, with the account, tell one client from another. ``("client_ip", "helo")`` parts clients
-        behind one address, if failures carry the HELO name.
+        Event columns that, with the account, tell one client from another (in ``clients``, `client` names one of
+        them). ``("client_ip", "helo")`` parts clients behind one address, if failures carry the HELO name.
     protocols
         Which logins count. Dovecot's IMAP failures lock the same account: add ``"imap"`` if they are in the log.
 
@@ -151,14 +152,19 @@ def lockouts(
         lock that only the server tells, and for streaks that did not end well; *info* for typing mistakes and for
         what strangers did.
 
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
+    ValueError
+        If a threshold or duration cannot be used.
+
     Notes
     -----
     Trigger, threshold, length and policy are estimates: the log shows only the attempts that somebody made. The
     published policies and where they are written down stand in ``detect/_policies.py``.
     """
-    for parameter, value in (("failures", failures), ("trusted_successes", trusted_successes)):
-        if value < 1:
-            raise ValueError(f"{parameter}={value!r} must be 1 or more")
+    at_least_one(failures=failures, trusted_successes=trusted_successes)
     rules = Rules(failures, duration(within, "within"), duration(lasting, "lasting"), duration(shortest, "shortest"))
     back = duration(recover, "recover")
     established = duration(trusted_last, "trusted_last")

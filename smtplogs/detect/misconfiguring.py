@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._engine import by_size
+from smtplogs._parameters import at_least_one
 from smtplogs._written import only
 from smtplogs.detect import _misconfig_stories as stories
 from smtplogs.detect._attempts import duration
@@ -110,6 +111,13 @@ def misconfigured_clients(
         Severity: *warning*; *serious* for the certificate, the mechanism and the domain; *info* if logins from there succeed since,
         if only the rhythm ties the client to us, for a login per message that met no limit, and for the scanners.
 
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
+    ValueError
+        If a threshold, duration or network cannot be used.
+
     Notes
     -----
     Postfix writes no line when it refuses AUTH by the state of the session: there only the counters of the disconnect
@@ -117,12 +125,9 @@ def misconfigured_clients(
     settings (Outlook asks for NTLM first). Names of relays' users are recognised by their shape. Known false
     positives: monitoring probes (told as ``no_tls``, *info*), a neighbour of your users who scans.
     """
-    for parameter, value in (
-        ("sessions", sessions), ("storm_per_hour", storm_per_hour), ("storm_per_day", storm_per_day),
-        ("logins_per_hour", logins_per_hour),
-    ):  # fmt: skip
-        if value < 1:
-            raise ValueError(f"{parameter}={value!r} must be 1 or more")
+    at_least_one(
+        sessions=sessions, storm_per_hour=storm_per_hour, storm_per_day=storm_per_day, logins_per_hour=logins_per_hour
+    )
     least = duration(span, "span")
     slices = sliced(events, "time", "stage", "outcome", "client_ip", "user")
     every, hours = logins_of(slices, per_hour=logins_per_hour)

@@ -138,6 +138,13 @@ def incidents(
         exists, and for drops before which it was quiet already or which one job makes): the common columns and those
         of ``COLUMNS``. With status ``not_assessable``: less than an hour of log, or no logins in it.
 
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
+    ValueError
+        If a threshold cannot be used.
+
     Notes
     -----
     Times are UTC: in the days after a Sunday on which clocks may have been changed, logins are held against both the

@@ -73,6 +73,11 @@ def relay_refusals(events: pl.LazyFrame, *, traffic: Frame | None = None) -> pl.
         hour; *info* for other limits and faults that passed, and for single refusals of a mail (a receiving server,
         rather than a relay of ours, may have spoken).
 
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
+
     Notes
     -----
     Postfix does not log the user name of its own login: `wrong_kind` is known only where another format does. Known

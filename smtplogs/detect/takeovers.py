@@ -82,6 +82,13 @@ def compromises(
         such a finding is a *warning* if nothing adds weight. A row with status ``not_assessable`` if neither tells, or
         the log is shorter than `established`.
 
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
+    ValueError
+        If a threshold or duration cannot be used.
+
     Notes
     -----
     Known false positives: a new gateway, web mail or mailing application of the owner; travel and a new phone do not

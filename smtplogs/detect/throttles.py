@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from smtplogs._parameters import at_least_one
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._findings import as_findings
 from smtplogs.detect._limits import Limit, inferred, printed
@@ -101,14 +102,20 @@ def throttling(
         accounts were held up; *info* if the key never logged in, or may be a person who mistyped: fewer than ten refusals
         at AUTH by no printed limit, and in again within five minutes.
 
+    Raises
+    ------
+    MissingColumns
+        If the events lack a column that is needed.
+    ValueError
+        If a threshold or duration cannot be used.
+
     Notes
     -----
     Postfix prints the count reached, refused ones included: the limit is the least count less one, per 60 s
     (``anvil_rate_time_unit``). Its ``statistics:`` lines are peaks, no refusals. Limits by key and their defaults:
     ``detect/_presets.py``. Known false positives: a backend that fails with the words of a limit.
     """
-    if refused < 1:
-        raise ValueError(f"refused={refused!r} must be 1 or more")
+    at_least_one(refused=refused)
     gap = duration(pause, "pause")
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip")
     here = spoken(protocols)

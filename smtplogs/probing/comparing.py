@@ -9,24 +9,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from smtplogs.probing.results import PORTS
 from smtplogs.replies import causes
 from smtplogs.schema import CAUSES, EVENTS, TIME, as_table, door
 
 if TYPE_CHECKING:
-    from smtplogs.probing import Probe
-
-STEPS = ("connect", "banner", "ehlo", "starttls", "tls", "ehlo_tls", "auth", "quit")
-
-PORTS: dict[str, pl.DataType | type[pl.DataType]] = {
-    "port": pl.UInt16, "address": pl.String, "mode": pl.String, "time": TIME, "connected": pl.Boolean,
-    "banner": pl.String, "before": pl.List(pl.String), "after": pl.List(pl.String),
-    "auth_before": pl.List(pl.String), "auth_after": pl.List(pl.String), "tls": pl.String, "cipher": pl.String,
-    "tls_accepted": pl.List(pl.String), "tls_refused": pl.List(pl.String), "trusted": pl.Boolean, "distrust": pl.String,
-    "cert_subject": pl.String, "cert_names": pl.List(pl.String), "cert_issuer": pl.String, "cert_from": TIME,
-    "cert_until": TIME, "cert_days_left": pl.Int32, "cert_sha256": pl.String, "cert_chain": pl.List(pl.String),
-    "fault": pl.String, **{f"{step}_s": pl.Float64 for step in STEPS},
-}  # fmt: skip
-"""Columns of `Probe.ports`."""
+    from smtplogs.probing.results import Probe
 
 COLUMNS = {
     "client_ip": pl.String,
@@ -80,55 +68,83 @@ def compare_probe(events: pl.DataFrame, probe: Probe | pl.DataFrame | str | Path
     )
     if seen.is_empty():
         return pl.DataFrame(schema=COLUMNS)
-    n = pl.col("count").fill_null(1)
-    tried = as_table(events, EVENTS).filter(
-        (pl.col("side").fill_null("server") == "server")
-        & (pl.col("protocol").fill_null("smtp") == "smtp")
-        & pl.col("stage").is_in(["auth", "tls"])
-        & pl.col("outcome").is_not_null()
-        & (pl.col("outcome") != "info")
-    ).with_columns(count=n)  # fmt: skip
-    offered = _distinct(seen, "auth_before") | _distinct(seen, "auth_after")
-    under_tls = _distinct(seen, "auth_after") - _distinct(seen, "auth_before")
-    clear = _distinct(seen, "auth_before")
+    tried = _tried(events)
+    logins = tried.filter(pl.col("stage") == "auth")
+    clear, under_tls = _distinct(seen, "auth_before"), _distinct(seen, "auth_after")
     accepted, refused = _distinct(seen, "tls_accepted"), _distinct(seen, "tls_refused")
-    silent = seen.filter(
-        (pl.col("auth_after").list.len().fill_null(0) == 0) & (pl.col("auth_before").list.len().fill_null(0) == 0)
-    )["port"].to_list()
-    auth = pl.col("stage") == "auth"
-    parts = [
-        _group(
-            tried.filter(auth & pl.col("mechanism").is_not_null()), pl.col("mechanism"),
-            ~pl.col("tries").is_in(sorted(offered)), "mechanism_unsupported", offered,
-            "asks for the mechanism {}, which the server does not offer",
+    n_offered = pl.sum_horizontal(pl.col("auth_before", "auth_after").list.len().fill_null(0))
+    without_auth = seen.filter(n_offered == 0)["port"].to_list()
+    in_vain = [
+        _in_vain(
+            logins,
+            pl.col("mechanism"),
+            ~pl.col("tries").is_in(sorted(clear | under_tls)),
+            cause="mechanism_unsupported",
+            offered=clear | under_tls,
+            told="asks for the mechanism {}, which the server does not offer",
         ),
-        _group(
-            tried, pl.col("tls"), pl.col("tls").is_in(sorted(refused - accepted)), "tls_too_old", accepted,
-            "speaks {}, which the server refuses",
+        _in_vain(
+            tried,
+            pl.col("tls"),
+            pl.col("tries").is_in(sorted(refused - accepted)),
+            cause="tls_too_old",
+            offered=accepted,
+            told="speaks {}, which the server refuses",
         ),
-        _group(
-            tried.filter(auth), pl.when(pl.col("tls") == "none").then(pl.lit("no TLS")),
-            pl.lit(bool(under_tls) and not clear), "tls_required", under_tls,
-            "tries to log in with {}, where AUTH is offered only under TLS",
+        _in_vain(
+            logins,
+            pl.when(pl.col("tls") == "none").then(pl.lit("no TLS")),
+            pl.lit(bool(under_tls) and not clear),
+            cause="tls_required",
+            offered=under_tls,
+            told="tries to log in with {}, where AUTH is offered only under TLS",
         ),
-        _group(
-            tried.filter(auth), pl.col("server_port").cast(pl.String),
-            pl.col("server_port").is_in(silent), "wrong_host_or_port",
-            {str(p) for p in seen["port"].to_list() if p not in silent},
-            "tries to log in on port {}, which offers no AUTH",
+        _in_vain(
+            logins,
+            pl.col("server_port").cast(pl.String),
+            pl.col("server_port").is_in(without_auth),
+            cause="wrong_host_or_port",
+            offered={str(port) for port in seen["port"] if port not in without_auth},
+            told="tries to log in on port {}, which offers no AUTH",
         ),
-    ]  # fmt: skip
-    return pl.concat(parts).sort("n_events", "client_ip", "user", "cause", descending=[True, False, False, False])
+    ]
+    return pl.concat(in_vain).sort("n_events", "client_ip", "user", "cause", descending=[True, False, False, False])
+
+
+def _tried(events: pl.DataFrame) -> pl.DataFrame:
+    """Return what clients tried at our server over SMTP that depends on what it offers."""
+    return (
+        as_table(events, EVENTS)
+        .filter(
+            pl.col("side").fill_null("server") == "server",
+            pl.col("protocol").fill_null("smtp") == "smtp",
+            pl.col("stage").is_in(["auth", "tls"]),
+            pl.col("outcome") != "info",
+        )
+        .with_columns(pl.col("count").fill_null(1))
+    )
 
 
 def _distinct(ports: pl.DataFrame, column: str) -> set[str]:
     return set(ports[column].explode().drop_nulls().to_list())
 
 
-def _group(
-    tried: pl.DataFrame, what: pl.Expr, hopeless: pl.Expr, cause: str, offered: set[str], told: str
-) -> pl.DataFrame:  # fmt: skip
-    """Return the rows of one cause: a client, a user, a thing tried, never with success."""
+def _in_vain(
+    tried: pl.DataFrame, what: pl.Expr, hopeless: pl.Expr, *, cause: str, offered: set[str], told: str
+) -> pl.DataFrame:
+    """Return the rows of one cause: a client, a user, and the thing that they try, never with success.
+
+    Parameters
+    ----------
+    tried
+        Events.
+    what
+        The thing tried, which becomes the column `tries`; null: none.
+    hopeless
+        Whether it can never succeed.
+    cause, offered, told
+        Columns of the rows; `told` has a place for the thing.
+    """
     fix = causes().row(by_predicate=pl.col("cause") == cause, named=True)["fix"]
     return (
         tried.with_columns(tries=what)

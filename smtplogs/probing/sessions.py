@@ -115,23 +115,23 @@ def talk(
     seen = session.seen
     wire: Wire | None = None
     try:
-        wire = session.connected()
+        wire = session.connect()
         if target.mode == "wrapper":
-            session.secured(wire)
+            session.secure(wire)
             if stop_at_tls:
                 return seen
-        if not session.welcomed(wire):
+        if not session.read_banner(wire):
             return seen
-        session.greeted(wire)
-        if not wire.secure and offers_starttls(seen.before) and session.started(wire):
+        session.say_ehlo(wire)
+        if not wire.secure and offers_starttls(seen.before) and session.start_tls(wire):
             if stop_at_tls:
                 return seen
-            session.greeted(wire)
+            session.say_ehlo(wire)
         if login is not None and mechanism is not None and seen.refused is None:
-            session.logged_in(wire, login, mechanism, need_tls=need_tls)
-        session.left(wire, only_looked=login is None)
+            session.log_in(wire, login, mechanism, need_tls=need_tls)
+        session.quit(wire, only_looked=login is None)
     except Broken as fault:
-        session.failed(fault)
+        session.note_failure(fault)
     finally:
         if wire is not None:
             wire.close()
@@ -139,7 +139,7 @@ def talk(
 
 
 class _Session:
-    """The steps of one session: each does its part, notes what it saw, and how long it took."""
+    """The steps of one session: each does its part and notes in `seen` what it saw and how long it took."""
 
     def __init__(self, target: Target, script: Script, context: ssl.SSLContext, seen: Seen) -> None:
         self.target, self.script, self.context, self.seen = target, script, context, seen
@@ -147,33 +147,35 @@ class _Session:
         self.step = "connect"
         self.clock = time.perf_counter()
 
-    def done(self, name: str) -> None:
+    def step_done(self, name: str) -> None:
         """Note the time since the last step was done."""
         now = time.perf_counter()
         self.seen.timings[name] = round(now - self.clock, 4)
         self.clock = now
 
-    def connected(self) -> Wire:
+    def connect(self) -> Wire:
+        """Open the connection."""
         target = self.target
         self.script.add("===", f"Trying {self.place}...")
         sock = connected(target.family, target.address, target.port, target.timeout)
-        self.done("connect")
+        self.step_done("connect")
         self.script.add("===", f"Connected to {target.host}.")
         return Wire(sock, self.script, target.timeout)
 
-    def welcomed(self, wire: Wire) -> bool:
+    def read_banner(self, wire: Wire) -> bool:
+        """Wait for the greeting; true if it is one."""
         self.step = "connect"
         self.seen.banner = wire.reply()
-        self.done("banner")
-        return self._agreed(self.seen.banner, 220)
+        self.step_done("banner")
+        return self._expect(self.seen.banner, 220)
 
-    def greeted(self, wire: Wire) -> None:
+    def say_ehlo(self, wire: Wire) -> None:
         """Say EHLO; what is offered is noted, apart for before and after TLS."""
         self.step = "helo"
         own = wire.sock.getsockname()[0]
         said = wire.ask(f"EHLO [{'IPv6:' if ':' in own else ''}{own}]")
-        self.done("ehlo_tls" if wire.secure else "ehlo")
-        if not self._agreed(said, 250):
+        self.step_done("ehlo_tls" if wire.secure else "ehlo")
+        if not self._expect(said, 250):
             return
         self.seen.ehlo = said
         offered = [line for line in said.lines[1:] if line]
@@ -182,17 +184,18 @@ class _Session:
         else:
             self.seen.before = offered
 
-    def started(self, wire: Wire) -> bool:
+    def start_tls(self, wire: Wire) -> bool:
         """Ask for TLS; true once it is on."""
         self.step = "tls"
         said = wire.ask("STARTTLS")
-        self.done("starttls")
-        if not self._agreed(said, 220):
+        self.step_done("starttls")
+        if not self._expect(said, 220):
             return False
-        self.secured(wire)
+        self.secure(wire)
         return True
 
-    def secured(self, wire: Wire) -> None:
+    def secure(self, wire: Wire) -> None:
+        """Do the TLS handshake."""
         self.step = "tls"
         seen = self.seen
         wire.sock = wrapped(wire.sock, self.context, self.target.host, self.target.timeout)
@@ -201,23 +204,26 @@ class _Session:
         seen.cipher = cipher[0] if cipher else None
         seen.cert = certificate(wire.sock, seen.start)
         self.script.add("===", f"TLS started with cipher {seen.tls}:{seen.cipher}:{cipher[2] if cipher else 0}")
-        self.done("tls")
+        self.step_done("tls")
 
-    def logged_in(self, wire: Wire, login: Login, mechanism: str, *, need_tls: bool) -> None:
+    def log_in(self, wire: Wire, login: Login, mechanism: str, *, need_tls: bool) -> None:
+        """Try one AUTH; without TLS only where that is allowed."""
         self.step = "auth"
         if need_tls and not wire.secure:
             raise Broken("plain", "STARTTLS is gone, so the secret was not sent")
         self.seen.answer = attempt(wire, login, mechanism)
-        self.done("auth")
+        self.step_done("auth")
 
-    def left(self, wire: Wire, *, only_looked: bool) -> None:
+    def quit(self, wire: Wire, *, only_looked: bool) -> None:
+        """Say QUIT."""
         self.step = "session"
         # a client that is offered AUTH and quits without it reads as one that found no mechanism it knows
         unused = only_looked and bool(mechanisms(self.seen.after or self.seen.before))
         wire.ask("QUIT", "=== QUIT was sent: this session only asked, no login was meant" if unused else None)
-        self.done("quit")
+        self.step_done("quit")
 
-    def failed(self, fault: Broken) -> None:
+    def note_failure(self, fault: Broken) -> None:
+        """Note at which step the connection broke, and how."""
         if self.step != "session":  # a server that does not say goodbye has told all that was asked
             self.seen.broken = (self.step, fault.kind, self.script.clean(str(fault)))
         if self.step == "tls":
@@ -225,7 +231,8 @@ class _Session:
         elif not self.seen.connected:
             self.script.add("***", f"Error connecting to {self.place}: {fault}")
 
-    def _agreed(self, said: Said, code: int) -> bool:
+    def _expect(self, said: Said, code: int) -> bool:
+        """Tell whether a reply has the code; note another one as a refusal."""
         if said.code != code:
             self.seen.refused = (self.step, said)
         return said.code == code

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs._durable import whole
+from smtplogs._parameters import several
 from smtplogs.errors import UnknownName
 from smtplogs.schema import TIME
 from smtplogs.simulating.devices import logging_in_for_each, mistaken, passwords_off, relaying, scanners, storming
@@ -155,6 +156,7 @@ def simulate(
     for parameter, value, least, most in (("days", days, 5, 60), ("users", users, 40, 250)):
         if not least <= value <= most:
             raise ValueError(f"{parameter}={value!r} must be from {least} to {most}")
+    scenarios = several("scenarios", scenarios)
     unknown = [name for name in scenarios if name not in SCENARIOS]
     if unknown:
         raise UnknownName(f"no scenario named {unknown[0]!r}; there are {', '.join(SCENARIOS)}")
