@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -89,7 +90,7 @@ def notebook(
     if path.suffix != ".ipynb":
         raise ValueError(f"a notebook's name ends in .ipynb, not {path.name!r}")
     if path.exists():
-        raise FileExistsError(17, "is there already, and work may stand in it; give another name", str(path))
+        raise FileExistsError(errno.EEXIST, "is there already, and work may stand in it; give another name", str(path))
     given = [paths] if isinstance(paths, str | PathLike) else list(paths)
     logs = [_full(p) for p in given]
     datasets = bool(logs) and all(map(is_dataset, logs))

@@ -123,10 +123,7 @@ class Run:
         """Make the parts; each is kept as soon as it is whole."""
         names = {p.name for p in self.parts}
         sizes = {t.name: sum(i.source.stored_bytes or 0 for i in t.inputs) for t in self.tasks}
-        # a large file keeps two cores busy by itself; two of them would only take twice the memory
-        large = [
-            t for t in self.tasks if cluster is None and len(t.inputs) == 1 and weight(t.inputs[0].source) > LARGE_BYTES
-        ]
+        large = [t for t in self.tasks if cluster is None and _is_large(t)]
         small = [t for t in self.tasks if t not in large]
         n_files, n_read = sum(len(t.inputs) for t in self.tasks), 0
         with Meter(sum(sizes.values()), "reading", "B", show=show) as meter:
@@ -328,3 +325,8 @@ def _lines_of_json(manifest: dict[str, Any]) -> str:
             text = "[\n" + ",\n".join(f"  {json.dumps(v, ensure_ascii=False)}" for v in value) + "\n]"
         parts.append(f"{json.dumps(name)}: {text}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _is_large(task: Task) -> bool:
+    """Tell whether a task keeps two cores busy by itself: two such would only take twice the memory."""
+    return len(task.inputs) == 1 and weight(task.inputs[0].source) > LARGE_BYTES

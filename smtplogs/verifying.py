@@ -64,17 +64,17 @@ def verify(dataset: str | PathLike[str], *, progress: bool | None = None) -> pl.
     manifest = manifest_of(folder)
     if not manifest:
         raise NothingToRead(f"{folder} is not a dataset: it has no manifest")
-    rows = _own_files(folder, manifest)
-    ranges = _ranges(folder, manifest)
+    rows = _checked_files(folder, manifest)
+    ranges = _line_ranges(folder, manifest)
     inputs = manifest["inputs"]
     with Meter(sum(i["stored_bytes"] or 0 for i in inputs), "verifying", "B", show=shown(progress)) as meter:
         for entry in inputs:
-            rows += _input(entry, ranges.get(entry["source"], []))
+            rows += _checked_input(entry, ranges.get(entry["source"], []))
             meter(entry["stored_bytes"] or 0)
     return pl.DataFrame(rows, schema=CHECKED, orient="row")
 
 
-def _own_files(folder: Path, manifest: dict[str, Any]) -> list[Checked]:
+def _checked_files(folder: Path, manifest: dict[str, Any]) -> list[Checked]:
     """Compare the files of the dataset with the manifest."""
     rows: list[Checked] = []
     listed = {f["path"] for f in manifest["files"]}
@@ -95,7 +95,7 @@ def _own_files(folder: Path, manifest: dict[str, Any]) -> list[Checked]:
     return rows
 
 
-def _ranges(folder: Path, manifest: dict[str, Any]) -> dict[str, list[tuple[int, int, Path]]]:
+def _line_ranges(folder: Path, manifest: dict[str, Any]) -> dict[str, list[tuple[int, int, Path]]]:
     """Return for each source the files with its events, and from which line to which."""
     ranges: dict[str, list[tuple[int, int, Path]]] = defaultdict(list)
     for file in manifest["files"]:
@@ -110,7 +110,7 @@ def _ranges(folder: Path, manifest: dict[str, Any]) -> dict[str, list[tuple[int,
     return {source: sorted(found) for source, found in ranges.items()}
 
 
-def _input(entry: dict[str, Any], ranges: list[tuple[int, int, Path]]) -> list[Checked]:
+def _checked_input(entry: dict[str, Any], ranges: list[tuple[int, int, Path]]) -> list[Checked]:
     """Check one log: stored bytes, content, lines."""
     name = entry["source"]
     if entry["path"] is None:
@@ -163,13 +163,16 @@ def _compared(
             both = held.join(there, on="line_no", how="inner")
             held = held.join(there, on="line_no", how="anti")
             compared += both.height
-            odd = both.filter(pl.col("raw") != pl.col("_text"))
-            for number, raw, redacted, text_ in odd.select("line_no", "raw", "redacted", "_text").iter_rows():
-                if redacted is None or not _shows(raw, text_):
-                    wrong.append(number)
+            wrong += _differing(both)
         rest = [held, *(_shown(place, name) for _, _, place in todo)]
     wrong += [n for frame in rest if frame.height for n in frame["line_no"]]
     return reading.sha256, compared, sorted(set(wrong))
+
+
+def _differing(both: pl.DataFrame) -> list[int]:
+    """Return the numbers of the lines that are not what their events show (`raw`, `redacted`, `_text` of the log)."""
+    odd = both.filter(pl.col("raw") != pl.col("_text")).select("line_no", "raw", "redacted", "_text")
+    return [number for number, raw, redacted, text in odd.iter_rows() if redacted is None or not _shows(raw, text)]
 
 
 def _lines(reading: sources.Reading) -> Iterator[pl.DataFrame]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -115,33 +115,31 @@ def _watched(
     old: bool,
     once: bool,
 ) -> Iterator[pl.DataFrame]:
-    with _held(state):
-        watched = Watched(names, settings, state, span)
-        first = not watched.resumed and not old
-        try:
-            while True:
-                if watched.look():
-                    new = watched.untold()
-                    if new.height and not first:
-                        yield new
-                first = False
-                if once:
-                    return
-                time.sleep(every)
-        finally:
-            watched.save()
-            watched.close()
+    """Look at the logs again and again, and yield what is new each time."""
+    with _watching(names, settings, state, span) as watched:
+        silent = not watched.resumed and not old  # what the logs hold at the start counts as told
+        while True:
+            new = watched.untold() if watched.look() else None
+            if new is not None and new.height and not silent:
+                yield new
+            silent = False
+            if once:
+                return
+            time.sleep(every)
 
 
 @contextmanager
-def _held(state: Path | None) -> Iterator[None]:
-    """Keep other runs from the folder of the state."""
-    if state is None:
-        yield
-        return
-    state.mkdir(parents=True, exist_ok=True)
-    with alone(state):
-        yield
+def _watching(names: list[Path], settings: Settings, state: Path | None, span: dt.timedelta) -> Iterator[Watched]:
+    """Open the logs, and keep other runs from the folder of the state; at the end the state is saved."""
+    if state is not None:
+        state.mkdir(parents=True, exist_ok=True)
+    with alone(state) if state is not None else nullcontext():
+        watched = Watched(names, settings, state, span)
+        try:
+            yield watched
+        finally:
+            watched.save()
+            watched.close()
 
 
 def _span(keep: str) -> dt.timedelta:

@@ -216,19 +216,6 @@ def test_a_folder_and_a_missing_folder_are_refused(tmp_path: Path) -> None:
         tables.write(pl.DataFrame({"a": [1]}), tmp_path / "none" / "d.csv")
 
 
-def test_explanations_show_text_once_and_what_was_looked_at_in_a_line() -> None:
-    table = sl.explain(
-        "Mar  2 09:00:00 mx postfix/smtpd[7]: warning: unknown[192.0.2.9]: SASL LOGIN authentication failed: \x1b]0;x"
-    )
-    out = io.StringIO()
-    Console(file=out, width=200, markup=False).print(*tables.explained(table))
-
-    said = out.getvalue()
-    assert said.count("SASL LOGIN authentication failed") == 1
-    assert "\x1b" not in said
-    assert "\\x1b]0;x" in said
-
-
 def test_numbers_and_dates_stay_whole_in_a_narrow_terminal() -> None:
     rows = {"user": ["a" * 60], "n_refused_since": [123_456], "refused_since": [datetime(2026, 3, 2, 9, tzinfo=UTC)]}
     frame = pl.DataFrame(rows | {"cause": ["auth_disabled_by_policy"]})
@@ -247,13 +234,3 @@ def test_a_column_of_empty_lists_says_nothing_on_a_terminal() -> None:
 
     assert "examples" not in terminal(frame)
     assert "examples" in terminal(frame.with_columns(examples=pl.Series([["x"], []])))
-
-
-def test_who_pastes_what_cannot_be_explained_is_told_what_can_be() -> None:
-    out = io.StringIO()
-    console = Console(file=out, width=200)
-    for text in ("hello", "535 5.7.8 Error: authentication failed"):
-        for block in tables.explained(sl.explain(text)):
-            console.print(block)
-
-    assert out.getvalue().count("whole lines of a mail log") == 1

@@ -16,6 +16,7 @@ from smtplogs import tables
 from smtplogs._report.asked import chosen, concerning
 from smtplogs._report.triage import triage_text
 from smtplogs._visible import visible
+from smtplogs.cli.explanations import explained
 from smtplogs.cli.helping import flowing
 from smtplogs.cli.options import (
     ANSWERS,
@@ -149,7 +150,7 @@ def explain(
     if json:
         return give(table, None, json=True)
     out = console()
-    for block in tables.explained(table):
+    for block in explained(table):
         out.print(block)
     return 0
 
