@@ -125,6 +125,14 @@ def test_a_room_says_what_it_holds_and_has_no_import_inside(path: Path) -> None:
     assert not inner or path.name in allowed, f"{path} imports inside a function at {inner}"
 
 
+def test_the_guide_to_the_house_names_every_room_and_no_other() -> None:
+    guide = (PACKAGE.parent / "docs" / "house.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[^|]*`) \|", guide[guide.index("## The rooms") :], re.MULTILINE)
+    named = {name.removesuffix("/") for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+    assert named == {room_of(path) for path in ROOMS} - {"__init__", "__main__"} == set(LEVEL)
+
+
 def test_detectors_know_no_format_and_no_chart() -> None:
     for path in (PACKAGE / "detect").glob("*.py"):
         text = path.read_text()

@@ -57,7 +57,7 @@ def words(line: str) -> list[str]:
 def test_there_is_something_to_test() -> None:
     assert len(SHELL) >= 6
     assert len(PYTHON) >= 1
-    assert {kind for kind, _ in BLOCKS} == {"sh", "python"}
+    assert {kind for kind, _ in BLOCKS} == {"sh", "text", "python"}
 
 
 @pytest.mark.parametrize("command", SET_UP)
@@ -75,6 +75,19 @@ def test_the_first_command_names_commands_and_files_that_exist() -> None:
     for command, *rest in ours:
         assert list(ROOT.glob(rest[0]))
         cli.app.parse_args([command, *rest], exit_on_error=False, print_error=False)
+
+
+def test_what_the_first_command_is_said_to_say_is_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (excerpt,) = (block for kind, block in BLOCKS if kind == "text")
+
+    with pytest.raises(SystemExit):
+        cli.main(["triage", *LOGS])
+
+    said = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+    assert excerpt in said
 
 
 @pytest.fixture(scope="module")

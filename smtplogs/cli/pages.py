@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import polars as pl
 from cyclopts import Parameter
@@ -18,6 +18,9 @@ from smtplogs._visible import visible
 from smtplogs.cli.helping import flowing
 from smtplogs.cli.options import HOW, PAGES, Check, Files, How, app, console, named, tables_of, verdict
 from smtplogs.datasets import moment
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @app.command(group=PAGES)
@@ -111,25 +114,34 @@ def plot(
         raise ValueError(f"no chart named {chart!r}; there are {', '.join(charts)}")
     output = output or Path(f"{chart}.png")
     tables.ready(output, ".png", ".svg", ".pdf")
-    draw = getattr(sl, f"plot_{chart}")
-    known = list(inspect.signature(draw).parameters)
-    marks = {"detected": detected, "mitigated": mitigated, "recovered": recovered}
     asked = {"every": every, "by": by, "limit": limit, "stage": stage, "user": user, "client_ip": client_ip}
     asked |= {"client_ips": client_ips, "around": around}
+    marks = {"detected": detected, "mitigated": mitigated, "recovered": recovered}
     asked |= {name: moment(text, tz=how.tz) for name, text in marks.items()}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    if strange := [f"--{name.replace('_', '-')}" for name in asked if name not in known]:
-        raise ValueError(f"the chart {chart!r} has no option {', '.join(strange)}")
-    given = tables_of(files, how)
-    found = OF_A_FINDING.get(chart, sl.lockouts)(given.events)
-    more = {"tz": how.tz or "UTC", "findings": found, "coverage": given.coverage, "traffic": given.traffic}
-    first = [found] if known[0] == "findings" else [given.events, found] if "finding" in known else [given.events]
-    axes = draw(*first, **asked, **{name: value for name, value in more.items() if name in known[1:]})
-    picture = io.BytesIO()
-    axes.figure.savefig(picture, format=output.suffix[1:].lower(), bbox_inches="tight", dpi=150)
+    axes = _drawn(chart, {name: value for name, value in asked.items() if value is not None}, files, how)
     with tables.whole(output) as file:
-        file.write(picture.getvalue())
+        file.write(_picture(axes, output.suffix[1:].lower()))
     empty = "" if axes.has_data() or not axes.texts else f"; it is empty: {axes.texts[0].get_text()}"
     axes.figure.clear()  # pyplot keeps it: the next chart of this process would be drawn into it
     console().print(f"wrote {visible(output)}{empty}")
     return 0
+
+
+def _drawn(chart: str, asked: dict[str, Any], files: list[str], how: How) -> Axes:
+    """Draw a chart: with the events or findings that it takes first, and those of the other tables that it knows."""
+    draw = getattr(sl, f"plot_{chart}")
+    takes = list(inspect.signature(draw).parameters)
+    if strange := [f"--{name.replace('_', '-')}" for name in asked if name not in takes]:
+        raise ValueError(f"the chart {chart!r} has no option {', '.join(strange)}")
+    given = tables_of(files, how)
+    found = OF_A_FINDING.get(chart, sl.lockouts)(given.events)
+    first = [found] if takes[0] == "findings" else [given.events, found] if "finding" in takes else [given.events]
+    more = {"tz": how.tz or "UTC", "findings": found, "coverage": given.coverage, "traffic": given.traffic}
+    return draw(*first, **asked, **{name: value for name, value in more.items() if name in takes[1:]})
+
+
+def _picture(axes: Axes, kind: str) -> bytes:
+    """Return the figure as a file of that kind."""
+    picture = io.BytesIO()
+    axes.figure.savefig(picture, format=kind, bbox_inches="tight", dpi=150)  # pyright: ignore[reportAttributeAccessIssue]
+    return picture.getvalue()
