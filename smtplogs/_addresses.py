@@ -92,6 +92,7 @@ def kinds_of(addresses: pl.Series) -> pl.Series:
 
 
 def _kind(ip: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> str | None:
+    """Return the kind of an address; null for none."""
     if ip is None:
         return None
     for kind, networks in _PARSED:

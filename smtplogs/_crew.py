@@ -166,6 +166,7 @@ def each(
 def _on_cluster(
     function: Callable[..., R], tasks: Sequence[T], key: bytes, meter: Meter, sizes: Sequence[int], cluster: Any
 ) -> Iterator[R]:
+    """Run the function on a Dask cluster; a piece that lost its worker is tried again there."""
     try:
         distributed = import_module("distributed")
     except ModuleNotFoundError as error:

@@ -37,6 +37,7 @@ def queued(work: Callable[[], T]) -> T:
 
 
 def _done(work: Callable[[], T], *, wait: bool) -> T:
+    """Do the work on a thread of the engine, or here if that is one, or none is free and nobody waits."""
     if getattr(_HERE, "working", False) or pl.thread_pool_size() < 2 or not _THREADS.acquire(blocking=wait):
         return work()
     returned: list[T] = []

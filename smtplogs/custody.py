@@ -87,6 +87,7 @@ class Stored:
 
 
 def _ends(path: Path) -> str:
+    """Return size and SHA-256 of both ends of a file; empty if it cannot be read."""
     try:
         with path.open("rb", buffering=0) as file:
             size = file.seek(0, 2)
@@ -151,6 +152,7 @@ def planned(
 
 
 def _recognised(source: Source, entries: list[Entry], stored: Stored, *, hashed: bool) -> Planned:
+    """Tell whether an input is known, a twin of a known one, grown, or new."""
     plan = Planned(source, stored.signature(source))
     if not entries or source.path is None:
         return plan

@@ -167,6 +167,7 @@ class Names:
         return self._bits[block]
 
     def _scrambled(self, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+        """Return the address that stands for another one, of the same kind and in a network that stands for its network."""
         if str(ip) in _ASIS:
             return str(ip)
         width, number = ip.max_prefixlen, int(ip)

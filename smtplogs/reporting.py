@@ -151,6 +151,7 @@ def _markdown(page: dict[str, Any]) -> str:
 
 
 def _environment(**options: Any) -> Environment:
+    """Return Jinja as both kinds of report need it: an undefined name is an error."""
     return Environment(  # noqa: S701 - HTML is autoescaped, Markdown neutralised by `finalize`
         loader=PackageLoader("smtplogs"),
         undefined=StrictUndefined,

@@ -177,6 +177,7 @@ class Run:
                 plan.replaces = [i for i in plan.replaces if i not in standing]
 
     def _trimmed(self, part: Part, gone: set[str]) -> Part:
+        """Write a part anew without some of its sources; return the new one."""
         name = hashlib.sha256(json.dumps([part.name, sorted(gone)]).encode()).hexdigest()[:16]
         folder = self.loose / f".{name}-{uuid.uuid4().hex[:8]}"
         folder.mkdir()

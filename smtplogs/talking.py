@@ -90,37 +90,47 @@ def _followed(rows: pl.DataFrame) -> pl.DataFrame:
         _deaf=~(client & (asked | verb.is_not_null())).any().over("sid"),
     )
     rows = _answered(rows)
-    said = pl.when(pl.col("_deaf")).then(_guessed_step()).otherwise("step")
-    rows = rows.with_columns(step=said)
-    upgraded = server & (pl.col("step").is_in(["STARTTLS", "X-ANONYMOUSTLS"])) & (pl.col("code") == 220)
-    implicit = pl.col("server_port").drop_nulls().first().over("sid").is_in(_IMPLICIT).fill_null(value=False)
-    mark = pl.coalesce("tls", pl.when(upgraded | implicit).then(pl.lit("yes")))
-    rows = rows.with_columns(tls=mark.forward_fill().over("sid"), cipher=pl.col("cipher").forward_fill().over("sid"))
-    # `yes` after a version is the same connection, told with fewer words
-    version = pl.when(pl.col("tls") != "yes").then("tls").forward_fill().over("sid")
-    rows = rows.with_columns(tls=pl.coalesce(version, "tls"))
-    # a log may lack the row of the EHLO itself
-    unasked = (pl.col("step").is_null() | (pl.col("step") == "STARTTLS")) & pl.col("text").str.contains(_CAPABLE_ROW)
-    greeted = server & (pl.col("code") == 250) & (pl.col("step").is_in(["EHLO", "LHLO"]) | unasked)
-    offers = pl.coalesce(
-        pl.col("text").str.extract_all(_OFFER_LINE).list.eval(pl.element().str.extract(_OFFER_LINE)).list.join(" ")
-        .replace("", None),
-        pl.col("text").str.extract(_OFFER_WORDS),
-    ).str.to_uppercase().fill_null("")  # fmt: skip
-    epoch = ["sid", pl.col("tls").is_null()]
+    rows = rows.with_columns(step=pl.when(pl.col("_deaf")).then(_guessed_step()).otherwise("step"))
+    rows = _with_offers(_with_tls(rows))
     argument = pl.when(client).then(pl.col("text").str.extract(r"^(?i)(?:EHLO|HELO|LHLO)[ \t]+([^ \t]+)"))
     return rows.with_columns(
         *(pl.coalesce(c, pl.col(c).drop_nulls().first().over("sid")) for c in ONCE),
-        _offers=pl.when(greeted).then(offers).forward_fill().over(epoch),
-        _starttls=pl.when(greeted)
-        .then(pl.col("text").str.contains(r"(?i)(?:[\n ]|250[- ])STARTTLS(?:[\n ]|$)"))
-        .forward_fill()
-        .over(epoch),
         helo=pl.coalesce("helo", argument).forward_fill().over("sid"),
         _attempt=pl.when(pl.col("verb") == "AUTH").then(1).otherwise(0).cum_sum().over("sid"),
         _inside=pl.when(pl.col("verb").is_not_null()).then(pl.col("verb") == "AUTH").forward_fill().over("sid")
         .fill_null(value=False),
     )  # fmt: skip
+
+
+def _with_tls(rows: pl.DataFrame) -> pl.DataFrame:
+    """Carry TLS and cipher forward from where they begin: a line that says so, STARTTLS, or a port that implies it."""
+    answered = (pl.col("speaker") == "server") & (pl.col("code") == 220)
+    upgraded = answered & pl.col("step").is_in(["STARTTLS", "X-ANONYMOUSTLS"])
+    implicit = pl.col("server_port").drop_nulls().first().over("sid").is_in(_IMPLICIT).fill_null(value=False)
+    mark = pl.coalesce("tls", pl.when(upgraded | implicit).then(pl.lit("yes")))
+    rows = rows.with_columns(tls=mark.forward_fill().over("sid"), cipher=pl.col("cipher").forward_fill().over("sid"))
+    # `yes` after a version is the same connection, told with fewer words
+    version = pl.when(pl.col("tls") != "yes").then("tls").forward_fill().over("sid")
+    return rows.with_columns(tls=pl.coalesce(version, "tls"))
+
+
+def _with_offers(rows: pl.DataFrame) -> pl.DataFrame:
+    """Carry forward what the last greeting offered; what was offered before TLS counts no more under it (RFC 3207)."""
+    # a log may lack the row of the EHLO itself
+    unasked = (pl.col("step").is_null() | (pl.col("step") == "STARTTLS")) & pl.col("text").str.contains(_CAPABLE_ROW)
+    answered = (pl.col("speaker") == "server") & (pl.col("code") == 250)
+    greeted = answered & (pl.col("step").is_in(["EHLO", "LHLO"]) | unasked)
+    offers = pl.coalesce(
+        pl.col("text").str.extract_all(_OFFER_LINE).list.eval(pl.element().str.extract(_OFFER_LINE)).list.join(" ")
+        .replace("", None),
+        pl.col("text").str.extract(_OFFER_WORDS),
+    ).str.to_uppercase().fill_null("")  # fmt: skip
+    starttls = pl.col("text").str.contains(r"(?i)(?:[\n ]|250[- ])STARTTLS(?:[\n ]|$)")
+    epoch = ["sid", pl.col("tls").is_null()]
+    return rows.with_columns(
+        _offers=pl.when(greeted).then(offers).forward_fill().over(epoch),
+        _starttls=pl.when(greeted).then(starttls).forward_fill().over(epoch),
+    )
 
 
 def _answered(rows: pl.DataFrame) -> pl.DataFrame:

@@ -124,6 +124,7 @@ def _answered(row: dict[str, Any], findings: pl.DataFrame) -> int | None:
 def _client(
     row: dict[str, Any], lines: dict[str, str], known: dict[str, dict[str, Any]], answered: int | None, zone: str
 ) -> Table:
+    """Lay out one client: whether it gets in, since when, why not, and the line that says so."""
     told: dict[str, str | None] = {"since": _since(row, zone), "how": _how(row)}
     state = Text("GETS IN", "bold green")
     if row["n_refused_since"]:
@@ -144,6 +145,7 @@ def _why(row: dict[str, Any], cause: dict[str, Any], answered: int | None) -> di
 
 
 def _named(row: dict[str, Any]) -> str:
+    """Name a client: account, address, and what it is called."""
     names = dict.fromkeys(name for name in (row["client_name"], row["helo"]) if name and name != "unknown")
     where = row["client_ip"] or (f"our server at {row['relay_host']}" if row["relay_host"] else "an address not logged")
     called = f" ({', '.join(names)})" if names else ""
@@ -151,6 +153,7 @@ def _named(row: dict[str, Any]) -> str:
 
 
 def _since(row: dict[str, Any], zone: str) -> str:
+    """Tell in a sentence since when a client is refused, or how it gets in."""
     last_in = words.period(row["last_success"], row["last_success"], zone) if row["last_success"] else None
     if row["n_refused_since"]:
         n = words.many(row["n_refused_since"], "time")

@@ -111,6 +111,7 @@ def contents(
 
 
 def _key(known: Figures, ranked: pl.DataFrame, tz: str) -> list[Figure]:
+    """Return the figures at the head of the report."""
     seen = ranked["severity"].cast(pl.String).fill_null("info").to_list()
     by_weight = ", ".join(f"{seen.count(w):,} {w}" for w in ("serious", "warning", "info") if w in seen)
     span = duration((known.last - known.first).total_seconds()) if known.first and known.last else words.BLANK
@@ -133,6 +134,7 @@ def _key(known: Figures, ranked: pl.DataFrame, tz: str) -> list[Figure]:
 
 
 def _impact(known: Figures, cost: Harm) -> list[Figure]:
+    """Return the figures of what it cost, each with what it counts."""
     impact = [
         Figure("Attempts not accepted", words.number(known.n_not_accepted), "attempts to log in over SMTP that did not end with a login, for any reason"),
         Figure("Accounts affected", words.number(known.n_accounts_hit), "names that logged in within the period and met at least one attempt that was not accepted"),
@@ -158,6 +160,7 @@ def _impact(known: Figures, cost: Harm) -> list[Figure]:
 
 
 def _causes(events: pl.DataFrame, table: pl.DataFrame) -> list[dict[str, str]]:
+    """Return the commonest causes with their meaning, as the page shows them."""
     counted = cause_counts(events).group_by("cause", maintain_order=True).agg(pl.col("n").sum())
     joined = counted.join(table, on="cause", how="left", maintain_order="left").head(MOST_CAUSES)
     return [
@@ -172,6 +175,7 @@ def _causes(events: pl.DataFrame, table: pl.DataFrame) -> list[dict[str, str]]:
 
 
 def _clients(clients: pl.DataFrame, tz: str) -> list[dict[str, str]]:
+    """Return the clients that failed most, as the page shows them."""
     return [
         {
             "user": shorten(row["user"] or "(no user logged)", MOST_CHARACTERS),
@@ -192,6 +196,7 @@ def _moment(moment: Moment, tz: str) -> dict[str, Any]:
 
 
 def _custody(row: dict[str, Any], tz: str) -> dict[str, Any]:
+    """Return an input of the chain of custody, as the page shows it."""
     return {
         "source": row["source"],
         "size": words.size(row["stored_bytes"]),
@@ -201,6 +206,7 @@ def _custody(row: dict[str, Any], tz: str) -> dict[str, Any]:
 
 
 def _file(row: dict[str, Any], tz: str) -> dict[str, Any]:
+    """Return a row of the coverage table, as the page shows it."""
     understood = [row[c] for c in ("records", "context", "dismissed") if row[c] is not None]
     return {
         "source": row["source"] + (f" ({row['program']})" if row["program"] else ""),

@@ -133,6 +133,7 @@ def close_up(events: pl.DataFrame, findings: pl.DataFrame) -> tuple[pl.DataFrame
 
 
 def _draw(draw: Callable[[Axes], Axes], inches: float, says: str) -> Picture:
+    """Draw a chart on a figure of its own; the same numbers give the same bytes."""
     with mpl.rc_context(RC | {"svg.hashsalt": "smtplogs"}):
         figure = Figure(figsize=(WIDTH, inches))
         draw(figure.add_subplot())

@@ -93,6 +93,7 @@ def _story(
     meanings: Mapping[str, str],
     tz: str,
 ) -> Story:
+    """Return a finding as the report tells it: names in words, times in the zone."""
     return Story(
         number=number,
         id=row["finding_id"] or "",
@@ -139,6 +140,7 @@ def _spans(row: dict[str, Any]) -> tuple[float, float | None] | None:
 
 
 def _lasted(row: dict[str, Any]) -> str | None:
+    """Return how long a lockout lasted: the least, and the most where that is known."""
     spans = _spans(row)
     if spans is None:
         return None
@@ -189,6 +191,7 @@ def moments(ranked: pl.DataFrame, first: datetime | None, last: datetime | None,
 
 
 def _moments(number: int, row: dict[str, Any]) -> list[Moment]:
+    """Return the moments of a finding: brackets of its beginning and end where it has such."""
     if row["onset_before"] or row["onset_after"]:
         steps = [
             (row["onset_after"], "may have begun from here on"),

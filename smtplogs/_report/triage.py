@@ -21,6 +21,8 @@ from smtplogs._visible import visible
 from smtplogs.schema import COVERAGE, OUTCOMES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import RenderableType
 
     from smtplogs.schema import Frame
@@ -41,6 +43,10 @@ FEW_LINES = 100
 
 PLACES = "/var/log/mail.log, /var/log/maillog, /var/log/exim4/mainlog, journalctl -u 'postfix*' -o short-iso"
 """Where logins are logged, for those who brought another file."""
+
+
+Line = tuple[str, str, str]
+"""Label, text and style of a line of the summary of what was read."""
 
 
 def triage_text(
@@ -83,7 +89,7 @@ def triage_text(
         ranked = ranked.sort(pl.col("subject_kind").is_in(EVERYBODYS).fill_null(value=False), maintain_order=True)
     lines = evidence_lines(events, ranked, limit=MOST_QUOTED, refusals=True)
     told = stories(ranked, lines, {}, tz, limit=MOST_QUOTED)
-    blocks: list[RenderableType] = [_read(known, read, tz), Text()]
+    blocks: list[RenderableType] = [_summary(known, read, tz), Text()]
     if clients is not None:
         for block in standing(events, clients, ranked.head(limit), asked=asked or "", zone=tz):
             blocks += [block, Text()]
@@ -138,55 +144,67 @@ def _nothing_found(known: Figures, read: Reading, *, refused: bool, windowed: bo
     return "there was nothing to judge: no attempt to log in is in these logs"
 
 
-def _read(known: Figures, read: Reading, tz: str) -> Table:
+def _summary(known: Figures, read: Reading, tz: str) -> Table:
+    """Lay out what was read and understood, over which period, how many attempts there are, and what went wrong."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
-
-    def say(label: str, text: str, style: str = "") -> None:
+    for label, text, style in (
+        *_of_reading(read),
+        *_of_times(known, read, tz),
+        *_of_attempts(known),
+        *_of_faults(read),
+    ):
         grid.add_row(label, Text(visible(text), style=style))
+    return grid
 
-    if read.n_files:
-        files = words.many(read.n_files, "file")
-        say(
-            "Read",
-            f"{files}, {words.size(read.bytes)}, {words.many(read.lines, 'line')}; {read.kept:,} may be about logins",
-            "" if read.kept or not read.lines else "yellow",
-        )
-        formats = f" ({', '.join(read.formats)})" if read.formats else ""
-        say("Understood", f"{words.many(read.records + read.context + read.dismissed, 'line')}{formats}")
-        if read.not_understood:
-            were = "was" if read.not_understood == 1 else "were"
-            say(
-                "",
-                f"{words.many(read.not_understood, 'line')} that may be about logins {were} not understood",
-                "yellow",
-            )
-        if read.bad_stamps:
-            say("", f"{words.many(read.bad_stamps, 'line')} with a stamp that cannot be read", "yellow")
-    else:
-        say("Read", "no coverage table: how much was understood is not known")
+
+def _of_reading(read: Reading) -> Iterator[Line]:
+    """Yield how much was read and understood."""
+    if not read.n_files:
+        yield "Read", "no coverage table: how much was understood is not known", ""
+        return
+    amount = f"{words.many(read.n_files, 'file')}, {words.size(read.bytes)}, {words.many(read.lines, 'line')}"
+    yield "Read", f"{amount}; {read.kept:,} may be about logins", "" if read.kept or not read.lines else "yellow"
+    formats = f" ({', '.join(read.formats)})" if read.formats else ""
+    yield "Understood", f"{words.many(read.records + read.context + read.dismissed, 'line')}{formats}", ""
+    if read.not_understood:
+        were = "was" if read.not_understood == 1 else "were"
+        missed = words.many(read.not_understood, "line")
+        yield "", f"{missed} that may be about logins {were} not understood", "yellow"
+    if read.bad_stamps:
+        yield "", f"{words.many(read.bad_stamps, 'line')} with a stamp that cannot be read", "yellow"
+
+
+def _of_times(known: Figures, read: Reading, tz: str) -> Iterator[Line]:
+    """Yield the period, and what year and zone rest on."""
     timeless = "not known: these logs have no clock" if known.n_attempts else "no attempts to log in"
-    period = f"{words.period(known.first, known.last, tz)} ({tz})" if known.first else timeless
-    say("Period", period)
+    yield "Period", f"{words.period(known.first, known.last, tz)} ({tz})" if known.first else timeless, ""
     if read.year_evidence:
-        say("Year from", "; ".join(read.year_evidence[:3]))
+        yield "Year from", "; ".join(read.year_evidence[:3]), ""
     if read.zone_evidence:
-        say("Zone from", "; ".join(read.zone_evidence[:3]))
+        yield "Zone from", "; ".join(read.zone_evidence[:3]), ""
+
+
+def _of_attempts(known: Figures) -> Iterator[Line]:
+    """Yield the attempts by outcome, ours and those at relays."""
     outcomes = ", ".join(f"{known.by_outcome[o]:,} {o}" for o in OUTCOMES if known.by_outcome.get(o))
-    say("AUTH", f"{words.many(known.n_attempts, 'attempt')}" + (f": {outcomes}" if outcomes else ""))
+    yield "AUTH", f"{words.many(known.n_attempts, 'attempt')}" + (f": {outcomes}" if outcomes else ""), ""
     if known.n_relay_attempts:
         refused = f"{known.n_relay_not_accepted:,} not accepted"
-        say("At relays", f"{words.many(known.n_relay_attempts, 'attempt')} of our server, {refused}")
+        yield "At relays", f"{words.many(known.n_relay_attempts, 'attempt')} of our server, {refused}", ""
+
+
+def _of_faults(read: Reading) -> Iterator[Line]:
+    """Yield the first errors and notes, and how many more there are."""
     for source, error in read.errors[:MOST_ERRORS]:
-        say("Error", f"{source}: {error}", "red")
+        yield "Error", f"{source}: {error}", "red"
     if len(read.errors) > MOST_ERRORS:
-        say("", f"{words.many(len(read.errors) - MOST_ERRORS, 'more file')} with errors", "red")
+        yield "", f"{words.many(len(read.errors) - MOST_ERRORS, 'more file')} with errors", "red"
     for source, note in read.notes[:MOST_NOTES]:
-        say("Note", f"{source}: {note}", "dim")
+        yield "Note", f"{source}: {note}", "dim"
     if len(read.notes) > MOST_NOTES:
-        say("", words.many(len(read.notes) - MOST_NOTES, "more note"), "dim")
-    return grid
+        yield "", words.many(len(read.notes) - MOST_NOTES, "more note"), "dim"
 
 
 def _together(told: list[Story]) -> list[list[Story]]:
@@ -203,6 +221,7 @@ def _together(told: list[Story]) -> list[list[Story]]:
 
 
 def _headed(story: Story) -> Table:
+    """Return the grid of a finding with its number, severity and title."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="dim", min_width=len("line"))
     grid.add_column(overflow="fold")

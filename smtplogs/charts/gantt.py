@@ -212,6 +212,7 @@ def _length(row: dict[str, Any]) -> str:
 
 
 def _draw_legend(ax: Axes, bars: pl.DataFrame) -> None:
+    """Explain the colours and marks that occur."""
     kinds = [k for k in KINDS if k in set(bars["kind"])]
     entries: dict[str, Any] = {
         KIND_WORDS[k]: Patch(facecolor=KIND_COLOURS[k], edgecolor=KIND_COLOURS[k]) for k in kinds

@@ -203,6 +203,7 @@ def _draw_marks(ax: Axes, marks: dict[str, float]) -> None:
 
 
 def _caption(frame: pl.DataFrame, known: dict[str, datetime], start: datetime, step: str) -> str:
+    """Tell what it cost in all, and how long after the start the marks lie."""
     whole = frame.row(-1, named=True)
     n = whole["n_users_so_far"]
     accounts = f"{n:,} account{'s' * (n != 1)}" if n else "no account named"

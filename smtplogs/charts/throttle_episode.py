@@ -180,6 +180,7 @@ def _draw_bars(ax: Axes, frame: pl.DataFrame, starts: np.ndarray, ends: np.ndarr
 
 
 def _caption(one: dict[str, Any]) -> str:
+    """Tell who was limited by what, how often, and the limit as far as it is known."""
     window = one["limit_window_s"]
     if one["limit_n"] is None:
         limit = "limit not known"

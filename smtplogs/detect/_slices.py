@@ -306,6 +306,8 @@ def lazy_door(function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame]) ->
 def _door(
     function: Callable[Concatenate[pl.LazyFrame, P], pl.DataFrame], prepared: Callable[[pl.LazyFrame], pl.LazyFrame]
 ) -> Callable[Concatenate[Any, P], Any]:
+    """Let a detector take any frame; a small one in memory is judged on a thread of the engine."""
+
     def answer(frame: Any, work: Callable[[pl.LazyFrame], pl.DataFrame]) -> pl.DataFrame:
         if isinstance(frame, pl.LazyFrame):
             return work(prepared(frame))

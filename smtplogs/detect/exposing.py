@@ -94,6 +94,7 @@ def _logins(events: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
 
 
 def _logins_by_user(events: pl.LazyFrame) -> pl.DataFrame:
+    """Count the logins of each account."""
     return (
         _logins(events, "account", "n")
         .group_by("account")

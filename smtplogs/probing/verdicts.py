@@ -81,6 +81,7 @@ def of_port(seen: Seen, *, asked: bool, other: Seen | None) -> Iterator[dict[str
 
 
 def _of_fault(seen: Seen) -> dict[str, Any]:
+    """Return what follows from a connection that broke."""
     step, kind, words = seen.broken or ("", "", "")
     port = seen.target.port
     if kind == "timeout":
@@ -99,6 +100,7 @@ def _of_fault(seen: Seen) -> dict[str, Any]:
 
 
 def _of_tls(seen: Seen) -> Iterator[dict[str, Any]]:
+    """Yield what follows from certificate, versions of TLS and a missing STARTTLS."""
     port = seen.target.port
     if seen.distrust:
         until = seen.cert.get("cert_until")
@@ -121,6 +123,7 @@ def _of_tls(seen: Seen) -> Iterator[dict[str, Any]]:
 
 
 def _of_auth(seen: Seen) -> Iterator[dict[str, Any]]:
+    """Yield what follows from the mechanisms offered before and after TLS."""
     port, before, after = seen.target.port, mechanisms(seen.before), mechanisms(seen.after)
     clear = [m for m in before or () if m in ("PLAIN", "LOGIN", *WITH_TOKEN)]
     if clear:
@@ -142,6 +145,7 @@ def _of_auth(seen: Seen) -> Iterator[dict[str, Any]]:
 
 
 def _oddities(seen: Seen) -> Iterator[dict[str, Any]]:
+    """Yield what is odd about the banner, and harmless to most clients."""
     port = seen.target.port
     told: list[str] = []
     if seen.banner and seen.banner.code == 220:

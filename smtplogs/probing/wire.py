@@ -162,6 +162,7 @@ class Wire:
         self.sock.close()
 
     def _line(self, end: float) -> str:
+        """Return the next line, at most `LONGEST_LINE` bytes of it; raise Broken at the end of time or connection."""
         while b"\n" not in self.rest:
             left = end - time.monotonic()
             if left <= 0:

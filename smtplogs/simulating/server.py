@@ -77,6 +77,7 @@ class _Server:
         return lost or self.until.get(a.ip, 0) > a.at
 
     def _judged(self, a: Attempt, index: int) -> Session:
+        """Judge an attempt as the server would, and count it for locks and bans."""
         site = self.site
         mechanism = site.mechanism(a.who, a.user)
         if a.mistake:
@@ -103,6 +104,7 @@ class _Server:
         return Session(a.at, index, a.user, a.ip, mechanism, verdict, a.user in site.secret, fault, reached)
 
     def _lock(self, a: Attempt) -> Lock | None:
+        """Return the lock that an attempt meets; one that is over is taken away."""
         lock = self.locked.get(a.user)
         if lock and a.at >= lock.end:
             del self.locked[a.user]

@@ -53,6 +53,7 @@ class Beginning:
         return carry.first_time.replace(tzinfo=None) if carry.first_time else None
 
     def _at_a_glance(self, anchor: Anchor) -> datetime | None:
+        """Return the first moment in UTC if the extremes tell it: no change of clocks in between; else None."""
         if self.first is None or self.earliest is None or self.latest is None:
             return None
         earliest, latest = self.earliest, self.latest

@@ -91,6 +91,7 @@ def _plain() -> pl.Expr:
 
 
 def _next() -> dict[str, pl.Expr]:
+    """Return columns that tell about the next line: whether it begins one, stands alone, and how long its first word is."""
     after = _LINE.shift(-1).fill_null("")
     return {
         "next_begins": pl.col("begins").shift(-1).fill_null(value=False),

@@ -35,6 +35,7 @@ def detect(head: Sequence[str]) -> Wrapper | None:
 
 
 def _detected(head: Sequence[str], levels: int) -> Wrapper | None:
+    """Detect, and look into what was found as many levels deep as is left."""
     if _coloured(head):
         return _with_inside(COLOURED, head, levels)
     if (peel := broken(head)) is not None:

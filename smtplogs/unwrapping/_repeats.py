@@ -61,6 +61,7 @@ def repeats(batch: pl.DataFrame, carry: Previous | None = None) -> tuple[pl.Data
 
 
 def _unfold(rows: pl.DataFrame) -> pl.DataFrame:
+    """Take the envelope that a syslog daemon put around a folded message off, and count it as often as it says."""
     parts = rows.select(_LINE.str.extract_groups(_FOLDED)).unnest("line")
     whole = rows.hstack(parts)
     return whole.select(

@@ -40,6 +40,7 @@ def pretty_lines(chunks: Iterable[bytes], *, rows: int = 50_000) -> Iterator[pl.
 
 
 def _batches(entries: Iterator[dict[str, str | int]], rows: int) -> Iterator[pl.DataFrame]:
+    """Put so many entries together to a frame of lines."""
     held: list[dict[str, str | int]] = []
     for entry in entries:
         held.append(entry)
@@ -51,6 +52,7 @@ def _batches(entries: Iterator[dict[str, str | int]], rows: int) -> Iterator[pl.
 
 
 def _verbose(source: Bytes) -> Iterator[dict[str, str | int]]:
+    """Yield the entries of `-o verbose`: a line with stamp and cursor, then fields."""
     entry: dict[str, str | int] = {}
     while True:
         number, raw = source.line_no, source.line()
@@ -72,6 +74,7 @@ def _verbose(source: Bytes) -> Iterator[dict[str, str | int]]:
 
 
 def _pretty(source: Bytes) -> Iterator[dict[str, str | int]]:
+    """Yield the entries of `-o json-pretty`: a member a line."""
     entry: dict[str, str | int] = {}
     while True:
         number, raw = source.line_no, source.line()
