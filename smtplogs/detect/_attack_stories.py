@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from smtplogs.detect._findings import WHO_NAMES_LOGINS, not_assessable
 from smtplogs.detect._sentences import counted, length, listed, name, stretch, times
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ SLOW = (
 HARD_PER_DAY = 10
 """Failures a day on one account that exists: Entra would lock it."""
 
+GUESSING = "Guessing shows in the names that are tried."
+
 
 def _common(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all findings of this detector have, out of the facts."""
     own = ("n_sources", "sources", "n_names", "names", "n_known_names", "unknown_share", "hits", "share_of_failures")
     return {key: facts[key] for key in own} | {
         "start": facts["start"],
@@ -51,6 +55,7 @@ def _common(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reasons(facts: Mapping[str, Any]) -> list[str]:
+    """Return the reasons for the confidence, a sentence each."""
     never = "None of them is" if facts["n_sources"] != 1 else "The address is never"
     reasons = [f"{counted(facts['n_sources'], 'address', 'addresses')} tried {counted(facts['n_names'], 'account')}."]
     if facts["hits"]:
@@ -73,6 +78,7 @@ def _severity(facts: Mapping[str, Any], *, aimed: bool) -> str:
 
 
 def _advice(facts: Mapping[str, Any], ip: str | None, *, aimed: bool) -> str:
+    """Return what to do: by whether they got in, and whether they aim at accounts that exist."""
     if facts["hits"]:
         return f"Change the password of {listed(facts['hits'])} now and look at what was sent since; then block the source."
     if ip and facts.get("slow"):
@@ -273,6 +279,7 @@ def strangers_row(preset: Preset, hits: pl.DataFrame) -> dict[str, Any]:
 
 
 def _rule(preset: Preset) -> dict[str, Any]:
+    """Return what a finding says of the published rule itself."""
     window = length(timedelta(seconds=preset.window_s))
     models = {
         "sliding": f"{preset.count} failures within {window}",
@@ -295,35 +302,30 @@ def _rule(preset: Preset) -> dict[str, Any]:
 
 def no_names_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
     """Return the row that says that guessing cannot be told apart, for no failure carries a name."""
-    return _cannot(
-        "spray", start, end, n, f"Who guesses at which accounts cannot be told: none of {counted(n, 'failed login')} carries a user name.",
-        "Postfix names the login in failures from 3.9 on (sasl_username=); a log of Dovecot or saslauthd has it too.",
-        "Failed logins with a user name in this log.",
-    )  # fmt: skip
+    return not_assessable(
+        "spray",
+        "all accounts",
+        start,
+        end,
+        n,
+        title="Who guesses at which accounts cannot be told: none of "
+        f"{counted(n, 'failed login')} carries a user name.",
+        advice=WHO_NAMES_LOGINS,
+        because=[GUESSING],
+        refuted_by="Failed logins with a user name in this log.",
+    )
 
 
 def no_unknown_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
     """Return the row that says that the log does not tell names that do not exist from wrong passwords."""
-    return _cannot(
-        "enumeration", start, end, n, "Whether strangers test which names exist cannot be told: the log does not say which do not.",
-        "Read Dovecot's log as well (auth_verbose=yes): it tells an unknown user from a wrong password.",
-        "Failures with the cause unknown_user.",
-    )  # fmt: skip
-
-
-def _cannot(kind: str, start: datetime, end: datetime, n: int, title: str, advice: str, refuted: str) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "status": "not_assessable",
-        "severity": "info",
-        "subject_kind": "server",
-        "subject": "all accounts",
-        "start": start,
-        "end": end,
-        "n_events": n,
-        "title": title,
-        "advice": advice,
-        "confidence": "high",
-        "because": ["Guessing shows in the names that are tried."],
-        "refuted_by": refuted,
-    }
+    return not_assessable(
+        "enumeration",
+        "all accounts",
+        start,
+        end,
+        n,
+        title="Whether strangers test which names exist cannot be told: the log does not say which do not.",
+        advice="Read Dovecot's log as well (auth_verbose=yes): it tells an unknown user from a wrong password.",
+        because=[GUESSING],
+        refuted_by="Failures with the cause unknown_user.",
+    )

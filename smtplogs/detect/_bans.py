@@ -185,6 +185,7 @@ def _grown(bans: pl.DataFrame) -> pl.DataFrame:
 
 
 def _told(told: pl.DataFrame) -> pl.DataFrame:
+    """Return the bans that the log states as stretches: from when until when, by which jail."""
     return told.filter(pl.col("client_ip").is_not_null()).select(
         "client_ip",
         pl.col("time").alias("start"),
@@ -211,6 +212,7 @@ def _evidence(ledger: Ledger, told: pl.DataFrame, silences: pl.DataFrame) -> dic
 
 
 def _common(start: datetime, end: datetime, n: int, *, inferred: bool) -> dict[str, Any]:
+    """Return what all findings of bans have."""
     return {
         "kind": "ip_ban",
         "start": start,
@@ -222,6 +224,7 @@ def _common(start: datetime, end: datetime, n: int, *, inferred: bool) -> dict[s
 
 
 def _row(s: Mapping[str, Any], *, inferred: bool, n: int) -> dict[str, Any]:
+    """Return the finding about one address that was banned."""
     ip, users = name(s["client_ip"]), s["users"] or []
     span = length(timedelta(seconds=s["ban_s"]))
     reasons = (
@@ -265,6 +268,7 @@ def _advice(s: Mapping[str, Any], ip: str, users: list[str]) -> str:
 
 
 def _crowd(strangers: pl.DataFrame, *, inferred: bool) -> dict[str, Any]:
+    """Return the finding about all banned addresses that never logged in."""
     ban_s = float(strangers["ban_s"].median())  # pyright: ignore
     n_bans = int(strangers["n_bans"].sum())
     n_growing = int(strangers["growing"].sum())

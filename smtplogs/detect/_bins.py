@@ -131,6 +131,7 @@ class Days:
 
 
 def _told(days: pl.DataFrame) -> pl.DataFrame:
+    """Return what is usual: number, mean, median and least of up to five earlier days, without sorting lists."""
     known = days.select(n=pl.sum_horizontal(pl.all().is_not_null()), mean=pl.mean_horizontal(pl.all()))
     days = days.fill_null(math.inf)
     for pairs in SORTED:

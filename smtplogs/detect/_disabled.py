@@ -37,6 +37,7 @@ def disabled_accounts(history: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _row(lock: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the finding about an account that an administrator shut."""
     user, end = name(lock["user"]), lock["next_any"]
     until = f"until it worked again at {moment(end)}" if end else "and was not seen to work again"
     return {

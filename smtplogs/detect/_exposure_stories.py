@@ -62,6 +62,7 @@ def weak_row(story: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(kind: str, public: bool, first: datetime, last: datetime, n: int) -> dict[str, Any]:
+    """Return what all findings about logins have."""
     return {
         "kind": kind,
         "severity": "warning" if kind == "plain_text_login" and public else "info",

@@ -10,13 +10,18 @@ import polars as pl
 from smtplogs.schema import FINDINGS, SEVERITIES, dtypes, reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from smtplogs.schema import Column
 
 MOST_LINES = 20
 """Lines of evidence that a finding shows at most."""
+
+WHO_NAMES_LOGINS = (
+    "Postfix names the login in failures from 3.9 on (sasl_username=); a log of Dovecot or saslauthd has it too."
+)
+"""Advice where failures carry no user name."""
 
 
 def finding_id(detector: str, subject_kind: str, subject: str | None, start: datetime | None) -> str:
@@ -59,6 +64,48 @@ def as_findings(rows: Iterable[Mapping[str, Any]], detector: str, columns: Mappi
             own = finding_id(f"{own} {row['kind']}", *about)
         named[own] = {"status": "found", **row, "detector": detector, "finding_id": own}
     return weightiest_first(pl.DataFrame(list(named.values()), schema=schema))
+
+
+def not_assessable(
+    kind: str,
+    about: str,
+    start: datetime,
+    end: datetime,
+    n_events: int | None,
+    *,
+    title: str,
+    advice: str,
+    because: Sequence[str],
+    refuted_by: str,
+) -> dict[str, Any]:
+    """Return the row that says that something cannot be told with these tables.
+
+    Parameters
+    ----------
+    kind
+        What would be found.
+    about
+        What it would be about: all accounts, all clients ...
+    start, end, n_events
+        The stretch of the log that was looked at, and the attempts in it.
+    title, advice, because, refuted_by
+        As in every finding: what cannot be told, what to read in addition, why, and what would show it.
+    """
+    return {
+        "kind": kind,
+        "status": "not_assessable",
+        "severity": "info",
+        "subject_kind": "server",
+        "subject": about,
+        "start": start,
+        "end": end,
+        "n_events": n_events,
+        "title": title,
+        "advice": advice,
+        "confidence": "high",
+        "because": list(because),
+        "refuted_by": refuted_by,
+    }
 
 
 def weightiest_first(findings: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from smtplogs.detect._findings import WHO_NAMES_LOGINS, not_assessable
 from smtplogs.detect._lock_stories import unnamed
 from smtplogs.detect._sentences import client_name, counted, length, listed, moment, name, times
 from smtplogs.detect._turned import MANY_AT_ONCE
@@ -79,6 +80,7 @@ def never_row(story: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _common(story: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all findings of this detector have, out of the story of a client."""
     never = story["shape"] == "never"
     return {
         "subject_kind": "client",
@@ -119,6 +121,7 @@ def _place(story: Mapping[str, Any]) -> str:
 
 
 def _title(story: Mapping[str, Any]) -> str:
+    """Tell the story of a client in a sentence."""
     user, place = name(story["user"]), _place(story)
     if story["shape"] == "mixed":
         return (
@@ -156,6 +159,7 @@ def _software(story: Mapping[str, Any]) -> str:
 
 
 def _advice(story: Mapping[str, Any]) -> str:
+    """Return what to do about a client, by whether it goes on and whose it is."""
     user, place = name(story["user"]), _place(story)
     if story["state"] == "repaired":
         return "Nothing needs to be done; it was repaired."
@@ -177,6 +181,7 @@ def _confidence(story: Mapping[str, Any]) -> str:
 
 
 def _reasons(story: Mapping[str, Any], many: bool) -> list[str]:
+    """Return the reasons for the confidence, a sentence each."""
     user = name(story["user"])
     reasons = [f"It had logged in {times(story['n_ok'])} before its first failure."]
     if story["shape"] == "mixed":
@@ -211,6 +216,7 @@ def _reasons(story: Mapping[str, Any], many: bool) -> list[str]:
 
 
 def _beat(story: Mapping[str, Any]) -> str:
+    """Tell how steady the rhythm is."""
     if not story["regular"]:
         return f"{counted(story['n_bad'], 'refused attempt')} without a steady rhythm."
     missed = f", {counted(int(story['n_missed']), 'try', 'tries')} left out" if story["n_missed"] else ""
@@ -269,20 +275,15 @@ def rotation_row(change: Mapping[str, Any]) -> dict[str, Any]:
 
 def not_assessable_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
     """Return the row that says that old passwords cannot be told, for no failure carries a name."""
-    return {
-        "kind": "stale_credential",
-        "status": "not_assessable",
-        "severity": "info",
-        "subject_kind": "server",
-        "subject": "all accounts",
-        "start": start,
-        "end": end,
-        "n_events": n,
-        "title": "Whether a client uses an old password cannot be told: none of "
+    return not_assessable(
+        "stale_credential",
+        "all accounts",
+        start,
+        end,
+        n,
+        title="Whether a client uses an old password cannot be told: none of "
         f"{counted(n, 'failed login')} carries a user name.",
-        "advice": "Postfix names the login in failures from 3.9 on (sasl_username=); a log of Dovecot or saslauthd has "
-        "it too.",
-        "confidence": "high",
-        "because": [unnamed(1.0), "An old password belongs to an account and a client: one of the two is missing."],
-        "refuted_by": "Failed logins with a user name in this log.",
-    }
+        advice=WHO_NAMES_LOGINS,
+        because=[unnamed(1.0), "An old password belongs to an account and a client: one of the two is missing."],
+        refuted_by="Failed logins with a user name in this log.",
+    )

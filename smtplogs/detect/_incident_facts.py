@@ -275,6 +275,7 @@ def excess(now: pl.DataFrame, before: pl.DataFrame, n_days: int, dimension: str,
 def _top(
     now: pl.DataFrame, before: pl.DataFrame, n_days: int, dimension: str, measure: str
 ) -> tuple[str | None, float]:
+    """Return the value of a column that adds most to a rise, and its share of it."""
     more = excess(now, before, n_days, dimension, measure).filter(pl.col("excess") > 0)
     total = more["excess"].sum()
     more = more.drop_nulls("value").sort("excess", "value", descending=[True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from smtplogs.detect._findings import not_assessable
 from smtplogs.detect._incident_facts import NORMAL
 from smtplogs.detect._sentences import counted, name, stretch, times
 
@@ -122,6 +123,7 @@ def _aimed(facts: Facts, kind: str) -> int:
 
 
 def _subject(facts: Facts, kind: str) -> tuple[str, str]:
+    """Return kind and name of what the finding is about."""
     if kind in {"one_client_rise", "spray_rise"}:
         return "address", facts.top_ip or "(no address)"
     if kind == "botnet_rise":
@@ -139,6 +141,7 @@ def _shown_as(facts: Facts) -> str:
 
 
 def _what(facts: Facts, kind: str) -> str:
+    """Tell what happened, for the title."""
     refused = f"refused {times(facts.n_bad)}"
     if kind == "outage":
         words = {
@@ -178,6 +181,7 @@ def _share(facts: Facts) -> str:
 
 
 def _who(facts: Facts, kind: str) -> str:
+    """Tell whom it hit or what it tried, for the title."""
     if kind in SERIOUS:
         return f"; {facts.n_hit:,} of {counted(facts.n_active, 'established client')} at work met it"
     if kind == "one_client_rise" and facts.top_user:
@@ -205,6 +209,7 @@ def _dimension(facts: Facts, dimension: str, value: str) -> str:
 
 
 def _reasons(facts: Facts, kind: str) -> list[str]:
+    """Return the reasons for the confidence, a sentence each."""
     reasons = []
     if facts.explained_by:
         change = "drop" if kind in {"network_loss", "log_hole"} else "rise"
@@ -249,7 +254,7 @@ def _reasons(facts: Facts, kind: str) -> list[str]:
 
 def too_short_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
     """Return the row that says that less than an hour of log has no usual rate."""
-    return _cannot(
+    return _not_assessable(
         start, end, n, "Whether failures rose cannot be told: the log is shorter than an hour.",
         "Read the logs of the days before as well.",
     )  # fmt: skip
@@ -257,25 +262,22 @@ def too_short_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
 
 def without_logins_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
     """Return the row that says that an outage cannot be told where no login is logged."""
-    return _cannot(
+    return _not_assessable(
         start, end, n, "Whether failures were an outage cannot be told: the log shows no login that worked.",
         "Read a log that shows logins too (Postfix from 3.0 on, Dovecot's login lines).",
     )  # fmt: skip
 
 
-def _cannot(start: datetime, end: datetime, n: int, title: str, advice: str) -> dict[str, Any]:
-    return {
-        "kind": "outage",
-        "status": "not_assessable",
-        "severity": "info",
-        "subject_kind": "server",
-        "subject": "logins",
-        "start": start,
-        "end": end,
-        "n_events": n,
-        "title": title,
-        "advice": advice,
-        "confidence": "high",
-        "because": ["An incident is a change against what is usual, and is told apart by the logins that go on."],
-        "refuted_by": "More of the same log.",
-    }
+def _not_assessable(start: datetime, end: datetime, n: int, title: str, advice: str) -> dict[str, Any]:
+    """Return the row that says that incidents cannot be told."""
+    return not_assessable(
+        "outage",
+        "logins",
+        start,
+        end,
+        n,
+        title=title,
+        advice=advice,
+        because=["An incident is a change against what is usual, and is told apart by the logins that go on."],
+        refuted_by="More of the same log.",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from smtplogs.detect._findings import finding_id
+from smtplogs.detect._findings import WHO_NAMES_LOGINS, finding_id, not_assessable
 from smtplogs.detect._policies import nearest_policy
 from smtplogs.detect._sentences import counted, length, listed, moment, name, part, stretch, times
 
@@ -77,6 +77,7 @@ def _between(first: datetime, last: datetime) -> str:
 
 
 def _came_first(lock: Mapping[str, Any]) -> str:
+    """Tell whose failures came before the lock."""
     failed = counted(lock["n_before"], "failure")
     if not lock["trigger"]:
         return f"the server says so; the log shows {failed} in the time before."
@@ -86,6 +87,7 @@ def _came_first(lock: Mapping[str, Any]) -> str:
 
 
 def _who(lock: Mapping[str, Any]) -> str:
+    """Tell what is known of the address that triggered it."""
     if lock["logged_in_before"]:
         return "had logged in before"
     if lock["logged_in_after"]:
@@ -111,6 +113,7 @@ def _long(lock: Mapping[str, Any], rules: Rules) -> bool:
 
 
 def _reasons(lock: Mapping[str, Any], rules: Rules) -> list[str]:
+    """Return the reasons for the confidence, a sentence each."""
     reasons = []
     if lock["by_text"]:
         reasons.append("The server itself says that the account is locked.")
@@ -148,19 +151,14 @@ def unnamed(share: float) -> str:
 
 def not_assessable_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
     """Return the row that says that locks cannot be told, for no failure carries a name."""
-    return {
-        "kind": "lockout",
-        "status": "not_assessable",
-        "severity": "info",
-        "subject_kind": "server",
-        "subject": "all accounts",
-        "start": start,
-        "end": end,
-        "n_events": n,
-        "title": f"Whether accounts were locked cannot be told: none of {counted(n, 'failed login')} carries a user name.",
-        "advice": "Postfix names the login in failures from 3.9 on (sasl_username=); a log of Dovecot or saslauthd has "
-        "it too.",
-        "confidence": "high",
-        "because": [unnamed(1.0), "A lock belongs to an account: without names only addresses can be followed."],
-        "refuted_by": "Failed logins with a user name in this log.",
-    }
+    return not_assessable(
+        "lockout",
+        "all accounts",
+        start,
+        end,
+        n,
+        title=f"Whether accounts were locked cannot be told: none of {counted(n, 'failed login')} carries a user name.",
+        advice=WHO_NAMES_LOGINS,
+        because=[unnamed(1.0), "A lock belongs to an account: without names only addresses can be followed."],
+        refuted_by="Failed logins with a user name in this log.",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from smtplogs.detect._findings import not_assessable
 from smtplogs.detect._misconfig_words import TIES, WORDS, WORDS_OF_CAUSE
 from smtplogs.detect._sentences import client_name, counted, length, listed, moment, name, times
 from smtplogs.detect._signs import NAME_KINDS
@@ -72,6 +73,7 @@ def _often(story: Mapping[str, Any]) -> str:
 
 
 def _reasons(story: Mapping[str, Any]) -> list[str]:
+    """Return the reasons for the confidence, a sentence each."""
     place = name(story["client_ip"])
     who = f" ({listed(story['works'], story['n_works'])})" if story["works"] else ""
     tie = TIES[story["tie"]].format(place=place, who=who, known=name(story["meant"] or story["user"]))
@@ -274,19 +276,15 @@ def scanners_row(start: datetime, end: datetime, n: int, addresses: list[str], k
 
 def no_logins_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
     """Return the row that says that our clients cannot be told from strangers, for the log shows no login."""
-    return {
-        "kind": "scanner",
-        "status": "not_assessable",
-        "severity": "info",
-        "subject_kind": "server",
-        "subject": "all clients",
-        "start": start,
-        "end": end,
-        "n_events": n,
-        "title": f"Which of the clients behind {counted(n, 'sign')} of wrong settings are yours cannot be told: the "
+    return not_assessable(
+        "scanner",
+        "all clients",
+        start,
+        end,
+        n,
+        title=f"Which of the clients behind {counted(n, 'sign')} of wrong settings are yours cannot be told: the "
         "log shows no login.",
-        "advice": "Read a longer log, with logins in it, or name your own networks (networks of misconfigured-clients).",
-        "confidence": "high",
-        "because": ["A client is told from a scanner by logins from its address, its account or its network."],
-        "refuted_by": "Logins in this log.",
-    }
+        advice="Read a longer log, with logins in it, or name your own networks (networks of misconfigured-clients).",
+        because=["A client is told from a scanner by logins from its address, its account or its network."],
+        refuted_by="Logins in this log.",
+    )

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from smtplogs.detect._findings import not_assessable
 from smtplogs.detect._sentences import counted, length, listed, moment, name, times
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def _cause(story: Mapping[str, Any]) -> str:
 
 
 def _mails(story: Mapping[str, Any]) -> str:
+    """Tell how many mails were put off or came back."""
     parts = []
     if story["n_deferred"]:
         parts.append(f"{counted(story['n_deferred'], 'mail')} put off")
@@ -124,6 +126,7 @@ def _mails(story: Mapping[str, Any]) -> str:
 
 
 def _sent(story: Mapping[str, Any], state: str) -> str:
+    """Tell whether the relay takes mail again, or when it last did."""
     if state == "recovered":
         return f"; it takes mail again since {moment(story['recovered_at'])}"
     if not story["assessable"]:
@@ -144,6 +147,7 @@ def _wanted(story: Mapping[str, Any]) -> tuple[str | None, bool | None]:
 
 
 def _advice(story: Mapping[str, Any], relay: str, server: str, wants: str | None, wrong: bool | None) -> str:
+    """Return what to do, by the cause."""
     if story["recovered_at"]:
         return "Nothing needs to be done at the relay; see whether returned mails must be sent again."
     fix = (story["fix"] or "Read the reply of the relay.").rstrip(".")
@@ -155,6 +159,7 @@ def _advice(story: Mapping[str, Any], relay: str, server: str, wants: str | None
 
 
 def _reasons(story: Mapping[str, Any], wants: str | None, wrong: bool | None) -> list[str]:
+    """Return the reasons for the confidence, a sentence each."""
     reasons = [story["meaning"] or "The cause is not known."]
     if story["detail"]:
         code = " ".join(str(c) for c in (story["reply_code"], story["enhanced_code"]) if c)
@@ -177,18 +182,14 @@ def _reasons(story: Mapping[str, Any], wants: str | None, wrong: bool | None) ->
 
 def not_assessable_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
     """Return the row that says that recovery cannot be told, for the traffic table was not given."""
-    return {
-        "kind": "relay_refusal",
-        "status": "not_assessable",
-        "severity": "info",
-        "subject_kind": "server",
-        "subject": "all relays",
-        "start": start,
-        "end": end,
-        "n_events": n,
-        "title": "Whether the relays take mail again cannot be told: the traffic table was not given.",
-        "advice": "Read the logs with full=True and pass traffic=, or use the command line, which does.",
-        "confidence": "high",
-        "because": ["Deliveries that went well are counted in the traffic table only."],
-        "refuted_by": "The traffic table of the same logs.",
-    }
+    return not_assessable(
+        "relay_refusal",
+        "all relays",
+        start,
+        end,
+        n,
+        title="Whether the relays take mail again cannot be told: the traffic table was not given.",
+        advice="Read the logs with full=True and pass traffic=, or use the command line, which does.",
+        because=["Deliveries that went well are counted in the traffic table only."],
+        refuted_by="The traffic table of the same logs.",
+    )

@@ -81,6 +81,7 @@ def _cured(found: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _storm_rows(rows: pl.DataFrame, fast: pl.Series) -> pl.DataFrame:
+    """Return a row per run of retries: its span, number, pace, and how the pauses grow."""
     gap = (pl.col("time") - pl.col("time").shift(1)).dt.total_microseconds()
     growth = (gap / gap.shift(1)).filter((gap.shift(1) > 0) & (gap > 0)).median()
     return (

@@ -73,6 +73,7 @@ def _refused(streak: Mapping[str, Any]) -> str:
 
 
 def _after(streak: Mapping[str, Any]) -> str:
+    """Tell how a run of failures ended."""
     if streak["kind"] == "address":
         return ""
     lost = streak["lost"]
@@ -86,6 +87,7 @@ def _after(streak: Mapping[str, Any]) -> str:
 
 
 def _severity(streak: Mapping[str, Any]) -> str:
+    """Return how grave a run of failures is."""
     if streak["lost"]:
         return "serious"
     if streak["kind"] == "address":
@@ -97,6 +99,7 @@ def _severity(streak: Mapping[str, Any]) -> str:
 
 
 def _advice(streak: Mapping[str, Any]) -> str:
+    """Return what to do about a run of failures."""
     source = name(streak["main"])
     if streak["attack"]:
         return f"If {source} is none of yours, block it; failures of strangers are the daily noise of a server."
@@ -114,6 +117,7 @@ def _advice(streak: Mapping[str, Any]) -> str:
 
 
 def _reasons(streak: Mapping[str, Any]) -> list[str]:
+    """Return the reasons for the confidence, a sentence each."""
     reasons = [
         f"{counted(streak['n'], 'refused attempt')}, {part(streak['n_main'], streak['n'])} {name(streak['main'])}."
     ]

@@ -108,6 +108,7 @@ def _traffic(traffic: Frame) -> pl.DataFrame:
 
 
 def _refusals(events: pl.LazyFrame) -> pl.DataFrame:
+    """Return the attempts at relays that were not accepted, with the columns used."""
     used = (
         "stage", "count", "host", "relay_host", "server_ip", "queue_id", "delivery", "user", "detail", "reply_code",
         "enhanced_code", "source", "line_no",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs.detect._attempts import duration
-from smtplogs.detect._findings import as_findings
+from smtplogs.detect._findings import as_findings, not_assessable
 from smtplogs.detect._networks import network
 from smtplogs.detect._persons import one_person
 from smtplogs.detect._sentences import counted, length, listed, moment, name, stretch
@@ -104,7 +104,7 @@ def compromises(
         return as_findings([], "compromises", COLUMNS)
     first, last = logins["first"].min(), logins["last"].max()
     no_mail = stage != "mail"
-    cannot = as_findings([_cannot(first, last, no_mail=no_mail, old=old)], "compromises", COLUMNS)
+    cannot = as_findings([_not_assessable_row(first, last, no_mail=no_mail, old=old)], "compromises", COLUMNS)
     if last - first < old:  # pyright: ignore
         return cannot
     usual = hours.group_by("account").agg(
@@ -329,19 +329,17 @@ def _row(t: Mapping[str, Any], window: timedelta, *, no_mail: bool) -> dict[str,
     }
 
 
-def _cannot(start: Any, end: Any, *, no_mail: bool, old: timedelta) -> dict[str, Any]:
+def _not_assessable_row(start: Any, end: Any, *, no_mail: bool, old: timedelta) -> dict[str, Any]:
+    """Return the row that says that takeovers cannot be told: no mail is seen, or the log is too short."""
     why = "the log shows no mail accepted from a login" if no_mail else f"the log is shorter than {length(old)}"
-    return {
-        "kind": "takeover",
-        "status": "not_assessable",
-        "severity": "info",
-        "subject_kind": "server",
-        "subject": "all accounts",
-        "start": start,
-        "end": end,
-        "title": f"Whether accounts were taken over cannot be told: {why}.",
-        "advice": "Read more of the log, and one that shows accepted mail (Postfix's client= lines, Exim's <= lines).",
-        "confidence": "high",
-        "because": ["A takeover shows as a source new to an established account that sends a burst."],
-        "refuted_by": "More of the same log.",
-    }
+    return not_assessable(
+        "takeover",
+        "all accounts",
+        start,
+        end,
+        None,
+        title=f"Whether accounts were taken over cannot be told: {why}.",
+        advice="Read more of the log, and one that shows accepted mail (Postfix's client= lines, Exim's <= lines).",
+        because=["A takeover shows as a source new to an established account that sends a burst."],
+        refuted_by="More of the same log.",
+    )
