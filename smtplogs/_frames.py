@@ -63,6 +63,15 @@ def narrow(events: Frame, *names: str) -> pl.DataFrame:
     return table(events, EVENTS, *names, *TOLD_APART)
 
 
+def account(user: pl.Expr) -> pl.Expr:
+    r"""Return the normal form of a login, by which attempts are brought together: no blanks around it, lower case.
+
+    Of `DOMAIN\name` the name: Exchange writes the domain when it accepts a login, and what was typed when it refuses one.
+    """
+    form = user.str.strip_chars().str.to_lowercase().str.replace(r"^[a-z0-9.-]+\\{1,2}", "")
+    return pl.when(form != "").then(form)
+
+
 def attempts(events: F, *columns: str, stage: str | None = "auth") -> F:
     """Return the rows that are attempts to log in over SMTP: stage auth, an outcome, not context.
 

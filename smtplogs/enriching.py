@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from smtplogs._addresses import KINDS, kinds_of, networks_of
+from smtplogs._frames import account
 from smtplogs._parameters import at_least_one
 from smtplogs.errors import SmtplogsError, missing_extra
 from smtplogs.schema import Column, door, need
@@ -108,8 +109,7 @@ def _users(events: pl.DataFrame, shared_users: int) -> pl.DataFrame:
     logins = events.lazy().filter(
         pl.col("outcome") == "success", pl.col("stage").is_in(["auth", "mail"]), pl.col("client_ip").is_not_null()
     )
-    account = pl.col("user").str.strip_chars().str.to_lowercase()
-    counted = logins.group_by("client_ip").agg(account.drop_nulls().n_unique().alias("n_address_users"))
+    counted = logins.group_by("client_ip").agg(account(pl.col("user")).drop_nulls().n_unique().alias("n_address_users"))
     return counted.with_columns((pl.col("n_address_users") > shared_users).alias("address_shared")).collect()
 
 

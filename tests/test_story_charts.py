@@ -291,6 +291,20 @@ def test_a_spray_climbs_one_step_an_account() -> None:
     assert steps.equals(spray_steps(events, client_ips=["203.0.113.9"]))
 
 
+def test_a_windows_domain_and_capitals_make_no_other_account() -> None:
+    """Exchange writes the domain where it accepts a login, and what was typed where it refuses one."""
+    told = (ANN, "EXAMPLE\\Ann@example.com", " ANN@example.com")
+    events = table(
+        *(event(15 * i, "failure", user=user) for i, user in enumerate(told)), event(300, "failure", user=BOB)
+    )
+    changed = findings(finding(0, 300, **CHANGED | {"user": "example\\ann@example.com"}))
+
+    assert intervals(events, user="example\\ann@example.com").height == 3
+    assert spray_steps(events, client_ips=["192.0.2.10"])["user"].to_list() == [ANN, BOB]
+    assert rotation_lanes(events, changed).select("n_failed_before", "n_failed_after").row(0) == (1, 2)
+    assert impact(events, findings(finding(0, 300)))["n_users_so_far"].last() == 2
+
+
 def test_what_could_not_be_assessed_is_no_attack_to_draw(ax: Axes) -> None:
     events = table(event(0, "failure", client_ip="203.0.113.9", user="a"))
     rows = findings(finding(0, 3, kind="enumeration", status="not_assessable"), finding(0, 3, **SPRAY))

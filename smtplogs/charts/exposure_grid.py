@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from matplotlib.patches import Rectangle
 
-from smtplogs._frames import attempts, narrow
+from smtplogs._frames import account, attempts, narrow
 from smtplogs.charts._style import (
     COLOURS,
     INK,
@@ -81,7 +81,7 @@ def exposure_counts(events: pl.DataFrame) -> pl.DataFrame:
         kept.group_by(pl.col("tls").fill_null(NOT_LOGGED), pl.col("mechanism").str.to_uppercase().fill_null(NOT_LOGGED))
         .agg(
             pl.col("count").sum().alias("n_logins"),
-            pl.col("user").str.strip_chars().str.to_lowercase().drop_nulls().n_unique().alias("n_users"),
+            account(pl.col("user")).drop_nulls().n_unique().alias("n_users"),
         )
         .with_columns((pl.col("n_logins") / pl.col("n_logins").sum()).alias("share"), risk.alias("risk"))
         .sort(place, "tls", "n_logins", "mechanism", descending=[False, False, True, False])

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from smtplogs import _spans as spans
-from smtplogs._frames import NOT_ACCEPTED, attempts, narrow, unpack
+from smtplogs._frames import NOT_ACCEPTED, account, attempts, narrow, unpack
 from smtplogs.charts import _time as clock
 from smtplogs.charts._bins import bin_numbers, bins_of
 from smtplogs.charts._style import (
@@ -78,8 +78,9 @@ def impact(
     if kept.is_empty():
         return pl.DataFrame(schema=schema)
     borders = spans.edges(start, end, every or spans.round_bin(start, end), tz)  # pyright: ignore
-    account = pl.col("user").str.strip_chars().str.to_lowercase()
-    sums = kept.select(bin_numbers(kept["time"], borders), "count", account.alias("account"), "client_ip")
+    sums = kept.select(
+        bin_numbers(kept["time"], borders), "count", account(pl.col("user")).alias("account"), "client_ip"
+    )
     per_bin = sums.group_by("_bin").agg(pl.col("count").sum().alias("n"))
     users, clients = (
         sums.drop_nulls(c).group_by(c).agg(pl.col("_bin").min()).group_by("_bin").agg(pl.len().alias(new))

@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from smtplogs import _spans as spans
-from smtplogs._frames import NOT_ACCEPTED, attempts, narrow
+from smtplogs._frames import NOT_ACCEPTED, account, attempts, narrow
 from smtplogs.charts import _time as clock
 from smtplogs.charts._style import COLOURS, INK, MUTED, canvas, caption, dots, grid, legend, say_empty, styled, text
 from smtplogs.detect._rhythm import rhythm
@@ -38,7 +38,7 @@ def intervals(
     events
         Event table.
     user, client_ip
-        Whose attempts: the account (letter case does not matter), the address, or both. With neither, the pair with
+        Whose attempts: the account (letter case and a Windows domain before it do not matter), the address, or both. With neither, the pair with
         the most rows that were not accepted.
     stage
         SMTP step that counts; None counts refusals and limits of all steps.
@@ -60,7 +60,7 @@ def intervals(
         )
         user, client_ip, _ = pairs.row(0)
     if user is not None:
-        kept = kept.filter(pl.col("user").str.strip_chars().str.to_lowercase() == user.strip().lower())
+        kept = kept.filter(account(pl.col("user")) == account(pl.lit(user)))
     if client_ip is not None:
         kept = kept.filter(pl.col("client_ip") == client_ip)
     gap = (pl.col("time") - pl.col("time").shift(1)).dt.total_microseconds() / 1e6

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs._frames import NOT_ACCEPTED, attempts, first_of, narrow, plain
+from smtplogs._frames import NOT_ACCEPTED, account, attempts, first_of, narrow, plain
 from smtplogs.charts._style import (
     COLOURS,
     MUTED,
@@ -76,8 +76,7 @@ def rise_parts(
     if one is None or one["end"] is None or first is None:
         return pl.DataFrame(schema=schema)
     by = by or _dimension(one, events)
-    value = pl.col(by).cast(pl.String)
-    value = value.str.strip_chars().str.to_lowercase() if by == "user" else value
+    value = account(pl.col(by)) if by == "user" else pl.col(by).cast(pl.String)
     kept = (
         attempts(events, by, stage=stage)
         .filter(pl.col("outcome").is_in(NOT_ACCEPTED))

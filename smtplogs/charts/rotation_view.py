@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs import _spans as spans
-from smtplogs._frames import NOT_ACCEPTED, attempts, first_of, narrow
+from smtplogs._frames import NOT_ACCEPTED, account, attempts, first_of, narrow
 from smtplogs.charts import _time as clock
 from smtplogs.charts._style import (
     COLOURS,
@@ -183,11 +183,10 @@ def height(rows: int) -> float:
 
 def _mine(events: pl.DataFrame, one: dict[str, Any]) -> pl.DataFrame:
     """Return the attempts of the account, accepted or not."""
-    account = (one["user"] or one["subject"] or "").strip().lower()
     return (
         attempts(events, "user", "client_ip")
         .filter(
-            pl.col("user").str.strip_chars().str.to_lowercase() == account,
+            account(pl.col("user")) == account(pl.lit(one["user"] or one["subject"] or "")),
             pl.col("outcome").is_in(["success", *NOT_ACCEPTED]),
         )
         .drop_nulls("time")

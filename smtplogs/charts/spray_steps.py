@@ -9,7 +9,7 @@ import polars as pl
 from matplotlib.collections import LineCollection
 
 from smtplogs import _spans as spans
-from smtplogs._frames import NOT_ACCEPTED, attempts, first_of, narrow
+from smtplogs._frames import NOT_ACCEPTED, account, attempts, first_of, narrow
 from smtplogs._parameters import several
 from smtplogs.charts import _time as clock
 from smtplogs.charts._style import (
@@ -61,7 +61,7 @@ def spray_steps(
     Returns
     -------
     DataFrame
-        ``number`` (1 for the first), ``user`` (lower case), ``first, last`` try, ``n_not_accepted, n_success``,
+        ``number`` (1 for the first), ``user`` (the account: lower case, without a Windows domain), ``first, last`` try, ``n_not_accepted, n_success``,
         ``first_success``.
     """
     kept = attempts(events, "user", "client_ip", stage=stage).drop_nulls(["time", "user"])
@@ -74,7 +74,8 @@ def spray_steps(
     bad, good = pl.col("outcome").is_in(NOT_ACCEPTED), pl.col("outcome") == "success"
     return (
         kept.filter(pl.col("client_ip").is_in(addresses))
-        .with_columns(pl.col("user").str.strip_chars().str.to_lowercase())
+        .with_columns(account(pl.col("user")).alias("user"))
+        .drop_nulls("user")
         .group_by("user")
         .agg(
             pl.col("time").min().alias("first"),

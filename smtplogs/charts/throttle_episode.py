@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from smtplogs import _spans as spans
-from smtplogs._frames import attempts, first_of, narrow
+from smtplogs._frames import account, attempts, first_of, narrow
 from smtplogs.charts import _time as clock
 from smtplogs.charts._bins import series
 from smtplogs.charts._style import (
@@ -219,9 +219,8 @@ def _mine(events: pl.DataFrame, one: dict[str, Any]) -> pl.DataFrame:
         key,
         stage=None,
     )
-    subject = str(one["subject"])
-    value = pl.col(key).str.strip_chars().str.to_lowercase() if key == "user" else pl.col(key)
-    mine = value == (subject.lower() if key == "user" else subject)
+    subject = pl.lit(str(one["subject"]))
+    mine = account(pl.col(key)) == account(subject) if key == "user" else pl.col(key) == subject
     side = pl.col("side").cast(pl.String).fill_null("server") == ("client" if relay else "server")
     stages = RELAY_STAGES if relay else STAGES.get(str(one["cause"]), ())
     step = pl.col("stage").cast(pl.String).is_in(stages) if stages else pl.lit(value=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars.exceptions import PolarsError
 
+from smtplogs._frames import account as account  # detectors ask here
 from smtplogs._parameters import several
 from smtplogs.errors import MissingColumns
 from smtplogs.schema import lacking, need
@@ -54,15 +55,6 @@ def client_columns(events: pl.LazyFrame, client: Sequence[str]) -> tuple[str, ..
             f"have no {', '.join(strange)}; clients(events, client=...) shows what one client did"
         )
     return names
-
-
-def account(user: pl.Expr) -> pl.Expr:
-    r"""Return the normal form of a login, by which attempts are brought together: no blanks around it, lower case.
-
-    Of `DOMAIN\name` the name: Exchange writes the domain when it accepts a login, and what was typed when it refuses one.
-    """
-    form = user.str.strip_chars().str.to_lowercase().str.replace(r"^[a-z0-9.-]+\\{1,2}", "")
-    return pl.when(form != "").then(form)
 
 
 def login_attempts(
