@@ -37,6 +37,7 @@ FLOORS = (
         "_written",
         "_vocabularies",
     },
+    {"table_definitions"},
     {"schema"},
     {"_frames", "unsettled"},
     {"joining", "redacting", "normalising", "sasl", "sources", "stamps", "unwrapping", "replies"},
