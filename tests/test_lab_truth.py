@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from matched import unmatched
 from smtplogs import reading
 
 SAMPLES = Path(__file__).parent.parent / "sample_logs" / "postfix"
@@ -137,18 +138,6 @@ def fitting(scenario: str, reply: str | None) -> set[str]:
         if words in reply:
             return {outcome}
     return SHARPER.get(scenario, ({"failure"}, ""))[0]
-
-
-def unmatched(wanted: list[set[str]], found: Counter[str]) -> list[set[str]]:
-    """Return what is wanted but not found, the narrowest wishes served first."""
-    left, missing = found.copy(), []
-    for outcomes in sorted(wanted, key=len):
-        fits = next((o for o in sorted(outcomes) if left[o]), None)
-        if fits is None:
-            missing.append(outcomes)
-        else:
-            left[fits] -= 1
-    return missing
 
 
 SCENARIOS = [(s, name) for s in (NEW, OLD) for name in truth(s) if (s, name) not in HARNESS]

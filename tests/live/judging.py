@@ -17,6 +17,7 @@ import polars as pl
 from live.client import PASSWORD, WRONG, b64
 from live.relaying import HOSTS
 from live.scenarios import GOOD
+from matched import unmatched
 from smtplogs import reading
 
 if TYPE_CHECKING:
@@ -408,18 +409,6 @@ def _read(recording: Recording) -> list[Deviation]:
     coverage = reading.coverage(sorted(recording.folder.glob("*.log")))
     lost = coverage.filter(pl.col("not_understood") > 0).select("program", "examples").rows()
     return [Deviation("all", "lines not understood", "none", str(lost))] if lost else []
-
-
-def unmatched(wanted: list[frozenset[str]], found: Counter[str]) -> list[frozenset[str]]:
-    """Return what is wanted but not found, the narrowest wishes served first."""
-    left, missing = found.copy(), []
-    for outcomes in sorted(wanted, key=len):
-        fits = next((o for o in sorted(outcomes) if left[o]), None)
-        if fits is None:
-            missing.append(outcomes)
-        else:
-            left[fits] -= 1
-    return missing
 
 
 def confusions(recording: Recording) -> list[str]:
