@@ -335,7 +335,7 @@ def test_a_killed_run_over_other_files_leaves_nothing(tmp_path: Path) -> None:
     assert_same(out, LOGS["postfix/new-year"])
 
 
-def test_two_runs_at_once(tmp_path: Path) -> None:
+def test_of_runs_at_once_one_writes_and_the_others_say_so(tmp_path: Path) -> None:
     out = tmp_path / "out"
     code = "import sys, smtplogs as sl; sl.parse(sys.argv[2:], sys.argv[1])"
     command = [sys.executable, "-c", code, str(out), *map(str, LOGS["postfix/lockout"])]
@@ -539,7 +539,7 @@ def test_load_opens_only_the_months_it_needs(tmp_path: Path) -> None:
     assert_frame_equal(ordered(december), ordered(everything.filter(pl.col("time") < datetime(2026, 1, 1, tzinfo=UTC))))
 
 
-def test_without_hashes(tmp_path: Path) -> None:
+def test_without_hashes_files_are_known_by_size_and_ends(tmp_path: Path) -> None:
     out = tmp_path / "out"
     sl.parse(LOGS["postfix/lockout"], out, hash=False)
 

@@ -111,7 +111,7 @@ def test_an_account_shut_by_hand():
 
 
 @pytest.mark.slow
-def test_bans_of_towns(tmp_path: Path):
+def test_every_ban_told_of_a_simulated_town_was_one(tmp_path: Path):
     """Every ban that is told was one, of the right length; without bans none is told."""
     for seed in (9201, 9202, 9203):
         place, told = banned(seed, tmp_path)

@@ -557,7 +557,9 @@ def test_a_file_name_with_markup_is_shown_as_it_is(
 
 
 @pytest.mark.parametrize("function", [sl.causes, sl.columns, sl.formats, sl.samples], ids=lambda f: f.__name__)
-def test_lists_are_commands(function: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_list_of_the_library_is_a_command_with_all_its_rows(
+    function: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, _ = run(capsys, function.__name__)
 
     assert code == 0

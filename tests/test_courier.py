@@ -15,7 +15,7 @@ def test_the_last_line_of_a_client_is_dropped() -> None:
         assert "YWRvYmVhZG9iZQ" not in text
 
 
-def test_mailbox_logins() -> None:
+def test_logins_to_mailboxes_are_of_their_protocol() -> None:
     events = sl.read(sl.sample("courier/mailbox"), year=2026)
 
     assert events.select("protocol", "outcome", "user", "client_ip").rows() == [

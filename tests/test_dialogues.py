@@ -222,7 +222,7 @@ def test_offers_are_forgotten_when_tls_begins() -> None:
         (["250 x"], []),
     ],
 )
-def test_what_is_offered(ehlo: list[str], offered: list[str]) -> None:
+def test_the_mechanisms_of_an_ehlo_are_what_is_offered(ehlo: list[str], offered: list[str]) -> None:
     rows = telnet("EHLO pc", *ehlo, "AUTH LOGIN", "503 5.5.1 authentication not enabled")
 
     assert [r["auth_offered"] for r in rows] == [offered]

@@ -371,7 +371,7 @@ def test_both_login_patterns_agree() -> None:
         (f"managesieve-login: Login: user=<ann>, {FIELDS}, mpid=9, new=<x>, TLS", {"service": "managesieve", "tls": "TLS"}),
     ],
 )  # fmt: skip
-def test_logins_with_other_fields(line: str, more: dict[str, str]) -> None:
+def test_a_login_with_other_fields_is_read_the_general_way(line: str, more: dict[str, str]) -> None:
     name, said = login(line)
 
     assert name == "login_success_odd"
@@ -537,12 +537,12 @@ def test_pam_lines_say_that_they_are_pam_under_any_tag() -> None:
 
 
 @pytest.mark.parametrize("tag", ["dovecot", "dovecot-auth", "dovecot-director", "auth", "auth-worker", "imap-login"])
-def test_tags_of_dovecot(tag: str) -> None:
+def test_tags_of_dovecot_are_claimed(tag: str) -> None:
     assert re.fullmatch(DOVECOT.tag, tag)
 
 
 @pytest.mark.parametrize("tag", ["postfix/smtpd", "sshd", "sudo", "authd", "imapd", "saslauthd"])
-def test_tags_of_others(tag: str) -> None:
+def test_tags_of_others_are_left_alone(tag: str) -> None:
     assert not re.fullmatch(DOVECOT.tag, tag)
 
 

@@ -107,7 +107,7 @@ def test_rows_and_their_order_stay():
     assert_frame_equal(geo(found, networks=("203.0.113.0/24",)), found)  # once more changes nothing
 
 
-def test_places_and_providers(tmp_path: Path):
+def test_places_and_providers_come_from_the_databases(tmp_path: Path):
     pytest.importorskip("maxminddb", reason="the extra geo is not installed")
     city = write_mmdb(
         tmp_path / "city.mmdb",

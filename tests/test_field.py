@@ -182,7 +182,7 @@ REPLIES = [
 
 
 @pytest.mark.parametrize(("text", "outcome", "cause"), REPLIES)
-def test_replies(text: str, outcome: str, cause: str) -> None:
+def test_a_reply_as_the_field_has_it_is_explained(text: str, outcome: str, cause: str) -> None:
     assert sl.explain(text).select("outcome", "cause").row(0) == (outcome, cause)
 
 

@@ -144,7 +144,7 @@ def test_evidence_takes_any_frame_and_names_what_is_missing():
         evidence(found.drop("evidence"), events())
 
 
-def test_words():
+def test_times_lengths_and_numbers_are_told_in_words():
     assert stretch(NINE, NINE + timedelta(minutes=5)) == "from 2026-02-03 09:00 to 09:05 UTC"
     assert stretch(NINE, NINE + timedelta(seconds=40)) == "from 2026-02-03 09:00:00 to 09:00:40 UTC"
     assert stretch(NINE, NINE) == "at 2026-02-03 09:00:00 UTC"

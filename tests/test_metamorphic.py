@@ -75,14 +75,14 @@ def test_pieces_given_in_any_order(log: Log, tmp_path: Path) -> None:
     same(log.whole, told(paths))
 
 
-def test_pieces_under_any_names(log: Log, tmp_path: Path) -> None:
+def test_the_names_of_pieces_change_nothing(log: Log, tmp_path: Path) -> None:
     paths = [written(tmp_path / f"{name}.txt", part) for name, part in zip("dacb", cut(log.lines, 4, 6), strict=True)]
 
     same(log.whole, told(paths))
 
 
 @pytest.mark.parametrize("pack", [pytest.param(p, marks=() if p == "gz" else pytest.mark.slow) for p in PACKED])
-def test_packed_as_anything(log: Log, tmp_path: Path, pack: str) -> None:
+def test_packing_changes_no_event(log: Log, tmp_path: Path, pack: str) -> None:
     events = sl.read(str(written(tmp_path / f"mail.log.{pack}", log.lines, pack)))
     plain = sl.read(str(written(tmp_path / "mail.log", log.lines)))
 
@@ -106,7 +106,7 @@ def test_a_shorter_copy_beside_the_whole(log: Log, tmp_path: Path) -> None:
     same(log.whole, told(paths))
 
 
-def test_rows_in_any_order(log: Log, tmp_path: Path) -> None:
+def test_the_order_of_rows_changes_no_finding(log: Log, tmp_path: Path) -> None:
     events, coverage, traffic = sl.read(str(written(tmp_path / "mail.log", log.lines)), full=True)
     whole = sl.findings(events, coverage=coverage, traffic=traffic)
     shuffled = sl.findings(

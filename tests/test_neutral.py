@@ -211,7 +211,7 @@ def test_charts_are_pictures_and_nothing_else(events: Path, tmp_path: Path, char
     assert not LIVE.search(text)
 
 
-def test_what_a_notebook_shows(log: Path) -> None:
+def test_no_frame_in_a_notebook_holds_live_html(log: Path) -> None:
     """Frames of Polars and of pandas, and the tables behind charts."""
     found, coverage, traffic = sl.read(log, full=True)
     every = [found, coverage, traffic, sl.findings(found, coverage=coverage, traffic=traffic), sl.summary(found), sl.sessions(found)]  # fmt: skip

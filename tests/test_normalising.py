@@ -135,7 +135,7 @@ def test_a_name_that_postfix_may_have_kept_from_an_earlier_attempt_is_not_believ
         (None, None),
     ],
 )
-def test_words_for_encryption(written: str | None, tls: str | None) -> None:
+def test_words_for_encryption_become_a_version_yes_or_none(written: str | None, tls: str | None) -> None:
     assert one(tls=written)["tls"] == tls
 
 

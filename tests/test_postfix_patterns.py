@@ -427,7 +427,7 @@ def test_a_failure_at_a_relay_is_never_taken_for_one_of_our_clients() -> None:
         ("postfix/unheard-of", None, None),
     ],
 )
-def test_tags_that_are_claimed(tag: str, service: str | None, daemon: str | None) -> None:
+def test_service_and_daemon_are_read_from_the_tag(tag: str, service: str | None, daemon: str | None) -> None:
     match = re.fullmatch(POSTFIX.tag, tag)
 
     assert match

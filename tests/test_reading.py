@@ -288,7 +288,7 @@ def times(events: pl.DataFrame) -> list[str]:
     return [t.strftime("%Y-%m-%d %H:%M") for t in told(events, "time")]
 
 
-def test_year_given(tmp_path: Path) -> None:
+def test_a_year_that_is_given_leaves_no_doubt_about_it(tmp_path: Path) -> None:
     events, coverage, _ = reading.read(write(tmp_path / "mail.log", *bsd("Nov  3 10:00:00")), full=True, year=2024)
 
     assert times(events) == ["2024-11-03 10:00"]

@@ -274,7 +274,7 @@ def test_a_reason_chosen_by_the_site_is_unknown_and_still_a_failure():
         ("User unknown in local recipient table", 550, "5.1.1", "refused", "unknown"),
     ],
 )
-def test_refusals_at_rcpt(detail, code, enhanced, outcome, cause):
+def test_words_of_a_refusal_at_rcpt_have_their_outcome_and_cause(detail, code, enhanced, outcome, cause):
     got = verdict(stage="rcpt", detail=detail, reply_code=code, enhanced_code=enhanced)
     assert got[:2] == (outcome, cause)
 
@@ -390,7 +390,7 @@ def test_the_same_rate_words_mean_what_is_limited_at_that_step(stage, cause):
         ),
     ],
 )
-def test_what_dovecot_writes(detail, outcome, cause, basis):
+def test_reasons_of_dovecot_have_their_cause(detail, outcome, cause, basis):
     assert verdict(format="dovecot", detail=detail) == (outcome, cause, basis)
 
 

@@ -149,7 +149,7 @@ def test_a_dataset_with_the_lines_not_understood(planted_in: tuple[planted.Plant
     assert any("manifest" in name for name in found)
 
 
-def test_verify_and_watch(
+def test_verify_and_watch_print_and_keep_no_secret(
     planted_in: tuple[planted.Planted, list[str]], dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:  # fmt: skip
     told, files = planted_in
@@ -161,7 +161,7 @@ def test_verify_and_watch(
     assert {name: told.leaks(data) for name, data in texts(tmp_path).items() if told.leaks(data)} == {}
 
 
-def test_reports(
+def test_no_report_shows_a_secret(
     planted_in: tuple[planted.Planted, list[str]], tables: tuple[pl.DataFrame, ...], dataset: Path, tmp_path: Path
 ) -> None:
     """By the command, with what a manifest says of the logs, and by the function, with what was found already."""
@@ -213,7 +213,9 @@ def test_explain(
     assert told.leaks(said.out + said.err) == []
 
 
-def test_reprs_of_frames(planted_in: tuple[planted.Planted, list[str]], tables: tuple[pl.DataFrame, ...]) -> None:
+def test_frames_in_a_notebook_show_no_secret(
+    planted_in: tuple[planted.Planted, list[str]], tables: tuple[pl.DataFrame, ...]
+) -> None:
     told, _ = planted_in
     with pl.Config(tbl_rows=1000, tbl_cols=100, fmt_str_lengths=10_000, fmt_table_cell_list_len=100):
         shown = [text for t in tables for text in (repr(t), t._repr_html_())]

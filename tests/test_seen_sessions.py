@@ -55,7 +55,7 @@ def test_phpmailer_that_prints_nothing_but_its_errors(tmp_path: Path) -> None:
     assert told(tmp_path / "error_log", text, "outcome", "cause") == [("failure", "bad_credentials")] * 2
 
 
-def test_phpmailer_of_old(tmp_path: Path) -> None:
+def test_the_transcript_of_an_old_phpmailer_is_read(tmp_path: Path) -> None:
     text = (
         "SMTP -> FROM SERVER:220 relay.example.org ESMTP\nSMTP -> FROM SERVER: 250-relay.example.org Hello pc 250 AUTH PLAIN LOGIN\n"
         "SMTP -> ERROR: Password not accepted from server: 535 Incorrect authentication data\nSMTP -> FROM SERVER:250 Reset OK\n"

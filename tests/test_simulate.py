@@ -150,7 +150,7 @@ def test_mistakes_of_the_caller_are_named_and_nothing_is_overwritten(tmp_path: P
     assert (tmp_path / "truth.csv").read_text() == "mine"
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_site_and_refuses_what_it_must(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["--scenarios", "outage", "spray", "--seed", "4", "--days", "5", "--users", "40"]
     assert exit_code("simulate", str(tmp_path / "new"), *given) == 0
     assert "3 rows of truth" in capsys.readouterr().out

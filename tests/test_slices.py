@@ -294,7 +294,7 @@ def test_nothing_in_nothing_out_and_missing_columns_are_named(function: Any):
         function([])
 
 
-def test_networks():
+def test_the_network_of_an_address_is_its_24_or_48():
     texts = ["192.0.2.77", "2001:db8:7:1::5", "2001:db8::1", "::1", "fe80::1", "mail.example.com", None, "192.0.2.7.9"]
     assert pl.DataFrame({"ip": texts}).select(network(pl.col("ip"))).to_series().to_list() == [
         "192.0.2.0/24", "2001:db8:7::/48", "2001:db8:0::/48", "0:0:0::/48", "fe80:0:0::/48", None, None, None,

@@ -191,7 +191,7 @@ def test_four_episodes_or_disagreeing_ones_give_no_limit():
     assert inferred(accepted.sample(fraction=0.5, seed=2), odd).method is None
 
 
-def test_a_town_with_a_limit(tmp_path: Path):
+def test_every_refusal_of_a_limiter_is_told_and_nobody_elses(tmp_path: Path):
     """Every refusal of the limiter, and its printed limit; nobody else is told."""
     for seed in (9001, 9002):
         place, told = limited(seed, tmp_path)
