@@ -182,12 +182,10 @@ def _on_cluster(
             pure=False,
         )
         size = dict(zip((f.key for f in futures), sizes, strict=True))
-        try:
-            for future in distributed.as_completed(futures):
-                try:
-                    yield future.result()
-                except distributed.KilledWorker as error:
-                    raise NotWhole(f"the cluster lost every worker that tried a piece of work: {error}") from error
-                meter(size[future.key])
-        finally:
-            client.cancel(futures)
+        stack.callback(client.cancel, futures)
+        for future in distributed.as_completed(futures):
+            try:
+                yield future.result()
+            except distributed.KilledWorker as error:
+                raise NotWhole(f"the cluster lost every worker that tried a piece of work: {error}") from error
+            meter(size[future.key])
