@@ -30,6 +30,10 @@ ALIVE_WITHIN = "5m"
 
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
 
+_SERVER = (pl.col("side") == "server") & pl.col("time").is_not_null()
+_AT_AUTH = _SERVER & (pl.col("stage") == "auth")
+_GOOD, _JUDGED = pl.col("outcome") == "success", pl.col("outcome") == "failure"
+
 
 def penalties(events: pl.DataFrame) -> pl.DataFrame:
     """A lost answer from Dovecot: a broken backend, or the delay it lays on an address that failed before.
@@ -43,27 +47,35 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
     lost = (events["cause"] == "unknown") & events["detail"].str.starts_with(LOST_ANSWER)
     if not lost.any():
         return events
-    server = (pl.col("side") == "server") & pl.col("time").is_not_null()
+    is_lost = pl.lit(lost.fill_null(value=False))
     row = pl.int_range(pl.len(), dtype=pl.UInt32)
-    lost = pl.lit(lost.fill_null(value=False))
-    at = _rows(events.with_columns(_event=row), server & lost, "_event", "client_ip")
+    at = _rows(events.with_columns(_event=row), _SERVER & is_lost, "_event", "client_ip")
+    at = _beside_backend(at, events, is_lost)
+    at = _answered(at, events)
+    at = _after_attempts(at, events)
+    return _decided(events, _verdicts(at))
+
+
+def _beside_backend(at: pl.DataFrame, events: pl.DataFrame, is_lost: pl.Expr) -> pl.DataFrame:
+    """Add `_broken` and `_alive`: the nearest error of the backend, and the nearest login of anybody."""
     # Dovecot complains of an asker that left, which is what Postfix does when a penalty takes too long
     left = pl.col("detail").str.contains("pending requests", literal=True).fill_null(value=False)
     of_nobody = (pl.col("protocol") == "smtp") & pl.col("user").is_null() & ~left
-    broken = pl.col("cause").is_in(["backend_unavailable", "server_config_error"]) & server & ~lost
+    broken = pl.col("cause").is_in(["backend_unavailable", "server_config_error"]) & _SERVER & ~is_lost
     broken = _rows(_rows(events, broken, "protocol", "user", "detail"), of_nobody)
-    good = pl.col("outcome") == "success"
-    alive = _rows(events, server & good)
+    alive = _rows(events, _SERVER & _GOOD)
     for marks, name, within in ((broken, "_broken", BROKEN_WITHIN), (alive, "_alive", ALIVE_WITHIN)):
         at = at.join_asof(
             marks.select("time", "host", pl.col("time").alias(name)),
             on="time", by="host", strategy="nearest", tolerance=within, check_sortedness=False,
         )  # fmt: skip
-    judged = pl.col("outcome") == "failure"
-    # somebody judged between the error and the lost answer, or soon after: one bad account or socket, no outage
-    tried = server & (pl.col("stage") == "auth")
-    answers = _rows(events, tried & (judged | good))
-    at = (
+    return at
+
+
+def _answered(at: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Add `_answered`: the first verdict on anybody since the error, or else since the lost answer."""
+    answers = _rows(events, _AT_AUTH & (_JUDGED | _GOOD))
+    return (
         at.with_columns(_then=pl.col("time"), time=pl.min_horizontal("time", "_broken"))
         .sort("time", maintain_order=True)
         .join_asof(
@@ -74,33 +86,45 @@ def penalties(events: pl.DataFrame) -> pl.DataFrame:
         .drop("_then")
         .sort("time", maintain_order=True)
     )  # fmt: skip
-    answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
-    tried = tried & (judged | (pl.col("cause") == "unknown"))
-    tried = _rows(events, tried, "client_ip", "count", "outcome")
+
+
+def _after_attempts(at: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Add `_in_a_row` and `_judged`: attempts of the address without a pause before, and the last that was judged."""
+    tried = _rows(events, _AT_AUTH & (_JUDGED | (pl.col("cause") == "unknown")), "client_ip", "count", "outcome")
     tried = tried.join(at.select("client_ip").unique(), on="client_ip", how="semi", maintain_order="left")
-    at = at.join_asof(
+    return at.join_asof(
         _in_a_row(tried), on="time", by="client_ip", strategy="backward", tolerance=PENALTY_BEFORE,
         allow_exact_matches=False, check_sortedness=False,
     ).join_asof(
-        tried.filter(judged).select("client_ip", "time", _judged=pl.col("time")),
+        tried.filter(_JUDGED).select("client_ip", "time", _judged=pl.col("time")),
         on="time", by="client_ip", strategy="backward", tolerance=PENALTY_LASTS, check_sortedness=False,
     )  # fmt: skip
-    verdict = at.select(
+
+
+def _verdicts(at: pl.DataFrame) -> pl.DataFrame:
+    """Return the cause of each lost answer that has one: `_event` (row number), `_verdict`."""
+    # somebody judged between the error and the lost answer, or soon after: one bad account or socket, no outage
+    answered = pl.col("_answered") <= pl.max_horizontal("time", "_broken").dt.offset_by(PENALTY_WITHIN)
+    return at.select(
         "_event",
         _verdict=pl.when(pl.col("_broken").is_not_null() & ~answered.fill_null(value=False))
         .then(pl.lit("backend_unavailable"))
         .when((pl.col("_in_a_row") >= 2) & pl.col("_judged").is_not_null() & pl.col("_alive").is_not_null())
         .then(pl.lit("throttled_auth")),
     ).drop_nulls()
-    if verdict.is_empty():
+
+
+def _decided(events: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """Put the verdicts into the events they are about."""
+    if verdicts.is_empty():
         return events
-    told = pl.repeat(None, events.height, dtype=pl.String, eager=True)
-    told = told.scatter(verdict["_event"].sort(), verdict.sort("_event")["_verdict"])
-    throttled = pl.lit(told == "throttled_auth").fill_null(value=False)
+    cause = pl.repeat(None, events.height, dtype=pl.String, eager=True)
+    cause = cause.scatter(verdicts["_event"].sort(), verdicts.sort("_event")["_verdict"])
+    throttled = pl.lit(cause == "throttled_auth").fill_null(value=False)
     return events.with_columns(
-        cause=pl.coalesce(pl.lit(told).cast(_CAUSE), "cause"),
+        cause=pl.coalesce(pl.lit(cause).cast(_CAUSE), "cause"),
         outcome=pl.when(throttled).then(pl.lit("throttled", _OUTCOME)).otherwise("outcome"),
-        basis=pl.when(pl.lit(told.is_not_null())).then(pl.lit("context", _BASIS)).otherwise("basis"),
+        basis=pl.when(pl.lit(cause.is_not_null())).then(pl.lit("context", _BASIS)).otherwise("basis"),
     )
 
 

@@ -100,7 +100,10 @@ def test_a_sample_by_itself_gives_what_it_gives_among_all_others(format_: Lines)
         assert [said(row) for row in alone] == [said(row) for row in by_line(EVERY_SAMPLE, hot=hot)[at]] != []
 
 
-@pytest.mark.parametrize(("format_", "pattern"), [(f, p) for f in ALL for p in f.patterns], ids=lambda x: x.name)
+WITH_LOOK_ALIKES = [(f, p) for f in ALL for p in f.patterns if p.not_these]
+
+
+@pytest.mark.parametrize(("format_", "pattern"), WITH_LOOK_ALIKES, ids=lambda x: x.name)
 def test_look_alikes_stay_out(format_: Lines, pattern: Pattern) -> None:
     for message in pattern.not_these:
         rows = parse([line_of(format_, pattern, pattern.samples[0], message)], hot=True)
