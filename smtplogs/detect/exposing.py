@@ -79,7 +79,7 @@ def exposure(events: pl.LazyFrame, *, users: int = 50) -> pl.DataFrame:
     -----
     RFC 8314 asks for TLS on every submission. Known false positive: TLS that ends at a proxy in front of the server.
     `tls` is ``none`` only where the log proves it, so a log without TLS lines shows no plain-text logins. What was
-    typed as user name and looks like a password is told as *info*: guessing bots send such names too.
+    typed as user name and looks like a password is reported as *info*: guessing bots send such names too.
     """
     at_least_one(users=users)
     need(events, "time", "stage", "outcome", "user", "client_ip")

@@ -69,10 +69,11 @@ def stale_credentials(
     """Find clients that keep an old password, since when, and what to fix first.
 
     A *forgotten application* is a client (an account at an address) that had logged in, and then is only refused, in
-    a rhythm, or over a night, while the account works from elsewhere. Several clients of one account that turn together
-    bear each other out with fewer failures. Failures of one program between the logins of another behind the same
-    address are told too, if they alone keep a rhythm, or come five times a day and over a night. A client that was never seen to log in is another finding,
-    ``never_worked``: it was set up wrongly, or the log begins too late.
+    a rhythm, or over a night, while the account works from elsewhere. Several clients of one account that turn
+    together bear each other out with fewer failures. Failures of one program between the logins of another behind the
+    same address are reported too, if they alone keep a rhythm, or come five times a day and over a night. A client
+    that was never seen to log in is another finding, ``never_worked``: it was set up wrongly, or the log begins too
+    late.
 
     A phone changes its address all the time: such a *device that moves* is the account in one provider's network (/16 of
     IPv4, /32 of IPv6), if it logged in from there before and is refused from three addresses or more, none of which is
@@ -120,7 +121,7 @@ def stale_credentials(
     The rhythm (`period_s`, `regular_share`) is that of ``detect/_rhythm.py``, measured on cron jobs, sleep loops,
     people and back-off. Known false positives: mail programs on phones poll as regularly as applications, so the
     words are "client or application"; probes with a wrong password on purpose. If five or more accounts turn within
-    some twenty minutes it is a change of rule rather than five forgotten applications: told as *info*.
+    some twenty minutes it is a change of rule rather than five forgotten applications: reported as *info*.
     """
     at_least_one(successes=successes, failures=failures)
     need(events, *NEEDED)

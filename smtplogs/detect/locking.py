@@ -100,8 +100,8 @@ def lockouts(
 
     A lock shows only if somebody with the right secret meets it: an *established* client, which had logged in before,
     is refused after failures of others, and gets in again with the same secret; or the server says so (cause
-    ``account_locked``). Locks that nobody met cannot be seen. Runs of failures in which no lock can be shown are told
-    as ``failure_streak``: five typing mistakes and a login are a streak. Two neighbours of a lock are told as well: an
+    ``account_locked``). Locks that nobody met cannot be seen. Runs of failures in which no lock can be shown are reported
+    as ``failure_streak``: five typing mistakes and a login are a streak. Two neighbours of a lock are reported as well: an
     account shut by an administrator (refused as disabled after it had worked), and an address that was banned after
     failures (``ip_ban``), which shows as silences of equal length, or in the lines of a log of bans.
 
@@ -134,7 +134,7 @@ def lockouts(
         A single client that is back sooner may have mistyped. The shortest published lock is 60 s (Entra).
     strangers
         If more addresses than this failed and never logged in anywhere, all that they did is one finding of the kind
-        ``campaign`` [addresses]; a person reads ten lines. Those that locked an account are told in any case.
+        ``campaign`` [addresses]; a person reads ten lines. Those that locked an account are reported in any case.
     client
         Event columns that, with the account, tell one client from another (in ``clients``, `client` names one of
         them). ``("client_ip", "helo")`` parts clients behind one address, if failures carry the HELO name.

@@ -1,4 +1,4 @@
-"""Misconfigured clients: what is wrong in their settings, told from the scanners that show the same signs."""
+"""Misconfigured clients: what is wrong in their settings, distinguished from the scanners that show the same signs."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ def misconfigured_clients(
 ) -> pl.DataFrame:
     """Find clients with wrong settings, and what repairs them.
 
-    Fifteen mistakes are told apart (the `kind`): ``port_25``, ``no_tls``, ``tls_mode`` (wrapper against STARTTLS),
+    Fifteen mistakes are distinguished (the `kind`): ``port_25``, ``no_tls``, ``tls_mode`` (wrapper against STARTTLS),
     ``old_tls``, ``cert_not_trusted``, ``mechanism``, ``local_part_only``, ``blank_or_break``, ``bad_base64``,
     ``password_not_allowed``, ``wrong_kind`` (a relay's credentials at a mailbox server), ``helo``, ``retry_storm``,
-    ``login_per_message``, ``no_login``. Scanners show many of the same signs: a client is told only if something ties
+    ``login_per_message``, ``no_login``. Scanners show many of the same signs: a client is reported only if something ties
     it to us, and scanners are counted in one row.
 
     Parameters
@@ -89,7 +89,7 @@ def misconfigured_clients(
         Events as ``read`` or ``load`` give them. Needs `time, stage, outcome, client_ip, user`; uses `cause, count,
         side, protocol, service, program, server_port, mechanism, tls, session, detail, helo, host, source, line_no`.
     sessions
-        Sessions with a sign before a client is told [sessions]. Own choice.
+        Sessions with a sign before a client is reported [sessions]. Own choice.
     span
         The first and the last lie at least this far apart. Own choice: no single burst.
     storm_per_hour, storm_per_day
@@ -123,7 +123,7 @@ def misconfigured_clients(
     Postfix writes no line when it refuses AUTH by the state of the session: there only the counters of the disconnect
     line tell (events with basis ``counter``). A sign of the same session as a successful login is no mistake of
     settings (Outlook asks for NTLM first). Names of relays' users are recognised by their shape. Known false
-    positives: monitoring probes (told as ``no_tls``, *info*), a neighbour of your users who scans.
+    positives: monitoring probes (reported as ``no_tls``, *info*), a neighbour of your users who scans.
     """
     at_least_one(
         sessions=sessions, storm_per_hour=storm_per_hour, storm_per_day=storm_per_day, logins_per_hour=logins_per_hour

@@ -86,7 +86,7 @@ COLUMNS: dict[str, Column] = {
 STAGES = ("auth", "tls")
 TRIED = {"stage": STAGES, "outcome": [o for o in OUTCOMES if o != "info"]}
 BY_HAND = 30
-"""Fewer refusals of one client that then gets in may be a person who mistypes: told as info. A program repeats them, and
+"""Fewer refusals of one client that then gets in may be a person who mistypes: reported as info. A program repeats them, and
 30 within an hour are a storm (``misconfigured_clients``). Own choice."""
 
 TURNED = timedelta(hours=6)
@@ -108,7 +108,7 @@ def incidents(
     """Find rises of failures and drops of logins, and what explains them.
 
     Counts per five minutes are held against the median of the same time of day on up to five earlier comparable days
-    (working days or weekends), else of the trailing day. What stands out is told apart by who was hit: if logins go on
+    (working days or weekends), else of the trailing day. What stands out is distinguished by who was hit: if logins go on
     as usual it is no outage, however many failures there are; then one client, one source or many strangers explain
     the rise. If established clients are refused it is an outage, a fault of a part, or a rule that shuts some out. If
     logins stop without failures it is the network, or the log itself.
@@ -119,9 +119,9 @@ def incidents(
         Events as ``read`` or ``load`` give them; a LazyFrame is read in pieces. Needs `time, stage, outcome, user,
         client_ip`; uses `cause, count, side, protocol, mechanism, service, host, helo, tls, source, line_no`.
     traffic
-        The table of that name from ``read(..., full=True)``: with it a hole in the log is told from a silent network.
+        The table of that name from ``read(..., full=True)``: with it a hole in the log is distinguished from a silent network.
     count
-        Failures, or logins usually seen, below which nothing is told [attempts]. Own choice.
+        Failures, or logins usually seen, below which nothing is reported [attempts]. Own choice.
     ratio
         Failures: so many times what is usual. Own choice.
     z
@@ -149,8 +149,9 @@ def incidents(
     -----
     Times are UTC: in the days after a Sunday on which clocks may have been changed, logins are held against both the
     same time and the same local time before, and only what falls below both is a drop. Known false positives: month
-    ends for drops of logins, which need two earlier comparable days and are told as warnings. A site with less than 40 % of all logins can fall silent unseen. Break-down: Adtributor (Bhagwan
-    et al., NSDI 2014). Rules and measured figures: docs/detectors.md.
+    ends for drops of logins, which need two earlier comparable days and are reported as warnings. A site with less
+    than 40 % of all logins can fall silent unseen. Break-down: Adtributor (Bhagwan et al., NSDI 2014). Rules and
+    measured figures: docs/detectors.md.
     """
     if count < 1 or ratio <= 1 or z <= 0:
         raise ValueError(f"count={count!r} must be 1 or more, ratio={ratio!r} above 1, z={z!r} above 0")

@@ -49,7 +49,7 @@ BY = ["host", "relay_host", "cause"]
 def relay_refusals(events: pl.LazyFrame, *, traffic: Frame | None = None) -> pl.DataFrame:
     """Find upstream relays that refuse our server: since when, why, what waits.
 
-    How many mails were put off or came back is told too. A wrong secret for a relay is easily overlooked: Postfix
+    How many mails were put off or came back is reported too. A wrong secret for a relay is easily overlooked: Postfix
     turns the 535 into a temporary failure (``smtp_sasl_auth_soft_bounce``, on by default) and Exim defers too, so
     that mail waits for days before anybody hears of it. One finding per server, relay and cause.
 

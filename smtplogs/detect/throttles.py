@@ -78,7 +78,7 @@ def throttling(
     """Find episodes in which a limit refused attempts: ours or a relay's.
 
     Refusals of one key and cause without a longer pause are an episode. The key is the address, for sending limits
-    that name it the account, at a relay the relay. The limit itself is told only if the log prints it, or if five
+    that name it the account, at a relay the relay. The limit itself is reported only if the log prints it, or if five
     episodes or more agree on it.
 
     Parameters
