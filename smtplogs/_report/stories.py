@@ -175,10 +175,10 @@ def evidence_lines(
     return dict(seen.collect().iter_rows())
 
 
-def moments(ranked: pl.DataFrame, first: datetime | None, last: datetime | None, *, limit: int = SHOWN) -> list[Moment]:
+def moments(ranked: pl.DataFrame, first: datetime | None, last: datetime | None) -> list[Moment]:
     """Return when the first findings began, ended and were over, in order of time."""
     told: list[Moment] = []
-    for number, row in enumerate(ranked.head(limit).iter_rows(named=True), 1):
+    for number, row in enumerate(ranked.head(SHOWN).iter_rows(named=True), 1):
         told.extend(_moments(number, row))
     told.sort(key=lambda m: (m.when, m.number or 0))
     told = told[:MOST_MOMENTS]

@@ -158,13 +158,12 @@ def caption(ax: Axes, said: str) -> None:
     ax.set_title("\n".join(lines), loc="left", fontsize=9, color=INK, fontfamily=FONT)
 
 
-def dots(ax: Axes, x: Any, y: Any, colour: str, *, size: float = 9.0, marker: str = "o") -> PathCollection:
+def dots(ax: Axes, x: Any, y: Any, colour: str, *, size: float = 9.0) -> PathCollection:
     """Draw points that stay distinct on white; beyond a few thousand as pixels, so that an SVG stays small."""
     return ax.scatter(
         x,
         y,
         s=size,
-        marker=marker,
         color=colour,
         edgecolors=MUTED if colour in PALE else colour,
         linewidths=0.4,

@@ -38,12 +38,12 @@ def spread(rows: pl.DataFrame, by: str, most: int = MOST_LINES) -> pl.DataFrame:
     return rows.filter((last < most) | (place == 0) | (step != (place - 1) * (most - 1) // last))
 
 
-def lines(rows: pl.DataFrame, by: str, most: int = MOST_LINES) -> dict[Any, list[str]]:
+def lines(rows: pl.DataFrame, by: str) -> dict[Any, list[str]]:
     """Return the evidence of each group as ``source:line_no`` in order of time; rows without a line are passed over."""
     if rows.is_empty():
         return {}
     known = rows.filter(pl.col("source").is_not_null(), pl.col("line_no").is_not_null())
-    known = spread(known.sort(by, "time", "line_no", "source"), by, most)
+    known = spread(known.sort(by, "time", "line_no", "source"), by)
     named = known.select(by, reference().alias("line")).unique(maintain_order=True)
     return dict(named.group_by(by, maintain_order=True).agg("line").iter_rows())
 
