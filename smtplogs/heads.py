@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from smtplogs._coded import Coded, coded
-from smtplogs.logformats._envelopes import HOT_ENVELOPES, HOT_KEY, STAMPS_ITSELF
+from smtplogs.logformats._hot_envelopes import HOT_ENVELOPES, HOT_KEY, STAMPS_ITSELF
 from smtplogs.normalising import service_of
 from smtplogs.sources import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from smtplogs.logformats._envelopes import HotEnvelope
+    from smtplogs.logformats._hot_envelopes import HotEnvelope
 
 _KEY = r"^(?P<host>[^ ]*) (?P<program>[^\[]+)(?:\[(?P<pid>[0-9]+)\])?$"
 

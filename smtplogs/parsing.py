@@ -12,7 +12,8 @@ import polars as pl
 from smtplogs import cutting, framing, heads, joining, matching, redacting, replies, translating, unwrapping
 from smtplogs._coded import places
 from smtplogs.accounting import ROLE_WORD, Tally
-from smtplogs.logformats._envelopes import HOT_ENVELOPES, STAMP
+from smtplogs.logformats._envelopes import STAMP
+from smtplogs.logformats._hot_envelopes import HOT_ENVELOPES
 from smtplogs.normalising import normalised
 from smtplogs.sources import FILE, lines_of
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from smtplogs import joining, matching, unwrapping
 from smtplogs._secret_forms import SPOKEN
-from smtplogs.logformats._envelopes import HOT_ENVELOPES
+from smtplogs.logformats._hot_envelopes import HOT_ENVELOPES
 from smtplogs.sources import FILE
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ import smtplogs as sl
 from small_logs import PEER, line
 from smtplogs import logformats
 from smtplogs.logformats import EVERY, Dialogue, Lines, Table
-from smtplogs.logformats._envelopes import ENVELOPES, HOT_ENVELOPES
+from smtplogs.logformats._envelopes import ENVELOPES
+from smtplogs.logformats._hot_envelopes import HOT_ENVELOPES
 from smtplogs.replies import rows
 
 if TYPE_CHECKING:

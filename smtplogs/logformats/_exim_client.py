@@ -6,8 +6,8 @@ id ties them. 4.100 leaves the number of a deferral out (`defer (-42)`). Sources
 
 from __future__ import annotations
 
-from smtplogs.logformats._exim_parts import ANY_HEAD, ANY_ID, HEAD, PROGRAM, RELAY, client
-from smtplogs.logformats._format import Part, Pattern, Sample
+from smtplogs.logformats._exim_parts import DEFER, HEAD, PROGRAM, RELAY, client
+from smtplogs.logformats._format import Pattern, Sample
 from smtplogs.logformats._postfix_delivery import CODES, OURS, TEXT
 
 _BY = "exim src/transports/smtp.c"
@@ -18,7 +18,6 @@ _REPLY = rf"(?P<reply_code>[245][0-9]{{2}}){_BETWEEN}(?P<detail>.*?){_TIMES}"
 _OURS = rf"(?P<reply_code>[245][0-9]{{2}}){_BETWEEN}(?P<detail>{TEXT}{OURS}.*?){_TIMES}"
 _BY_CODE = rf"(?P<reply_code>{CODES}){_BETWEEN}(?P<detail>.*?){_TIMES}"
 _TO = r"[^ ].*? R=[^ ]+(?: T=[^ ]+)?"
-_DEFER = r" defer(?: \(-?[0-9]+\))?:?"
 _TLS = r"(?: X=(?P<tls>[^: ]+)(?::(?P<cipher>[^: ]*))?[^ ]*)?(?: [A-Z]+=.*?)?"
 _OLD_RELAY = RELAY.removeprefix("H=")
 _STAGES = (
@@ -27,10 +26,6 @@ _STAGES = (
     ("rcpt", r"(?:pipelined )?RCPT TO:.*?"),
     ("data", r"(?:pipelined )?(?:DATA|sending data block|end of data|header|message).*?"),
 )
-_FIELD = (
-    r' (?:H=[^" ]+|\[[^" ]+\](?::[0-9]+)?|(?:S|I|X|CV|PRX|QT|DT|RT)=[^" ]+|DN="[^"]*"|C="[^"]*"|TFO\*?|PRDR|DSN|K|L)'
-)
-"""A field of a delivery that says nothing of a login."""
 _MASKED = "AUTH PLAIN ****************************"
 
 _relay = {"relay_host": "smtp.example.net", "server_ip": "198.51.100.25"}
@@ -63,10 +58,10 @@ def _of_reply(
          ((f"H=smtp.example.net [198.51.100.25]: {words} {sample}", {}),)),
         ("relay_refused", rf"{HEAD}\*\* {_TO} {RELAY}{_TLS} ?: {words} {command}: {reply}", _BY, {"delivery": "bounced"},
          ((f"** {_to} H=smtp.example.net [198.51.100.25]: {words} {sample}", {"delivery": "bounced"}),)),
-        ("relay_deferred", rf"{HEAD}== {_TO}{_DEFER} {RELAY}{_TLS} ?: {words} {command}: {reply}",
+        ("relay_deferred", rf"{HEAD}== {_TO}{DEFER} {RELAY}{_TLS} ?: {words} {command}: {reply}",
          f"{_BY}; the number in brackets up to 4.99", {"delivery": "deferred"},
          ((f"== {_to} defer (0) H=smtp.example.net [198.51.100.25]: {words} {sample}", {"delivery": "deferred"}),)),
-        ("relay_told_of_old", rf"{HEAD}(?P<delivery>\*\*|==) {_TO}(?:{_DEFER})?:? {words} {command}: host {_OLD_RELAY}: {reply}",
+        ("relay_told_of_old", rf"{HEAD}(?P<delivery>\*\*|==) {_TO}(?:{DEFER})?:? {words} {command}: host {_OLD_RELAY}: {reply}",
          f"{_BY}, until 4.82: the server stands behind the command", {},
          ((f"** {_to}: {words} {before}: host smtp.example.net [198.51.100.25]: {after}", {"delivery": "bounced"}),
           (f"== {_to} defer (0): {words} {before}: host smtp.example.net [198.51.100.25]: {after}", {"delivery": "deferred"}))),
@@ -190,7 +185,7 @@ ATTEMPTS = (
         "relay_gone",
         program=PROGRAM,
         literal="Remote host closed connection in response to ",
-        regex=rf"{HEAD}(?:(?P<delivery>\*\*|==) {_TO}(?:{_DEFER})? )?{RELAY}{_TLS} ?: "
+        regex=rf"{HEAD}(?:(?P<delivery>\*\*|==) {_TO}(?:{DEFER})? )?{RELAY}{_TLS} ?: "
         r"(?P<detail>Remote host closed connection in response to AUTH (?P<mechanism>[0-9A-Za-z_-]+).*)$",
         sets=client(stage="auth", outcome="deferred", cause="connection_lost", basis="line"),
         written_by=f"{_BY}: hung up after AUTH, in clear; over TLS only the TLS error shows",
@@ -214,7 +209,7 @@ ATTEMPTS = (
         "relay_auth_required",
         program=PROGRAM,
         literal="authentication required but ",
-        regex=rf"{HEAD}== {_TO}{_DEFER} (?P<detail>authentication required but .*)$",
+        regex=rf"{HEAD}== {_TO}{DEFER} (?P<detail>authentication required but .*)$",
         sets=client(stage="auth", delivery="deferred"),
         written_by=f"{_BY}; hosts_require_auth: what follows from the attempts, or why there was none",
         samples=(
@@ -266,133 +261,4 @@ DELIVERIES = (
         ),
     ),
     *(p for stage, command in _STAGES for p in _after(stage, command, *_REPLIES[stage])),
-    Pattern(
-        "hourly_limit",
-        program=PROGRAM,
-        literal=" has exceeded the max ",
-        regex=rf"{HEAD}(?P<delivery>\*\*|==) [^ ].*? R=[^ ]+(?: T=[^ ]+)?(?:{_DEFER})?:? ?(?P<detail>Domain .* has exceeded the max .*)$",
-        sets=client(stage="mail", outcome="throttled", cause="throttled_sending", basis="line"),
-        written_by="cPanel's router enforce_mail_permissions (older: checkspam2); a limit of our own on what goes out",
-        samples=(
-            Sample(
-                "1rXaBc-0004uc-2A ** bob@example.net R=enforce_mail_permissions: Domain example.com has exceeded the max "
-                "emails per hour (300/300 (100%)) allowed. Message discarded.",
-                client(
-                    stage="mail",
-                    **_mail,
-                    delivery="bounced",
-                    detail="Domain example.com has exceeded the max emails per hour (300/300 (100%)) allowed. "
-                    "Message discarded.",
-                    outcome="throttled",
-                    cause="throttled_sending",
-                    basis="line",
-                ),
-            ),
-        ),
-    ),
-    Pattern(
-        "sender_suspended",
-        program=PROGRAM,
-        literal="Outgoing mail from ",
-        regex=rf"{HEAD}(?P<delivery>\*\*|==) [^ ].*? R=[^ ]+(?: T=[^ ]+)?(?:{_DEFER})?:? ?"
-        r"(?P<detail>Outgoing mail from [^ ]+ has been suspended.*)$",
-        sets=client(stage="mail"),
-        written_by="cPanel's router check_outgoing_mail_suspended; a hold of our own on what an account sends",
-        samples=(
-            Sample(
-                "1rXaBc-0004uc-2A ** bob@example.net R=check_outgoing_mail_suspended: Outgoing mail from "
-                '"alice@example.com" has been suspended.',
-                client(
-                    stage="mail",
-                    **_mail,
-                    delivery="bounced",
-                    detail='Outgoing mail from "alice@example.com" has been suspended.',
-                    outcome="refused",
-                    cause="account_restricted",
-                    basis="line",
-                ),
-            ),
-        ),
-    ),
-    Pattern(
-        "relay_tls_error",
-        program=PROGRAM,
-        literal="TLS error on connection ",
-        regex=rf"{HEAD}{RELAY} TLS error on connection (?P<detail>\((?:SSL_connect|gnutls_handshake|tls_connect|handshake).*)$",
-        sets=client(stage="tls", outcome="aborted"),
-        written_by="exim src/tls-openssl.c, tls-gnu.c: the handshake that we began",
-        samples=(
-            Sample(
-                "1rXaBc-0004uc-2A H=smtp.example.net [198.51.100.25] TLS error on connection (SSL_connect): "
-                "error:0A00010B:SSL routines::wrong version number",
-                client(
-                    stage="tls",
-                    **_mail,
-                    **_relay,
-                    detail="(SSL_connect): error:0A00010B:SSL routines::wrong version number",
-                    outcome="aborted",
-                    cause="tls_handshake_failed",
-                    basis="line",
-                ),
-            ),
-        ),
-    ),
-    Pattern(
-        "delivery_plain",
-        program=PROGRAM,
-        literal=" R=",
-        parts=(
-            Part("", ANY_ID, own=True),
-            Part(" ", "(?P<delivery>=>|->)"),
-            Part(" ", r'[^" ]+(?: <[^" ]*>)?(?: [FP]=<[^" ]*>)* R=[^" ]+ T=[^" ]+' + f"(?:{_FIELD})*", own=True),
-        ),
-        role="context",
-        traffic=True,
-        sets=client(outcome="info"),
-        harmless=True,
-        written_by="exim src/deliver.c: what became of a recipient; with no login of ours among the fields",
-        samples=(
-            Sample(
-                "1rXaBc-0004uc-2A => ann <ann@example.com> F=<bob@example.net> R=smarthost T=remote_smtp S=123 "
-                'H=mx.example.org [198.51.100.9]:25 X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=yes K C="250 2.0.0 Ok" QT=1s DT=1s',
-                client(outcome="info", delivery="sent"),
-            ),
-            Sample(
-                "1xVZRK-000000007Cc-1hzW -> ann@example.com R=local T=maildir", client(outcome="info", delivery="sent")
-            ),
-        ),
-        not_these=(
-            "1rXaBc-0004uc-2A => ann@example.org R=smarthost T=remote_smtp H=smtp.example.net [198.51.100.25]:587 A=cl_plain",
-        ),
-    ),
-    Pattern(
-        "delivery",
-        program=PROGRAM,
-        literal=(" R=",),
-        regex=rf"{ANY_HEAD}(?P<delivery>=>|->|==|\*\*) .* R=.*$",
-        role="context",
-        traffic=True,
-        sets=client(outcome="info"),
-        written_by="exim src/deliver.c: what became of a recipient",
-        samples=(
-            Sample(
-                f"1rXaBc-0004uc-2A == {_to} defer (110): Connection timed out",
-                client(outcome="info", delivery="deferred"),
-            ),
-        ),
-    ),
-    Pattern(
-        "delivery_other",
-        program=PROGRAM,
-        regex=rf"{ANY_HEAD}(?:=>|->|>>|==|\*\*|\*>) .*$",
-        role="dismiss",
-        written_by="exim src/deliver.c: deliveries that say nothing of a login",
-        samples=(
-            Sample(f"1rXaBc-0004uc-2A == {_to} defer (-54): retry time not reached for any host"),
-            Sample(
-                f"1rXaBc-0004uc-2A ** {_to} H=mx.example.org [198.51.100.25]: SMTP error from remote mail server after "
-                "RCPT TO:<user@example.org>: 550 5.1.1 User unknown"
-            ),
-        ),
-    ),
 )

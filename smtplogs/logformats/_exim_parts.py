@@ -50,6 +50,9 @@ LOGIN = r"A=(?P<authenticator>[0-9A-Za-z_]+)(?::(?P<user>.*?))?(?::(?P<sasl_send
 
 RELAY = rf"H=(?P<relay_host>[^ ]+) \[(?P<server_ip>{IP})\](?::(?P<server_port>[0-9]+))?"
 
+DEFER = r" defer(?: \(-?[0-9]+\))?:?"
+"""A deferral; 4.100 leaves its number out."""
+
 auth = always(stage="auth", side="server")
 login = always(stage="auth", side="server", outcome="success", cause="success", basis="line")
 mail = always(stage="mail", side="server", outcome="success", cause="success", basis="line")

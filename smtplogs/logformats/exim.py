@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smtplogs.logformats._exim_auth import FAILED, REFUSED
 from smtplogs.logformats._exim_client import ATTEMPTS, DELIVERIES
+from smtplogs.logformats._exim_fates import FATES
 from smtplogs.logformats._exim_mail import MAIL, SESSION
 from smtplogs.logformats._exim_other import OTHER
 from smtplogs.logformats._exim_rejects import LIMITS, REJECTS
@@ -14,7 +15,19 @@ EXIM = Lines(
     "exim",
     "Exim main log and reject log",
     tag=r"exim[^ /]*",
-    patterns=(*FAILED, *MAIL, *ATTEMPTS, *DELIVERIES, *REFUSED, *SESSION, *LIMITS, *BROKEN_TLS, *REJECTS, *OTHER),
+    patterns=(
+        *FAILED,
+        *MAIL,
+        *ATTEMPTS,
+        *DELIVERIES,
+        *FATES,
+        *REFUSED,
+        *SESSION,
+        *LIMITS,
+        *BROKEN_TLS,
+        *REJECTS,
+        *OTHER,
+    ),
     cannot_show=(
         "logins that succeeded and sent no mail, unless log_selector has +smtp_no_mail",
         "AUTH refused by the state of the session (not offered, twice, unknown mechanism), unless log_selector has "
