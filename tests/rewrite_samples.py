@@ -21,6 +21,7 @@ SAMPLES = Path(__file__).resolve().parent.parent / "sample_logs"
 
 READ: dict[str, dict[str, Any]] = {
     "aiosmtpd/debug": {},
+    "application/refused": {},
     "assp/blocked": {},
     "bans/cut-off": {},
     "blat/debug": {},

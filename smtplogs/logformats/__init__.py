@@ -10,6 +10,7 @@ import polars as pl
 from smtplogs.logformats._declared import declared
 from smtplogs.logformats._format import PARTS, Dialogue, Excerpt, Field, Lines, Pattern, Sample, Shape, Table, Turn
 from smtplogs.logformats.aiosmtpd import AIOSMTPD
+from smtplogs.logformats.applications import APPLICATION
 from smtplogs.logformats.assp import ASSP
 from smtplogs.logformats.bans import CROWDSEC, FAIL2BAN, MAILCOW
 from smtplogs.logformats.chasquid import CHASQUID
@@ -63,7 +64,7 @@ DECLARED = tuple(
 """Formats that are declared in TOML. That their samples pass is held by the tests."""
 
 DIALOGUES: tuple[Dialogue, ...] = (
-    EXCHANGE, HARAKA, AIOSMTPD, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *DESKTOP, *TRANSCRIPTS,
+    EXCHANGE, HARAKA, AIOSMTPD, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *DESKTOP, *TRANSCRIPTS, APPLICATION,
     *(f for f in DECLARED if isinstance(f, Dialogue)),
 )  # fmt: skip
 TABLES: tuple[Table, ...] = (

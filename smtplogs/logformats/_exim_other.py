@@ -23,7 +23,7 @@ OTHER = (
     Pattern(
         "other",
         program=PROGRAM,
-        regex=rf"{HEAD}(?:(?:H=)?(?:[^ ()\[\]]+ )?(?:\([^()]*\) )?\[[^\]]+\].*|SMTP (?:connection|protocol|syntax|data|command|call) .*"
+        regex=rf"{HEAD}(?:(?:H=)?(?:[^ ()\[\]]+ )?(?:\([^()]*\) )?\[[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+\].*|SMTP (?:connection|protocol|syntax|data|command|call) .*"
         r"|ignoring AUTH=.*|custom-message: .*|no (?:host name|IP address) found.*|TLS (?:client|session|error).*"
         r"|(?:refused )?connection from .*|Authentication-Results: .*|SA: .*|DKIM: .*|cwd=.*|Sender identification .*|Completed.*|Warning: .*"
         r"|sender address changed .*|(?:Start|End) queue run.*|exim .*)$",
@@ -33,5 +33,6 @@ OTHER = (
             Sample("ignoring AUTH=ann@example.com from H=(pc-7) [203.0.113.9] (client not authenticated)"),
             Sample("SMTP connection from (pc-7) [203.0.113.9] closed by QUIT"),
         ),
+        not_these=("[INF] Sending mail",),
     ),
 )
