@@ -38,6 +38,7 @@ _MASKED = frozenset(
         "[credentials hidden]",
         "<credentials hidden>",
         "&lt;credentials hidden&gt;",
+        "/* secured */",
     }
 )
 

@@ -106,6 +106,7 @@ READ: dict[str, dict[str, Any]] = {
     "sendemail/script": {"year": 2026},
     "sendmail/office": {"year": 2026},
     "smartermail/wrong-password": {},
+    "smtp-server/recorded": {},
     "smtplib/three-failures": {},
     "spamdyke/office": {"year": 2026},
     "spelled/documentation": {},

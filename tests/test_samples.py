@@ -38,6 +38,7 @@ EXCEPTIONS = {
     },
     "chasquid/lab": {"conn.go": "`conn.go`", "SMTP.Conn": "`SMTP.Conn`"},
     "aiosmtpd/debug": {"mail.log": "`mail.log`"},
+    "application/refused": {w: f"`{w}`" for w in ("smtplib.SMTPAuthenticationError", "email.loginAuth")},
     "courier/lab": {
         f"::ffff:203.0.113.{n}": "::ffff:203.0.113.N"
         for n in (24, 27, 28, 29, 31, 32, 34, 41, 42, 49, 60, 61, 64, 65, 66, 72, 73)

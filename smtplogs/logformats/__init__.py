@@ -33,6 +33,7 @@ from smtplogs.logformats.mailu import MAILU
 from smtplogs.logformats.mox import MOX
 from smtplogs.logformats.msmtp import MSMTP
 from smtplogs.logformats.nginx import NGINX
+from smtplogs.logformats.node_smtp_server import SMTP_SERVER
 from smtplogs.logformats.opensmtpd import OPENSMTPD
 from smtplogs.logformats.oracle import ORACLE
 from smtplogs.logformats.pam import PAM
@@ -64,7 +65,7 @@ DECLARED = tuple(
 """Formats that are declared in TOML. That their samples pass is held by the tests."""
 
 DIALOGUES: tuple[Dialogue, ...] = (
-    EXCHANGE, HARAKA, AIOSMTPD, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *DESKTOP, *TRANSCRIPTS, APPLICATION,
+    EXCHANGE, HARAKA, AIOSMTPD, SMTP_SERVER, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *DESKTOP, *TRANSCRIPTS, APPLICATION,
     *(f for f in DECLARED if isinstance(f, Dialogue)),
 )  # fmt: skip
 TABLES: tuple[Table, ...] = (

@@ -46,8 +46,8 @@ LIMIT_WORDS = (
     r"(?:[Rr]ate[- ]?limit|[Rr]ate exceeded|[Tt]hrottl|[Cc]oncurren|[Ss]low down|[Uu]nusual (?:rate|sending)"
     r"|[Tt]oo much mail|[Tt]oo many (?:messages|mails|e-?mails|connections|sessions|requests|errors|attempts|failures"
     r"|failed|bad|login|logins|auth|AUTH|recipients (?:this|per|in|from|for))"
-    r"|(?:[Cc]onnections?|[Mm]essages?|[Rr]ecipients?|[Ss]ending|[Ss]ubmission|[Rr]elay|[Dd]aily|[Hh]ourly|[Tt]hread)"
-    r" (?:[a-z]+ )?(?:limit|quota) (?:exceeded|reached)|(?:per|an) hour|per day|exceeded the (?:max|configured))"
+    r"|(?:[Cc]onnections?|[Mm]essages?|[Rr]ecipients?|[Ss]ending|[Ss]ubmission|[Rr]elay|[Dd]aily|[Hh]ourly|[Tt]hread"
+    r"|[Oo]utgoing) (?:[a-z]+ )?(?:limit|quota) (?:exceeded|reached)|(?:per|an) hour|per day|exceeded the (?:max|configured))"
 )
 """How policy services, milters and relays word a limit. A full mailbox (`quota exceeded` alone, `over quota`), one
 mail with too many recipients and greylisting are none."""

@@ -20,7 +20,8 @@ _wrong = _auth(
     reply_code=535, detail="Authentication failed.", outcome="failure", cause="bad_credentials", basis="assumed"
 )
 
-_RELAY = r"^error,relay=(?P<client_ip>[0-9A-Fa-f:.]+)(?:,port=(?P<client_port>[0-9]+))?,msg="
+_CLIENT = r'^error,relay=(?P<client_ip>[0-9A-Fa-f:.]+)(?:,port=(?P<client_port>[0-9]+))?(?:,ident="[^"]*")?,'
+_RELAY = rf"{_CLIENT}msg="
 _FAILED = rf'{_RELAY}"(?P<reply_code>535) (?P<detail>Authentication failed\.?)",cmd:'
 _BLOB = r"(?:[A-Za-z0-9+/=]{20}|(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)|A[A-Za-z0-9+/]{3}(?:[A-Za-z0-9+/]{4})*|(?:[A-Za-z0-9+/]{4}){2,5})"
 """The first 20 characters of an answer in base64, or all of it. A word of four letters is rather the first of a name."""
@@ -184,7 +185,7 @@ COURIER = Lines(
             "auth_failed_asked",
             program=_SMTP,
             literal="535 Authentication failed",
-            regex=rf"{_FAILED} AUTH (?P<mechanism>(?i:LOGIN|CRAM-[A-Z0-9]+)) (?P<user>.+)$",
+            regex=rf"{_FAILED} AUTH (?P<mechanism>(?i:LOGIN|CRAM-[A-Z0-9]+)) (?P<user>.*[^=])$",
             sets=_auth(),
             written_by="courier/module.esmtp/courieresmtpd.c: the name that the client gave when it was asked",
             samples=(
@@ -214,8 +215,18 @@ COURIER = Lines(
                     program="courieresmtpd",
                 ),
                 Sample(
+                    'error,relay=::ffff:192.0.2.3,msg="535 Authentication failed.",cmd: AUTH LOGIN YWRvYg==',
+                    _wrong | {"client_ip": "192.0.2.3", "mechanism": "LOGIN"},
+                    program="courieresmtpd",
+                ),
+                Sample(
                     'error,relay=::ffff:192.0.2.3,msg="535 Authentication failed.",cmd: YWRvYmVhZG9iZQ==',
                     _wrong | {"client_ip": "192.0.2.3"},
+                    program="courieresmtpd",
+                ),
+                Sample(
+                    'error,relay=::ffff:192.0.2.3,ident="unknown",msg="535 Authentication failed.",cmd: AUTH LOGIN YWRvYmVhZG9iZQ==',
+                    _wrong | {"client_ip": "192.0.2.3", "mechanism": "LOGIN"},
                     program="courieresmtpd",
                 ),
                 Sample(

@@ -152,6 +152,12 @@ EXCHANGE_EVENT = Table(
         r"^(?:(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}[^ ]*) .*?)?Inbound authentication failed with error (?P<vendor_code>[A-Za-z]+) for Receive connector (?P<service>.+)\. "
         r"The authentication mechanism is (?P<mechanism>[A-Za-z0-9-]+)\. The source IP address of the client who tried to "
         r"authenticate to Microsoft Exchange is \[(?P<client_ip>[0-9A-Fa-f.:]+)\]\.$",
+        # the event viewer's list as CSV (level, time, source, id, category, text), and what else it lists
+        r'^[^",]*,(?P<stamp>[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4},? [0-9:]+(?: ?[AP]M)?),MSExchange[A-Za-z]*,1035,[^,]*,"?Inbound '
+        r"authentication failed with error (?P<vendor_code>[A-Za-z]+) for Receive connector (?P<service>.+)\. The authentication mechanism "
+        r"is (?P<mechanism>[A-Za-z0-9-]+)\. The source IP address of the client who tried to authenticate to Microsoft Exchange is "
+        r'\[(?P<client_ip>[0-9A-Fa-f.:]+)\]\."?$',
+        r'^(?:[^",]*,[0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4},? [0-9:]+(?: ?[AP]M)?,(?:[^,]*,){3}.*|"?Level"?,"?Date and Time"?,"?Source"?,.*)$',
         # a Windows of another language: error, connector, mechanism and address stand in the same order
         rf"^.*[ :](?P<vendor_code>[A-Z][a-z]+[A-Z][A-Za-z]+)[ ,.].*(?:{_RECEIVE}).* (?P<mechanism>[A-Z][A-Za-z0-9-]+)\. .*"
         r"\[(?P<client_ip>[0-9A-Fa-f.:]+)\]\.?$",
@@ -172,6 +178,20 @@ EXCHANGE_EVENT = Table(
                 {
                     "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line",
                     "side": "server", "client_ip": "203.0.113.9", "mechanism": "LOGIN", "vendor_code": "LogonDenied",
+                },
+            ),
+        ),
+        Excerpt(
+            "Level,Date and Time,Source,Event ID,Task Category\n"
+            'Warning,11/26/2026 10:00:05 AM,MSExchangeTransport,1035,SmtpReceive,"Inbound authentication failed with error LogonDenied '
+            "for Receive connector Client Frontend EX1. The authentication mechanism is Login. The source IP address of the client who "
+            'tried to authenticate to Microsoft Exchange is [203.0.113.9]."\n'
+            'Information,11/26/2026 10:01:00 AM,MSExchangeTransport,1036,SmtpReceive,"Another event, of no login."\n',
+            (
+                {
+                    "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line",
+                    "side": "server", "client_ip": "203.0.113.9", "mechanism": "LOGIN", "vendor_code": "LogonDenied",
+                    "service": "Client Frontend EX1",
                 },
             ),
         ),

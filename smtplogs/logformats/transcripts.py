@@ -182,7 +182,7 @@ SMTPLIB = Dialogue(
 NODEMAILER = Dialogue(
     "nodemailer",
     "nodemailer debug output",
-    looks=r"^\[[0-9-]{10} [0-9:]{8}\] (?:DEBUG|INFO |ERROR|TRACE|WARN ) ",
+    looks=r"^\[[0-9-]{10} [0-9:]{8}\] (?:DEBUG|INFO |ERROR|TRACE|WARN ) (?:\[(?:[^#]|#[0-9]+\])|[^\[])",
     least=0,
     side="client",
     written_by="nodemailer 6 to 10 (logger: true, debug: true); it replaces the password itself",

@@ -65,6 +65,7 @@ MDAEMON = Dialogue(
         ),
         Turn("server", rf"{_MD}--> (?P<text>.*)$", speaker="server"),
         Turn("client", rf"{_MD}<-- (?P<text>.*)$", speaker="client"),
+        Turn("user", rf"{_MD}(?:\* +)?Authenticated as (?P<user>[^ ]+)$"),
         Turn("tls", rf"{_MD}SSL negotiation successful \((?P<tls>TLS ?[0-9.]+)[,)]?.*$"),
         Turn(
             "screened",
@@ -144,16 +145,19 @@ MAILENABLE = Dialogue(
     ),
 )
 
-_SM = r"^(?P<stamp>\[[0-9]{4}\.[0-9]{2}\.[0-9]{2}\] [0-9:]{8}(?:\.[0-9]{1,3})?) \[(?P<client_ip>[0-9A-Fa-f.:]+)\]\[(?P<session>[0-9]+)\] "
+_SM_WHO = r"\[(?P<client_ip>[0-9A-Fa-f.:]+)\]\[(?P<session>[0-9]+)\] "
+_SM_CLOCK = r"[0-9:]{8}(?:\.[0-9]{1,3})?"
+_SM = rf"^(?:(?P<stamp>\[[0-9]{{4}}\.[0-9]{{2}}\.[0-9]{{2}}\] {_SM_CLOCK})|{_SM_CLOCK}) {_SM_WHO}"
 
 SMARTERMAIL = Dialogue(
     "smartermail",
     "SmarterMail SMTP log",
-    looks=r"^\[[0-9]{4}\.[0-9]{2}\.[0-9]{2}\] [0-9:]{8}(?:\.[0-9]{1,3})? \[[0-9A-Fa-f.:]+\]\[[0-9]+\] ",
+    looks=r"^(?:\[[0-9]{4}\.[0-9]{2}\.[0-9]{2}\] )?[0-9:]{8}(?:\.[0-9]{1,3})? \[[0-9A-Fa-f.:]+\]\[[0-9]+\] ",
     side="server",
     key=("client_ip",),
-    written_by="SmarterMail 15 and later (smtpLog); releases before put no date in front",
+    written_by="SmarterMail (smtpLog); releases before 15 put no date in front: it stands where a client connects",
     turns=(
+        Turn("dated", rf"^{_SM_CLOCK} {_SM_WHO}connected at (?P<stamp>[0-9./-]+ [0-9:]+(?: [AP]M)?)$"),
         Turn("glued", rf"{_SM}rsp: 250-.*250 .*$"),  # the lines of a reply without a break: what is offered cannot be read
         Turn("server", rf"{_SM}rsp: (?P<text>.*)$", speaker="server"),
         Turn("client", rf"{_SM}cmd: (?P<text>.*)$", speaker="client"),
@@ -161,8 +165,24 @@ SMARTERMAIL = Dialogue(
         Turn("ended", rf"{_SM}disconnected at .*$", ends=True),
         Turn("other", rf"{_SM}.*$"),
     ),
-    cannot_show=("the zone of its clock", "ports"),
+    cannot_show=("the zone of its clock", "ports", "where no date stands in front: when, but for the last connection before"),
     samples=(
+        Excerpt(
+            "10:00:00 [203.0.113.5][12345678] connected at 11/20/2026 10:00:00 AM\n"
+            "10:00:01 [203.0.113.5][12345678] cmd: AUTH LOGIN\n"
+            "10:00:01 [203.0.113.5][12345678] rsp: 334 VXNlcm5hbWU6\n"
+            "10:00:02 [203.0.113.5][12345678] Authenticating as ann@example.com\n"
+            "10:00:02 [203.0.113.5][12345678] rsp: 334 UGFzc3dvcmQ6\n"
+            "10:00:03 [203.0.113.5][12345678] rsp: 235 Authentication successful\n"
+            "10:00:04 [203.0.113.5][12345678] disconnected at 11/20/2026 10:00:04 AM\n",
+            (
+                {
+                    "stage": "auth", "outcome": "success", "cause": "success", "basis": "line", "side": "server",
+                    "client_ip": "203.0.113.5", "user": "ann@example.com", "mechanism": "LOGIN", "reply_code": 235,
+                    "detail": "Authentication successful",
+                },
+            ),
+        ),
         Excerpt(
             "[2026.11.20] 10:00:00.100 [203.0.113.5][12345678] rsp: 220 mail.example.com\n"
             "[2026.11.20] 10:00:00.100 [203.0.113.5][12345678] connected at 11/20/2026 10:00:00 AM\n"
