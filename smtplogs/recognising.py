@@ -62,6 +62,8 @@ def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Rec
     if best == 0 or share_of_lines(told) >= best:
         return Recognised(None)
     first = [f for f, score in scores.items() if score == best]
+    if len(first) > 1:  # what quotes a session gives way to the session
+        first = [f for f in first if not (isinstance(f, Dialogue) and f.quotes)]
     if len(first) > 1:
         return Recognised(None, tuple(f.name for f in first))
     return Recognised(first[0])

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SUBMISSION = r"^(?:submission|smtps)"
 """Services on which a client is expected to log in (master.cf of Postfix 2.9 and later)."""
 
+WRAPPED = r"^(?:submissions|smtps)"
+"""Services that begin with TLS, whether or not it is logged."""
+
 _STANDS_ON = (
     "source", "line_no", "time", "time_quality", "format", "raw", "client_ip", "client_port", "client_name", "redacted",
 )  # fmt: skip
@@ -160,6 +163,7 @@ def _silent(last: pl.DataFrame, kept: pl.DataFrame) -> list[pl.DataFrame]:
         return []
     gone = (pl.col("aborted_in") == "AUTH").fill_null(value=False)
     expected = pl.col("service").str.contains(SUBMISSION).fill_null(value=False)
+    wrapped = pl.col("service").str.contains(WRAPPED).fill_null(value=False)
     whole = whole.with_columns(
         _gone=gone,
         _refused=(pl.col("_silent") - gone.cast(pl.Int64)).cast(pl.UInt32),
@@ -167,7 +171,7 @@ def _silent(last: pl.DataFrame, kept: pl.DataFrame) -> list[pl.DataFrame]:
         .then(pl.lit("unknown"))
         .when(~pl.col("stats").str.contains(r"(?:^| )(?:ehlo|helo)=") | (pl.col("auth_ok") > 0))
         .then(pl.lit("bad_sequence"))
-        .when("plain")
+        .when(pl.col("plain") & ~wrapped)
         .then(pl.lit("tls_required"))
         .otherwise(pl.lit("unknown")),
     )

@@ -131,3 +131,8 @@ class Dialogue:
         names = [t.name for t in self.turns]
         if len(set(names)) != len(names):
             raise ValueError(f"format {self.name!r} holds two turns of one name")
+
+    @property
+    def quotes(self) -> bool:
+        """Whether nobody speaks: an application's log, in which replies are only quoted."""
+        return all(t.speaker in {"note", "noise"} and not t.arrows for t in self.turns)
