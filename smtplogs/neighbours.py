@@ -104,20 +104,50 @@ def _after_pam(lines: pl.DataFrame) -> pl.DataFrame:
 def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What saslauthd refuses is a mail server's failure: only where there is no mail server's log it stands alone.
 
-    It knows no address. Where the mail server has no name, both must be the only ones of their host in that moment: in a
-    burst nobody can tell whose name it was.
+    It knows no address. Where the mail server has no name, both must be the only ones of their host in that moment, or
+    take turns in one file: in any other burst nobody can tell whose name it was.
     """
     if lines.is_empty():
         return events, lines
+    may = of_saslauthd() | waiting()
     events, rest = _folded(
-        events, lines,
-        (["host", "local"], AT_ONCE, "nearest", pl.col("local") != ""), (["host", "alone"], AT_ONCE, "nearest", _NAMELESS & pl.col("alone")),
-        may=of_saslauthd() | waiting(), tells=True,
+        *_taking_turns(events, lines, may),
+        (["host", "local"], AT_ONCE, "nearest", pl.col("local") != ""),
+        (["turn"], AT_ONCE, "backward", _NAMELESS & pl.col("turn").is_not_null()),
+        (["host", "alone"], AT_ONCE, "nearest", _NAMELESS & pl.col("alone")),
+        may=may, tells=True,
     )  # fmt: skip
+    events, rest = events.drop("_turn"), rest.drop("_turn")
     server = pl.col("format").is_in(list(_MAIL_SERVERS)) & (pl.col("side") == "server")
     hosts = events.filter(server)["host"].unique()
     heard = pl.col("host").is_in(hosts.implode()).fill_null(value=True) | pl.lit(hosts.null_count() > 0)
     return events, rest.filter(~heard) if hosts.len() else rest
+
+
+def _taking_turns(events: pl.DataFrame, lines: pl.DataFrame, may: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Number (`_turn`) each failure after which, and each refusal before which, nothing else of its kind stands in the file."""
+    place = ("host", "source", "line_no")
+    failures = events.select(
+        *place, _row=pl.int_range(pl.len(), dtype=pl.UInt32), _refusal=pl.lit(value=False), _may=may
+    )
+    refusals = lines.select(*place, _row=pl.int_range(pl.len(), dtype=pl.UInt32), _refusal=pl.lit(value=True))
+    both = pl.concat([failures.filter("_may").drop("_may"), refusals]).sort(place, nulls_last=True)
+    mine, where = pl.col("_refusal"), ["host", "source"]
+    before = mine.shift().over(where).fill_null(value=False)
+    # one refusal since the failure before, and then the failure
+    told = ~mine & before & ~mine.shift(2).over(where).fill_null(value=False)
+    both = both.with_columns(_turn=told.cum_sum()).with_columns(
+        _turn=pl.when(told)
+        .then("_turn")
+        .when(mine & told.shift(-1).over(where).fill_null(value=False))
+        .then(pl.col("_turn") + 1)
+    )
+    numbers = [both.filter(keep).sort("_row").select("_row", "_turn") for keep in (~mine, mine)]
+    found = []
+    for frame, number in zip((events, lines), numbers, strict=True):
+        rows = frame.with_row_index("_row").join(number, on="_row", how="left", maintain_order="left")
+        found.append(rows.drop("_row"))
+    return found[0], found[1]
 
 
 def _with_fronts(
@@ -211,7 +241,7 @@ def _folded(
         Events, and what neighbours wrote.
     *rules
         Tried in turn: columns that must agree (`ip`, `port`, `host`, `name`, its part before the `@`: `local`; `alone`:
-        no other of that host in the same moment), how near in time, where the word is to be looked for (`backward`: before the row), which rows take part.
+        no other of that host in the same moment; `turn`: the number that `_taking_turns` gives), how near in time, where the word is to be looked for (`backward`: before the row), which rows take part.
     may
         Rows that may take a word.
     tells
@@ -275,6 +305,7 @@ def _keys(frame: pl.DataFrame, row: str, may: pl.Expr) -> pl.DataFrame:
         host=pl.col("host"),
         name=name,
         local=name.str.replace(r"@.*$", ""),
+        turn=pl.col("_turn") if "_turn" in frame.columns else pl.lit(None, pl.UInt32),
         limited=pl.col("outcome") == "throttled",
         may=may.fill_null(value=False),
     )
