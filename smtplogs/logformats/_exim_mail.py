@@ -241,7 +241,7 @@ SESSION = (
         program=PROGRAM,
         literal=("unexpected disconnection while reading SMTP", "SMTP command timeout on", " lost D="),
         regex=rf"{HEAD}(?P<detail>unexpected disconnection while reading SMTP command|SMTP command timeout on(?: TLS)? connection"
-        rf"|SMTP connection(?: Ci=[0-9A-Za-z]+)?)(?: from)? (?:{PEER}|{LOCAL})(?: D=[^ ]+)?(?: lost)?(?: D=[^ ]+)?$",
+        rf"|SMTP connection(?: Ci=[0-9A-Za-z]+)?)(?: from)? (?:{PEER}|{LOCAL})(?: \(error: [^()]*\))?(?: D=[^ ]+)?(?: lost)?(?: D=[^ ]+)?$",
         sets=context(),
         role="context",
         written_by=f"{_SMTP_IN}; +lost_incoming_connection, on by default",
@@ -253,6 +253,12 @@ SESSION = (
                     helo="pc-7",
                     client_ip="203.0.113.9",
                     client_port=51234,
+                ),
+            ),
+            Sample(
+                "unexpected disconnection while reading SMTP command from (pc-7) [203.0.113.9] (error: Connection reset by peer) D=3s",
+                context(
+                    detail="unexpected disconnection while reading SMTP command", helo="pc-7", client_ip="203.0.113.9"
                 ),
             ),
         ),

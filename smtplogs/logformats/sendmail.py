@@ -6,7 +6,7 @@ from smtplogs.logformats._format import Lines, Pattern, Sample
 from smtplogs.logformats._postfix_parts import always
 from smtplogs.logformats._sendmail_server import HEAD, LOGINS, OTHERS, PROGRAM
 
-_RELAY = r"(?:relay=(?:(?P<relay_host>[^ \[\],]+) ?)?(?:\[(?P<server_ip>[0-9A-Fa-f:.]+)\])?, )?"
+_RELAY = r"(?:relay=(?:(?P<relay_host>[^ \[\],]*[^ \[\],.])\.? ?)?(?:\[(?P<server_ip>[0-9A-Fa-f:.]+)\])?, )?"
 _USERSMTP = "sendmail/usersmtp.c"
 
 client = always(side="client")
@@ -30,6 +30,13 @@ CLIENT = (
                     outcome="success",
                     cause="success",
                     basis="line",
+                ),
+            ),
+            Sample(
+                "AUTH=client, relay=smtp.example.net., mech=LOGIN, bits=0",
+                client(
+                    stage="auth", relay_host="smtp.example.net", mechanism="LOGIN",
+                    outcome="success", cause="success", basis="line",
                 ),
             ),
         ),
@@ -72,7 +79,7 @@ CLIENT = (
             name,
             program=PROGRAM,
             literal=words,
-            regex=rf"{HEAD}to=.*, mailer=[^,]*, .*relay=(?P<relay_host>[^ ,]+) \[(?P<server_ip>[0-9A-Fa-f:.]+)\], "
+            regex=rf"{HEAD}to=.*, mailer=[^,]*, .*relay=(?P<relay_host>[^ ,]*[^ ,.])\.? \[(?P<server_ip>[0-9A-Fa-f:.]+)\], "
             rf"dsn=(?P<dsn>[0-9.]+), (?:stage=[^,]*, )?reply=(?P<reply_code>{code}) (?:(?P<enhanced_code>[45]\.[0-9]+\.[0-9]+) )?"
             rf"(?P<detail>.*), stat={stat}.*$",
             sets=client(stage="mail", delivery=became, **judged),
