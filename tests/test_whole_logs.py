@@ -210,3 +210,24 @@ def test_smartermail_without_a_date_in_front(tmp_path: Path) -> None:
     )
 
     assert rows == [("info@example.com", "failure", "2026-11-26 10:00:00.000000+00:00")]
+
+
+def exim_mail(clock: str, process: str) -> str:
+    return (
+        f"2026-11-26 {clock} 1vOLyA-{process}-1aBc <= ann@example.com H=(pc1) [{IP}] P=esmtpsa "
+        "X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no A=login:ann@example.com S=981\n"
+    )
+
+
+def test_mails_that_two_processes_of_exim_took_prove_two_logins(tmp_path: Path) -> None:
+    """A main log without ports and pids: within five minutes all mails of a client were of one login."""
+    refused = (
+        f"2026-11-26 10:00:09 H=(pc1) [{IP}] X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=no A=login:ann@example.com "
+        "F=<ann@example.com> rejected RCPT <bob@example.org>: Sender verify failed\n"
+    )
+    first, second = "0000000ABC1", "0000000ABC2"
+    text = exim_mail("10:00:00", first) + exim_mail("10:00:01", first) + refused + exim_mail("10:00:10", second)
+    rows = told(tmp_path, text, "stage", "outcome", "time", name="mainlog")
+
+    assert [row[2][11:19] for row in rows if row[0] == "auth"] == ["10:00:00", "10:00:09"]
+    assert sum(row[:2] == ("mail", "success") for row in rows) == 3

@@ -14,6 +14,9 @@ GONE_WITHIN = "1s"
 FATE_WITHIN = "10m"
 """So long after an attempt at a relay the line about the mail's fate tells of that attempt."""
 
+_PROCESS = r"^[0-9A-Za-z]{6}-([0-9A-Za-z]+)-"
+"""Of a mail's id, the process that took it in (Exim's specification, 3.4)."""
+
 _ATTEMPT = r"^auth_"
 """Patterns that each stand for one AUTH command."""
 
@@ -89,11 +92,20 @@ def _encrypted(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_logins(rows: pl.DataFrame) -> pl.DataFrame:
-    """One AUTH success per login that only mails (or refusals after it) prove: the first of each session and name."""
+    """One AUTH success per login that only mails (or refusals after it) prove: the first of each session and name.
+
+    Where nothing but who it was ties the lines, mails that several processes took are of as many sessions: the middle of a
+    mail's id is the process. What was refused belongs to the mail after it, or to the last.
+    """
     proof = (pl.col("stage").is_in(["mail", "rcpt", "data"])) & pl.col("authenticator").is_not_null()
     proof = proof & (pl.col("_role") == "event")
     said = rows.filter((pl.col("pattern") == "no_mail_login") & pl.col("_sure")).select("_sid").unique()
-    first = rows.filter(proof).unique(["_sid", "user", "server_ip"], keep="first", maintain_order=True)
+    process = pl.when(~pl.col("_sure")).then(pl.col("queue_id").str.extract(_PROCESS))
+    proofs = rows.filter(proof).with_columns(_process=process)
+    proofs = proofs.with_columns(
+        pl.col("_process").backward_fill().over("_sid").fill_null(pl.col("_process").forward_fill().over("_sid"))
+    )
+    first = proofs.unique(["_sid", "_process", "user", "server_ip"], keep="first", maintain_order=True).drop("_process")
     first = first.join(said, on="_sid", how="anti", maintain_order="left")
     blank = ("queue_id", "detail", "reply_code", "enhanced_code", "delivery", "also", "sender", "n_recipients")
     login = {"stage": "auth", "outcome": "success", "cause": "success", "basis": "context"}
