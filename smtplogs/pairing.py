@@ -5,7 +5,7 @@ Sources: Dovecot src/auth/auth-request.c; Postfix xsasl_dovecot_server.c; measur
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PAIR_BEFORE = "5s"
 """Dovecot writes a refusal before Postfix does: auth_failure_delay (2 s) and internal failures (3 s)."""
+
+BURST_S = 10
+"""Failures of an address that are nearer than this are one burst: one server, whose refusals wait alike."""
 
 LOST_WITHIN = "10s"
 """Postfix waits 10 s for Dovecot; the line of a lost answer stands that far before or after."""
@@ -90,21 +93,22 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
     }
     left, right = keyed["_event"], keyed["_attempt"]
     nameless = (pl.col("name") == "") & ~pl.col("lost")
-    pairs = []
     # a refusal waits for a second or two: the line in the second of the failure belongs to the attempt after it
-    for by, within, strategy, which, *ago in (
+    named, left, right = _by_rules(
+        left, right,
         (["ip", "name"], "4s", "backward", ~pl.col("lost"), "1s"),
         (["ip", "name"], PAIR_BEFORE, "backward", ~pl.col("lost")),
-        (["ip"], "1s", *_pace(left, right, nameless)),
+    )  # fmt: skip
+    paced, left, right = _in_pace(left, right, nameless)
+    others, left, right = _by_rules(
+        left, right,
         (["ip"], PAIR_BEFORE, "backward", nameless),
         # the two print control characters differently, and one of them may hide what the other shows
         (["ip"], PAIR_BEFORE, "backward", pl.col("name").str.contains(r"\?|^\[redacted:")),
         # Postfix prints no name there that could be trusted, and the line of its own attempt may come too late
         (["ip"], LOST_WITHIN, "nearest", pl.col("lost")),
-    ):
-        found, left, right = one_to_one(left, right, by, within, strategy, which, *ago)
-        pairs.append(found)
-    links = pl.concat(pairs)
+    )  # fmt: skip
+    links = pl.concat([*named, paced, *others])
     if links.is_empty():
         return events, attempts.drop("_attempt")
     said = attempts.select(
@@ -139,13 +143,40 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
     return patched(events, links["_event"], values), rest.drop("_attempt")
 
 
-def _pace(left: pl.DataFrame, right: pl.DataFrame, which: pl.Expr) -> tuple[str, pl.Expr, str]:
-    """Tell how long refusals without a name wait: two seconds, Dovecot's default, or not at all; the way that fits more.
+def _by_rules(
+    left: pl.DataFrame, right: pl.DataFrame, *rules: tuple[Any, ...]
+) -> tuple[list[pl.DataFrame], pl.DataFrame, pl.DataFrame]:
+    """Try rules of `one_to_one` in turn, each with what the one before left."""
+    pairs = []
+    for rule in rules:
+        found, left, right = one_to_one(left, right, *rule)
+        pairs.append(found)
+    return pairs, left, right
+
+
+def _in_pace(
+    left: pl.DataFrame, right: pl.DataFrame, which: pl.Expr
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Pair failures by how long refusals wait: two seconds, Dovecot's default, or not at all; burst by burst, the way that fits more.
 
     An address that tries one name after the other has a line of Dovecot in the second of every failure: the next name's.
     """
-    ways = (("nearest", which, "2s"), ("backward", which, "0s"))
-    return max(ways, key=lambda way: one_to_one(left, right, ["ip"], "1s", *way)[0].height)
+    wanted = left.filter(which)
+    if wanted.is_empty() or right.is_empty():
+        return left.select("_event", _attempt="_event").clear(), left, right
+    near = pl.concat([wanted.select("ip", "time", "_event"), right.select("ip", "time")], how="diagonal")
+    apart = (pl.col("ip") != pl.col("ip").shift()) | (pl.col("time").diff() > pl.duration(seconds=BURST_S))
+    near = near.sort("ip", "time").with_columns(_burst=apart.fill_null(value=True).cum_sum())
+    bursts = near.drop_nulls("_event").select("_event", "_burst")
+    waiting_, at_once = (
+        one_to_one(wanted, right, ["ip"], "1s", strategy, pl.lit(value=True), ago)[0].join(bursts, on="_event")
+        for strategy, ago in (("nearest", "2s"), ("backward", "0s"))
+    )
+    more = at_once.group_by("_burst").len().join(waiting_.group_by("_burst").len(), on="_burst", how="left")
+    quick = pl.col("_burst").is_in(more.filter(pl.col("len") > pl.col("len_right").fill_null(0))["_burst"].implode())
+    pairs = pl.concat([waiting_.filter(~quick), at_once.filter(quick)]).select("_event", "_attempt")
+    left = left.join(pairs, on="_event", how="anti", maintain_order="left")
+    return pairs, left, right.join(pairs, on="_attempt", how="anti", maintain_order="left")
 
 
 def one_to_one(
