@@ -229,5 +229,5 @@ def test_mails_that_two_processes_of_exim_took_prove_two_logins(tmp_path: Path) 
     text = exim_mail("10:00:00", first) + exim_mail("10:00:01", first) + refused + exim_mail("10:00:10", second)
     rows = told(tmp_path, text, "stage", "outcome", "time", name="mainlog")
 
-    assert [row[2][11:19] for row in rows if row[0] == "auth"] == ["10:00:00", "10:00:09"]
+    assert [str(row[2])[11:19] for row in rows if row[0] == "auth"] == ["10:00:00", "10:00:09"]
     assert sum(row[:2] == ("mail", "success") for row in rows) == 3
