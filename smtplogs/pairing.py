@@ -75,7 +75,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
     """Pair Dovecot's attempts with Postfix's failures, one to one; return events and the attempts left over."""
     attempts = attempts.with_row_index("_attempt")
     open_ = events.select(
-        "time", "host", "client_ip", "user", "detail", _event=pl.int_range(pl.len(), dtype=pl.UInt32),
+        "time", "host", "client_ip", "user", "detail", "cause", _event=pl.int_range(pl.len(), dtype=pl.UInt32),
         _open=waiting(),
     ).filter("_open")  # fmt: skip
     # hosts are compared only where both logs name them and share one
@@ -88,6 +88,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
             ip=pl.concat_str(host, pl.lit(" "), pl.col("client_ip").fill_null("")),
             name=name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
             lost=pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(False),
+            nobody=(pl.col("cause") == "unknown_user").fill_null(value=False),
         ).sort("time", maintain_order=True)
         for row, frame in names.items()
     }
@@ -103,12 +104,18 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
     others, left, right = _by_rules(
         left, right,
         (["ip"], PAIR_BEFORE, "backward", nameless),
-        # the two print control characters differently, and one of them may hide what the other shows
-        (["ip"], PAIR_BEFORE, "backward", pl.col("name").str.contains(r"\?|^\[redacted:")),
-        # Postfix prints no name there that could be trusted, and the line of its own attempt may come too late
-        (["ip"], LOST_WITHIN, "nearest", pl.col("lost")),
+        # the two print control characters differently
+        (["ip"], PAIR_BEFORE, "backward", pl.col("name").str.contains("?", literal=True)),
     )  # fmt: skip
-    links = pl.concat([*named, paced, *others])
+    # one of them may hide what the other shows: a name that proved to be one, so none that is shown and nobody's
+    secret = pl.col("name").str.starts_with("[redacted:")
+    hidden, left, _ = one_to_one(
+        left, right.filter(secret | ~pl.col("nobody")), ["ip"], PAIR_BEFORE, "backward", secret
+    )
+    right = right.join(hidden, on="_attempt", how="anti", maintain_order="left")
+    # Postfix prints no name there that could be trusted, and the line of its own attempt may come too late
+    lost_ones, left, right = one_to_one(left, right, ["ip"], LOST_WITHIN, "nearest", pl.col("lost"))
+    links = pl.concat([*named, paced, *others, hidden, lost_ones])
     if links.is_empty():
         return events, attempts.drop("_attempt")
     said = attempts.select(

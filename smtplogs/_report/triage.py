@@ -137,7 +137,8 @@ def _nothing_found(known: Figures, read: Reading, *, refused: bool, windowed: bo
     if read.n_files and not read.records + read.context + read.dismissed:
         return (
             "there was nothing to judge: no line was understood, so this is no mail log, or one in a form that is not "
-            f"known. `smtplogs coverage` shows such lines, `smtplogs explain` what is amiss. Logins stand in {PLACES}"
+            "known. `smtplogs coverage` shows such lines, `smtplogs explain` what is amiss; where an application quotes a relay "
+            f"that refuses it, `--format application` reads its log. Logins stand in {PLACES}"
         )
     if windowed and read.records:
         return "there was nothing to judge: no attempt to log in is between the moments that were asked for"
