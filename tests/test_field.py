@@ -69,6 +69,15 @@ LINES = [
         "permission",
         [("failure", "auth_disabled_by_policy", None, None, "client")],
     ),
+    (
+        f"{MX} postfix/smtp[4]: {DELIVERY}, status=deferred (host smtp.example.net[198.51.100.25] said: 451 You have exceeded your "
+        "messaging limits (in reply to MAIL FROM command))",
+        [("throttled", "quota_exceeded", None, None, "client")],
+    ),
+    (
+        f"{MX} postfix/cleanup[4]: 7A2B41A0: milter-reject: END-OF-MESSAGE from pc-7[203.0.113.9]: 5.7.1 Outgoing limit exceeded; {TAIL}",
+        [("throttled", "throttled_sending", None, "203.0.113.9", "server")],
+    ),
     # Dovecot
     (
         f"{MX} dovecot: auth: Error: LDAP: binding failed (dn cn=dovecot,dc=example,dc=com): Invalid credentials",
@@ -100,6 +109,10 @@ LINES = [
         [],
     ),
     # Exim
+    (
+        f"{EXIM} rejected AUTH LOGIN: Host is ratelimited",
+        [("throttled", "throttled_auth", None, "203.0.113.9", "server")],
+    ),
     (
         f"{EXIM} rejected AUTH LOGIN: authentication is allowed only on secure connections",
         [("refused", "tls_required", None, "203.0.113.9", "server")],

@@ -29,7 +29,7 @@ _RIGHTS_WORDS = (
 _TLS_WORDS = r"STARTTLS|starttls|TLS|[Ee]ncrypt"
 _MORE_LIMIT_WORDS = (
     r"[Cc]redits|[Mm]aximum number of (?:concurrent|connections)|QuotaExceeded|[Uu]nexpected volume|[Ss]erver busy"
-    r"|whitelist for RCPT|[Ss]ending (?:limit|quota)"
+    r"|whitelist for RCPT|(?:[Ss]ending|messaging) (?:limit|quota)"
 )
 OURS = rf"(?:{_LOGIN_WORDS}|{_RIGHTS_WORDS}|{_TLS_WORDS}|{LIMIT_WORDS}|{_MORE_LIMIT_WORDS})"
 
