@@ -130,8 +130,11 @@ def _taking_turns(events: pl.DataFrame, lines: pl.DataFrame, may: pl.Expr) -> tu
     failures = events.select(
         *place, _row=pl.int_range(pl.len(), dtype=pl.UInt32), _refusal=pl.lit(value=False), _may=may
     )
-    refusals = lines.select(*place, _row=pl.int_range(pl.len(), dtype=pl.UInt32), _refusal=pl.lit(value=True))
-    both = pl.concat([failures.filter("_may").drop("_may"), refusals]).sort(place, nulls_last=True)
+    refusals = lines.select(
+        *place, _row=pl.int_range(pl.len(), dtype=pl.UInt32), _refusal=pl.lit(value=True),
+        _may=(pl.col("protocol") == "smtp").fill_null(value=True),
+    )  # fmt: skip
+    both = pl.concat([failures, refusals]).filter("_may").drop("_may").sort(place, nulls_last=True)
     mine, where = pl.col("_refusal"), ["host", "source"]
     before = mine.shift().over(where).fill_null(value=False)
     # one refusal since the failure before, and then the failure

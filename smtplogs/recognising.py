@@ -66,7 +66,15 @@ def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Rec
         first = [f for f in first if not (isinstance(f, Dialogue) and f.quotes)]
     if len(first) > 1:
         return Recognised(None, tuple(f.name for f in first))
+    if isinstance(first[0], Dialogue) and first[0].quotes and _of_several(told):
+        return Recognised(None)
     return Recognised(first[0])
+
+
+def _of_several(lines: pl.DataFrame) -> bool:
+    """Tell whether lines are of several programs, or of one that we know: of such a log more is read than what is quoted."""
+    framed = framing.unframed(lines.select("line_no", "line"))
+    return framed["program"].drop_nulls().n_unique() > 1 or not claimed(framed).is_empty()
 
 
 def surely_lines(heads: pl.DataFrame, more: Sequence[Dialogue | Table] = ()) -> pl.Series:

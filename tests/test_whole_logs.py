@@ -231,3 +231,21 @@ def test_mails_that_two_processes_of_exim_took_prove_two_logins(tmp_path: Path) 
 
     assert [str(row[2])[11:19] for row in rows if row[0] == "auth"] == ["10:00:00", "10:00:09"]
     assert sum(row[:2] == ("mail", "success") for row in rows) == 3
+
+
+def test_a_syslog_of_several_programs_is_no_applications_log(tmp_path: Path) -> None:
+    """Nothing that mail servers write there may be lost for an exception that quotes a relay."""
+    raised = [(0, "gunicorn[900]: smtplib.SMTPAuthenticationError: (535, b'5.7.8 Error: authentication failed')")] * 3
+    other = [(1, "CRON[901]: pam_unix(cron:session): session opened for user root")] * 500
+    text = syslog(*raised, *other, connect(2), smtpd(4, BARE), disconnect(4, 1))
+
+    assert told(tmp_path, text, "side", "outcome", "client_ip") == [("server", "failure", IP)]
+
+
+def test_a_journal_of_one_program_is_its_log(tmp_path: Path) -> None:
+    raised = "gunicorn[900]: smtplib.SMTPAuthenticationError: (535, b'5.7.8 Error: authentication failed')"
+    text = syslog(
+        (0, "gunicorn[900]: Traceback (most recent call last):"), (0, raised), (9, "gunicorn[900]: GET / 200")
+    )
+
+    assert told(tmp_path, text, "side", "outcome") == [("client", "failure")]
