@@ -281,17 +281,28 @@ def test_a_quoted_transcript(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "expected"),
     [
-        "smtplib.SMTPAuthenticationError: (535, b'5.7.8 Username and Password not accepted')",
-        "javax.mail.AuthenticationFailedException: 535 5.7.3 Authentication unsuccessful",
-        'Failed to authenticate on SMTP server with username "x" using the following authenticators: "LOGIN".',
-        "com.sun.mail.smtp.SMTPSendFailedException: 530 5.7.0 Authentication Required",
+        (
+            "smtplib.SMTPAuthenticationError: (535, b'5.7.8 Username and Password not accepted')",
+            ("auth", "failure", "bad_credentials", None),
+        ),
+        (
+            "javax.mail.AuthenticationFailedException: 535 5.7.3 Authentication unsuccessful",
+            ("auth", "failure", "bad_credentials", None),
+        ),
+        (
+            'Failed to authenticate on SMTP server with username "x" using the following authenticators: "LOGIN".',
+            ("auth", "failure", "bad_credentials", "x"),
+        ),
+        (
+            "com.sun.mail.smtp.SMTPSendFailedException: 530 5.7.0 Authentication Required",
+            ("mail", "refused", "auth_required", None),
+        ),
     ],
 )
-def test_what_applications_write_of_a_refusal_is_counted_as_not_understood(tmp_path: Path, line: str) -> None:
-    (tmp_path / "app.log").write_text(line + "\n")
-    assert sl.coverage(tmp_path / "app.log")["not_understood"].sum() == 1
+def test_what_applications_write_of_a_refusal(tmp_path: Path, line: str, expected: tuple[str | None, ...]) -> None:
+    assert told(tmp_path / "app.log", line + "\n").select("stage", "outcome", "cause", "user").rows() == [expected]
 
 
 def test_a_broken_line_is_explained_as_one() -> None:

@@ -32,7 +32,7 @@ _mail: dict[str, Any] = {"stage": "mail", "outcome": "refused", "cause": "auth_r
 _ERRORS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     # name, what no other text has, the words, what they set
     (
-        "smtplib", "SMTPAuthenticationError: ",
+        "smtplib", "SMTPAuthenticationError: \\([45]",
         rf"SMTPAuthenticationError: \((?P<reply_code>[45][0-9]{{2}}), b?['\"]{_NUMBER}(?P<detail>.*)['\"]\).*", _auth,
     ),
     (
@@ -43,30 +43,30 @@ _ERRORS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         "smtplib_no_auth", "SMTP AUTH extension not supported by server",
         r"(?P<detail>SMTP AUTH extension not supported by server).*", NO_AUTH,
     ),
-    ("java", "mail\\.AuthenticationFailedException: [45]", rf"mail\.AuthenticationFailedException: {_REPLY}", _auth),
-    ("java_sender", "SMTPSendFailedException: 530", rf"SMTPSendFailedException: {_REPLY}", _mail),
-    ("ruby", "Net::SMTPAuthenticationError(?:: | \\()", rf"Net::SMTPAuthenticationError(?:: | \(){_REPLY}", _auth),
+    ("java", "mail\\.AuthenticationFailedException: [45][0-9]{2}[ -]", rf"mail\.AuthenticationFailedException: {_REPLY}", _auth),
+    ("java_sender", "SMTPSendFailedException: 530[ -]", rf"SMTPSendFailedException: {_REPLY}", _mail),
+    ("ruby", "Net::SMTPAuthenticationError(?:: | \\()[45][0-9]{2}[ -]", rf"Net::SMTPAuthenticationError(?:: | \(){_REPLY}", _auth),
     (
-        "ruby_job", '"error_class":"Net::SMTPAuthenticationError"',
+        "ruby_job", '"error_message":"[45][0-9]{2}[ -].*"error_class":"Net::SMTPAuthenticationError"',
         rf'"error_message":"(?P<reply_code>[45][0-9]{{2}})[ -]{_NUMBER}(?P<detail>[^"\\]*).*"error_class":"Net::SMTPAuthenticationError".*',
         _auth,
     ),
-    ("nodemailer", "Invalid login: [45]", rf"Invalid login: {_QUOTED}", _auth),
+    ("nodemailer", "Invalid login: [45][0-9]{2}[ -]", rf"Invalid login: {_QUOTED}", _auth),
     (
         "symfony", "Failed to authenticate on SMTP server with username",
         rf'Failed to authenticate on SMTP server with username \\?"(?P<user>[^"\\]*)\\?" using .*with message \\?"{_QUOTED}', _auth,
     ),
     (
         "swift", "Failed to authenticate on SMTP server with username",
-        r'(?P<detail>Failed to authenticate on SMTP server) with username \\?"(?P<user>[^"\\]*)\\?" using [0-9]+ possible authenticators.*',
+        r'(?P<detail>Failed to authenticate on SMTP server) with username \\?"(?P<user>[^"\\]*).*',
         _auth | {"outcome": "failure", "cause": "bad_credentials", "basis": "assumed"},
     ),
     (
-        "mailkit", "MailKit\\.Security\\.AuthenticationException: [45]",
+        "mailkit", "MailKit\\.Security\\.AuthenticationException: [45][0-9]{2}: ",
         rf"MailKit\.Security\.AuthenticationException: (?P<reply_code>[45][0-9]{{2}}): {_NUMBER}(?P<detail>.*)", _auth,
     ),
     (
-        "dotnet", "requires a secure connection or the client was not authenticated",
+        "dotnet", "client was not authenticated\\. The server response was: ",
         rf"The SMTP server requires a secure connection or the client was not authenticated\. The server response was: {_NUMBER}(?P<detail>.*)",
         _mail,
     ),
@@ -75,18 +75,18 @@ _ERRORS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         _auth | {"outcome": "failure", "cause": "bad_credentials", "basis": "assumed"},
     ),
     (
-        "pear", "authentication failure \\[SMTP: ",
+        "pear", "authentication failure \\[SMTP: .*\\(code: [45][0-9]{2}, response: ",
         rf"authentication failure \[SMTP: .*\(code: (?P<reply_code>[45][0-9]{{2}}), response: {_NUMBER}(?P<detail>.*)\)\].*", _auth,
     ),
     (
-        "go", "(?:authenticate SMTP|Auth auth|gomail: could not send email [0-9]+|performing AUTH[a-z A-Z]*): (?:53|4)",
+        "go", "(?:authenticate SMTP|Auth auth|gomail: could not send email [0-9]+|performing AUTH[a-z A-Z]*): (?:53[458]|454|432)[ -]",
         r"(?:authenticate SMTP|\*(?:smtp|email)\.[A-Za-z0-9]+ auth|gomail: could not send email [0-9]+|performing AUTH[a-zA-Z ]*): "
         rf"{_OF_AUTH}",
         _auth,
     ),
     (
-        "logfmt", ' err(?:or)?="(?:53[458]|454|432)[ -]',
-        rf'(?i:e-?mail|smtp).* err(?:or)?="{_OF_AUTH}', _auth,
+        "logfmt", ' err(?:or)?="(?:53[458]|454|432)[ -](?:[45]\\.[0-9]|[^"]*uthentic)',
+        rf' err(?:or)?="{_OF_AUTH}', _auth,
     ),
     (
         "lettre", "(?:permanent|transient) error \\((?:53[458]|454|432)\\): ",
