@@ -34,8 +34,13 @@ def format_of(text: str) -> Dialogue | Table | None:
     if len(head) > MAX_SESSION:
         return None
     format_ = recognising.recognise(head, declaring.installed()).format
-    only_replies = isinstance(format_, Dialogue) and format_.last_resort and all(map(_REPLY.match, head))
-    return None if only_replies else format_
+    if not isinstance(format_, Dialogue):
+        return format_
+    only_replies = format_.last_resort and all(map(_REPLY.match, head))
+    # quoted replies without an entry of a log around them tell more by themselves
+    lines = pl.Series(head)
+    entry = not format_.quotes or any(lines.str.contains(turn.regex).any() for turn in format_.turns if turn.begins)
+    return None if only_replies or not entry else format_
 
 
 def session_rows(text: str, format_: Dialogue | Table, known: Known) -> Iterator[Row]:
