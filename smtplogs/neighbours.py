@@ -109,6 +109,7 @@ def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataF
     """
     if lines.is_empty():
         return events, lines
+    lines = _with_realm(lines)
     events, rest = _folded(
         events, lines,
         (["host", "local"], AT_ONCE, "nearest", pl.col("local") != ""), (["host", "alone"], AT_ONCE, "nearest", _NAMELESS & pl.col("alone")),
@@ -118,6 +119,18 @@ def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataF
     hosts = events.filter(server)["host"].unique()
     heard = pl.col("host").is_in(hosts.implode()).fill_null(value=True) | pl.lit(hosts.null_count() > 0)
     return events, rest.filter(~heard) if hosts.len() else rest
+
+
+def _with_realm(lines: pl.DataFrame) -> pl.DataFrame:
+    """Give a login its domain back: Cyrus SASL cuts it off (``ann@example.com``) and says it apart, as the realm.
+
+    A login without one gets the realm of the mail server (``smtpd_sasl_local_domain``), and is told with it when it gets in.
+    """
+    bare = ~pl.col("user").str.contains("@", literal=True) & ~pl.col("user").str.starts_with("[redacted:")
+    realm = pl.col("raw").str.extract(r"\] \[realm=([^\]@\[ ]+)\] \[mech=[^\]]*\] \[reason=[^\]]*\]$", 1)
+    return lines.with_columns(
+        user=pl.when(bare).then(pl.coalesce(pl.format("{}@{}", "user", realm), "user")).otherwise("user")
+    )
 
 
 def _with_fronts(
