@@ -593,6 +593,12 @@ def test_strangers_without_a_name_stay_without():
     assert (row["status"], row["unnamed_share"]) == ("not_assessable", 1.0)
 
 
+def test_what_stays_without_a_name_is_said_beside_it():
+    found = stale(nameless(*tries(None, STRANGER, HOURLY, "failure"))).sort("status")
+    assert found.select("status", "n_events").rows() == [("found", 12), ("not_assessable", 12)]
+    assert found["title"][1].startswith("Whether another client uses an old password cannot be told: none of 12 failed")
+
+
 def test_where_failures_of_another_account_are_named_the_others_may_be_its():
     assert stale(nameless(*tries(BOB, APP, [30.0], "failure"))).is_empty()
     assert stale(nameless(*tries(ANN, APP, [30.0], "failure"))).height == 1

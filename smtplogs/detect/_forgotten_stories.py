@@ -287,15 +287,15 @@ def rotation_row(change: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def not_assessable_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
-    """Return the row that says that old passwords cannot be told, for no failure carries a name."""
+def not_assessable_row(start: datetime, end: datetime, n: int, *, others: bool) -> dict[str, Any]:
+    """Return the row that says that old passwords cannot be told, for no failure carries a name; `others`: but some got one."""
     return not_assessable(
         "stale_credential",
         "all accounts",
         start,
         end,
         n,
-        title="Whether a client uses an old password cannot be told: none of "
+        title=f"Whether {'another' if others else 'a'} client uses an old password cannot be told: none of "
         f"{counted(n, 'failed login')} carries a user name.",
         advice=WHO_NAMES_LOGINS,
         because=[unnamed(1.0), "An old password belongs to an account and a client: one of the two is missing."],

@@ -109,7 +109,7 @@ def stale_credentials(
     DataFrame
         Findings of the kinds ``stale_credential``, ``never_worked`` and ``rotation``: the common columns and those of
         ``COLUMNS``. `start` and `end` are the first and the last failure. A row with status ``not_assessable`` is
-        added if no failure carries a user name, and none can be given one.
+        added if no failure carries a user name, for those that cannot be given one.
 
         Severity: *warning* while it goes on; *info* if the client was repaired or stopped, if it may be a stranger or
         locked out by the failures of others, and for the rotation itself.
@@ -140,8 +140,9 @@ def stale_credentials(
     log_start, log_end = span.collect(engine=by_size()).row(0)
     share = (turned.n_unnamed + int(sole["n"].sum())) / turned.n_failures if turned.n_failures else 0.0
     rows = _told(events, turned, _stories(turned, log_start, log_end, share)) if turned.found.height else []
-    if turned.n_failures and share == 1 and not rows:
-        rows.append(not_assessable_row(log_start, log_end, turned.n_failures))
+    n_left = turned.n_failures - int(sole["n"].sum())
+    if n_left and share == 1:
+        rows.append(not_assessable_row(log_start, log_end, n_left, others=bool(sole.height)))
     found = as_findings([row | {"unnamed_share": share} for row in rows], "stale_credentials", COLUMNS)
     return explained(found, sole) if sole.height else found
 
