@@ -109,7 +109,7 @@ def _with_saslauthd(events: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataF
     """
     if lines.is_empty():
         return events, lines
-    may = of_saslauthd() | waiting()
+    lines, may = _with_realm(lines), of_saslauthd() | waiting()
     events, rest = _folded(
         *_taking_turns(events, lines, may),
         (["host", "local"], AT_ONCE, "nearest", pl.col("local") != ""),
@@ -151,6 +151,18 @@ def _taking_turns(events: pl.DataFrame, lines: pl.DataFrame, may: pl.Expr) -> tu
         rows = frame.with_row_index("_row").join(number, on="_row", how="left", maintain_order="left")
         found.append(rows.drop("_row"))
     return found[0], found[1]
+
+
+def _with_realm(lines: pl.DataFrame) -> pl.DataFrame:
+    """Give a login its domain back: Cyrus SASL cuts it off (``ann@example.com``) and says it apart, as the realm.
+
+    A login without one gets the realm of the mail server (``smtpd_sasl_local_domain``), and is told with it when it gets in.
+    """
+    bare = ~pl.col("user").str.contains("@", literal=True) & ~pl.col("user").str.starts_with("[redacted:")
+    realm = pl.col("raw").str.extract(r"\] \[realm=([^\]@\[ ]+)\] \[mech=[^\]]*\] \[reason=[^\]]*\]$", 1)
+    return lines.with_columns(
+        user=pl.when(bare).then(pl.coalesce(pl.format("{}@{}", "user", realm), "user")).otherwise("user")
+    )
 
 
 def _with_fronts(

@@ -241,3 +241,19 @@ def test_a_ban_whose_beginning_is_in_an_older_log_begins_where_it_is_restored(tm
 def test_growing_and_restored_bans_of_other_jails_are_none_of_ours(tmp_path: Path) -> None:
     lines = [("09:00", f"Restore Ban {IP}"), ("09:01", f"Increase Ban {IP} (2 # 20m -> 2026-11-03 09:21:00)")]
     assert of_fail2ban(tmp_path / "fail2ban.log", *lines, jail="sshd") == []
+
+
+def test_a_job_that_tries_twice_every_five_minutes_is_not_banned_in_between():
+    assert bans(bursts([290] * 20, n=2, gap=10)) == []
+    assert len(bans(bursts([290] * 20, n=5, gap=10))) == 1
+
+
+def test_people_who_give_up_in_an_outage_agree_by_chance():
+    """Three silences, of two addresses of ours; a third of one of them, or three of a stranger, bear them out."""
+    logins = [(-100 - i, ANN, ip, "success") for i, ip in enumerate((HOME, "192.0.2.8"))]
+    two = bursts([1055, 1057], ip=HOME) + bursts([1050], ip="192.0.2.8") + logins
+    assert bans(two) == []
+    three = bursts([1055, 1057, 1056], ip=HOME) + bursts([1050], ip="192.0.2.8") + logins
+    assert [f["client_ip"] for f in bans(three)] == [HOME]
+    told = {f["client_ip"]: f["severity"] for f in bans(two + bursts([1051, 1052, 1053]))}
+    assert told == {HOME: "warning", "192.0.2.8": "warning", IP: "info"}

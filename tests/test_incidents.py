@@ -17,7 +17,7 @@ from rewrite_samples import read_tables
 from score_detectors import INCIDENTS, Tally, incident_of
 from smtplogs.detect._bins import BIN, earlier_days, holes
 from smtplogs.detect._incident_edges import sharpened
-from smtplogs.detect._incident_facts import Facts, verdict
+from smtplogs.detect._incident_facts import Facts, turned, verdict
 from smtplogs.detect._incident_stories import incident_row
 from smtplogs.detect._missing import as_many, missing, one_missing, were_there
 from smtplogs.detect.outages import COLUMNS
@@ -367,11 +367,17 @@ def test_a_network_that_is_lost_at_noon_is_told_the_day_after_clocks_were_change
 
 
 @pytest.mark.parametrize(
-    ("name", "severity"), [("u3@example.com", "warning"), ("x@example.com", "info"), (None, "warning")]
+    ("name", "n", "severity"),
+    [
+        ("u3@example.com", 90, "warning"),
+        ("x@example.com", 90, "info"),
+        (None, 99, "info"),
+        (None, 100, "warning"),
+    ],
 )
-def test_a_stranger_at_an_account_that_nobody_has_is_the_noise_of_every_day(name: str | None, severity: str):
-    """Where failures carry no name it cannot be told whose account was tried."""
-    (found,) = loud(events([*normal(), *((600 + i, name, "203.0.113.9", "failure", {}) for i in range(90))]))
+def test_a_stranger_at_an_account_that_nobody_has_is_the_noise_of_every_day(name: str | None, n: int, severity: str):
+    """Where failures carry no name it cannot be told whose account was tried: a hundred refusals are too many for one."""
+    (found,) = loud(events([*normal(), *((600 + i, name, "203.0.113.9", "failure", {}) for i in range(n))]))
     assert (found["kind"], found["severity"]) == ("one_client_rise", severity)
     assert ("noise" in " ".join(found["because"])) == (severity == "info")
 
@@ -554,3 +560,66 @@ def test_a_few_refusals_that_nothing_explains_are_information_while_logins_go_on
     facts = Facts(NINE, NINE + timedelta(minutes=5), n_bad=refused, n_ok=round(100 * (share or 0)), usual_ok=usual)
     assert facts.success_share == share
     assert incident_row(facts, "unclear_rise")["severity"] == severity
+
+
+@pytest.mark.parametrize(("n", "severity"), [(199, "info"), (200, "warning")])
+def test_a_wave_without_names_is_noise_if_other_whole_days_have_as_many_failures(n: int, severity: str):
+    """Two hundred refusals a day, one by one, from strangers; then so many at once, from forty of them."""
+    days = [-432 * i - 36_000 for i in range(800)]
+    noise = [(t, None, f"198.51.100.{i % 250}", "failure", {}) for i, t in enumerate(days)]
+    wave = [(600 + i, None, f"203.0.113.{i % 40}", "failure", {}) for i in range(n)]
+    (found,) = loud(events([*normal(), *noise, *wave]))
+    assert (found["kind"], found["severity"]) == ("botnet_rise", severity)
+    assert ("ordinary day" in " ".join(found["because"])) == (severity == "info")
+
+
+@pytest.mark.parametrize(
+    ("strange", "usual", "kind"), [(0.6, 10, "botnet_rise"), (0.4, 10, "partial_fault"), (0.6, 20, "partial_fault")]
+)
+def test_a_few_who_mistype_among_many_strangers_are_no_fault_while_all_get_in_as_usual(
+    strange: float, usual: float, kind: str
+):
+    facts = Facts(NINE, NINE, n_bad=46, n_ok=10, usual_ok=usual, n_hit=3, n_active=7, stranger_share=strange)
+    facts.n_hit_beside = 3
+    assert verdict(facts, up=True) == kind
+
+
+def test_who_failed_for_hours_is_no_established_client_of_a_fault_even_without_a_name():
+    """Postfix before 3.9 names who logs in, not who fails: there a client is its address."""
+    ips = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+    inside = pl.DataFrame({"account": [None, None, "u3"], "client_ip": ips, "bad": [1, 1, 1], "established": True})
+    old = pl.DataFrame(
+        {
+            "account": [None, None, "u2", "u3"],
+            "client_ip": ["192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.3"],
+            "bad": [4, 4, 0, 4],
+            "ok": [0, 0, 1, 0],
+        }
+    )
+    assert set(turned(old, inside).rows()) == {("u3", "192.0.2.3"), (None, "192.0.2.1")}
+
+
+def small_firm(hours: int, *, left: int = 0, clients: int = 13) -> list[tuple[Any, ...]]:
+    """Return five days of a firm with thirteen logins an hour, and strangers; so many hours of the last are all but empty."""
+    day = range(-2 * HOUR, 8 * HOUR, HOUR)
+    rows = [
+        (d * DAY + at + 270 * i + 17 * (d % 7), f"u{i}@example.com", f"192.0.2.{i}", "success")
+        for d in range(-4, 1)
+        for at in day
+        for i in range(clients)
+    ]
+    kept = silent(rows, 1 * HOUR, (1 + hours) * HOUR, but=left) if hours else rows
+    strangers = [(t, "x@example.com", f"203.0.113.{t % 97}", "failure") for t in range(-4 * DAY, 8 * HOUR, 240)]
+    return kept + strangers
+
+
+@pytest.mark.parametrize(("hours", "left", "told"), [(4, 0, ["network_loss"]), (2, 0, []), (4, 4, []), (0, 0, [])])
+def test_a_small_firm_that_falls_silent_for_hours_is_told(hours: int, left: int, told: list[str]):
+    """Thirty-nine logins missed in three hours are clear, twenty-six are not; on a day off the jobs go on."""
+    found = [f for f in loud(events(small_firm(hours, left=left))) if f["kind"] == "network_loss"]
+    assert [f["kind"] for f in found] == told
+    if told:
+        (f,) = found
+        assert (f["severity"], f["n_ok"] <= 2) == ("warning", True)
+        assert abs(f["start"] - (NINE + timedelta(hours=1))) <= timedelta(minutes=20)
+        assert abs(f["end"] - (NINE + timedelta(hours=5))) <= timedelta(minutes=20)

@@ -461,3 +461,63 @@ def test_plain_text_where_tls_begins_is_told_by_its_words_where_no_port_stands(
 ):
     shown = {"stage": "tls", "outcome": "aborted", "cause": "tls_handshake_failed", "detail": words}
     assert kinds(clients(*tries_of("tls_mode", **shown, **where))) == told
+
+
+def test_a_name_in_another_domain_needs_no_word_of_the_server_if_nobody_logs_in_there():
+    """Postfix says "authentication failed" of a wrong domain as of a wrong password."""
+    wrong = {"user": "ann@old.example", "cause": "bad_credentials"}
+    found = only(clients(*tries_of("local_part_only", HOME, **wrong)))
+    assert (found["kind"], found["meant"]) == ("local_part_only", ANN)
+    assert clients(*tries_of("local_part_only", NEAR, **wrong)).is_empty()
+    lives = tries("bob@old.example", "192.0.2.6", [-10])
+    assert clients(*lives, *tries_of("local_part_only", HOME, **wrong)).is_empty()
+
+
+@pytest.mark.parametrize(("ip", "told"), [(HOME, True), ("10.0.0.9", True), (NEAR, False), (STRANGER, False)])
+def test_a_rule_of_access_is_told_of_those_who_used_to_log_in_there(ip: str, told: bool):
+    """Entra 53003, Dovecot's policy server: strangers are what the rule is there for, even if they know the name."""
+    found = clients(*tries_of("password_not_allowed", ip, cause="access_policy_denied"))
+    assert found.height == told
+    if told:
+        row = only(found)
+        assert (row["kind"], row["cause"]) == ("password_not_allowed", "access_policy_denied")
+        assert row["severity"] == ("info" if ip == HOME else "warning")  # ann gets in again at noon
+        assert (
+            "is kept out by a rule of access (place, device or kind of client), whatever its password" in row["title"]
+        )
+
+
+@pytest.mark.parametrize(("program", "kind"), [("sendmail", ["no_login"]), ("postfix/smtpd", ["port_25"])])
+def test_who_is_asked_to_log_in_where_the_log_tells_no_port(program: str, kind: list[str]):
+    """Sendmail: Relaying denied. Proper authentication required."""
+    rows = tries_of("no_login", HOME, cause="auth_required", program=program, service=None)
+    assert kinds(clients(*rows)) == kind
+    uneven = [0.0, 7.0, 31.0, 32.0, 80.0]
+    assert clients(
+        *tries_of("no_login", STRANGER, uneven, cause="auth_required", program="sendmail", service=None)
+    ).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("complaints", "hours", "meanwhile", "before", "told"),
+    [
+        (5, 1.0, False, 10, True),
+        (4, 1.0, False, 10, False),  # eight complaints
+        (5, 0.9, False, 10, False),
+        (5, 1.0, True, 10, False),  # somebody gets in
+        (5, 1.0, False, 9, False),  # as seldom as before
+    ],
+)
+def test_two_addresses_speak_of_the_certificate_if_nobody_else_gets_in(
+    complaints: int, hours: float, meanwhile: bool, before: int, told: bool
+):
+    """All of a small firm is behind one address."""
+    rows = [row for ip in (HOME, APP) for row in tries(ANN, ip, [-900.0])]
+    rows += tries(BOB, HOME, [-5.0 * (i + 1) for i in range(before)] + [30.0] * meanwhile)
+    at = [60 * hours * i / (complaints - 1) for i in range(complaints)]
+    signs = [r for ip in (HOME, APP) for r in tries_of("cert_not_trusted", ip, at, detail="alert certificate expired")]
+    found = misconfigured_clients(events(*rows, *signs)).filter(pl.col("subject_kind") == "server")
+    assert found.height == told
+    if told:
+        row = only(found)
+        assert (row["kind"], row["severity"], row["sources"]) == ("cert_not_trusted", "serious", [HOME, APP])

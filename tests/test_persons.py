@@ -118,3 +118,11 @@ def test_names_stay_as_they_stand_for_mistakes_in_the_name():
     found = only(misconfigured_clients(frame))
     assert found["kind"] == "local_part_only"
     assert "logs in as “ann”, which is no account" in found["title"]
+
+
+def test_whom_strangers_try_under_the_address_that_the_short_name_sends_as():
+    """Sendmail: ann logs in as ann, sends as ann@example.com, and that is what the guesser tries."""
+    mail = tries(SHORT, HOME, [1], stage="mail", sender=ANN)
+    guesses = tries(ANN, STRANGER, [2], "failure")
+    assert pairs(*tries(SHORT, HOME, [0]), *mail, *guesses) == [("ann", ANN)]
+    assert pairs(*tries(SHORT, HOME, [0]), *guesses) == []

@@ -240,7 +240,7 @@ def test_saslauthd_names_who_postfix_does_not_and_is_no_attempt_beside_it() -> N
     events = sl.read(sl.sample("saslauthd/behind-postfix"), year=2026)
 
     assert told(events.filter(pl.col("outcome") != "info"), "user", "client_ip", "cause", "format") == [
-        ("ann", "203.0.113.9", "bad_credentials", "postfix"),
+        ("ann@example.com", "203.0.113.9", "bad_credentials", "postfix"),  # its domain is the realm
         ("bob", "203.0.113.20", "backend_unavailable", "postfix"),
     ]
 

@@ -324,7 +324,7 @@ def test_attempts_at_the_same_time_are_all_counted():
 
 def test_rows_without_name_address_or_time_are_passed_over():
     nothing = events(
-        *tries(None, APP, HOURLY, "failure"),
+        *tries(None, STRANGER, HOURLY, "failure"),
         *tries(ANN, None, HOURLY, "failure"),
         *tries(BOB, STRANGER, HOURLY, "deferred"),
     )
@@ -517,3 +517,88 @@ def test_strangers_all_over_the_world_are_no_device_that_moves():
     phone = roaming(failures=0)
     bots = [row for k in range(12) for row in tries(ANN, f"203.{k}.113.9", [60.0 * (k + 1)], "failure")]
     assert stale(pl.concat([phone, events(*bots)])).is_empty()
+
+
+DAILY = [1440.0 * k for k in range(-6, 0)]
+
+
+@pytest.mark.parametrize(
+    ("logins", "failures", "told"),
+    [
+        (DAILY[1:], [0.0, 1440, 2880], True),  # five and three: eight ticks
+        (DAILY[2:], [0.0, 1440, 2880], False),
+        (DAILY[3:], [0.0, 1440, 2880, 4320, 5760], True),
+        (DAILY[1:], [0.0, 1440, 2900], False),  # one is 20 minutes off
+        (DAILY[1:], [2.0, 1442, 2882], True),
+        ([m / 25 for m in DAILY[1:]], [0.0, 57.6, 115.2], False),  # under an hour: six come soon
+    ],
+)
+def test_a_job_of_every_day_is_told_after_three_failures_at_its_time(
+    logins: list[float], failures: list[float], told: bool
+):
+    rows = [*tries(ANN, APP, logins), *tries(ANN, APP, failures, "failure"), *tries(ANN, HOME, [-20, 800, 2000])]
+    found = stale(events(*rows))
+    assert found.height == told
+    if told:
+        row = only(found)
+        assert (row["n_events"], row["regular_share"], row["severity"]) == (len(failures), 1.0, "warning")
+        assert row["period_s"] == pytest.approx(86_400, abs=60)
+
+
+def test_a_job_of_every_day_that_works_again_is_no_finding_of_its_own():
+    rows = [*tries(ANN, APP, DAILY), *tries(ANN, APP, [0.0, 1440, 2880], "failure"), *tries(ANN, APP, [4320])]
+    assert stale(events(*rows, *tries(ANN, HOME, [-20, 800, 2000]))).is_empty()
+
+
+@pytest.mark.parametrize(("elsewhere", "hours", "severity"), [((90.0, 400.0), 30, "warning"), ((), 30, "info"), ((90.0, 400.0), 20, "info")])  # fmt: skip
+def test_two_old_passwords_of_one_account_do_not_hide_each_other_for_days(
+    elsewhere: tuple[float, ...], hours: int, severity: str
+):
+    """One tries eight times an hour: a lock of the other is possible, but not for a day on which others get in."""
+    first = [60.0 * k + i for k in range(1, hours) for i in range(8)]
+    second = [60.0 * k + 20 for k in range(1, hours + 1)]
+    rows = [*tries(ANN, APP, EARLIER), *tries(ANN, STRANGER, EARLIER), *tries(ANN, HOME, [-200, *elsewhere])]
+    found = stale(events(*rows, *tries(ANN, APP, first, "failure"), *tries(ANN, STRANGER, second, "failure")))
+    told = {f["client_ip"]: f for f in found.to_dicts()}
+    assert (told[APP]["severity"], told[STRANGER]["severity"]) == ("warning", severity)
+    assert ("let it in now and then" in " ".join(told[STRANGER]["because"])) == (severity == "warning")
+
+
+def nameless(*others: dict[str, Any]) -> pl.DataFrame:
+    """Return the forgotten application in a log that names who logs in, not who fails."""
+    logins = [*tries(ANN, APP, EARLIER), *tries(ANN, HOME, [-200, 90, 400])]
+    return events(*logins, *tries(None, APP, HOURLY, "failure"), *others)
+
+
+def test_failures_without_a_name_are_those_of_the_only_account_that_logs_in_from_there():
+    """Postfix before 3.9, and Cyrus SASL without the log of saslauthd."""
+    found = only(stale(nameless()))
+    assert (found["user"], found["client_ip"], found["n_events"], found["period_s"]) == (ANN, APP, 12, 3600.0)
+    assert (found["confidence"], found["unnamed_share"]) == ("low", 1.0)
+    assert f"The failures carry no name: {ANN} is the only account that logs in from {APP}." in found["because"]
+    many = nameless(*tries(BOB, STRANGER, [m + 1 for m in HOURLY * 3], "failure"))
+    assert only(stale(many).filter(pl.col("client_ip") == APP))["confidence"] == "medium"
+
+
+@pytest.mark.parametrize("other", [(BOB, APP, [-50.0]), (None, HOME, [-50.0])])
+def test_of_two_accounts_behind_one_address_nobody_knows_which_fails(other: tuple[str | None, str, list[float]]):
+    found = stale(nameless(*tries(*other)))
+    told = [(f["kind"], f["status"]) for f in found.to_dicts()]
+    assert told == ([("stale_credential", "not_assessable")] if other[1] == APP else [("stale_credential", "found")])
+
+
+def test_strangers_without_a_name_stay_without():
+    rows = [*tries(ANN, HOME, EARLIER), *tries(None, STRANGER, HOURLY, "failure")]
+    (row,) = stale(events(*rows)).to_dicts()
+    assert (row["status"], row["unnamed_share"]) == ("not_assessable", 1.0)
+
+
+def test_what_stays_without_a_name_is_said_beside_it():
+    found = stale(nameless(*tries(None, STRANGER, HOURLY, "failure"))).sort("status")
+    assert found.select("status", "n_events").rows() == [("found", 12), ("not_assessable", 12)]
+    assert found["title"][1].startswith("Whether another client uses an old password cannot be told: none of 12 failed")
+
+
+def test_where_failures_of_another_account_are_named_the_others_may_be_its():
+    assert stale(nameless(*tries(BOB, APP, [30.0], "failure"))).is_empty()
+    assert stale(nameless(*tries(ANN, APP, [30.0], "failure"))).height == 1

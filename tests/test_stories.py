@@ -277,3 +277,14 @@ def test_nothing_stays_nothing_and_order_does_not_matter():
     assert merged(empty(FINDINGS)).is_empty()
     rows = made(("failure_streak", {}), ("lockout", {}), ("ip_ban", {}), ("stale_credential", {}))
     assert merged(rows.reverse()).equals(merged(rows))
+
+
+@pytest.mark.parametrize(
+    ("leader", "severity", "joins"),
+    [("stale_credential", "info", True), ("retry_storm", "warning", True), ("retry_storm", "info", False), ("failure_streak", "info", False)],
+)  # fmt: skip
+def test_a_rise_that_two_clients_make_together_belongs_to_the_one_that_is_told(leader: str, severity: str, joins: bool):
+    many = {"subject_kind": "server", "subject": "logins", "user": None, "client_ip": None}
+    found = made((leader, {"severity": severity}), ("unclear_rise", many))
+    told = tree(merged(listing(found, "unclear_rise", IP, "192.0.2.9")))
+    assert told == {leader: None, "unclear_rise": leader if joins else None}

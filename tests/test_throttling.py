@@ -205,3 +205,19 @@ def test_every_refusal_of_a_limiter_is_told_and_nobody_elses(tmp_path: Path):
 @pytest.mark.parametrize("name", ["postfix/quiet", "postfix/lockout", "postfix/outage", "postfix/misconfigured"])
 def test_samples_without_a_limit_are_silent(name: str):
     assert sl.throttling(read(name)).is_empty()
+
+
+@pytest.mark.parametrize(("pause", "sent", "n"), [(4000, None, [6]), (4001, None, [3, 3]), (4000, 2000, [3, 3])])
+def test_a_queue_that_waits_ends_no_episode_of_a_relay(pause: float, sent: float | None, n: list[int]):
+    """Postfix asks again after 4000 s at most; what goes through meanwhile ends it."""
+    theirs = {"cause": "quota_exceeded", "stage": "auth", "side": "client", "relay_host": RELAY}
+    rows = [(at + i, None, None, "throttled", theirs) for at in (0, 2 + pause) for i in range(3)]
+    went = [] if sent is None else [(sent, None, None, "success", theirs | {"stage": "mail", "delivery": "sent"})]
+    assert [f["n_refused"] for f in sorted(found(rows + went), key=lambda f: f["start"])] == n
+
+
+def test_single_refusals_of_a_relay_add_up_while_the_queue_waits():
+    theirs = {"cause": "throttled_sending", "stage": "mail", "side": "client", "relay_host": RELAY}
+    (f,) = found([(3600 * i, None, None, "throttled", theirs) for i in range(3)])
+    assert (f["n_refused"], f["end"] - f["start"]) == (3, timedelta(hours=2))
+    assert found([(3600 * i, None, IP, "throttled", theirs | {"side": "server"}) for i in range(3)]) == []

@@ -25,8 +25,11 @@ LEAST_BINS = 12
 """Without an earlier comparable day: median of the trailing day, once an hour of it is known; else of the whole log."""
 
 UP_WINDOWS = (1, 3)
-DOWN_WINDOWS = (3, 6, 12)
-"""Bins summed before they are judged: what is small in five minutes may be clear in an hour."""
+DOWN_WINDOWS, LONG_WINDOWS = (3, 6, 12), (36, 72)
+NEXT_TO_NONE = 0.1
+"""Bins summed before they are judged: what is small in five minutes may be clear in an hour. In three or six hours only of a
+small firm, whose logins of an hour are too few to miss all of them, and only if next to none are left: on a day off its jobs
+go on."""
 
 LEAST_DAYS = 2
 DROP = 0.6
@@ -236,17 +239,20 @@ def _compared(bins: pl.DataFrame, column: str, width: int, days: Days) -> pl.Dat
 def drops(bins: pl.DataFrame, column: str, limits: Thresholds, days: Days) -> pl.Series:
     """Tell the bins in which the column falls well below all of the comparable days before."""
     fired = pl.lit(value=False)
-    for width in DOWN_WINDOWS if days.clocks else ():
+    for width in (*DOWN_WINDOWS, *LONG_WINDOWS) if days.clocks else ():
         seen, usual, lowest = pl.col("seen"), pl.col("usual"), pl.col("lowest")
+        long = width in LONG_WINDOWS
         hit = (
             (pl.col("n") >= LEAST_DAYS)
             & (usual >= limits.count)
-            & (seen <= DROP * usual)
+            & (seen <= (NEXT_TO_NONE if long else DROP) * usual)
             & (seen <= LOWEST * lowest)
             & ((usual - seen) / usual.sqrt() >= limits.z)
         )
+        if long:  # all logins of an hour missed would not be clear
+            hit &= usual * DOWN_WINDOWS[-1] / width < limits.z**2
         spread = _spread(_compared(bins, column, width, days).select(hit.alias("hit")).to_series(), width)
-        fired = fired | (pl.lit(spread) & (pl.col(column) <= DROP * pl.col("usual")))
+        fired = fired | (pl.lit(spread) & (pl.lit(long) | (pl.col(column) <= DROP * pl.col("usual"))))
     return bins.with_columns(fired.fill_null(value=False).alias("down"))["down"]
 
 

@@ -9,6 +9,7 @@ from smtplogs.detect._findings import WHO_NAMES_LOGINS, not_assessable
 from smtplogs.detect._lock_stories import unnamed
 from smtplogs.detect._sentences import client_name, counted, length, listed, moment, name, times
 from smtplogs.detect._turned import MANY_AT_ONCE
+from smtplogs.detect._turned_shapes import LASTING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ def stale_row(story: Mapping[str, Any]) -> dict[str, Any]:
     """Return the finding for one client that is refused since a change."""
     user, place = name(story["user"]), _place(story)
     many = story["n_at_once"] >= MANY_AT_ONCE
-    doubted = many or story["beset"]
+    doubted = many or (story["beset"] and not _borne_out(story))
     return _common(story) | {
         "kind": "stale_credential",
         "severity": "warning" if story["state"] == "still_failing" and not doubted else "info",
@@ -43,6 +44,15 @@ def stale_row(story: Mapping[str, Any]) -> dict[str, Any]:
         "refuted_by": f"A login of {user} from {place} between {moment(story['start'])} and {moment(story['end'])}"
         + (" by the program that fails." if story["shape"] == "mixed" else "."),
     }
+
+
+def _borne_out(story: Mapping[str, Any]) -> bool:
+    """Tell whether a client that failed among others turned with one of them and then never got in for days.
+
+    Whom the failures of others lock out gets in between two locks, as those do who use the account from elsewhere.
+    """
+    lasts = story["end"] - story["start"] >= LASTING
+    return lasts and story["n_elsewhere"] > 0 and (story["n_turned"] or 0) > 1
 
 
 def never_row(story: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,7 +215,11 @@ def _reasons(story: Mapping[str, Any], many: bool) -> list[str]:
     if story["trips_limits"]:
         reasons.append("At times it fails 5 times in 15 minutes: enough for common locks and bans.")
     if story["beset"]:
-        reasons.append("Others failed on the account before most of its failures: a lock explains them as well.")
+        reasons.append(
+            "Others failed on the account before most of its failures, but a lock would have let it in now and then."
+            if _borne_out(story)
+            else "Others failed on the account before most of its failures: a lock explains them as well."
+        )
     if many:
         reasons.append(
             f"Clients of {story['n_at_once']} accounts turned at about the same time: a change of rule fits better."
@@ -273,15 +287,15 @@ def rotation_row(change: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def not_assessable_row(start: datetime, end: datetime, n: int) -> dict[str, Any]:
-    """Return the row that says that old passwords cannot be told, for no failure carries a name."""
+def not_assessable_row(start: datetime, end: datetime, n: int, *, others: bool) -> dict[str, Any]:
+    """Return the row that says that old passwords cannot be told, for no failure carries a name; `others`: but some got one."""
     return not_assessable(
         "stale_credential",
         "all accounts",
         start,
         end,
         n,
-        title="Whether a client uses an old password cannot be told: none of "
+        title=f"Whether {'another' if others else 'a'} client uses an old password cannot be told: none of "
         f"{counted(n, 'failed login')} carries a user name.",
         advice=WHO_NAMES_LOGINS,
         because=[unnamed(1.0), "An old password belongs to an account and a client: one of the two is missing."],

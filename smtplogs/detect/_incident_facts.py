@@ -61,6 +61,7 @@ class Facts:
     n_ok: int = 0
     usual_ok: float = 0.0
     usual_bad: float = 0.0
+    bad_a_day: float = 0.0
     n_hit: int = 0
     n_active: int = 0
     n_failing_only: int = 0
@@ -140,9 +141,12 @@ def turned(old: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
         Those of the episode, as ``facts_of`` returns them.
     """
     clients = inside.filter("established", pl.col("bad") > 0).select("account", "client_ip").unique()
-    sums = old.group_by("account", "client_ip").agg(pl.col("bad", "ok").sum())
-    sums = sums.filter(pl.col("bad") > 0, pl.col("ok") == 0)
-    return clients.join(sums, on=["account", "client_ip"], how="semi", nulls_equal=True)
+    refused = pl.col("bad") > 0, pl.col("ok") == 0
+    sums = old.group_by("account", "client_ip").agg(pl.col("bad", "ok").sum()).filter(*refused)
+    named = clients.drop_nulls("account").join(sums, on=["account", "client_ip"], how="semi")
+    # without a name a client is known by its address, under whatever name it had logged in
+    sums = old.group_by("client_ip").agg(pl.col("bad", "ok").sum()).filter(*refused)
+    return pl.concat([named, clients.filter(pl.col("account").is_null()).join(sums, on="client_ip", how="semi")])
 
 
 def facts_of(
@@ -163,6 +167,8 @@ def facts_of(
     ours = texts(established(known, start, end))
     if but is not None:
         ours = ours.join(but, on=["account", "client_ip"], how="anti", nulls_equal=True, maintain_order="left")
+        nameless = but.filter(pl.col("account").is_null())
+        ours = ours.join(nameless, on="client_ip", how="anti", maintain_order="left")
     # without a name a client is known by its address
     by_pair = ours.select("account", "client_ip", pl.lit(value=True).alias("pair_known"))
     by_ip = ours.group_by("client_ip").agg(pl.lit(value=True).alias("ip_known"))
@@ -347,9 +353,11 @@ def verdict(facts: Facts, *, up: bool) -> str:
     if not up:
         return "partial_fault" if hit_many else "network_loss"
     low = successes is not None and successes < NORMAL
+    # where all get in as usual, a few who mistype among many strangers are no fault
+    usual = successes is not None and not low and facts.stranger_share >= MOST
     # one client that is most of the rise may be a fault's own, but a few who mistype beside it are no fault
     some_hit = facts.n_hit_beside >= FEW and facts.beside_share >= HIT / 2 and facts.top_ip_share < ENOUGH
-    if hit_many or (some_hit and low and facts.stranger_share < MOST):
+    if (hit_many and not usual) or (some_hit and low and facts.stranger_share < MOST):
         if facts.shared and facts.n_failing_only >= MOST * facts.n_hit:
             return "partial_fault" if facts.shared[0] == "host" else "policy_change"
         none = successes is not None and successes <= 1 - ALL

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from smtplogs.detect._incident_facts import Facts
 
-HOUR = timedelta(hours=1)
+HOUR, BEFOREHAND = timedelta(hours=1), timedelta(hours=3)
+"""Whether people were at work the hour before a drop tells, or three hours before where an hour has too few logins."""
 
 COMPLAINS = (pl.col("side").fill_null("server") == "server") & pl.col("cause").is_in(
     ["backend_unavailable", "service_unavailable", "server_config_error"]

@@ -17,6 +17,11 @@ SERIOUS = ("outage", "partial_fault", "policy_change")
 AIMED = {"one_client_rise": 1, "spray_rise": 5, "botnet_rise": 5}
 """Strangers that try fewer accounts of ours than this are the daily noise of a server, as in ``attacks``."""
 
+UNNAMED_NOISE = 100
+"""Where failures carry no names it cannot be told whether accounts of ours are tried: of strangers fewer refusals than this are
+the daily noise too. So many NIST allows on one account (SP 800-63B) before it must be shut. Of many addresses fewer than
+all failures of an ordinary day are."""
+
 FEW_REFUSED = 30
 """Fewer refusals that nothing explains, while logins are as usual, are chance: as for one client that mistypes."""
 
@@ -115,7 +120,9 @@ def _severity(facts: Facts, kind: str) -> str:
 def _noise(facts: Facts, kind: str) -> bool:
     """Tell whether strangers made the rise, and hardly tried an account that exists."""
     strange = kind == "botnet_rise" or facts.top_ip_stranger
-    return kind in AIMED and strange and not facts.unnamed and _aimed(facts, kind) < AIMED[kind]
+    most = max(UNNAMED_NOISE, facts.bad_a_day) if kind == "botnet_rise" else UNNAMED_NOISE
+    few = not facts.unnamed or facts.n_bad < most
+    return kind in AIMED and strange and few and _aimed(facts, kind) < AIMED[kind]
 
 
 def _aimed(facts: Facts, kind: str) -> int:
@@ -232,7 +239,11 @@ def _reasons(facts: Facts, kind: str) -> list[str]:
         reasons.append(f"{facts.stranger_share:.0%} of the failures are from addresses that never logged in.")
     if _noise(facts, kind):
         aimed = _aimed(facts, kind) or "None"
-        reasons.append(f"{aimed} of the accounts that strangers tried log in from elsewhere: the daily noise.")
+        reasons.append(
+            f"Most failures carry no name, and there are fewer than {UNNAMED_NOISE}, or than on an ordinary day: the daily noise."
+            if facts.unnamed
+            else f"{aimed} of the accounts that strangers tried log in from elsewhere: the daily noise."
+        )
     if facts.one_missing:
         reasons.append(
             f"Most of the missing logins are of one account, {name(facts.one_missing)}: a job that did not run."

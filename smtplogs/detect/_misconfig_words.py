@@ -103,6 +103,12 @@ WORDS_OF_CAUSE = {
         "account_action_required",
         ("app_password", "webmail_test"),
     ),
+    "access_policy_denied": Words(
+        "is kept out by a rule of access (place, device or kind of client), whatever its password",
+        "Look up in the sign-in log which rule refuses the client at {place}: let it through there, or move it to OAuth 2.0.",
+        "access_policy_denied",
+        ("app_password", "oauth"),
+    ),
 }
 """What is said instead of the mistake's own words where the server named this cause."""
 

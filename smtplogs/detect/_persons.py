@@ -34,9 +34,10 @@ def same_person(events: pl.LazyFrame) -> pl.DataFrame:
     `address` is the one from which both were used; null if the sender tells.
 
     A short name has no domain: ``ann``, or a Windows name, whose domain the normal form leaves out. Both must log in, for
-    a name that is always refused may be no account; only of a Windows name that logs in the full one need not: Exchange
-    writes the one when it accepts a login and the other, as it was typed, when it refuses one. It is taken for the full
-    name with the same part before the ``@`` if
+    a name that is always refused may be no account. The full one need not if the short one is a Windows name that logs in
+    (Exchange writes the one when it accepts a login and the other, as it was typed, when it refuses one), or if who logs in
+    under the short name sends as the full one: where passwords are the system's (Sendmail, PAM) strangers try the address of
+    an account that logs in by its short name. It is taken for the full name with the same part before the ``@`` if
 
     - who logged in under the short name sent as the full one; or
     - both were used from one address, on which one of them logged in, and few people are behind it or all full names
@@ -64,7 +65,7 @@ def same_person(events: pl.LazyFrame) -> pl.DataFrame:
     in_use = short.group_by(local="account").agg(windows.alias("windows"), pl.col("ok").any()).filter("ok")
     pairs = full.group_by("local", "account").agg(pl.col("ok").any(), pl.col("ours").first())
     pairs = pairs.join(in_use.drop("ok"), on="local").with_columns(fits=pl.col("ok") | pl.col("windows"))
-    if not pairs["fits"].any():
+    if pairs.is_empty():
         return NONE
     tied = _tied(rows, names.filter(pl.col("account").is_in(pl.concat([pairs["local"], pairs["account"]]).implode())))
     tied = tied.join(pairs.select("local", "account", "fits"), on=["local", "account"])
@@ -72,7 +73,7 @@ def same_person(events: pl.LazyFrame) -> pl.DataFrame:
     rivals = pairs.filter("ours").select("local", "account")
     rivals = pl.concat([rivals, tied.select("local", "account")]).unique().group_by("local").len("n_full")
     return (
-        tied.filter("fits")
+        tied.filter(pl.col("fits") | pl.col("address").is_null())
         .join(rivals.filter(pl.col("n_full") == 1), on="local")
         .sort("local", "address")  # what the sender tells stands first, without an address
         .unique("local", keep="first", maintain_order=True)

@@ -7,12 +7,18 @@ from datetime import timedelta
 import polars as pl
 
 from smtplogs._engine import by_size
+from smtplogs.detect._logins import ACCEPTED
 from smtplogs.detect._signs import narrow
 from smtplogs.schema import TIME
 
 MANY_CLIENTS = 5
 WITHIN = timedelta(days=1)
 """So many known clients whose first complaint lies within this time speak of the certificate, not of the clients."""
+
+FEW_CLIENTS, COMPLAINTS, LASTING = 2, 10, timedelta(hours=1)
+"""Behind one address of an office there may be all clients there are: two addresses are enough if nobody at all gets in
+between their first complaint and their last, an hour at least, and at least so many complained and as many had got in during
+as much time before. Own choice."""
 
 STEADY = 3
 """Of a mechanism that was never offered a new client asks now and then: so many times as many within a day as on the day
@@ -29,7 +35,9 @@ OAUTH_LOGINS = 3
 OAUTH = r"^(?:XOAUTH2|OAUTHBEARER)$"
 
 
-def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def find_certificate_faults(
+    signs: pl.DataFrame, known: pl.DataFrame, events: pl.LazyFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the servers whose certificate many clients began to refuse at once, a row each, and the lines (`story`)."""
     alert = pl.col("detail").str.to_lowercase().str.extract(ALERT, 1)
     rows = signs.filter(pl.col("kind") == "cert_not_trusted").with_columns(alert.alias("alert"))
@@ -52,8 +60,8 @@ def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[p
         firsts.filter(pl.col("fifth") - pl.col("time") <= WITHIN)
         .group_by("host", "alert", maintain_order=True)
         .agg(pl.col("time").min().alias("onset"))
-        .with_row_index("story")
     )
+    onset = pl.concat([onset, _with_nobody_else(firsts, rows, onset, events)]).with_row_index("story")
     mine = rows.join(onset, on=["host", "alert"], nulls_equal=True, maintain_order="left").filter(
         pl.col("time") >= pl.col("onset")
     )
@@ -66,6 +74,36 @@ def find_certificate_faults(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[p
         pl.col("detail").mode(maintain_order=True).first(),
     )
     return told, mine
+
+
+def _with_nobody_else(
+    firsts: pl.DataFrame, rows: pl.DataFrame, told: pl.DataFrame, events: pl.LazyFrame
+) -> pl.DataFrame:
+    """Return ``host, alert, onset`` of complaints of a few known clients during which nobody else got in."""
+    by = ["host", "alert"]
+    few = firsts.join(told, on=by, how="anti", nulls_equal=True)
+    mine = rows.join(few.select(*by, "client_ip"), on=[*by, "client_ip"], nulls_equal=True)
+    spans = mine.group_by(by, maintain_order=True).agg(
+        pl.col("client_ip").n_unique(),
+        pl.col("time").min().alias("onset"),
+        pl.col("time").max().alias("last"),
+        pl.len(),
+    )
+    spans = spans.filter(
+        pl.col("client_ip") >= FEW_CLIENTS, pl.col("len") >= COMPLAINTS, pl.col("last") - pl.col("onset") >= LASTING
+    )
+    found = []
+    for span in spans.iter_rows(named=True):
+        here = narrow(events, "time", "host", words=ACCEPTED, where=pl.col("host").eq_missing(pl.lit(span["host"])))
+        long = span["last"] - span["onset"]
+        near = here.filter(pl.col("time") >= span["onset"] - long, pl.col("time") <= span["last"])
+        before = pl.col("time") < span["onset"]
+        was, got_in = (
+            near.select(before.sum().alias("was"), (~before).sum().alias("in")).collect(engine=by_size()).row(0)
+        )
+        if got_in == 0 and was >= COMPLAINTS:
+            found.append({c: span[c] for c in (*by, "onset")})
+    return pl.DataFrame(found, schema=told.schema)
 
 
 def find_lost_mechanisms(signs: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -47,7 +47,10 @@ _NO_HELLO = "wrong version number|An unexpected TLS packet was received"
 _BREAK = r"^[\s'\"`\x{200b}\x{feff}]|[\s'\"`?\x{200b}\x{feff}]$|#0[01][0-9]|\\[rnt]$|[\x00-\x1f\x7f]"
 """Blank, line break, quote or invisible sign at an end of a name; rsyslog writes #012, Postfix ? for control signs."""
 
-_NO_PASSWORDS = ("oauth_required", "auth_disabled_by_policy", "app_password_required", "account_action_required")
+_NO_PASSWORDS = (
+    "oauth_required", "auth_disabled_by_policy", "app_password_required", "account_action_required", "access_policy_denied",
+)  # fmt: skip
+DOMAIN = r"@([^@]+)$"
 
 PART = 4_000_000
 """Events that are brought together by address in one go; a table on disk is read once for each."""
@@ -110,7 +113,7 @@ def shape_of(name: pl.Expr) -> pl.Expr:
     return pl.coalesce([pl.when(lower.str.contains(form)).then(pl.lit(relay)) for relay, form in SHAPES])
 
 
-def _kind() -> pl.Expr:
+def _kind(foreign: pl.Expr) -> pl.Expr:
     """Return the mistake that a row speaks of; the first that fits."""
     stage, outcome, cause, text = (pl.col(c) for c in ("stage", "outcome", "cause", "detail"))
     failed = outcome == "failure"
@@ -146,25 +149,35 @@ def _kind() -> pl.Expr:
         ),
         ("local_part_only", auth & failed & shown & ~pl.col("account").str.contains("@", literal=True)),
         ("local_part_only", auth & failed & (cause == "unknown_user") & pl.col("account").is_not_null()),
-        ("no_login", submission_port() & refused & no_rights),
+        ("local_part_only", auth & failed & shown & foreign),
+        ("no_login", (submission_port() | (portless & (stage == "rcpt"))) & refused & no_rights),
     )
     return pl.coalesce([pl.when(rule).then(pl.lit(kind)) for kind, rule in rules])
 
 
-def _worth_a_look() -> pl.Expr:
+def _foreign(logins: pl.DataFrame) -> pl.Expr:
+    """True for names in a domain in which nobody logs in, tried from an address from which somebody does."""
+    domains = logins.select(pl.col("account").cast(pl.String).str.extract(DOMAIN)).drop_nulls().unique().to_series()
+    known = logins["client_ip"].drop_nulls().cast(pl.String).unique()
+    domain = pl.col("user").cast(pl.String).str.to_lowercase().str.strip_chars().str.extract(DOMAIN)
+    here = pl.col("client_ip").cast(pl.String).is_in(known.implode())
+    return (here & domain.is_not_null() & ~domain.is_in(domains.implode())).fill_null(value=False)
+
+
+def _worth_a_look(foreign: pl.Expr) -> pl.Expr:
     """Leave out, at little cost, most of what shows no mistake: wrong passwords of usual names, ends of usual sessions."""
     usual = pl.col("cause").is_in(["bad_credentials", "unknown"]) & pl.col("user").str.contains(
         r"^[A-Za-z0-9_][A-Za-z0-9._+-]*@[A-Za-z0-9.-]*[A-Za-z0-9]$"
     )
     shape = pl.col("user").str.contains("(?i)^postmaster@(?:mg|mail|email|sandbox)|smtp-brevo")
-    wrong_password = (pl.col("outcome") == "failure") & usual & ~shape
+    wrong_password = (pl.col("outcome") == "failure") & usual & ~shape & ~foreign
     # every session with a login ends with such a line
     logged_in = (pl.col("outcome") == "info") & pl.col("detail").str.contains("auth=", literal=True)
     return ~(wrong_password | logged_in).fill_null(False)
 
 
-def find_signs(slices: Slices) -> pl.DataFrame:
-    """Return the rows that speak of a mistake, a narrow frame in order of time.
+def find_signs(slices: Slices, logins: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that speak of a mistake, a narrow frame in order of time. `logins`: as ``logins_of`` gives them.
 
     ``kind, time, client_ip, user, account, session, n, service, mechanism, helo, cause, detail, host, weak, source,
     line_no``. `weak`: a session that looked for AUTH and left; a monitoring probe looks the same.
@@ -175,10 +188,13 @@ def find_signs(slices: Slices) -> pl.DataFrame:
     )  # fmt: skip
     told = {"outcome": ["refused", "aborted", "failure", "info", "deferred"]}
     parts = []
-    look = _worth_a_look() if {"cause", "user", "detail"} <= slices.present else None
+    foreign = _foreign(logins)
+    look = _worth_a_look(foreign) if {"cause", "user", "detail"} <= slices.present else None
     for events in stretches(slices, told, look):
-        rows = narrow(events, "stage", "outcome", "time", "client_ip", "account", "n", *USED, where=_worth_a_look())
-        kinds = rows.with_columns(_kind().alias("kind"), (pl.col("outcome") == "info").alias("weak"))
+        rows = narrow(
+            events, "stage", "outcome", "time", "client_ip", "account", "n", *USED, where=_worth_a_look(foreign)
+        )
+        kinds = rows.with_columns(_kind(foreign).alias("kind"), (pl.col("outcome") == "info").alias("weak"))
         port = pl.when(plain_port()).then(pl.lit("port 25")).otherwise("service").alias("service")
         found = kinds.filter(pl.col("kind").is_not_null()).with_columns(port).select(columns)
         parts.append(compact(found.collect(engine=by_size())))

@@ -16,6 +16,9 @@ ATTACK = ("distributed", "stuffing", "brute_force", "spray", "enumeration")
 RISE = ("one_client_rise", "spray_rise", "botnet_rise", "unclear_rise")
 EFFECT = ("throttling", "relay_throttling", "ip_ban")
 SIGN = ("failure_streak", "retry_storm", "never_worked", "scanner")
+STUBBORN = ("stale_credential", "never_worked", "retry_storm", "failure_streak")
+"""Clients that go on and on: two forgotten applications make a rise that no single one explains."""
+
 REFUSED = ("cert_not_trusted", "mechanism", "no_login", "no_tls")
 """What a client shows, too, while the server refuses everybody."""
 
@@ -53,7 +56,7 @@ def merged(found: pl.DataFrame) -> pl.DataFrame:
 
     A finding joins the leading one with the same client (address, and account where both name one), the same account
     or the same relay, at most an hour apart; refusals of many accounts join the outage they fall into; a rise by many
-    addresses joins a guesser, or a ban, if half of them are told as such. The leader is as severe as its weightiest
+    addresses joins a guesser, a ban or a client that goes on with an old password, if half of them are told as such. The leader is as severe as its weightiest
     part and names its consequences. Leaders come first, the weightiest first.
     """
     if found.is_empty():
@@ -200,12 +203,13 @@ def _sources(found: pl.DataFrame) -> pl.Expr:
 
 
 def _shared(child: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
-    """Return whose guessing, or ban, explains a rise of many strangers: several guessers at a time are no campaign."""
+    """Return whose guessing, ban or old password explains a rise of many: several of them at a time are no campaign."""
     rises = child.filter(pl.col("kind").cast(pl.String).is_in(["botnet_rise", "unclear_rise"]))
     addresses = rises.select(
         "id", "rank", "start", "end", "n_events", pl.col("sources").alias("client_ip"), n=pl.col("sources").list.len()
     )
-    guessers = nodes.filter(pl.col("kind").cast(pl.String).is_in([*ATTACK, "ip_ban"]))
+    kind, loud = pl.col("kind").cast(pl.String), pl.col("severity") != "info"
+    guessers = nodes.filter(kind.is_in([*ATTACK, "ip_ban"]) | (kind.is_in(STUBBORN) & (loud | (kind == STUBBORN[0]))))
     pairs = addresses.explode("client_ip").drop_nulls("client_ip").join(guessers, on="client_ip", suffix="_l")
     pairs = pairs.filter(pl.col("start_l") <= pl.col("end"), pl.col("end_l") >= pl.col("start"))
     most = pl.col("client_ip").n_unique().over("id") * 2 >= pl.col("n")

@@ -15,7 +15,18 @@ from smtplogs.detect._attempts import ALSO_USED, NEEDED, POLICY_CAUSES, account,
 from smtplogs.detect._moving import moving_accounts, moving_clients
 from smtplogs.detect._slices import ahead, compact, judged, pieces, sliced, texts
 from smtplogs.detect._sums import Sums, summed
-from smtplogs.detect._turned_shapes import CLIENT, DOMAIN, FEW_NAMES, mixed_clients, never_worked, runs_of, stale_runs
+from smtplogs.detect._turned_shapes import (
+    ALONE,
+    CLIENT,
+    DOMAIN,
+    FEW_NAMES,
+    JOINT_FAILURES,
+    mixed_clients,
+    never_worked,
+    runs_of,
+    stale_runs,
+)
+from smtplogs.schema import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,8 +145,10 @@ def _worth_a_look(
         (pl.col("n_ok").sum() > 0).alias("address_ok"),
     )
     net = texts(book.filter("address_ok")).select(neighbourhood(pl.col("client_ip")).alias("net"))["net"]
+    # a job of every day has failed thrice before it fails often, and has not been back since
+    slow = (pl.col("n_bad") >= JOINT_FAILURES) & (pl.col("last_bad") - pl.col("last_ok") >= ALONE)
     some = (
-        pairs.filter(pl.col("account").is_not_null(), pl.col("n_bad") >= failures)
+        pairs.filter(pl.col("account").is_not_null(), (pl.col("n_bad") >= failures) | slow.fill_null(value=False))
         .join(book.select("client_ip", "n_names"), on="client_ip", how="left")
         .filter((pl.col("n_ok") >= successes) | ((pl.col("n_ok") == 0) & (pl.col("n_names") <= FEW_NAMES)))
         .select("account", "client_ip")
@@ -162,19 +175,21 @@ def _pairs(events: pl.LazyFrame, client: Sequence[str], protocols: Sequence[str]
     """
     slices = sliced(events, "time", "stage", "outcome", "user", "client_ip", *client)
     keys = list(dict.fromkeys(["user", "client_ip", *client]))
-    sums = Sums(keys, {"n_ok": pl.UInt32(), "n_bad": pl.UInt32()})
+    sums = Sums(keys, {"n_ok": pl.UInt32(), "n_bad": pl.UInt32(), "last_ok": TIME, "last_bad": TIME})
     n, ok = pl.col("count").fill_null(1).cast(pl.Int64), pl.col("outcome") == "success"
+    added = pl.col("n_ok", "n_bad").sum(), pl.col("last_ok", "last_bad").max()
     for piece in pieces(slices, "outcome", "count", *keys, words=JUDGED, where=judged(protocols)):
         rows = piece.with_columns(
-            pl.when(ok).then(n).otherwise(0).alias("n_ok"), pl.when(ok).then(0).otherwise(n).alias("n_bad")
-        )
-        sums.add(summed(rows, keys, pl.col("n_ok", "n_bad").sum()))
+            pl.when(ok).then(n).otherwise(0).alias("n_ok"), pl.when(ok).then(0).otherwise(n).alias("n_bad"),
+            pl.when(ok).then("time").alias("last_ok"), pl.when(ok).then(None).otherwise("time").alias("last_bad"),
+        )  # fmt: skip
+        sums.add(summed(rows, keys, *added))
     known = sums.all()
     users = known.select("user").unique()
     users = users.with_columns(account(pl.col("user").cast(pl.String)).cast(pl.Categorical).alias("account"))
     known = known.join(users, on="user", how="left", nulls_equal=True)
     written = users.drop_nulls().group_by("account").agg(pl.col("user").cast(pl.String).alias("logins"))
-    return summed(known, ["account", *keys[1:]], pl.col("n_ok", "n_bad").sum()), written
+    return summed(known, ["account", *keys[1:]], *added), written
 
 
 def _by_place(

@@ -30,6 +30,12 @@ JOINT_FAILURES = 3
 """Several clients of one account that turned at one time bear each other out: of such a run so few failures are enough, if
 all of them have as many as an uneven run, and it is longer than locks last. A shared mailbox fails like that."""
 
+SLOW = 3600.0
+BEAT_LOGINS, BEAT_TICKS = 5, 8
+"""Three failures are enough, too, of a job of every hour or slower, if they come at the times at which it used to log in: its
+last logins (five at most) and all of the failures keep one rhythm, eight ticks together. Own choice, above the five that
+``_rhythm.py`` asks for: none of them may be off."""
+
 LOCKED = timedelta(minutes=75)
 LOCKING = 5
 BESET_SHARE = 0.8
@@ -114,9 +120,18 @@ def stale_runs(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFram
     even = pl.col("regular") & (works | (span >= ALONE))
     uneven = works & (span >= UNEVEN) & (pl.col("n_bad") >= UNEVEN_FAILURES)
     uneven = ~pl.col("regular") & (uneven | ((span >= LASTING) & (pl.col("n_bad") >= LASTING_FAILURES)))
-    told = runs.filter(((even | uneven) & (pl.col("n_bad") >= failures)) | _jointly(runs)).join(
+    many = (even | uneven) & (pl.col("n_bad") >= failures)
+    slow = _on_beat(runs.filter(~many, span >= pl.when(works).then(ALONE).otherwise(LASTING)), rows)
+    runs = runs.join(slow, on=RUN, how="left", maintain_order="left")
+    on_beat = pl.col("beat_s").is_not_null()
+    told = runs.filter(many | on_beat | _jointly(runs)).join(
         _beset(mine, rows, RUN), on=RUN, how="left", maintain_order="left"
     )
+    told = told.with_columns(
+        pl.coalesce("beat_s", "period_s").alias("period_s"),
+        pl.when(on_beat).then(1.0).otherwise("regular_share").alias("regular_share"),
+        (pl.col("regular") | on_beat).alias("regular"),
+    ).drop("beat_s")
     among = (pl.col("beset_share") >= BESET_SHARE).fill_null(False)
     among = among & ((span <= LOCKED) | (pl.col("n_others") > pl.col("n_bad")))
     victim = among & (~pl.col("regular") | (span <= LOCKED))
@@ -125,6 +140,17 @@ def stale_runs(rows: pl.DataFrame, successes: int, failures: int) -> pl.DataFram
     others = told.filter(~pl.col("beset")).select("account_id", pl.col("start").alias("turned_at"))
     follows = told.join(others, on="account_id").filter(pl.col("beset"), pl.col("turned_at") < pl.col("last_ok"))
     return told.join(follows, on=RUN, how="anti", maintain_order="left")
+
+
+def _on_beat(runs: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return those runs, and the period, that go on in the rhythm of the client's last logins: ``*RUN, beat_s`` [s]."""
+    runs = runs.select(*CLIENT, pl.col("run").alias("of"), "start", "end")
+    near = rows.join(runs, on=CLIENT).filter(pl.col("time") <= pl.col("end"))
+    logins = near.filter("ok", pl.col("run") <= pl.col("of"), pl.col("run") > pl.col("of") - BEAT_LOGINS)
+    failures = near.filter("bad", pl.col("run") == pl.col("of"))
+    beat = rhythm(pl.concat([logins, failures]), [*CLIENT, "of"])
+    beat = beat.filter(pl.col("n_ticks") >= BEAT_TICKS, pl.col("period_s") >= SLOW, pl.col("regular_share") == 1)
+    return beat.select(*CLIENT, pl.col("of").alias("run"), pl.col("period_s").alias("beat_s"))
 
 
 def _jointly(runs: pl.DataFrame) -> pl.Series:

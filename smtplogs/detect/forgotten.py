@@ -16,6 +16,7 @@ from smtplogs.detect._hints import likely_software
 from smtplogs.detect._persons import one_person
 from smtplogs.detect._rhythm import SCHEDULES
 from smtplogs.detect._slices import lazy_door
+from smtplogs.detect._sole_names import explained, named, sole_names
 from smtplogs.detect._turned import find_turned, hasty
 from smtplogs.schema import TIME, Column, need
 
@@ -70,10 +71,14 @@ def stale_credentials(
 
     A *forgotten application* is a client (an account at an address) that had logged in, and then is only refused, in
     a rhythm, or over a night, while the account works from elsewhere. Several clients of one account that turn
-    together bear each other out with fewer failures. Failures of one program between the logins of another behind the
+    together bear each other out with fewer failures. A job of every hour or slower is reported after three failures, if
+    its last logins and all failures keep one rhythm. Failures of one program between the logins of another behind the
     same address are reported too, if they alone keep a rhythm, or come five times a day and over a night. A client
     that was never seen to log in is another finding, ``never_worked``: it was set up wrongly, or the log begins too
     late.
+
+    Where the log names who logs in and not who fails, the failures of an address are taken for those of the account that
+    alone logs in from there.
 
     A phone changes its address all the time: such a *device that moves* is the account in one provider's network (/16 of
     IPv4, /32 of IPv6), if it logged in from there before and is refused from three addresses or more, none of which is
@@ -104,10 +109,10 @@ def stale_credentials(
     DataFrame
         Findings of the kinds ``stale_credential``, ``never_worked`` and ``rotation``: the common columns and those of
         ``COLUMNS``. `start` and `end` are the first and the last failure. A row with status ``not_assessable`` is
-        added if no failure carries a user name.
+        added if no failure carries a user name, for those that cannot be given one.
 
-        Severity: *warning* while it goes on; *info* if the client was repaired or stopped, if it may be a stranger,
-        and for the rotation itself.
+        Severity: *warning* while it goes on; *info* if the client was repaired or stopped, if it may be a stranger or
+        locked out by the failures of others, and for the rotation itself.
 
     Raises
     ------
@@ -126,16 +131,20 @@ def stale_credentials(
     at_least_one(successes=successes, failures=failures)
     need(events, *NEEDED)
     client = client_columns(events, client)
+    sole = sole_names(events, successes=successes, failures=failures, protocols=protocols)
+    events = named(events, sole)
     turned = find_turned(
         events, successes=successes, failures=failures, client=client, protocols=protocols, networks=networks
     )
     span = events.select(pl.col("time").min(), pl.col("time").max().alias("end"))
     log_start, log_end = span.collect(engine=by_size()).row(0)
-    share = turned.n_unnamed / turned.n_failures if turned.n_failures else 0.0
+    share = (turned.n_unnamed + int(sole["n"].sum())) / turned.n_failures if turned.n_failures else 0.0
     rows = _told(events, turned, _stories(turned, log_start, log_end, share)) if turned.found.height else []
-    if turned.n_failures and share == 1:
-        rows.append(not_assessable_row(log_start, log_end, turned.n_failures))
-    return as_findings([row | {"unnamed_share": share} for row in rows], "stale_credentials", COLUMNS)
+    n_left = turned.n_failures - int(sole["n"].sum())
+    if n_left and share == 1:
+        rows.append(not_assessable_row(log_start, log_end, n_left, others=bool(sole.height)))
+    found = as_findings([row | {"unnamed_share": share} for row in rows], "stale_credentials", COLUMNS)
+    return explained(found, sole) if sole.height else found
 
 
 def _told(events: pl.LazyFrame, turned: Turned, stories: pl.DataFrame) -> list[dict[str, Any]]:

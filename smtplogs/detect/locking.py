@@ -161,8 +161,9 @@ def lockouts(
 
     Notes
     -----
-    Trigger, threshold, length and policy are estimates: the log shows only the attempts that somebody made. The
-    published policies and where they are written down stand in ``detect/_policies.py``.
+    Trigger, threshold, length and policy are estimates: the log shows only the attempts that somebody made. A ban by
+    silence needs five failures before each silence, so that a job which tries twice every five minutes shows none; one or two
+    silences of an address of yours need those of a stranger to bear them out. The published policies and where they are written down stand in ``detect/_policies.py``.
     """
     at_least_one(failures=failures, trusted_successes=trusted_successes)
     rules = Rules(failures, duration(within, "within"), duration(lasting, "lasting"), duration(shortest, "shortest"))

@@ -122,7 +122,10 @@ def misconfigured_clients(
     -----
     Postfix writes no line when it refuses AUTH by the state of the session: there only the counters of the disconnect
     line tell (events with basis ``counter``). A sign of the same session as a successful login is no mistake of
-    settings (Outlook asks for NTLM first). Names of relays' users are recognised by their shape. Known false
+    settings (Outlook asks for NTLM first). Names of relays' users are recognised by their shape. Passwords that a rule of
+    access keeps out (``access_policy_denied``) are reported only of addresses from which somebody used to log in, or of your own:
+    for strangers the rule is there. Where a log names no port (Sendmail, Exim) a refusal to relay is ``no_login``. A
+    certificate that only two known addresses refuse is the server's fault if nobody else gets in meanwhile. Known false
     positives: monitoring probes (reported as ``no_tls``, *info*), a neighbour of your users who scans.
     """
     at_least_one(
@@ -146,13 +149,13 @@ def _shown(
     slices: Slices, events: pl.LazyFrame, every: pl.DataFrame, networks: Sequence[str], sessions: int, least: timedelta
 ) -> list[dict[str, Any]]:
     """Return a row for each mistake that clients show signs of; `every`: as ``logins_of`` gives it."""
-    signs = find_signs(slices)
+    signs = find_signs(slices, every)
     if signs.is_empty():
         return []
     known = acquaintances(slices, signs, every, networks)
     logins = every.drop_nulls("account")
     signs = _without_later_logins(meant(signs, logins, known), events)
-    faults, fault_lines = find_certificate_faults(signs, known)
+    faults, fault_lines = find_certificate_faults(signs, known, events)
     rows = _told(faults, fault_lines, stories.certificate_row)
     signs = signs.join(fault_lines.select("kind", "source", "line_no"), on=["kind", "source", "line_no"], how="anti")
     lost, lost_lines = find_lost_mechanisms(signs, known)
@@ -199,9 +202,11 @@ def _clients(
     stripped = pl.col("account").str.replace_all(r"^[\s'\"`?]+|[\s'\"`?]+$|#0[01][0-9]", "")
     here = (pl.col("n_ok") > 0) & ((pl.col("n_names") <= FEW_NAMES) | (pl.col("n_ok") >= pl.col("n_names")))
     near = pl.col("near") & (pl.col("n_names") <= FEW_NAMES)
-    named = (pl.col("kind") != "local_part_only") & stripped.is_in(accounts).fill_null(False)
+    # who is kept out by a rule of access is often a stranger: the rule is there for them
+    ruled = (pl.col("cause") == "access_policy_denied").fill_null(value=False)
+    named = (pl.col("kind") != "local_part_only") & ~ruled & stripped.is_in(accounts).fill_null(False)
     tie = pl.when(here).then(pl.lit("address")).when(named).then(pl.lit("user"))
-    tie = tie.when("own").then(pl.lit("own")).when(near).then(pl.lit("network"))
+    tie = tie.when("own").then(pl.lit("own")).when(near & ~ruled).then(pl.lit("network"))
     rows = signs.join(known, on="client_ip", how="left", maintain_order="left").with_columns(
         tie.cast(pl.Enum(TIES)).alias("tie"),
         pl.when(pl.col("kind") == "blank_or_break").then(stripped)
@@ -231,7 +236,7 @@ def _clients(
     timed = timed.filter(~pl.col("client_ip").is_in(list(bots)))
     strange = strange.join(timed.select(by).unique(), on=by, how="anti", nulls_equal=True, maintain_order="left")
 
-    strange = strange.filter(pl.col("kind") != "local_part_only")
+    strange = strange.filter(pl.col("kind") != "local_part_only", ~ruled)
     mine = pl.concat([tied, timed]).sort(*by, "time", "source", "line_no", nulls_last=True)
     new = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c).shift(1)) for c in by)
     mine = mine.with_columns((new | (pl.int_range(pl.len()) == 0)).cast(pl.UInt32).cum_sum().alias("story"))

@@ -34,7 +34,7 @@ from smtplogs.detect._incident_facts import (
     turned,
     verdict,
 )
-from smtplogs.detect._incident_rows import HOUR, Attempts
+from smtplogs.detect._incident_rows import BEFOREHAND, HOUR, Attempts
 from smtplogs.detect._incident_stories import SERIOUS, incident_row, too_short_row, without_logins_row
 from smtplogs.detect._missing import as_many, missing, one_missing, still_heard, were_there
 from smtplogs.detect._persons import one_person
@@ -111,7 +111,8 @@ def incidents(
     (working days or weekends), else of the trailing day. What stands out is distinguished by who was hit: if logins go on
     as usual it is no outage, however many failures there are; then one client, one source or many strangers explain
     the rise. If established clients are refused it is an outage, a fault of a part, or a rule that shuts some out. If
-    logins stop without failures it is the network, or the log itself.
+    logins stop without failures it is the network, or the log itself; of a small firm, with fewer than 36 logins an hour,
+    three or six hours with next to none are needed to tell.
 
     Parameters
     ----------
@@ -135,7 +136,8 @@ def incidents(
         Findings of the kinds ``outage``, ``partial_fault``, ``policy_change`` (serious), ``network_loss``,
         ``log_hole``, ``one_client_rise``, ``spray_rise``, ``botnet_rise``, ``unclear_rise`` (warning; *info* for
         one client with fewer than 30 refusals that then gets in, for strangers that hardly try an account which
-        exists, and for drops before which it was quiet already or which one job makes): the common columns and those
+        exists or, where failures carry no names, are refused fewer than 100 times (many of them: fewer than on an ordinary
+        day), and for drops before which it was quiet already or which one job makes): the common columns and those
         of ``COLUMNS``. With status ``not_assessable``: less than an hour of log, or no logins in it.
 
     Raises
@@ -230,10 +232,16 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
         bad["usual"].alias("usual_bad"), ok["usual"].alias("usual_ok")
     )
     inside = (pl.col("bin") >= pl.col("start")) & (pl.col("bin") < pl.col("end"))
-    was, is_usual = (pl.col(c).filter(~inside).sum() for c in ("ok", "usual_ok"))
+    hour = ~inside & (pl.col("bin") >= pl.col("start") - HOUR)
+    was, is_usual = (pl.col(c).filter(hour).sum() for c in ("ok", "usual_ok"))
+    was_long, is_usual_long = (pl.col(c).filter(~inside).sum() for c in ("ok", "usual_ok"))
+    # a small firm, of which three hours at least are missing, has too few logins in an hour to tell whether it was at work
+    few = (is_usual < limits.count) & ((pl.col("end") - pl.col("start")).first() >= BEFOREHAND)
+    there = pl.when(few).then((is_usual_long >= limits.count) & (was_long >= DROP * is_usual_long))
+    there = there.otherwise((is_usual >= limits.count) & (was >= DROP * is_usual))
     fallen = (pl.col("usual_ok") - pl.col("ok")).filter(inside).sum() / pl.col("usual_ok").filter(inside).sum().sqrt()
     found = (
-        found.join_where(usual, pl.col("bin") >= pl.col("start") - HOUR, pl.col("bin") < pl.col("end"))
+        found.join_where(usual, pl.col("bin") >= pl.col("start") - BEFOREHAND, pl.col("bin") < pl.col("end"))
         .group_by("episode", "start", "end", "up", "down", "thin", "risen")
         .agg(
             pl.col("usual_bad", "usual_ok").filter(inside).sum(),
@@ -241,7 +249,8 @@ def _episodes(counts: pl.DataFrame, limits: Thresholds) -> pl.DataFrame:
             pl.col("bin").filter(inside, pl.col("lines") == 0).min().alias("hole_start"),
             pl.col("bin").filter(inside, pl.col("lines") == 0).max().alias("hole_end"),
             # where the hour before is empty every day, as at dawn, a late morning looks the same
-            ((is_usual >= limits.count) & (was >= DROP * is_usual)).alias("abrupt"),
+            there.alias("abrupt"),
+            few.alias("few"),
             (~pl.col("up").first() & (fallen < limits.z)).alias("faint"),
         )
         .sort("episode")
@@ -301,8 +310,10 @@ def _judged(
                 facts.one_missing = one_missing(gone)
                 facts.as_many = as_many(at, usual, rows.n_days)
                 if facts.abrupt:
-                    hours = [attempts.between(a - HOUR, a) for a in (start, *(start - d for d in days))]
+                    long = BEFOREHAND if episode["few"] else HOUR
+                    hours = [attempts.between(a - long, a) for a in (start, *(start - d for d in days))]
                     facts.abrupt = were_there(gone, list(map(described, hours)))
+        facts.bad_a_day = _a_day(counts, start, end)
         facts.start, facts.end = sharpened(facts, kind, marked)
         if kind == "log_hole":  # quiet bins beside the hole are none of it
             facts.start = max(facts.start, episode["hole_start"] - BIN)
@@ -316,6 +327,13 @@ def _judged(
             facts.recovered_at = attempts.recovered(marked, facts)
         result.append((facts, kind))
     return result
+
+
+def _a_day(counts: pl.DataFrame, start: datetime, end: datetime) -> float:
+    """Return how many attempts fail on an ordinary day: the median of the other days of the log; 0 if there is none."""
+    day = pl.col("bin").dt.date()
+    days = counts.filter((day < start.date()) | (day > end.date())).group_by(day).agg(pl.col("bad").sum())
+    return float(days["bad"].median() or 0.0)  # pyright: ignore
 
 
 def _facts(

@@ -13,6 +13,7 @@ from smtplogs.detect._findings import as_findings
 from smtplogs.detect._limits import Limit, inferred, printed
 from smtplogs.detect._sentences import counted, length, listed, name, stretch, times
 from smtplogs.detect._slices import Slices, pieces, proof, sliced, sliced_door, spoken, texts
+from smtplogs.detect._waits import held_on, joined
 from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def throttling(
     refused
         Refusals that make an episode [attempts]. Own choice.
     pause
-        A longer pause ends an episode; where the log prints a window, twice that if longer. Own choice.
+        A longer pause ends an episode; where the log prints a window, twice that if longer. Own choice. At a relay a
+        queue that waits (4000 s at most) ends none, unless mail goes through meanwhile.
     protocols
         Which rows count.
 
@@ -124,10 +126,15 @@ def throttling(
     if rows.is_empty():
         return as_findings([], "throttling", COLUMNS)
     rows = _keyed(rows, gap)
-    episodes = _episodes(rows).filter(pl.col("n_refused") >= refused)
+    episodes = _episodes(rows)
+    shut = held_on(episodes)
+    episodes = episodes.filter((pl.col("n_refused") >= refused) | pl.col("episode").is_in(shut.implode()))
     if episodes.is_empty():
         return as_findings([], "throttling", COLUMNS)
     accepted, logins = _accepted(slices, here, episodes)
+    if shut.len():
+        rows = joined(rows, episodes, accepted)
+        episodes = _episodes(rows).filter(pl.col("n_refused") >= refused)
     told = _around(episodes, accepted, logins)
     limits = _limits(rows, episodes, accepted)
     evidence = _evidence(slices, here, episodes)

@@ -30,6 +30,12 @@ EXCHANGE = Dialogue(
         ),
         Turn("tls", rf"{_NOTE}TLS protocol SP_PROT_(?P<tls>[A-Z0-9_]+?)_(?:SERVER|CLIENT) negotiation succeeded.*$"),
         Turn(
+            "tls_failed",
+            rf'{_NOTE}(?P<detail>TLS negotiation failed with error (?P<vendor_code>[A-Za-z0-9]+))[^,]*$',
+            verdict="line",
+            sets={"stage": "tls", "outcome": "aborted", "cause": "tls_handshake_failed", "basis": "line"},
+        ),
+        Turn(
             "failed",
             rf'{_NOTE}(?P<detail>Inbound (?:AUTH|authentication) ?(?P<mechanism>[A-Za-z0-9-]*) ?failed (?:because of|with error) (?P<vendor_code>[A-Za-z]+))[^,]*$',
             verdict="attempt",
@@ -69,6 +75,22 @@ EXCHANGE = Dialogue(
                     "server_port": 587, "helo": "scanner", "mechanism": "LOGIN", "auth_offered": ["GSSAPI", "NTLM"],
                     "tls": "none", "reply_code": 504, "enhanced_code": "5.7.4",
                     "detail": "Unrecognized authentication type", "duration_s": 5.0,
+                },
+            ),
+        ),
+        Excerpt(
+            "2026-09-01T08:00:00.106Z,EX1\\Client Frontend EX1,08DC00000000A002,1,192.0.2.5:587,203.0.113.20:56028,>,220 mail.example.com ready,\n"
+            "2026-09-01T08:00:00.206Z,EX1\\Client Frontend EX1,08DC00000000A002,2,192.0.2.5:587,203.0.113.20:56028,<,EHLO scanner,\n"
+            "2026-09-01T08:00:00.306Z,EX1\\Client Frontend EX1,08DC00000000A002,3,192.0.2.5:587,203.0.113.20:56028,>,250  mail.example.com Hello [203.0.113.20] SIZE 37748736 STARTTLS AUTH GSSAPI NTLM 8BITMIME,\n"
+            "2026-09-01T08:00:00.406Z,EX1\\Client Frontend EX1,08DC00000000A002,4,192.0.2.5:587,203.0.113.20:56028,<,STARTTLS,\n"
+            "2026-09-01T08:00:00.506Z,EX1\\Client Frontend EX1,08DC00000000A002,5,192.0.2.5:587,203.0.113.20:56028,>,220 2.0.0 SMTP server ready,\n"
+            "2026-09-01T08:00:00.606Z,EX1\\Client Frontend EX1,08DC00000000A002,6,192.0.2.5:587,203.0.113.20:56028,*,,TLS negotiation failed with error SocketError\n",
+            (
+                {
+                    "stage": "tls", "outcome": "aborted", "cause": "tls_handshake_failed", "basis": "line",
+                    "side": "server", "client_ip": "203.0.113.20", "client_port": 56028, "server_ip": "192.0.2.5",
+                    "server_port": 587, "helo": "scanner", "vendor_code": "SocketError",
+                    "detail": "TLS negotiation failed with error SocketError",
                 },
             ),
         ),
