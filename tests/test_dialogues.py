@@ -639,7 +639,7 @@ def test_files_that_several_formats_fit_equally_are_not_guessed(
 ) -> None:
     twin = Dialogue(
         "twin", "The same again", looks=format_named("swaks").looks, least=0,
-        turns=(Turn("all", r"^.*$", speaker="noise"),), written_by="test", samples=(Excerpt("x"),),
+        turns=(Turn("all", r"^.*$", speaker="server"),), written_by="test", samples=(Excerpt("x"),),
     )  # fmt: skip
     monkeypatch.setattr(recognising, "DIALOGUES", (*DIALOGUES, twin))
     events, coverage, _ = sl.read(sl.sample("swaks/starttls"), full=True)
