@@ -278,17 +278,6 @@ def test_near_misses_fall_back_to_what_the_codes_say(text: str, cause: str) -> N
     assert replies.classify_replies(pl.DataFrame({"text": [text]}))["cause"].item() == cause
 
 
-@pytest.mark.parametrize("row", replies.rows(), ids=lambda row: row.id)
-def test_the_case_of_letters_changes_nothing(row: replies.Row) -> None:
-    for text in row.examples:
-        stage = row.stage[0] if row.stage else "auth"
-        program = row.program[0] if row.program else "postfix"
-        how = {"stage": stage, "side": None if row.side == "any" else row.side, "program": program,
-               "vendor_code": row.vendor_code[0] if row.vendor_code else None, "level": row.level[0] if row.level else None,
-               "service": row.service[0] if row.service else "other"}  # fmt: skip
-        assert first(text.upper(), **how)["row"] == first(text, **how)["row"] == row.id
-
-
 # --- causes and checklist ---
 
 
