@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.unwrapping import without_colours as without_colours  # whole_files asks here
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -99,8 +99,8 @@ def _marks_of(has: tuple[str, ...]) -> list[pl.Expr]:
         "has_helo": column("helo", has).is_not_null(),
         "login": pattern.str.starts_with("reject") & column("user", has).is_not_null(),
     }
-    named = [mark.alias(name) for name, mark in marks.items()]
-    return [pl.col("key"), pl.col("time"), *named, *(pl.col(FILE) for _ in range(FILE in has))]
+    kept = ["key", "time", *([FILE] if FILE in has else [])]
+    return [pl.col(kept), *(mark.alias(name) for name, mark in marks.items())]
 
 
 def cut(parts: Sequence[pl.DataFrame]) -> Cut:

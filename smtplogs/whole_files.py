@@ -198,7 +198,7 @@ def _of_dialogue(
         end = end | ((pl.col("speaker") == "server") & pl.col("text").str.starts_with("221"))
     for lines in batches:
         batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
-        spoken, missed, noise = turns.spoken(cells.without_colours(batch), format_, cut)
+        spoken, missed, noise = turns.spoken(unwrapping.without_colours(batch), format_, cut)
         _count(whole, format_.name, missed, noise, spoken["line_no"].n_unique())
         if spoken.is_empty():
             continue
@@ -229,7 +229,7 @@ def _of_table(
     head = cells.Head()
     for lines in batches:
         batch = lines.filter(pl.col("line").str.contains(r"[^\s]"))
-        rows, missed, noise = cells.cells(cells.without_colours(batch), format_, head)
+        rows, missed, noise = cells.cells(unwrapping.without_colours(batch), format_, head)
         made = tabling.records(rows, format_, head)
         found = made.records
         missed = pl.concat([missed, made.missed.select(missed.columns)])

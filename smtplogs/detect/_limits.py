@@ -22,6 +22,16 @@ that was accepted may lie beyond it."""
 
 ROUND = 0.05
 
+KIND = {
+    "throttled_auth": "auth",
+    "throttled_connection": "session",
+    "throttled_sending": "mail",
+    "quota_exceeded": "mail",
+}
+"""What an allowed attempt of the same kind looks like: stage of its row. Connections are counted by their sessions."""
+
+LIMITS = (*KIND, "too_many_errors")
+
 
 @dataclass(frozen=True)
 class Limit:

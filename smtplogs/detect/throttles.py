@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -10,14 +9,15 @@ import polars as pl
 from smtplogs._parameters import at_least_one
 from smtplogs.detect._attempts import duration
 from smtplogs.detect._findings import as_findings
-from smtplogs.detect._limits import Limit, inferred, printed
-from smtplogs.detect._sentences import counted, length, listed, name, stretch, times
+from smtplogs.detect._limits import KIND, Limit, inferred, printed
 from smtplogs.detect._slices import Slices, pieces, proof, sliced, sliced_door, spoken, texts
+from smtplogs.detect._throttle_stories import row
 from smtplogs.detect._waits import held_on, joined
 from smtplogs.schema import TIME, Column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from datetime import timedelta
 
 REACTIONS = ("none", "fixed", "backing_off")
 FAIRNESS = ("fair", "abusive", "unclear")
@@ -50,22 +50,8 @@ COLUMNS: dict[str, Column] = {
 }
 """What ``throttling`` tells beside the common columns."""
 
-LEAST_GAP = timedelta(minutes=5)
 LIMITED = {"outcome": ["throttled"]}
 BACKING_OFF = 1.5
-PAUSE, BY_HAND = timedelta(minutes=5), 10
-"""Fewer refusals than this of an address that is in again within that time may be a person who mistyped: Dovecot slows
-down who fails twice within half a minute, and forgets it as soon. Told as *info*. Own choice."""
-
-KIND = {
-    "throttled_auth": "auth",
-    "throttled_connection": "session",
-    "throttled_sending": "mail",
-    "quota_exceeded": "mail",
-}
-"""What an allowed attempt of the same kind looks like: stage of its row. Connections are counted by their sessions."""
-
-LIMITS = (*KIND, "too_many_errors")
 DETAIL = (
     "side", "cause", "client_ip", "account", "relay_host", "rate_value", "rate_window_s", "count", "detail", "service",
     "queue_id",
@@ -139,7 +125,7 @@ def throttling(
     limits = _limits(rows, episodes, accepted)
     evidence = _evidence(slices, here, episodes)
     found = [
-        _row(e, limits[e["group"]]) | {"evidence": evidence.get(e["episode"], [])} for e in told.iter_rows(named=True)
+        row(e, limits[e["group"]]) | {"evidence": evidence.get(e["episode"], [])} for e in told.iter_rows(named=True)
     ]
     return as_findings(found, "throttling", COLUMNS)
 
@@ -311,92 +297,3 @@ def _evidence(slices: Slices, here: pl.Expr, episodes: pl.DataFrame) -> dict[Any
         )  # fmt: skip
         lines |= proof(slices, wanted, (column, "cause"), words=LIMITED, where=here)
     return lines
-
-
-def _row(e: Mapping[str, Any], limit: Limit) -> dict[str, Any]:
-    """Return the finding for one episode."""
-    relay = e["side"] == "client"
-    key, who = name(e["key"]), e["users"]
-    fairness = "fair" if e["n_ok"] >= 3 else "abusive" if not who and not e["n_ok"] else "unclear"
-    if relay:
-        fairness = "fair" if e["n_all"] else "unclear"
-    collateral = who if e["key_kind"] == "client_ip" and len(who) > 1 else []
-    recovered = e["recovered_at"]
-    total = e["n_refused"] + e["n_accepted"]
-    behind = counted(len(who), "account")
-    words = e["limiter"].replace("_", " ")
-    subject = "relay" if relay else "user" if e["key_kind"] == "user" else "address"
-    quota = e["cause"] == "quota_exceeded"
-    after = (
-        f"; let through again after {length(recovered - e['last'])}"
-        if recovered
-        else "; not seen to be let through again"
-    )
-    paused = recovered is not None and recovered - e["last"] <= PAUSE and e["n_refused"] < BY_HAND
-    person = e["cause"] == "throttled_auth" and limit.method is None and paused
-    harmless = not relay and (fairness == "abusive" or person)
-    severity = "serious" if relay and quota else "info" if harmless else "warning"
-    return {
-        "kind": "relay_throttling" if relay else "throttling",
-        "severity": severity,
-        "subject_kind": subject,
-        "subject": e["key"],
-        "user": who[0] if len(who) == 1 else e["key"] if subject == "user" else None,
-        "client_ip": e["key"] if e["key_kind"] == "client_ip" else None,
-        "relay_host": e["key"] if relay else None,
-        "start": e["first"],
-        "end": e["last"],
-        "n_events": e["n_refused"],
-        "title": f"{key} {'held our server back' if relay else 'was held back by a limit'} ({words}) "
-        f"{times(e['n_refused'])} {stretch(e['first'], e['last'])}{after}.",
-        "cause": e["cause"],
-        "advice": _advice(relay=relay, fairness=fairness, collateral=collateral, key=key, reaction=e["reaction"]),
-        "confidence": "high" if limit.method == "printed" or e["cause"] in LIMITS else "medium",
-        "because": _reasons(e, limit, behind, collateral),
-        "refuted_by": "A fault of the backend that speaks with the words of a limit.",
-        "limiter": words,
-        "limit_key": e["key_kind"],
-        "n_refused": e["n_refused"],
-        "n_accepted": e["n_accepted"],
-        "refused_share": e["n_refused"] / total,
-        "n_users": len(who),
-        "collateral": collateral[:20],
-        "recovered_at": recovered,
-        "recovery_s": (recovered - e["last"]).total_seconds() if recovered else None,
-        "reaction": e["reaction"],
-        "retry_s": e["retry_s"],
-        "limit_n": limit.n,
-        "limit_window_s": limit.window_s,
-        "limit_method": limit.method,
-        "limit_episodes": limit.n_episodes if limit.method else None,
-        "fairness": fairness,
-        "n_deferred_mails": e["n_mails"] if relay else None,
-    }
-
-
-def _advice(*, relay: bool, fairness: str, collateral: list[str], key: str, reaction: str) -> str:
-    if relay:
-        return f"Send more slowly to {key} (fewer connections, one login for many mails), or ask it for a higher limit."
-    if fairness == "abusive":
-        return f"Leave the limit as it is: nobody logs in from {key}."
-    if collateral:
-        return f"Raise the limit for {key}, which {len(collateral)} accounts share, or find the one that uses it up."
-    if reaction == "fixed":
-        return f"Let the client at {key} keep its connection for several mails and wait longer after a refusal."
-    return f"Compare the limit with what {key} needs; raise it for that client if the use is fair."
-
-
-def _reasons(e: Mapping[str, Any], limit: Limit, behind: str, collateral: list[str]) -> list[str]:
-    reasons = [f"{counted(e['n_refused'], 'refusal')} and {e['n_accepted']:,} let through in that time."]
-    if limit.method:
-        how = "printed by the server" if limit.method == "printed" else f"inferred from {limit.n_episodes} episodes"
-        per = f"in {limit.window_s:g} s" if limit.window_s else "at a time"
-        reasons.append(f"The limit is {limit.n:,} {per}, {how}.")
-    elif e["side"] != "client" or limit.n_episodes:
-        reasons.append("The limit itself is not printed, and too few episodes agree to infer it.")
-    if e["side"] == "server" and e["key_kind"] == "client_ip":
-        reasons.append(f"{behind} log in from behind it{': ' + listed(collateral) if collateral else ''}.")
-    if e["retry_s"] is not None:
-        pace = {"fixed": "at a steady pace", "backing_off": "more and more slowly", "none": "hardly"}[e["reaction"]]
-        reasons.append(f"The client came back {pace}, {length(timedelta(seconds=e['retry_s']))} between tries.")
-    return reasons
