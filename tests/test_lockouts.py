@@ -249,6 +249,40 @@ def test_an_established_client_that_never_came_back_is_serious():
     assert "had not logged in again when the log ends" in found["title"]
 
 
+def under_guesses(user: str, mistakes: int, rounds: int = 32) -> list[Row]:
+    """Return an account that a stranger guesses at every minute; its owner gets in every quarter, or mistypes first."""
+    rows = logins(user, f"{user}-ip", -45, -30, -15) + failures(user, STRANGER, 15 * rounds)
+    for i in range(rounds):
+        at = 15 * i + 10.5
+        if i < mistakes:
+            rows.append((at, user, f"{user}-ip", "failure"))
+        rows.append((at + 3 * (i < mistakes), user, f"{user}-ip", "success"))
+    return rows
+
+
+@pytest.mark.parametrize(("mistakes", "locks"), [(1, 0), (6, 0), (12, 12)])
+def test_an_owner_who_gets_in_four_times_for_each_mistake_under_endless_guesses_was_not_locked_out(
+    mistakes: int, locks: int
+):
+    found = lockouts(events(*under_guesses(ANN, mistakes)))
+    assert kinds(found).count("lockout") == locks
+    if mistakes == 6:
+        assert (
+            "A lock was considered and dropped: 26 times somebody got in within a minute of as many failures, 6 times an "
+            "established client was refused after them, as by typing mistakes."
+        ) in only(found)["because"]
+
+
+def test_logins_to_other_accounts_after_as_many_failures_speak_against_a_lock_too():
+    mistyped = under_guesses(ANN, 1, 2)
+    assert "lockout" in kinds(lockouts(events(*mistyped)))
+    others: list[Row] = []
+    for user in (f"u{i}@example.com" for i in range(10)):
+        others += [*under_guesses(user, 0, 3), (-10, user, f"{user}-ip", "failure")]
+    found = lockouts(events(*mistyped, *others))
+    assert "lockout" not in kinds(found)
+
+
 def test_a_phone_that_fails_on_after_the_computer_got_in_has_an_old_password():
     found = lockouts(
         events(

@@ -568,7 +568,27 @@ def test_triage_tells_ten_findings_and_counts_the_rest() -> None:
     text = terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), rows))
 
     assert text.count("SERIOUS") == 10
-    assert "2 more findings not shown here." in text
+    assert "like  2 more findings of this kind: ann@example.com\n" in text
+
+
+def test_triage_makes_room_for_findings_of_other_kinds() -> None:
+    locks = [finding(i, subject=f"user{i}@example.com") for i in range(1, 9)]
+    sprays = [finding(i, detector="attacks", kind="spray", severity="warning") for i in range(9, 11)]
+    rows = findings(*locks, *sprays, finding(11, detector="exposure", kind="weak_mechanism", severity="info"))
+
+    text = terminal(triage_text(EVENTS_OF_AN_HOUR, covered(), rows, limit=5))
+
+    shown = [line.split(".")[0].split() for line in text.splitlines() if "Finding number" in line]
+    assert [(number, severity) for number, severity, *_ in shown] == [
+        ("1", "SERIOUS"),
+        ("2", "SERIOUS"),
+        ("3", "SERIOUS"),
+        ("9", "WARNING"),
+        ("10", "WARNING"),
+    ]
+    named = "like  5 more findings of this kind: user4@example.com, user5@example.com, user6@example.com and 2 more"
+    assert " ".join(named.split()) in " ".join(text.split())
+    assert "1 more finding not shown here." in text
 
 
 def test_triage_names_what_is_part_of_a_story_under_its_weightiest_finding() -> None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from smtplogs._frames import table
 from smtplogs._report import words
+from smtplogs._report.alike import folded, named
 from smtplogs._report.asked import standing
 from smtplogs._report.figures import Figures, Reading, figures, reading
 from smtplogs._report.refusals import refusals
@@ -99,11 +100,14 @@ def triage_text(
         why = _nothing_found(known, read, refused=bool(refused), windowed=windowed)
         blocks += [Text(f"No finding{' about it' if asked else ''}: {why}."), *([Text()] if refused else [])]
     blocks += refused
-    together = _together(told)
     brief = clients is None and any(story.severity != "info" for story in told)
-    for story, *parts in together[:limit]:
-        blocks += [_brief(story) if brief and story.severity == "info" else _finding(story, parts, tz), Text()]
-    if left := sum(map(len, together[limit:])):
+    shown, left = folded(_together(told), limit)
+    for (story, *parts), like in shown:
+        grid = _brief(story) if brief and story.severity == "info" else _finding(story, parts, tz)
+        if like:
+            grid.add_row("like", Text(named(like), style="dim"))
+        blocks += [grid, Text()]
+    if left:
         blocks.append(Text(f"{words.many(left, 'more finding')} not shown here."))
     for title in not_assessable["title"].drop_nulls().unique(maintain_order=True).head(MOST_UNKNOWN):
         blocks.append(Text.assemble(("Not known: ", "bold"), visible(words.localised(title, tz))))

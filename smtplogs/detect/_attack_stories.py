@@ -62,7 +62,11 @@ def _reasons(facts: Mapping[str, Any]) -> list[str]:
         reasons.append(f"Got in: {listed(facts['hits'])}.")
     else:
         reasons.append(f"{never} seen to log in.")
-    reasons.append(f"{facts['n_known_names']:,} of the names belong to accounts that log in from elsewhere.")
+    known = facts["n_known_names"]
+    if facts["n_names"] == 1:
+        reasons.append(f"The account {'logs in' if known else 'is never seen to log in'} from elsewhere.")
+    else:
+        reasons.append(f"{known:,} of these accounts {'logs' if known == 1 else 'log'} in from elsewhere.")
     if facts["unknown_share"] is not None:
         reasons.append(f"{facts['unknown_share']:.0%} of the failures are on names that do not exist.")
     reasons.append(f"That is {facts['share_of_failures']:.0%} of all failed logins in this log.")

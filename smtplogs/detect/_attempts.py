@@ -148,3 +148,25 @@ def dense(rows: pl.DataFrame, failures: int, within: timedelta, counted: pl.Expr
     close = (pl.col("chain") == pl.col("chain_before")) & (pl.col("time") - pl.col("time_before") <= within)
     hits = spelled_out.filter(close.fill_null(False))["row"].unique()
     return rows.select(pl.int_range(pl.len()).is_in(hits.implode()).alias("dense")).to_series()
+
+
+def so_far(rows: pl.DataFrame, refusals: pl.DataFrame, moment: pl.Expr, name: str, *, exact: bool) -> pl.DataFrame:
+    """Add how many failures the chain of each row had until a moment; `exact`: those of that moment too."""
+    here = refusals.join(rows.select("chain").unique(), on="chain", how="semi", maintain_order="left")
+    sums = here.filter(~pl.col("said")).select(
+        "chain", pl.col("time").alias("moment"), pl.col("n").cum_sum().over("chain").alias(name)
+    )
+    return (
+        rows.with_columns(moment.alias("moment"))
+        .sort("moment", maintain_order=True)
+        .join_asof(
+            sums.sort("moment", maintain_order=True),
+            on="moment",
+            by="chain",
+            strategy="backward",
+            allow_exact_matches=exact,
+            check_sortedness=False,
+        )
+        .drop("moment")
+        .with_columns(pl.col(name).fill_null(0))
+    )

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.detect._attempts import POLICY_CAUSES, chained, dense
+from smtplogs.detect._attempts import POLICY_CAUSES, chained, dense, so_far
 from smtplogs.detect._findings import spread
 from smtplogs.detect._histories import OUTAGE_BIN
 from smtplogs.detect._ledger import attempts
+from smtplogs.detect._let_in import let_in
 
 if TYPE_CHECKING:
     from smtplogs.detect._histories import History
@@ -84,9 +85,10 @@ def find_locks(history: History, rules: Rules) -> Locks:
         .join(_turned(before, refusals), on="lock", how="left")
         .join(_amid(locks, bins), on="lock", how="left")
         .with_columns(pl.col("n_before", "n_sources", "n_others_refused", "n_others_active").fill_null(0))
-        .with_columns(_doubt(rules).alias("doubt"))
         .sort("lock")
     )
+    passed = let_in(locks.filter(~pl.col("by_text")), refusals, rules.within, rules.shortest)
+    locks = locks.join(passed, on="lock", how="left", maintain_order="left").with_columns(_doubt(rules).alias("doubt"))
     found = locks.filter(pl.col("doubt").is_null())
     return Locks(
         found,
@@ -142,35 +144,13 @@ def _witnesses(refusals: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         .agg(pl.col("n").sum().alias("own"))
     )
     # sums up to both ends of the window: a join of clients with all refusals could grow beyond memory
-    first = _so_far(first, refusals, pl.col("reached"), "until_end", exact=True)
-    first = _so_far(first, refusals, pl.col("reached") - rules.within, "until_start", exact=False)
+    first = so_far(first, refusals, pl.col("reached"), "until_end", exact=True)
+    first = so_far(first, refusals, pl.col("reached") - rules.within, "until_start", exact=False)
     all_failed = pl.col("until_end") - pl.col("until_start")
     return (
         first.join(own, on=["chain", "client_id"], how="left")
         .filter(all_failed - pl.col("own").fill_null(0) >= rules.failures)
         .sort(*RUN, "time", "client_id")
-    )
-
-
-def _so_far(rows: pl.DataFrame, refusals: pl.DataFrame, moment: pl.Expr, name: str, *, exact: bool) -> pl.DataFrame:
-    """Add how many failures the chain of each row had until a moment; `exact`: those of that moment too."""
-    here = refusals.join(rows.select("chain").unique(), on="chain", how="semi", maintain_order="left")
-    sums = here.filter(~pl.col("said")).select(
-        "chain", pl.col("time").alias("moment"), pl.col("n").cum_sum().over("chain").alias(name)
-    )
-    return (
-        rows.with_columns(moment.alias("moment"))
-        .sort("moment", maintain_order=True)
-        .join_asof(
-            sums.sort("moment", maintain_order=True),
-            on="moment",
-            by="chain",
-            strategy="backward",
-            allow_exact_matches=exact,
-            check_sortedness=False,
-        )
-        .drop("moment")
-        .with_columns(pl.col(name).fill_null(0))
     )
 
 
@@ -352,6 +332,8 @@ def _doubt(rules: Rules) -> pl.Expr:
         .then(None)
         .when(pl.col("outage").fill_null(False))
         .then(pl.lit("outage"))
+        .when(pl.col("n_let_in").is_not_null())
+        .then(pl.lit("let_in"))
         .when(alike.fill_null(False))
         .then(pl.lit("fault"))
         .when(alone & changed)

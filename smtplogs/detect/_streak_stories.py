@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 DOUBTS = {
     "outage": "A lock was considered and dropped: of {n_others_active} accounts active in those minutes "
     "{n_others_refused} were refused without failures before them, as in an outage.",
+    "let_in": "A lock was considered and dropped: {passed} somebody got in within a minute of as many failures, {met} an "
+    "established client was refused after them, as by typing mistakes.",
     "fault": "A lock was considered and dropped: the failures before it came from established clients of the account, a "
     "few from each, as after a change of password or a fault behind the server.",
     "rotation": "A lock was considered and dropped: the client that failed first had been trusted until then and went "
@@ -127,7 +129,8 @@ def _reasons(streak: Mapping[str, Any]) -> list[str]:
         known = counted(len(streak["established"]), "established client")
         reasons.append(f"Among the refused: {known} ({listed(streak['established'])}).")
     if streak["doubt"]:
-        reasons.append(DOUBTS[streak["doubt"]].format_map(streak))
+        counts = {"passed": times(streak["n_let_in"] or 0), "met": times(streak["n_refused_alike"] or 0)}
+        reasons.append(DOUBTS[streak["doubt"]].format_map({**streak, **counts}))
     elif streak["kind"] == "user":
         reasons.append("No lock can be shown: no established client was refused after it and came back unchanged.")
     if streak["unnamed_share"]:
@@ -143,7 +146,7 @@ def campaign_row(campaign: Mapping[str, Any]) -> dict[str, Any]:
     )
     reasons = [
         "None of these addresses is seen to log in to any account.",
-        f"{campaign['n_known']:,} of the names belong to accounts that logged in from elsewhere.",
+        f"{campaign['n_known']:,} of the accounts tried logged in from elsewhere.",
     ]
     if silent:
         reasons.append("The log shows no login at all: the server, or the log itself, may be at fault.")

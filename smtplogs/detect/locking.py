@@ -106,7 +106,8 @@ def lockouts(
     failures (``ip_ban``), which shows as silences of equal length, or in the lines of a log of bans.
 
     Not taken for a lock: a rotation (the first to fail had been trusted and fails on while the account works), an
-    outage (established clients of many accounts refused in the same minutes, without failures before), a rule
+    outage (established clients of many accounts refused in the same minutes, without failures before), typing mistakes
+    under guesses that never end (somebody gets in four times for each refusal, a moment after as many failures), a rule
     (causes ``oauth_required``, ``auth_disabled_by_policy`` ...) and limits (outcome ``throttled``). Only outcome
     failure at stage auth, on side server, counts, as often as `count` says.
 
