@@ -37,7 +37,10 @@ def whole(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
             yield pipe
         return
     path = path.resolve()  # a link stays a link
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".smtplogs.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".smtplogs.")
+    except OSError as error:
+        raise plain_error(error, path) from error  # it would name a file that nobody asked for
     place = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -78,6 +78,11 @@ def round_bin(first: datetime, last: datetime) -> str:
     return _ROUND[-1]
 
 
+def nearest(length: timedelta) -> str:
+    """Return the round bin size that comes next to a length: a day of a clock change is a day."""
+    return min(_ROUND, key=lambda every: abs(seconds(every) - length.total_seconds()))
+
+
 def edges(first: datetime, last: datetime, every: str, tz: str) -> pl.Series:
     """Return the borders (UTC) of the bins that hold `first` to `last`; bin k lies between border k and k + 1.
 

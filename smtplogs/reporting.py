@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from smtplogs import detect
+from smtplogs._durable import whole
 from smtplogs._frames import narrow, table
 from smtplogs._report import words
 from smtplogs._report.contents import contents
@@ -88,7 +89,7 @@ def report(
     ValueError
         If the name of the file has another ending, the zone is unknown, or `findings` or `inputs` come with `share_safe`.
     OSError
-        If the file cannot be written.
+        If the file cannot be written; what stood there before still does.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm", ".md"):
@@ -126,7 +127,8 @@ def report(
     else:
         minutes = None if traffic is None else table(traffic, TRAFFIC)
         text = _html(page | {"pictures": pictures(narrowed, ranked, coverage=seen, traffic=minutes, tz=tz)})
-    path.write_text(text, encoding="utf-8", newline="\n")
+    with whole(path) as file:
+        file.write(text.encode())
     return path
 
 

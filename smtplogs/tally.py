@@ -32,7 +32,8 @@ MAILS = (
 """Patterns of which each line is a mail that was taken in."""
 
 _BY = ("time", "source", "host", "program", "service", "side", "relay_host")
-_CANNOT_SHOW = {f.name: f.cannot_show for f in EVERY}
+CANNOT_SHOW = {f.name: f.cannot_show for f in EVERY}
+"""Format -> what its logs never tell."""
 
 _SUMS = (
     "n_lines",
@@ -99,7 +100,7 @@ def coverage_rows(
         "examples": sorted((line for lines in tally.examples.values() for line in lines), key=_line_no)[:20],
         "first_time": first_time,
         "last_time": last_time,
-        "cannot_show": [text for name in formats for text in _CANNOT_SHOW.get(name, ())],
+        "cannot_show": [text for name in formats for text in CANNOT_SHOW.get(name, ())],
         **facts,
     }
     ranked = sorted(programs.values(), key=lambda r: (-sum(r[role] for role in ROLES), r["program"]))

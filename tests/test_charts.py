@@ -302,6 +302,41 @@ def test_no_events_draw_empty_labelled_axes(plot: Callable[..., Axes], label: st
     assert ax.get_xlabel().startswith(label)
 
 
+@pytest.mark.parametrize("plot", [plot_causes, plot_clients])
+def test_only_logins_are_no_lack_of_events(plot: Callable[..., Axes], ax: Axes) -> None:
+    plot(table(event(0, "success")), ax=ax)
+
+    assert [t.get_text() for t in ax.texts] == ["no attempts that were not accepted"]
+
+
+def test_events_without_a_time_are_named_where_a_time_line_is_empty(ax: Axes) -> None:
+    plot_timeline(table(event(0, "failure", time=None), event(0, "failure", time=None)), ax=ax)
+
+    assert [t.get_text() for t in ax.texts] == ["2 events without a time"]
+
+
+def test_a_share_of_next_to_nothing_is_not_none(ax: Axes) -> None:
+    plot_clients(table(*(event(0, "failure", user=f"u{i:03}") for i in range(300))), limit=1, ax=ax)
+
+    assert [t.get_text() for t in ax.texts] == ["1 · under 1%"]
+
+
+def test_a_figure_of_our_own_holds_its_labels_and_its_legend_when_it_is_saved() -> None:
+    """`plot_clients(events).figure.savefig("clients.png")`: nobody has to know `bbox_inches="tight"`."""
+    with plt.rc_context():
+        plt.close("all")
+        ax = plot_clients(table(event(0, "failure", user="accounting.department@mail.branch.example.com")))
+        figure = ax.figure
+        figure.canvas.draw()
+        inside = figure.bbox
+        shown = [*ax.get_yticklabels(), ax.xaxis.label, ax.get_legend()]
+        boxes = [part.get_window_extent() for part in shown if part is not None]
+        plt.close("all")
+
+    assert len(boxes) == 3
+    assert all(b.x0 >= 0 and b.y0 >= 0 and b.x1 <= inside.x1 and b.y1 <= inside.y1 for b in boxes)
+
+
 def test_findings_are_numbered_in_their_order_and_those_outside_are_left_out(ax: Axes) -> None:
     events = table(event(0, "failure"), event(60, "failure"))
     rows = [finding(10, 20), finding(15, 25), finding(500, 510), finding(50, None)]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import re
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,16 @@ from rich.console import Console
 
 from small_events import findings, table
 from smtplogs import detect, reporting
+from smtplogs._durable import whole
 from smtplogs._report.words import localised
 from smtplogs.charts import cause_counts, client_counts
 from smtplogs.reporting import report, triage_text
 from smtplogs.schema import COVERAGE, EVENTS, FINDINGS, TRAFFIC, as_table, empty
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MIN = timedelta(minutes=1)
@@ -98,6 +102,15 @@ def _charts_only_where_looked_at(request: pytest.FixtureRequest, monkeypatch: py
 @pytest.fixture
 def charts() -> None:
     """Charts are drawn in this test."""
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[BinaryIO]:
+    """`_durable.whole` on a disk that fills while the file is written."""
+    with whole(path) as file:
+        file.write(b"half of")
+        raise OSError(28, "No space left on device")
+    yield file
 
 
 class Page(HTMLParser):
@@ -245,6 +258,51 @@ def test_what_was_read_is_counted_once_per_file(tmp_path: Path) -> None:
     assert "AUTH refused by protocol state is not logged." in text
     assert "error ends early at line 4" in text
     assert "77: what is this" in text
+
+
+def test_what_a_log_never_tells_names_the_software(tmp_path: Path) -> None:
+    delay, port = "the penalty delay that it lays on addresses with failures", "the port of the server"
+    both = covered(format="dovecot+postfix", cannot_show=[delay, port])
+
+    text = Page(html(tmp_path, coverage=both)).text
+
+    assert f"Not in the log of dovecot: {delay}." in text
+    assert f"Not in the log of dovecot: {port}." in text
+
+
+def test_a_report_replaces_the_old_one_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "postmortem.html"
+    path.write_text("the one before")
+    monkeypatch.setattr(reporting, "whole", full_disk)
+
+    with pytest.raises(OSError, match="No space left"):
+        report(EVENTS_OF_AN_HOUR, path)
+
+    assert path.read_text() == "the one before"
+    assert [p.name for p in tmp_path.iterdir()] == ["postmortem.html"]
+
+
+def test_a_folder_that_does_not_exist_is_named_by_the_report_that_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as raised:
+        report(EVENTS_OF_AN_HOUR, tmp_path / "none" / "postmortem.html")
+
+    assert raised.value.filename == str(tmp_path / "none" / "postmortem.html")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"kind": "scanner", "subject": "strangers"}, ["Scanners first seen", "Scanners last seen"]),
+        (
+            {"kind": "outage", "subject": "logins", "details": '{"recovered_at": "2026-03-02 10:00:00 UTC"}'},
+            ["Outage first seen", "Outage last seen", "First login after outage"],
+        ),
+    ],
+)
+def test_key_moments_read_as_words_for_every_kind(more: dict[str, Any], said: list[str], tmp_path: Path) -> None:
+    page = html(tmp_path, findings=findings(finding(0, **more)))
+
+    assert re.findall(r"(?:Scanners|Outage) (?:first|last) seen|First login after outage", Page(page).text) == said
 
 
 def test_doubt_is_told(tmp_path: Path) -> None:

@@ -98,13 +98,33 @@ def test_accounts_that_were_always_accepted_have_no_row() -> None:
 
 
 def test_heatmap_names_zone_cell_and_what_is_left_out(ax: Axes) -> None:
-    events = table(*(event(i, "failure", user=f"u{i:02}", count=40 - i) for i in range(30)))
+    events = table(*(event(30 * i, "failure", user=f"u{i:02}", count=40 - i) for i in range(30)))
 
     sl.plot_heatmap(events, limit=10, tz="Europe/Warsaw", ax=ax)
 
     assert ax.get_xlabel() == "time (Europe/Warsaw)"
     assert ax.get_title("left").startswith("Attempts not accepted per user and hour; 20 more rows not drawn")
     assert [t.get_text() for t in ax.get_yticklabels()] == [f"u{i:02}" for i in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "cells", "said"),
+    [(35, 36, "minute"), (59, 60, "minute"), (60, 13, "5 min"), (359, 72, "5 min"), (360, 7, "hour"), (9000, 76, "2 h")],
+)
+def test_a_short_log_is_cut_finer_than_hours(minutes: int, cells: int, said: str, ax: Axes) -> None:
+    events = table(event(0, "failure"), event(minutes, "failure"))
+
+    sl.plot_heatmap(events, ax=ax)
+
+    assert heat_cells(events).height == cells
+    assert ax.get_title("left") == f"Attempts not accepted per user and {said}; gaps in the log not known"
+
+
+@pytest.mark.parametrize("plot", [sl.plot_phases, sl.plot_impact])
+def test_without_a_finding_it_is_the_finding_that_lacks(plot: Callable[..., Axes], ax: Axes) -> None:
+    plot(table(event(0, "failure")), findings().head(0), ax=ax)
+
+    assert [t.get_text() for t in ax.texts] == ["no finding"]
 
 
 # ---- intervals

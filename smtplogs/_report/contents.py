@@ -181,7 +181,7 @@ def _clients(clients: pl.DataFrame, tz: str) -> list[dict[str, str]]:
             "user": shorten(row["user"] or "(no user logged)", MOST_CHARACTERS),
             "address": shorten(row["client_ip"] or row["relay_host"] or "(no address)", MOST_CHARACTERS),
             "failed": words.number(row["n_not_accepted"]),
-            "running": f"{row['running_share']:.0%}".replace("%", " %"),
+            "running": words.share(row["running_share"], 1),
             "accepted": words.number(row["n_success"]),
             "first": words.moment(row["first"], tz)[:16],
             "last": words.moment(row["last"], tz)[:16],

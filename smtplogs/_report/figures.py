@@ -9,6 +9,7 @@ import polars as pl
 
 from smtplogs._frames import NOT_ACCEPTED, TOLD_APART, attempts, lazy_columns
 from smtplogs.schema import COVERAGE, as_table, conform
+from smtplogs.tally import CANNOT_SHOW
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -109,7 +110,7 @@ class Reading:
     examples: list[tuple[str, str]] = field(default_factory=list)
     year_evidence: list[str] = field(default_factory=list)
     zone_evidence: list[str] = field(default_factory=list)
-    cannot_show: list[str] = field(default_factory=list)
+    cannot_show: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list)
 
@@ -132,14 +133,22 @@ def reading(coverage: pl.DataFrame | None) -> Reading:
         examples=[(s, e) for s, es in files.select("source", "examples").iter_rows() for e in es or []],
         year_evidence=_said(read, "year_evidence"),
         zone_evidence=_said(read, "zone_evidence"),
-        cannot_show=coverage["cannot_show"]
-        .explode(empty_as_null=True)
-        .drop_nulls()
-        .unique(maintain_order=True)
-        .to_list(),
+        cannot_show=_cannot_show(files),
         notes=[(s, n) for s, n in files.select("source", "note").iter_rows() if n],
         errors=[(s, e) for s, e in files.select("source", "error").iter_rows() if e],
     )
+
+
+def _cannot_show(files: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return whose logs never show what: names of formats ("" if a file of several does not tell) and the words."""
+    whose: dict[str, list[str]] = {}
+    for named, texts in files.select("format", "cannot_show").iter_rows():
+        names = [name.strip() for name in (named or "").split("+") if name.strip()]
+        for text in texts or []:
+            owners = [n for n in names if text in CANNOT_SHOW.get(n, ())] or (names if len(names) == 1 else [])
+            kept = whose.setdefault(text, [])
+            kept += [name for name in owners if name not in kept]
+    return [(" or ".join(owners), text) for text, owners in whose.items()]
 
 
 def _said(files: pl.DataFrame, column: str) -> list[str]:

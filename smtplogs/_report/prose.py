@@ -98,7 +98,9 @@ def limits(known: Figures, read: Reading, cost: Harm) -> list[str]:
     if known.n_without_name:
         limits.append(f"Refusals that name no account, and so count for none: {known.n_without_name:,} {refused}.")
     limits += [said.format(words.many(known.doubts[q], "event")) for q, said in DOUBTS.items() if q in known.doubts]
-    limits += [words.sentence(text) for text in read.cannot_show]
+    limits += [
+        words.sentence(f"Not in the log of {whose}: {text}" if whose else text) for whose, text in read.cannot_show
+    ]
     if read.not_understood:
         limits.append(f"Lines that may be about logins and were not understood: {read.not_understood:,}.")
     if read.errors:
@@ -111,7 +113,8 @@ def read_sentence(read: Reading) -> str:
     return (
         f"{words.many(read.n_files, 'file')} with {words.many(read.lines, 'line')} ({words.size(read.bytes)}): "
         f"{read.kept:,} may be about logins; of those, {read.records:,} became events, {read.context:,} gave context, "
-        f"{read.dismissed:,} are about something else, and {read.not_understood:,} were not understood."
+        f"{read.dismissed:,} {'is' if read.dismissed == 1 else 'are'} about something else, "
+        f"and {read.not_understood:,} {'was' if read.not_understood == 1 else 'were'} not understood."
     )
 
 

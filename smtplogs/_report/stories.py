@@ -27,6 +27,7 @@ EVERYBODYS = ("server", "service", "relay")
 
 LONGEST_LINE = 1_200
 MOST_MOMENTS = 60
+LOGIN_AFTER = "First login after"
 
 
 @dataclass(frozen=True)
@@ -198,13 +199,18 @@ def _moments(number: int, row: dict[str, Any]) -> list[Moment]:
             (row["onset_before"] or row["start"], "has begun by now"),
             (row["end_after"], "was still on"),
             (row["end_before"], "is over by now"),
-            (row["recovered_at"] if row["recovered_at"] != row["end_before"] else None, "first login after it"),
+            (row["recovered_at"] if row["recovered_at"] != row["end_before"] else None, LOGIN_AFTER),
         ]
     else:
-        steps = [(row["start"], "begins"), (row["end"], "ends"), (row["recovered_at"], "first login after it")]
+        steps = [(row["start"], "first seen"), (row["end"], "last seen"), (row["recovered_at"], LOGIN_AFTER)]
         if row["end"] == row["start"]:
-            steps = [(row["start"], "is seen")]
-    return [Moment(when, f"{words.kind(row['kind'])} {what}", number, row["subject"]) for when, what in steps if when]
+            steps = [(row["start"], "seen")]
+    kind = words.kind(row["kind"])
+    return [
+        Moment(when, f"{what} {words.inner(kind)}" if what == LOGIN_AFTER else f"{kind} {what}", number, row["subject"])
+        for when, what in steps
+        if when
+    ]
 
 
 @dataclass(frozen=True)

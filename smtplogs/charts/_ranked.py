@@ -46,7 +46,7 @@ def draw_ranked(ax: Axes, rows: Sequence[Row], *, fresh: bool) -> Axes:
         note(ax, row.figures, (end, y), fontsize=FIGURES_SIZE)
     ax.set_yticks(range(len(rows)), [text(row.label) for row in rows])
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_xlim(0, max(end / (1 - _room(row.figures, ax)) for row, end in zip(rows, ends, strict=True)))
+    ax.set_xlim(0, max(end / (1 - room(row.figures, ax)) for row, end in zip(rows, ends, strict=True)))
     counts(ax.xaxis)
     grid(ax, "x")
     legend(ax, list(handles.values()), list(handles))
@@ -54,8 +54,8 @@ def draw_ranked(ax: Axes, rows: Sequence[Row], *, fresh: bool) -> Axes:
     return ax
 
 
-def _room(figures: str, ax: Axes) -> float:
-    """Return the share of the width that the figures after a bar take, so that they stay clear of the legend."""
+def room(figures: str, ax: Axes) -> float:
+    """Return the share of the width that the figures after a bar take, with which they stay clear of the legend."""
     points = 10 + len(figures) * FIGURES_SIZE * CHARACTER
     return min(max(points / breadth(ax), LEAST_ROOM), MOST_ROOM)
 

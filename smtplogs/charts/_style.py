@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
+    import polars as pl
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.collections import PathCollection
@@ -50,6 +51,7 @@ RECOVERED = "#2E7D68"
 FONT = "DejaVu Sans"
 PALE = (COLOURS["success"], COLOURS["info"], COLOURS["refused"])
 MOST_VECTORS = 5_000
+ALL_ACCEPTED = "no attempts that were not accepted"
 LEAST_CAPTION, MOST_CAPTION = 40, 104
 CHARACTER = 0.55
 """Width of a character of the font, as a share of its size."""
@@ -58,6 +60,7 @@ RC: Any = {
     "font.family": FONT,
     "font.size": 9,
     "figure.figsize": (9, 3.4),
+    "figure.constrained_layout.use": True,  # labels and the legend beside the axes stay inside what `savefig` writes
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "axes.prop_cycle": cycler(color=PALETTE),
@@ -124,6 +127,14 @@ def say_empty(ax: Axes, text: str = "no events") -> Axes:
     ax.set_yticks([])
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=MUTED, fontsize=11)
     return ax
+
+
+def nothing(kept: pl.DataFrame, *, timed: bool = True) -> str:
+    """Return why a chart of these attempts is empty; one over time cannot draw those of a pasted text without a clock."""
+    if kept.is_empty():
+        return "no events"
+    n = kept["time"].null_count() if timed else 0
+    return f"{n:,} event{'s' if n > 1 else ''} without a time" if n else ALL_ACCEPTED
 
 
 def legend(ax: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:

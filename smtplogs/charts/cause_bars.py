@@ -8,7 +8,7 @@ import polars as pl
 
 from smtplogs._frames import NOT_ACCEPTED, attempts, narrow, plain
 from smtplogs.charts._ranked import Row, draw_ranked
-from smtplogs.charts._style import canvas, percent, say_empty, styled
+from smtplogs.charts._style import canvas, nothing, percent, say_empty, styled
 from smtplogs.schema import door
 
 if TYPE_CHECKING:
@@ -76,9 +76,10 @@ def plot_causes(events: Frame, *, limit: int = 12, stage: str | None = "auth", a
     fresh = ax is None
     ax = canvas(ax)
     ax.set_xlabel("attempts not accepted")
-    frame = cause_counts(narrow(events, "cause"), stage=stage)
+    kept = narrow(events, "cause")
+    frame = cause_counts(kept, stage=stage)
     if frame.is_empty():
-        return say_empty(ax)
+        return say_empty(ax, nothing(attempts(kept, stage=stage), timed=False))
     parts: dict[str, dict[str, int]] = {}
     for cause, outcome, n in frame.select("cause", "outcome", "n").iter_rows():
         parts.setdefault(cause, {})[outcome] = n

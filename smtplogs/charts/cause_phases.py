@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
 
 from smtplogs import _spans as spans
 from smtplogs._frames import NOT_ACCEPTED, attempts, narrow, plain, unpack
+from smtplogs.charts._ranked import room
 from smtplogs.charts._style import (
+    ALL_ACCEPTED,
     COLOURS,
     INK,
     MUTED,
@@ -121,9 +124,10 @@ def plot_phases(
     ax.set_xlabel("attempts not accepted per hour")
     frame = phase_counts(narrow(events, "cause"), finding, stage=stage)
     if frame.is_empty():
-        return say_empty(ax)
+        return say_empty(ax, ALL_ACCEPTED if unpack(finding, {})["start"].count() else "no finding")
     rows = frame.partition_by("cause", "outcome", maintain_order=True)
     shown = rows[:limit]
+    ends: list[float] = []
     for y, row in enumerate(shown):
         colour = COLOURS[row["outcome"][0]]
         for k, (n, rate) in enumerate(row.select("n", "per_hour").iter_rows()):
@@ -135,10 +139,11 @@ def plot_phases(
             )  # fmt: skip
             said = "no log" if rate is None else f"{_rate(rate)} · {n:,}"
             note(ax, said, (rate or 0, at), fontsize=7.5)
+            ends.append((rate or 0) / (1 - room(said, ax)))
     ax.set_yticks(range(len(shown)), [text(f"{plain(r['cause'][0])} ({r['outcome'][0]})", 42) for r in shown])
     ax.set_ylim(len(shown) - 0.4, -0.6)
-    top = max((r["per_hour"].max() or 0 for r in shown), default=0)
-    ax.set_xlim(0, float(top or 1) * 1.16)  # pyright: ignore[reportArgumentType]
+    ax.set_xlim(0, max(ends) or 1)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:,.10g}"))
     grid(ax, "x")
     keys = [
         Patch(facecolor=MUTED if p == "during" else "white", edgecolor=INK, hatch="//////" if p == "after" else None)

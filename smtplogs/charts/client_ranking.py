@@ -9,7 +9,7 @@ import polars as pl
 from smtplogs._frames import NOT_ACCEPTED, attempts, narrow
 from smtplogs._visible import shorten
 from smtplogs.charts._ranked import Row, draw_ranked
-from smtplogs.charts._style import canvas, say_empty, styled
+from smtplogs.charts._style import canvas, nothing, percent, say_empty, styled
 from smtplogs.schema import OUTCOMES, door
 
 if TYPE_CHECKING:
@@ -91,17 +91,18 @@ def plot_clients(events: Frame, *, limit: int = 15, stage: str | None = "auth", 
     """
     fresh = ax is None
     ax = canvas(ax)
-    everything = client_counts(narrow(events, "user", "client_ip", "relay_host"), stage=stage)
+    kept = narrow(events, "user", "client_ip", "relay_host")
+    everything = client_counts(kept, stage=stage)
     left_out = max(everything.height - limit, 0)
     more = f"; {left_out:,} more clients not drawn" if left_out else ""
     ax.set_xlabel(f"attempts (figures: not accepted · running share of all not accepted{more})")
     if everything.is_empty():
-        return say_empty(ax)
+        return say_empty(ax, nothing(attempts(kept, stage=stage), timed=False))
     rows = [
         Row(
             _label(client["user"], client["client_ip"] or client["relay_host"]),
             {outcome: client[f"n_{outcome}"] for outcome in OUTCOMES if outcome != "info"},
-            f"{client['n_not_accepted']:,} · {client['running_share']:.0%}",
+            f"{client['n_not_accepted']:,} · {percent(client['running_share'], 1)}",
         )
         for client in everything.head(limit).iter_rows(named=True)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ from smtplogs.charts._style import (
     caption,
     fit_height,
     legend,
+    nothing,
     say_empty,
     styled,
     text,
@@ -29,6 +31,8 @@ from smtplogs.charts._style import (
 from smtplogs.schema import COVERAGE, TRAFFIC, door
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
 
@@ -63,7 +67,8 @@ def heat_cells(
     by
         Column whose values make the rows.
     every
-        Length of a cell, as ``"1h"``. None picks an hour, or longer for more than 118 hours.
+        Length of a cell, as ``"1h"``. None picks an hour, or longer for more than 118 hours, or five minutes or one
+        for less than six hours or one.
     coverage, traffic
         Tables of ``read(..., full=True)``: they tell hours without failures from hours without a log. With `traffic`
         an hour is seen if a line was written in it; with `coverage` alone if it lies within the span of a file.
@@ -164,7 +169,7 @@ def plot_heatmap(
     ax.set_xlabel(f"time ({spans.zone(tz).key}{spans.doubts(attempts(kept, by, stage=stage))})")
     frame = heat_cells(kept, by=by, every=every, coverage=coverage, traffic=traffic, tz=tz, stage=stage)
     if frame.is_empty():
-        return say_empty(ax, "no attempts that were not accepted")
+        return say_empty(ax, nothing(attempts(kept, by, stage=stage)))
     names = frame[by].unique(maintain_order=True)
     width = frame.height // len(names)
     shown = names.head(limit)
@@ -176,7 +181,7 @@ def plot_heatmap(
     mesh = _draw_shades(ax, edges, values, seen)
     ax.set_yticks(range(len(shown)), [text(n, 36) for n in shown])
     clock.date_axis(ax, tz, doubt=spans.doubts(attempts(kept, by, stage=stage)))
-    said = spans.words(every or _round(cells["time"].min(), cells["time"].max()))
+    said = spans.words(every or spans.nearest(cells["end"][0] - cells["time"][0]))
     more = f"; {len(names) - len(shown):,} more rows not drawn" if len(names) > len(shown) else ""
     unknown = "" if part["seen"].is_not_null().all() else "; gaps in the log not known"
     caption(ax, f"Attempts not accepted per {WORDS.get(by, by.replace('_', ' '))} and {said}{more}{unknown}")
@@ -212,10 +217,11 @@ def _draw_scale(ax: Axes, mesh: QuadMesh) -> None:
     bar.tick_params(labelsize=8, color=MUTED, labelcolor=INK, length=2)
 
 
-def _round(first: object, last: object) -> str:
-    """Return an hour, or the next longer round bin for a long log."""
-    every = spans.round_bin(first, last)  # pyright: ignore[reportArgumentType]
-    return "1h" if every[-1] in "sm" else every
+def _round(first: datetime, last: datetime) -> str:
+    """Return an hour, a longer round bin for a long log, a shorter one where hours would be a few blocks."""
+    every = spans.round_bin(first, last)
+    fine = "1m" if last - first < timedelta(hours=1) else "5m" if last - first < timedelta(hours=6) else "1h"
+    return fine if every[-1] in "sm" else every
 
 
 def _logged(coverage: Frame | None, traffic: Frame | None) -> pl.DataFrame:

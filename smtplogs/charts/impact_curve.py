@@ -13,6 +13,7 @@ from smtplogs._frames import NOT_ACCEPTED, account, attempts, narrow, unpack
 from smtplogs.charts import _time as clock
 from smtplogs.charts._bins import bin_numbers, bins_of
 from smtplogs.charts._style import (
+    ALL_ACCEPTED,
     COLOURS,
     INK,
     MUTED,
@@ -144,7 +145,7 @@ def plot_impact(
     kept = narrow(events, "user", "client_ip")
     frame = impact(kept, finding, every=every, tz=tz, stage=stage)
     if frame.is_empty():
-        return say_empty(ax)
+        return say_empty(ax, ALL_ACCEPTED if unpack(finding, OWN)["start"].count() else "no finding")
     one = unpack(finding, OWN).drop_nulls("start").row(0, named=True)
     start, end = one["start"], one["end"] or kept["time"].max()
     moments = {"start": start, "detected": detected, "mitigated": mitigated}

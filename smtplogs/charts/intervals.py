@@ -10,7 +10,20 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from smtplogs import _spans as spans
 from smtplogs._frames import NOT_ACCEPTED, account, attempts, narrow
 from smtplogs.charts import _time as clock
-from smtplogs.charts._style import COLOURS, INK, MUTED, canvas, caption, dots, grid, legend, say_empty, styled, text
+from smtplogs.charts._style import (
+    COLOURS,
+    INK,
+    MUTED,
+    canvas,
+    caption,
+    dots,
+    grid,
+    legend,
+    nothing,
+    say_empty,
+    styled,
+    text,
+)
 from smtplogs.detect._rhythm import rhythm
 from smtplogs.schema import TIME, door
 
@@ -118,7 +131,8 @@ def plot_intervals(
     size = 20 if frame.height <= FEW else 9
     gaps = frame.drop_nulls("gap_s").with_columns(pl.col("gap_s").clip(lower_bound=SHORTEST))
     if gaps.is_empty():
-        return say_empty(ax, "one attempt: no interval" if frame.height else "no events")
+        why = nothing(attempts(kept, stage=stage))
+        return say_empty(ax, "one attempt: no interval" if frame.height else why)
     period: float | None = gaps["period_s"][0]
     handles: dict[str, object] = {}
     for outcome, colour in COLOURS.items():

@@ -131,7 +131,7 @@ def plot_spray(
     kept = narrow(events, "user", "client_ip")
     frame = spray_steps(kept, finding, client_ips=client_ips, stage=stage)
     if frame.is_empty():
-        return say_empty(ax, "no attempts of these addresses")
+        return say_empty(ax, "no attempts of these addresses" if client_ips else "no attack to draw: name client_ips")
     first, last, number = clock.days(frame["first"]), clock.days(frame["last"]), frame["number"].to_numpy()
     handles = _draw_tries(ax, first, last, number, frame["n_not_accepted"].to_numpy() > 0) | _draw_entries(ax, frame)
     room = max(last.max() - first.min(), 1e-5)

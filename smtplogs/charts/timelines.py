@@ -26,6 +26,7 @@ from smtplogs.charts._style import (
     grid,
     groups,
     legend,
+    nothing,
     say_empty,
     styled,
     text,
@@ -120,7 +121,7 @@ def plot_timeline(
     ax.set_ylabel("AUTH events" if stage == "auth" else "events" if stage is None else f"{stage} events")
     frame = _bins(kept, every=every, by=by, tz=tz)
     if frame.is_empty():
-        return say_empty(ax)
+        return say_empty(ax, nothing(kept))
 
     width = _width(kept, every)
     handles, top = _draw_bars(ax, frame, by)
