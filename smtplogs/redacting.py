@@ -170,10 +170,10 @@ _NAMED = re.compile(
 
 
 _LONE = re.compile(
-    r"(^|[\": ]C: |[-~]+> |^> |^send: ')([A-Za-z0-9+/]{8,}={0,2})(?=(?:\\r\\n')?(?:\"\})?(?: state=[0-9]+)?$)",
+    r"(^|[\": ]C: |[-~]+> |^> |^send: ')(?!0x8[0-9A-Fa-f]{7}$)([A-Za-z0-9+/]{8,}={0,2})(?=(?:\\r\\n')?(?:\"\})?(?: state=[0-9]+)?$)",
     re.MULTILINE,
 )
-"""All that a client said in a line of a session: one word."""
+"""All that a client said in a line of a session: one word, but for an error number of Windows, as Outlook shows it."""
 
 
 _LONE_FAST = r"(?:^|[\": ]C: |[-~]+> |^> |^send: ')[A-Za-z0-9+/]{8,}={0,2}(?:\\r\\n')?(?:\"\})?(?: state=[0-9]+)?$"

@@ -451,6 +451,26 @@ def test_options_reach_the_function(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert pl.read_parquet(out)["title"].to_list() == expected["title"].to_list()
 
 
+def test_lines_in_a_pipe_end_with_their_words(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run(capsys, "triage", *NEW_YEAR)[1] + run(capsys, "explain", "535 5.7.8 Error: authentication failed")[1]
+
+    assert [line for line in out.split("\n") if line != line.rstrip()] == []
+
+
+def test_triage_since_a_moment_says_what_that_leaves_out(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "who got in before the moment asked for is not known here; without --since it counts"
+
+    assert said in " ".join(run(capsys, "triage", *LOCKOUT, "--since", "2026-09-11")[1].split())
+    assert said not in " ".join(run(capsys, "triage", *LOCKOUT, "--until", "2026-09-11")[1].split())
+
+
+def test_where_there_is_no_attempt_of_somebody_no_detector_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "triage", *LOCKOUT, "--user", "zora")
+
+    assert "user zora: no attempt in these logs." in out
+    assert "No finding" not in out
+
+
 def test_since_and_until_cut_the_events(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "read", *LOCKOUT, "--since", "2026-09-10", "--until", "2026-09-11")
 

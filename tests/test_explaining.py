@@ -242,3 +242,31 @@ def test_quotation_marks_around_a_reply_come_off(marks: str) -> None:
 @pytest.mark.parametrize(("text", "cause"), [("authentication failed", "bad_credentials"), ("-1", None), ("12", None)])
 def test_a_reason_is_known_by_its_shape_if_it_has_words(text: str, cause: str | None) -> None:
     assert sl.explain(text)["cause"].first() == cause
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [("5.7.8", "unknown"), ("5.7.57", "auth_required"), ("5.7.139", "auth_disabled_by_policy"), ("4.7.0", "unknown")],
+)
+def test_a_status_code_alone_is_no_silent_handshake(text: str, cause: str) -> None:
+    answers = sl.explain(text)
+
+    assert answers["cause"].first() == cause
+    assert "tls_handshake_failed" not in answers["cause"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("0x800CCC92", "bad_credentials"),
+        ("0x800ccc80", "mechanism_unsupported"),
+        ("Sending reported error (0x800CCC1A)", "wrong_host_or_port"),
+        ("0x800CCC0E", "service_unavailable"),
+        ("0x800CCC6F", None),
+    ],
+)
+def test_the_number_in_a_window_of_outlook_is_known_and_no_secret(text: str, cause: str | None) -> None:
+    answers = sl.explain(text)
+
+    assert answers["text"].first() == text
+    assert answers["cause"].first() == cause

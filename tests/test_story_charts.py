@@ -109,7 +109,14 @@ def test_heatmap_names_zone_cell_and_what_is_left_out(ax: Axes) -> None:
 
 @pytest.mark.parametrize(
     ("minutes", "cells", "said"),
-    [(35, 36, "minute"), (59, 60, "minute"), (60, 13, "5 min"), (359, 72, "5 min"), (360, 7, "hour"), (9000, 76, "2 h")],
+    [
+        (35, 36, "minute"),
+        (59, 60, "minute"),
+        (60, 13, "5 min"),
+        (359, 72, "5 min"),
+        (360, 7, "hour"),
+        (9000, 76, "2 h"),
+    ],
 )
 def test_a_short_log_is_cut_finer_than_hours(minutes: int, cells: int, said: str, ax: Axes) -> None:
     events = table(event(0, "failure"), event(minutes, "failure"))

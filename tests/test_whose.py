@@ -278,7 +278,10 @@ def test_whom_nothing_names_is_said_with_names_that_come_near() -> None:
 
     text = told(*standing(events, sl.clients(events, user="ana"), empty(FINDINGS), asked="user ana", zone="UTC"))
 
-    assert "user ana: no attempt in these logs." in text
+    text = " ".join(text.split())
+    assert (
+        "user ana: no attempt in these logs. Either it never got as far as a login here, or these are logs of" in text
+    )
     assert "Names that come near: anna@example.com." in text
     assert "3 refusals name no account: ask by address or name of the device, with --client." in text
 

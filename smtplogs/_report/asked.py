@@ -181,7 +181,10 @@ def _nobody(events: Frame, asked: str) -> Iterator[RenderableType]:
     columns = ["user"] if kind == "user" else ["client_ip", "client_name", "helo"]
     present = [c for c in columns if c in rows.collect_schema()]
     seen = {name for c in present for name in rows.select(pl.col(c).drop_nulls().unique()).collect().to_series()}
-    yield Text(visible(f"{asked}: no attempt in these logs."), style="bold")
+    yield Text.assemble(
+        (visible(f"{asked}: no attempt in these logs."), "bold"),
+        " Either it never got as far as a login here, or these are logs of another time or server.",
+    )
     near = _near(wanted.lower(), seen)
     if near:
         yield Text(visible(f"Names that come near: {', '.join(near)}."))

@@ -50,6 +50,12 @@ Line = tuple[str, str, str]
 """Label, text and style of a line of the summary of what was read."""
 
 
+BEGUN: tuple[Line, ...] = (
+    ("Since", "who got in before the moment asked for is not known here; without --since it counts", "yellow"),
+)
+"""What is said where only a part of the logs was asked for: a device that had worked for years looks like a stranger."""
+
+
 def triage_text(
     events: Frame,
     coverage: Frame | None,
@@ -60,6 +66,7 @@ def triage_text(
     limit: int = 10,
     tz: str | None = None,
     windowed: bool = False,
+    begun: bool = False,
 ) -> Group:
     """Return the triage summary for a rich console; without colours it reads the same.
 
@@ -76,6 +83,8 @@ def triage_text(
         Zone in which times are shown; None is UTC.
     windowed
         Whether only a stretch of time was asked for (``since``, ``until``), so that the logs may hold more.
+    begun
+        Whether its beginning was: who had got in before is not known then, and the summary says so.
 
     Returns
     -------
@@ -90,13 +99,13 @@ def triage_text(
         ranked = ranked.sort(pl.col("subject_kind").is_in(EVERYBODYS).fill_null(value=False), maintain_order=True)
     lines = evidence_lines(events, ranked, limit=MOST_QUOTED, refusals=True)
     told = stories(ranked, lines, {}, tz, limit=MOST_QUOTED)
-    blocks: list[RenderableType] = [_summary(known, read, tz), Text()]
+    blocks: list[RenderableType] = [_summary(known, read, tz, BEGUN if begun else ()), Text()]
     if clients is not None:
         for block in standing(events, clients, ranked.head(limit), asked=asked or "", zone=tz):
             blocks += [block, Text()]
     explained = clients is not None or {story.detector for story in told} - {"exposure"}
     refused = [] if explained else list(refusals(events, tz))
-    if not told:
+    if not told and (clients is None or clients.height):  # of whom there is no attempt there cannot be a finding
         why = _nothing_found(known, read, refused=bool(refused), windowed=windowed)
         blocks += [Text(f"No finding{' about it' if asked else ''}: {why}."), *([Text()] if refused else [])]
     blocks += refused
@@ -149,7 +158,7 @@ def _nothing_found(known: Figures, read: Reading, *, refused: bool, windowed: bo
     return "there was nothing to judge: no attempt to log in is in these logs"
 
 
-def _summary(known: Figures, read: Reading, tz: str) -> Table:
+def _summary(known: Figures, read: Reading, tz: str, more: tuple[Line, ...] = ()) -> Table:
     """Lay out what was read and understood, over which period, how many attempts there are, and what went wrong."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
@@ -159,6 +168,7 @@ def _summary(known: Figures, read: Reading, tz: str) -> Table:
         *_of_times(known, read, tz),
         *_of_attempts(known),
         *_of_faults(read),
+        *more,
     ):
         grid.add_row(label, Text(visible(text), style=style))
     return grid

@@ -55,7 +55,8 @@ def _one_text(answers: list[dict[str, Any]]) -> Iterator[RenderableType]:
 
 WHAT_TO_PASTE = (
     "What can be explained: whole lines of a mail log, a reply with its code ('535 5.7.8 ...'), a traceback, a transcript. "
-    "Of the journal: journalctl -o short-iso, -o json or -o export."
+    "Of the journal: journalctl -o short-iso, -o json or -o export. "
+    "For a person or a device: smtplogs triage LOGS --user NAME, or --client NAME."
 )
 
 _SHORT = {

@@ -181,6 +181,15 @@ def verdict(found: pl.DataFrame, *, check: bool) -> int:
 class _Terminal(Console):
     """A console that takes text as it is, and leaves a broken pipe to `main`."""
 
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print; into a pipe or file without the blanks that fill a column up, for whoever pastes it into a ticket."""
+        if self.is_terminal:
+            super().print(*objects, **how)
+            return
+        with self.capture() as held:
+            super().print(*objects, **how)
+        self.file.write("\n".join(line.rstrip(" ") for line in held.get().split("\n")))
+
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 

@@ -156,7 +156,8 @@ def _of_shape(proposed: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     with_regex = proposed["pattern"].is_not_null()
     if not with_regex.any():
         return proposed
-    said = keys.select("text", wordless=(pl.col("text") == "") & pl.col("reply_code").is_not_null())
+    coded = pl.any_horizontal(pl.col("reply_code", "enhanced_code").is_not_null())
+    said = keys.select("text", wordless=(pl.col("text") == "") & coded)
     texts = proposed.select("pattern").hstack(said[proposed["key"]])  # keys are row numbers
     fits = texts.select(
         pl.col("text").str.contains(pl.col("pattern")).fill_null(value=False) & ~pl.col("wordless")
