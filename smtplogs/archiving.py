@@ -107,7 +107,7 @@ def parse(
         raise ValueError(f"cannot partition by {by!r}; there are {', '.join(BY)}")
     found, problems = sources.find(paths)
     dataset = Path(out).expanduser().resolve()
-    if inside := [s.name for s in found if s.path is not None and s.path.resolve().parent == dataset]:
+    if inside := [s.name for s in found if s.path is not None and dataset in s.path.resolve().parents]:
         raise ValueError(
             f"{out} holds logs that are to be read, such as {inside[0]}: name a folder of its own for the dataset"
         )

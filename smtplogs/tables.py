@@ -95,6 +95,12 @@ def json_of(frame: pl.DataFrame) -> str:
     return _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
+def json_lines_of(frame: pl.DataFrame) -> str:
+    """Return a frame as JSON, an object a row and line, each with its line break; ASCII only."""
+    rows = as_texts(frame).write_ndjson().split("\n")  # a line break in a cell is written as \\n
+    return "\n".join(_NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], row) for row in rows)
+
+
 def _csv(frame: pl.DataFrame, file: BinaryIO) -> None:
     flat(frame).write_csv(file, datetime_format="%Y-%m-%dT%H:%M:%S%.fZ")
 

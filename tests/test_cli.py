@@ -100,7 +100,7 @@ def test_parse_has_the_options_of_the_function() -> None:
 
 
 def test_watch_has_the_options_of_the_function() -> None:
-    assert options(cli.logs.watch) == keywords(sl.watch)
+    assert options(cli.logs.watch) == {**keywords(sl.watch), "json": False}
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,9 @@ def test_what_is_shown_keeps_the_width_of_the_terminal(columns: int, command: li
     assert max(map(cell_len, told)) <= columns
 
 
-@pytest.mark.parametrize("name", sorted(n for n, c in commands().items() if "json" in options(c) and n != "probe"))
+@pytest.mark.parametrize(
+    "name", sorted(n for n, c in commands().items() if "json" in options(c) and n not in ("probe", "watch"))
+)
 def test_json_is_one_document_of_plain_characters(
     name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -247,11 +249,41 @@ def test_json_is_one_document_of_plain_characters(
             json.dumps({"ports": [{"port": 587, "offered_before": [], "offered_after": ["PLAIN"]}]}), "utf-8"
         )
         given += ["--probe", str(tmp_path / "probe.json")]
+    if name == "verify":
+        sl.parse(LOCKOUT[:1], tmp_path / "events", progress=False)
+        given = [str(tmp_path / "events")]
     code, out, err = run(capsys, name, *given, "--json")
 
     assert (code, err) == (0, "")
     assert out.isascii()
     assert json.loads(out) is not None
+
+
+def test_watch_prints_a_line_of_json_for_each_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "mail.log"
+    log.write_bytes(next(Path(name) for name in LOCKOUT if str(name).endswith("mail.log")).read_bytes())
+
+    code, out, err = run(capsys, "watch", log, "--once", "--old", "--json")
+    told = [json.loads(line) for line in out.splitlines()]
+
+    assert (code, err) == (0, "")
+    assert out.isascii()
+    assert {row["kind"] for row in told} >= {"stale_credential", "lockout"}
+    assert all(row["title"] and row["advice"] for row in told)
+
+
+def test_verify_tells_a_machine_what_was_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text(
+        "Mar  2 10:00:00 mx postfix/smtpd[7]: warning: unknown[192.0.2.1]: SASL LOGIN authentication failed: x\n"
+    )
+    sl.parse(log, tmp_path / "events", progress=False)
+    log.write_text(log.read_text().replace("192.0.2.1", "192.0.2.9"))
+
+    code, out, _ = run(capsys, "verify", tmp_path / "events", "--json")
+
+    assert code == 1
+    assert [row["check"] for row in json.loads(out) if row["status"] == "changed"] == ["stored", "content", "lines"]
 
 
 def test_json_of_triage_holds_what_the_functions_return(capsys: pytest.CaptureFixture[str]) -> None:
@@ -317,7 +349,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.log").touch()
     (tmp_path / "emptydir").mkdir()
-    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder.csv" / "below").mkdir(parents=True)
+    (tmp_path / "folder.csv" / "below" / "deep.log").touch()
     (tmp_path / "junk.parquet").write_bytes(b"PAR1junk")
     (tmp_path / "loop").symlink_to("loop")
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "foreign.parquet")
@@ -364,6 +397,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("sample postfix/lockot", "did you mean postfix/lockout"),
         ("triage empty.log --tz CEST", "use an IANA name such as 'Europe/Warsaw'"),
         ("parse empty.log -o .", "name a folder of its own for the dataset"),
+        ("parse folder.csv/below/deep.log -o folder.csv", "name a folder of its own for the dataset"),
         ("triage \x1b[31mred", "\\x1b[31mred: no file matches"),
         ("\x1b[31mred", "\\x1b[31mred"),
     ],

@@ -108,15 +108,22 @@ def share(
 
 @app.command(group=LOGS)
 def verify(
-    dataset: Annotated[Path, Parameter(help="Folder that `parse` wrote.")], /, *, output: Output = None
-) -> int:  # fmt: skip
+    dataset: Annotated[Path, Parameter(help="Folder that `parse` wrote.")],
+    /,
+    *,
+    output: Output = None,
+    json: Json = False,
+) -> int:
     """Check a dataset against its manifest and its logs.
 
     Exits with 1 if anything has changed.
     """
-    ready(output)
+    ready(output, json=json)
     seen = sl.verify(dataset)
     bad = seen.filter(~pl.col("status").is_in(["ok", "grown", "not checked"]))
+    if json:
+        give(seen, None, json=True)
+        return 1 if bad.height else 0
     if output is not None:
         tables.write(seen, output)
     console().print(", ".join(f"{n:,} {s}" for s, n in seen["status"].value_counts(sort=True).iter_rows()))
@@ -144,12 +151,15 @@ def watch(
         bool, Parameter(show_default=False, help="Also report what the logs already hold at the start.")
     ] = False,
     once: Annotated[bool, Parameter(show_default=False, help="Look once, then exit (for cron).")] = False,
+    json: Annotated[bool, Parameter(show_default=False, help="Print each finding as one line of JSON.")] = False,
 ) -> int:
     """Follow live logs and print new findings as they arise; Ctrl-C ends it."""
     more: dict[str, Any] = {"state": state, "keep": keep, "every": every, "old": old, "once": once}
     try:
         for found in sl.watch(files, format=format, tz=tz, year=year, host=host, catalogue=catalogue, **more):
-            for row in found.iter_rows(named=True):
+            if json:
+                print(tables.json_lines_of(found), end="")
+            for row in [] if json else found.iter_rows(named=True):
                 text = f"{row['severity']}: {row['title']}"
                 console().print(visible(f"{text} {row['advice']}" if row["advice"] else text), soft_wrap=True)
             sys.stdout.flush()
