@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import polars as pl
 
@@ -13,6 +14,9 @@ MOST_BINS = 5_000
 
 GOOD_BINS = 120
 """Bins at most where the size is chosen here: each is still wide enough to be seen."""
+
+LONGEST_ABBREVIATION = 4
+"""Nothing like CEST is an IANA name; what comes near, such as EST, is another zone."""
 
 _UNITS = {"s": ("second", "s"), "m": ("minute", "min"), "h": ("hour", "h"), "d": ("day", "days")}
 _UNITS |= {"w": ("week", "weeks"), "mo": ("month", "months"), "q": ("quarter", "quarters"), "y": ("year", "years")}
@@ -31,7 +35,15 @@ def zone(tz: str) -> ZoneInfo:
     try:
         return ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"unknown time zone {tz!r}; names look like 'Europe/Warsaw' or 'UTC'") from None
+        raise ValueError(unknown_zone(tz)) from None
+
+
+def unknown_zone(tz: str) -> str:
+    """Return what to say of a name that is no zone: the one it comes near to, if it is no abbreviation."""
+    known = {name.lower(): name for name in available_timezones()}
+    near = get_close_matches(tz.lower(), known, n=1) if len(tz) > LONGEST_ABBREVIATION else []
+    hint = f"did you mean {known[near[0]]!r}?" if near else "use an IANA name such as 'Europe/Warsaw'"
+    return f"unknown time zone {tz!r}: {hint}"
 
 
 def parts(every: str) -> tuple[int, str]:

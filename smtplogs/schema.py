@@ -86,8 +86,13 @@ def need(frame: pl.DataFrame | pl.LazyFrame, *columns: str) -> None:
     present = frame.collect_schema().names()
     missing = [c for c in dict.fromkeys(columns) if c not in present]
     if missing:
-        known = dict.fromkeys(name for name in [*present, *EVENTS] if name not in missing)
-        near = dict.fromkeys(name for wanted in missing for name in get_close_matches(wanted, known, n=2, cutoff=0.75))
+        known = [name for name in dict.fromkeys([*present, *EVENTS]) if name not in missing]
+        # of a column that was misspelled any name may be meant; one of ours that is missing may be there misspelled
+        near = dict.fromkeys(
+            name
+            for wanted in missing
+            for name in get_close_matches(wanted, present if wanted in EVENTS else known, n=2, cutoff=0.75)
+        )
         hint = f"did you mean {' or '.join(near)}? Else it" if near else "it"
         raise MissingColumns(
             f"the frame lacks the column(s) {', '.join(missing)}; {hint} should come from smtplogs.read() or .load()"

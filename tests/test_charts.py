@@ -302,6 +302,11 @@ def test_no_events_draw_empty_labelled_axes(plot: Callable[..., Axes], label: st
     assert ax.get_xlabel().startswith(label)
 
 
+def test_an_unknown_zone_is_answered_with_the_one_that_is_near() -> None:
+    with pytest.raises(ValueError, match=r"^unknown time zone 'Berlin': did you mean 'Europe/Berlin'\?$"):
+        plot_timeline(table(event(0, "failure")), tz="Berlin")
+
+
 @pytest.mark.parametrize("plot", [plot_causes, plot_clients])
 def test_only_logins_are_no_lack_of_events(plot: Callable[..., Axes], ax: Axes) -> None:
     plot(table(event(0, "success")), ax=ax)

@@ -268,7 +268,7 @@ def test_watch_prints_a_line_of_json_for_each_finding(tmp_path: Path, capsys: py
 
     assert (code, err) == (0, "")
     assert out.isascii()
-    assert {row["kind"] for row in told} >= {"stale_credential", "lockout"}
+    assert "lockout" in {row["kind"] for row in told}
     assert all(row["title"] and row["advice"] for row in told)
 
 

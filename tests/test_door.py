@@ -207,6 +207,18 @@ def test_a_mistyped_column_is_answered_with_the_one_that_is_near(by: str, near: 
         sl.plot_timeline(EVENTS_OF_A_SAMPLE, by=by)
 
 
+def test_a_column_of_ours_is_looked_for_among_those_that_are_there() -> None:
+    """A frame of something else has no `client_port` either: it would be named where `client_ip` lacks."""
+    with pytest.raises(MissingColumns) as raised:
+        sl.lockouts(pl.DataFrame({"a": [1]}))
+    assert str(raised.value) == (
+        "the frame lacks the column(s) time, stage, outcome, user, client_ip; "
+        "it should come from smtplogs.read() or .load()"
+    )
+    with pytest.raises(MissingColumns, match=r"lacks the column\(s\) client_ip; did you mean clientip or"):
+        sl.lockouts(EVENTS_OF_A_SAMPLE.rename({"client_ip": "clientip"}))
+
+
 def test_a_column_that_resembles_nothing_is_only_named() -> None:
     with pytest.raises(MissingColumns, match=r"lacks the column\(s\) zzz; it should come from"):
         sl.plot_timeline(EVENTS_OF_A_SAMPLE, by="zzz")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from calendar import isleap
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
-from difflib import get_close_matches
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from smtplogs._spans import unknown_zone
 from smtplogs.stamps._marks import DAY, EARLIEST, LATEST, same_day
 
 ZONE_UNKNOWN = "none: stamps without a zone are read as UTC"
@@ -45,10 +45,6 @@ class Anchor:
     def earlier(self, years: int) -> Anchor:
         """Return the anchor for reading the same file again, that many years earlier (negative: later)."""
         return replace(self, years_back=self.years_back + years)
-
-
-LONGEST_ABBREVIATION = 4
-"""Nothing like CEST is an IANA name; what comes near, such as EST, is another zone."""
 
 
 def anchor(
@@ -108,10 +104,7 @@ def _check_zone(tz: str | None) -> None:
         ZoneInfo(tz)
         pl.Series([EARLIEST]).dt.replace_time_zone(tz)
     except (KeyError, ValueError, OSError, pl.exceptions.PolarsError) as error:
-        known = {name.lower(): name for name in available_timezones()}
-        near = get_close_matches(tz.lower(), known, n=1) if len(tz) > LONGEST_ABBREVIATION else []
-        hint = f"did you mean {known[near[0]]!r}?" if near else "use an IANA name such as 'Europe/Warsaw'"
-        raise ValueError(f"unknown time zone {tz!r}: {hint}") from error
+        raise ValueError(unknown_zone(tz)) from error
 
 
 @dataclass(frozen=True)
