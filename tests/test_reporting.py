@@ -180,6 +180,34 @@ def test_the_title_names_the_weightiest_finding_and_the_summary_begins_with_it(t
     assert '<p class="lead">Finding number 2. From 2026-03-02 09:00' in page
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"kind": "outage", "subject": "logins"}, "Outage, 2026-03-02"),
+        ({"kind": "spray", "subject": "other addresses (spray)"}, "Spray, 2026-03-02"),
+        (
+            {"kind": "lockout", "subject": "mx at relay_1 (bad_credentials)", "cause": "bad_credentials"},
+            "Lockout: mx at relay_1 (bad credentials), 2026-03-02",
+        ),
+    ],
+)
+def test_a_title_says_only_what_names_something(more: dict[str, Any], said: str, tmp_path: Path) -> None:
+    assert f"<title>{said}</title>" in html(tmp_path, findings=findings(finding(1, **more)))
+
+
+@pytest.mark.usefixtures("charts")
+def test_attempts_without_a_clock_are_no_line_of_time(tmp_path: Path) -> None:
+    text = html(tmp_path, table(event(0, "failure", time=None)), findings=findings().head(0))
+
+    assert "Attempts to log in over time" not in text
+    assert "within" not in Page(text).text.partition("Impact")[0]
+    assert "Number of attempts not accepted, per cause." in text
+
+
+def test_what_happened_in_one_second_lasted_no_time_worth_a_word(tmp_path: Path) -> None:
+    assert "Lasted" not in Page(html(tmp_path, findings=findings(finding(1, end=T0 + MIN)))).text
+
+
 def test_a_title_of_the_caller_is_taken(tmp_path: Path) -> None:
     assert "<h1>A &amp; B</h1>" in html(tmp_path, title="A & B")
 

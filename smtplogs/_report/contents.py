@@ -117,7 +117,7 @@ def _key(known: Figures, ranked: pl.DataFrame, tz: str) -> list[Figure]:
     span = duration((known.last - known.first).total_seconds()) if known.first and known.last else words.BLANK
     key = [
         Figure("Findings", words.number(ranked.height), by_weight),
-        Figure("Attempts", words.number(known.n_attempts), f"within {span}" if known.n_attempts else ""),
+        Figure("Attempts", words.number(known.n_attempts), f"within {span}" if known.first else ""),
         Figure("Accepted", words.number(known.n_accepted), words.share(known.n_accepted, known.n_attempts)),
         Figure("Not accepted", words.number(known.n_not_accepted), words.share(known.n_not_accepted, known.n_attempts)),
         Figure("Accounts affected", words.number(known.n_accounts_hit), f"of {known.n_accounts:,} that logged in"),

@@ -61,13 +61,13 @@ def pictures(
     tz: str,
 ) -> dict[str, Picture]:
     """Return the charts that have something to show, by name."""
-    drawn = {
-        "timeline": _draw(
+    drawn: dict[str, Picture] = {}
+    if events["time"].count() or events.is_empty():  # of attempts without a clock there is no line of time
+        drawn["timeline"] = _draw(
             lambda ax: draw_timeline(events, findings=findings, coverage=coverage, traffic=traffic, tz=tz, ax=ax),
             3.2,
             "Attempts to log in over time, stacked by outcome; the findings are numbered.",
         )
-    }
     near = close_up(events, findings)
     if near is not None:
         part, says = near

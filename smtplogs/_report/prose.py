@@ -9,6 +9,7 @@ import matplotlib as mpl
 import polars as pl
 
 import smtplogs
+from smtplogs._frames import plain
 from smtplogs._report import words
 from smtplogs._spans import round_bin
 from smtplogs._spans import words as bin_words
@@ -29,12 +30,18 @@ DOUBTS = {
 """What each doubt about the time means, with room for the number of events."""
 
 
+NOBODY = ("logins", "other addresses")
+"""Subjects that add nothing to the kind of a finding in a headline."""
+
+
 def title(ranked: pl.DataFrame, known: Figures, tz: str) -> str:
     """Return the headline: the weightiest finding, else the period."""
     if ranked.height:
         top = ranked.row(0, named=True)
         day = f", {words.moment(top['start'], tz)[:10]}" if top["start"] else ""
-        return f"{words.kind(top['kind'])}: {top['subject'] or 'not named'}{day}"
+        subject = (top["subject"] or "not named").replace(f"({top['cause']})", f"({plain(top['cause'])})")
+        of_whom = "" if subject.startswith(NOBODY) else f": {subject}"
+        return f"{words.kind(top['kind'])}{of_whom}{day}"
     return f"SMTP logins, {words.period(known.first, known.last, tz)}" if known.first else "SMTP logins"
 
 

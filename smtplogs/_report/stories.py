@@ -146,6 +146,8 @@ def _lasted(row: dict[str, Any]) -> str | None:
     if spans is None:
         return None
     least, most = spans
+    if most == 0:
+        return None  # all in one second
     if most is None:
         return f"over {duration(least)}; its end was not seen"
     return duration(least) if duration(least) == duration(most) else f"{duration(least)} to {duration(most)}"

@@ -166,7 +166,7 @@ def crowd_row(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
         "subject": f"other addresses ({kind})",
         "user": None,
         "client_ip": None,
-        "title": f"{counted(facts['n_sources'], 'more address', 'more addresses')} {how} {counted(facts['n_names'], 'account')}: "
+        "title": f"{counted(facts['n_sources'], 'more address', 'addresses not told one by one')} {how} {counted(facts['n_names'], 'account')}: "
         f"refused {times(facts['n'])} {stretch(facts['start'], facts['end'])}.",
         "advice": _advice(facts, None, aimed=aimed),
     }
