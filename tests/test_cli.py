@@ -722,6 +722,19 @@ def test_lab_starts_on_a_copy(
     assert (tmp_path / "x" / "sample_logs" / "postfix" / "lockout" / "mail.log").exists()
 
 
+def test_lab_that_does_not_start_says_how_to_start_it_by_hand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.learning, "find_spec", lambda name: types.ModuleType(name))
+    monkeypatch.setattr(cli.learning.subprocess, "call", lambda _: 1)
+
+    code, _, err = run(capsys, "lab", tmp_path / "x")
+
+    by_hand = f"{sys.executable} -m jupyterlab {tmp_path / 'x' / 'notebooks'}"
+    assert code == 2
+    assert err == f"smtplogs: JupyterLab did not start (root needs --allow-root); by hand: {by_hand}\n"
+
+
 # ---- as a process
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from cyclopts import App, Parameter
 
 import smtplogs as sl
 from smtplogs._visible import visible
-from smtplogs.cli.options import LEARNING, PAGES, Json, Output, app, console, give, ready
+from smtplogs.cli.options import LEARNING, PAGES, Json, Output, app, complain, console, give, ready
 from smtplogs.errors import missing_extra
 from smtplogs.simulating import SCENARIOS
 
@@ -61,7 +62,11 @@ def lab(
         raise missing_extra("JupyterLab", "notebook")
     place = sl.unpack(folder)
     console().print(f"notebooks and samples are in {visible(place)}")
-    return subprocess.call([sys.executable, "-m", "jupyterlab", str(place / "notebooks")])  # noqa: S603 - our own call
+    call = [sys.executable, "-m", "jupyterlab", str(place / "notebooks")]
+    code = subprocess.call(call)  # noqa: S603 - our own call
+    if code > 0:
+        return complain(f"JupyterLab did not start (root needs --allow-root); by hand: {shlex.join(call)}")
+    return 0
 
 
 formats = App(name="formats", group=LEARNING, help="Show every pattern of every format that can be read.")
