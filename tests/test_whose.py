@@ -271,6 +271,10 @@ def test_strangers_are_summed_up_behind_the_clients_of_the_account() -> None:
     assert text.count("REFUSED") == 4
     assert text.index("GETS IN") < text.index("REFUSED")
     assert "5 more addresses that never logged in: refused 5 times in all." in text
+    text = " ".join(text.split())
+    assert "10 clients, 9 refused when last seen (9 of them never seen to log in), 1 getting in." in text
+    assert text.count("If this address is not the owner's, leave it to a ban per address;") == 4
+    assert sl.causes().filter(pl.col("cause") == "bad_credentials")["fix"].item() not in text
 
 
 def test_whom_nothing_names_is_said_with_names_that_come_near() -> None:

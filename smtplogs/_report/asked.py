@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MOST_OWN = 8
 MOST_STRANGERS = 4
 MOST_NAMES = 5
+NOT_THEIRS = "If this address is not the owner's, leave it to a ban per address; else enter name and secret anew there."
 
 
 def concerning(findings: pl.DataFrame, chosen: pl.DataFrame) -> pl.DataFrame:
@@ -92,12 +93,15 @@ def standing(
     lines = evidence_lines(events, shown.select(pl.concat_list("line").alias("evidence")))
     known = {row["cause"]: row for row in causes().iter_rows(named=True)}
     n_now = clients.filter(pl.col("n_refused_since") > 0).height
+    guessed_at = bool(ours.height and strangers.height > 1)
+    of_them = f" ({strangers.height:,} of them never seen to log in)" if guessed_at else ""
     yield Text.assemble(
         (f"{visible(asked)}: {words.many(clients.height, 'client')}", "bold"),
-        f", {n_now:,} refused when last seen, {clients.height - n_now:,} getting in. Times: {zone}.",
+        f", {n_now:,} refused when last seen{of_them}, {clients.height - n_now:,} getting in. Times: {zone}.",
     )
     for row in shown.iter_rows(named=True):
-        yield _client(row, lines, known, _answered(row, findings), zone)
+        guess = guessed_at and row["client_ip"] is not None and row["last_success"] is None
+        yield _client(row, lines, known, _answered(row, findings), zone, guess=guess)
     if (left := ours.height - MOST_OWN) > 0:
         yield Text(f"{words.many(left, 'more client')} that logged in before: see `smtplogs clients`.")
     if (rest := strangers.slice(MOST_STRANGERS)).height:
@@ -122,23 +126,34 @@ def _answered(row: dict[str, Any], findings: pl.DataFrame) -> int | None:
 
 
 def _client(
-    row: dict[str, Any], lines: dict[str, str], known: dict[str, dict[str, Any]], answered: int | None, zone: str
+    row: dict[str, Any],
+    lines: dict[str, str],
+    known: dict[str, dict[str, Any]],
+    answered: int | None,
+    zone: str,
+    *,
+    guess: bool,
 ) -> Table:
     """Lay out one client: whether it gets in, since when, why not, and the line that says so."""
     told: dict[str, str | None] = {"since": _since(row, zone), "how": _how(row)}
     state = Text("GETS IN", "bold green")
     if row["n_refused_since"]:
         state = Text("REFUSED", "bold red")
-        told |= _why(row, known[row["cause"] or "unknown"], answered)
+        told |= _why(row, known[row["cause"] or "unknown"], answered, guess=guess)
         told["line"] = quoted(row["line"], lines)
     return block(Text.assemble(state, " ", (visible(_named(row)), "bold")), told)
 
 
-def _why(row: dict[str, Any], cause: dict[str, Any], answered: int | None) -> dict[str, str | None]:
-    """Return why a client is refused, and what to do: by the finding that knows this client, else by its cause."""
+def _why(row: dict[str, Any], cause: dict[str, Any], answered: int | None, *, guess: bool) -> dict[str, str | None]:
+    """Return why a client is refused, and what to do: by the finding that knows this client, else by its cause.
+
+    `guess`: it is one of several that never got in, while others of the account did: mostly none of the owner's.
+    """
     told: dict[str, str | None] = {"why": why(cause, assumed=row["basis"] == "assumed")}
     if answered is not None:
         return told | {"do": f"see {answered} below"}
+    if guess:
+        return told | {"do": NOT_THEIRS}
     if cause["cause"] == "unknown":
         return told | {"check": HOW_TO_TELL}
     return told | {"check": cause["first_check"], "do": cause["fix"]}
