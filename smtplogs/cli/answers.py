@@ -75,7 +75,7 @@ def triage(
         print("{" + f'"events": {n_events}, ' + ", ".join(parts) + "}")
     else:
         windowed = bool(how.since or how.until)
-        window = {"windowed": windowed, "begun": how.since is not None}
+        window: dict[str, Any] = {"windowed": windowed, "begun": how.since is not None}
         told_text = triage_text(given.events, given.coverage, found, **about, tz=how.tz, **window)
         console().print(told_text, crop=False)
     return verdict(found, check=check)
