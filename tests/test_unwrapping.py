@@ -168,7 +168,8 @@ def test_nothing_is_known_of_no_lines():
 
 def test_wrappers_that_escape_or_cut_text_ask_for_all_lines():
     assert {w.name for w in WRAPPERS if w.keep_all} == {
-        "docker_json", "cri", "journal_export", "journal_verbose", "journal_pretty", "json_export", "csv_export", "escaped",
+        "docker_json", "cri", "journal_export", "journal_verbose", "journal_pretty", "json_document",
+        "json_export", "csv_export", "escaped",
         "json_members", "json_fields", "csv_fields", "tabbed", "quoted",
     }  # fmt: skip
     array = {**ENTRY, "MESSAGE": [97, 98]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.unwrapping._texts import CLOCK, ISO_DATE, MONTH, PRI, STAMP
+from smtplogs.unwrapping._texts import CLOCK, ISO_DATE, MONTH, PRI, STAMP, told_once
 
 _LINE = pl.col("line")
 
@@ -60,7 +60,7 @@ _SHIFTED = (
 PASTED = rf"{_SHIFTED}|^{_BEFORE}(?:{_ELSEWHERE} |{_BACKWARDS})"
 """A line with something before its stamp, or with a stamp in another order or language."""
 
-ESCAPED = rf"^{PRI}{STAMP} .*(?:&(?:lt|gt);|<br ?/?>\s*$)|^(?:&lt;|&gt;| ?[-~=]+&gt;)"
+ESCAPED = rf"<br ?/?>\s*$|^{PRI}{STAMP} .*&(?:lt|gt);|^(?:&lt;|&gt;| ?[-~=]+&gt;)"
 """A line as the source of a web page has it; one of a transcript, whose arrows are spelled."""
 
 QUOTED = r"^[ \t]*>"
@@ -75,6 +75,9 @@ _SHOWN = {
     "dovecot": r"auth(?:-worker)?(?:\([^ ]*\))?(?:<[^ ]*>)*: |(?:imap|pop3|submission|managesieve)-login: ",
     "exim": r"[0-9A-Za-z_]+ authenticator failed |H=[^ ]+ .*\[[0-9A-Fa-f.:]+\].* rejected ",
 }
+SPOKEN = rf"^(?:{_SHOWN['postfix']}|{_SHOWN['exim']}|(?:[0-9A-Za-z_.-]+ )?postfix[^ /\[\]:]*/[a-z/0-9-]+\[[0-9]+\]: )"
+"""A message that only a mail server writes, wherever it stands: enough among other text."""
+
 _TAGGED = (
     rf"(?:{CLOCK} )?(?:[0-9A-Za-z_.-]+ )?(?:postfix[^ /\[\]:]*/[a-z/0-9-]+(?:\[[0-9]+\])?: "
     r"|(?:sendmail|sm-mta|saslauthd)\[[0-9]+\]: |dovecot(?:\[[0-9]+\])?: [a-z])"
@@ -108,7 +111,9 @@ def peel_pasted(lines: pl.DataFrame) -> pl.DataFrame:
     told = told.with_columns(inner=pl.when(quoted).then(pl.col("inner").str.replace(_MARKS, "")).otherwise("inner"))
     seems = lines.select(_LINE.str.contains(PASTED)).to_series()
     told = told.select(inner=pl.coalesce(english, "inner"), outer=pl.lit(None, pl.String))
-    return told.with_columns(inner=pl.when(seems).then("inner"))
+    told = told.with_columns(inner=pl.when(seems).then("inner"))
+    file = lines.select(_LINE.str.extract(rf"^(?:{_QUOTED})?({_FILE})")).to_series()
+    return told.with_columns(told_once(told["inner"], file).alias("inner")) if file.n_unique() > 1 else told
 
 
 def peel_quoted(lines: pl.DataFrame) -> pl.DataFrame:

@@ -36,7 +36,7 @@ def unwrap(
         The rows with the inner `line`, `outer` (the wrapper's stamp or null) and `written` (the line in the file;
         pieces of one line joined by a line break, under the number of the first), and the next carry. A line that is
         not in the wrapper passes unchanged. Where lines may have lost their heads, `shown` says what of each
-        (`logformats._envelopes.SHOWN`); null: nothing.
+        (`logformats._envelopes.SHOWN`); null: nothing. Where lines were counted, `count` says how often each stood there.
     """
     if wrapper is None:
         return batch.with_columns(pl.lit(None, pl.String).alias("outer"), written=_LINE), None
@@ -45,7 +45,7 @@ def unwrap(
     columns = [*batch.columns, "outer", "written"]
     rows = batch.rename({"line": "written"}).hstack(wrapper.peel(batch.select("line")))
     rows = rows.with_columns(line=pl.coalesce(one_line(pl.col("inner")), "written")).drop("inner")
-    columns += [c for c in ("shown",) if c in rows.columns]
+    columns += [c for c in ("shown", "count") if c in rows.columns and c not in batch.columns]
     carried = None
     if "open" in rows.columns:
         rows, carried = _join(rows, carry, last=last)

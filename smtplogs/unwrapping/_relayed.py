@@ -29,7 +29,21 @@ _MAC = rf"^({ISO_DATE} {CLOCK}\.[0-9]{{6}}[+-][0-9]{{4}}) +"
 _MAC_TABLE = rf"{_MAC}0x[0-9a-f]+ +[A-Za-z]+ +0x[0-9a-f]+ +([0-9]+) +[0-9]+ +(smtpd|smtp): (?:\([^)]*\) )?"
 _MAC_SYSLOG = rf"{_MAC}([^ ]+) (smtpd|smtp)\[([0-9]+)\]: (?:\([^)]*\) )?"
 
+_LEVELS = "(?:debug|info|notice|warn|warning|err|error|crit|alert|emerg|panic)"
+_SYSLOG_NG = rf"^(?:\[({STAMP})\] |({PRI}{STAMP}) )[a-z0-9]+[.:]{_LEVELS} ([^ ]+ {_TAG})"
+_SHOUTED = rf"^({STAMP}) (?:DEBUG|INFO|NOTICE|WARNING|ERR|ERROR|CRIT|ALERT|EMERG) +([^ \[\]:(]+\[[0-9]+\]: )"
+_DAY = r"(?:[A-Za-z]{2}|[a-z]{3}|[A-Za-z]{2,5}\.|Per|Cum|Cmt|Paz|Pzt|Sal|[A-Za-z]{0,2}[^\x{00}-\x{7f}][^\x{00}-\x{40}]{0,3})"
+_LOCAL = rf"^{_DAY} ({ISO_DATE} {CLOCK}(?:\.[0-9]{{1,9}})? [A-Z+-][0-9A-Z+:-]* [^ ]+ [^ \[\]:(]+(?:\[[0-9]+\])?: )"
+
+_PLESK = rf"^({STAMP})[ \t]+(?:DEBUG|INFO|NOTICE|WARNING|ERR|ERROR|CRIT|ALERT|EMERG)[ \t]+([^ \t\[\]:(]+)[ \t]+(\[[0-9]+\])[ \t]+"
+_PAPERTRAIL = rf"^[0-9]+\t({ISO_DATE})[T ]({CLOCK}) ?(Z|[+-][0-9:]{{4,5}})?\t[^\t]*\t[0-9]+\t([^\t ]+)\t[^\t]*\t[A-Za-z0-9]+\t[A-Z][a-z]+\t([^\t ]+)\t"
+
 _REWRITTEN = (
+    (_PLESK, "$1 localhost $2$3: "),
+    (_PAPERTRAIL, "${1}T${2}${3} $4 $5: "),
+    (_SYSLOG_NG, "$1$2 $3"),
+    (_SHOUTED, "$1 localhost $2"),
+    (_LOCAL, "Mon $1"),
     (_AGAIN, "$1"),
     (_KIWI, "$1"),
     (_LEVEL, "$1$2"),
@@ -44,7 +58,7 @@ _ANY_UNIT = rf"^[A-Z][a-z]{{2}} {ISO_DATE} {CLOCK} [A-Z+0-9:-]+ [^ ]+ [^ \[\]]+\
 
 RELAYED = "|".join((*(regex for regex, _ in _REWRITTEN), _ANY_UNIT))
 """A header twice (log servers, Docker's syslog driver, Kiwi); `mail.info` or `mail:info` before the tag (BusyBox, AIX); two
-blanks behind it (Papertrail); 2026:03:01-10:11:12 (Sophos); a unit in place of the tag (journalctl -o with-unit); the
+blanks behind it (Papertrail); the same before the host (syslog-ng) or in its place (containers, in capitals); columns (Plesk's log browser, archives of Papertrail); the day of the week in another language than English (journalctl -o short-full); 2026:03:01-10:11:12 (Sophos); a unit in place of the tag (journalctl -o with-unit); the
 `log show` of macOS, whose Postfix leaves off its own name."""
 
 

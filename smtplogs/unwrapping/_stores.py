@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from smtplogs.unwrapping._texts import PRI, RFC3339, STAMP, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _LINE = pl.col("line")
 
 _WRITTEN = rf"{PRI}(?:1 )?{STAMP} [^ \"]+ [^ \"]+"
 """How a whole line of a syslog begins, within quotes."""
 
-_FIELDS = ("message", "line", "log", "msg", "textPayload", "_raw", "['@message']", "event.original", "result._raw")
-_TIMES = ("['@timestamp']", "timestamp", "time", "ts")
+_FIELDS = (
+    "message",
+    "line",
+    "log",
+    "msg",
+    "textPayload",
+    "_raw",
+    "['@message']",
+    "event.original",
+    "result._raw",
+    "_source.message",
+)
+_TIMES = ("['@timestamp']", "timestamp", "time", "ts", "_source['@timestamp']")
 _KEYS = '"(?:message|line|log|msg|textPayload|_raw|@message|original)" ?: ?"'
 EXPORT = rf"^\{{.*{_KEYS}{_WRITTEN}"
 """A record with a whole line in it."""
 
-MEMBER = rf'^[ \t]+{_KEYS}{_WRITTEN}(?:[^"\\]|\\.)*",?\s*$'
-"""A whole line in a record that is written over several lines, or in a list of such records."""
+MEMBER = rf'^[ \t]+(?:{_KEYS}|"){_WRITTEN}(?:[^"\\]|\\.)*",?\s*$'
+"""A whole line in a record that is written over several lines, in a list of such records, or of lines (Loki)."""
 
 CSV = rf'^(?:(?:"[^"]*"|[^",]*),)*"(?P<inner>{_WRITTEN}(?:[^"]|"")*)"(?:,.*)?$'
 """A row with a whole line in quotes."""
 
+DOCUMENT = rf'^\s*\{{.*"(?:hits|resultType|responses|events)" ?: ?[\[{{"].*"{_WRITTEN}'
+"""An answer of Elasticsearch, Loki or CloudWatch in one line, with whole lines in it."""
+
+_PIECE = r'"(?:[^"\\]|\\.)*"|[}\]]'
+
+_NANOSECONDS = '"[0-9]{19}"'
+_BEFORE_LINE = rf'^(?:"(?:message|line|log|msg|textPayload|_raw|@message|original)"|{_NANOSECONDS})$'
+"""The key of a line, or Loki's time before it: no other text is one."""
+
+MAX_DOCUMENT = 64 << 20
+"""Bytes of such an answer that are looked at: it is held whole."""
+
 _MAILERS = r"(?:postfix[^ \"\[:]*|dovecot|exim[0-9]?|sendmail|sm-mta|sm-msp-queue|opensmtpd|smtpd|saslauthd|courier[a-z]*|imapd?|authdaemond)"
-_TAG = rf"{_MAILERS}(?:\[[0-9]+\])?"
+TAG = rf"{_MAILERS}(?:\[[0-9]+\])?"
 _ROW = rf'^"({RFC3339}|{STAMP})","([0-9A-Za-z_.:-]+)",'
 _MESSAGE = r'((?:[^"]|"")*)"(?:,.*)?$'
-_TAGGED = rf'{_ROW}"(?:[0-9A-Za-z_.-]+ )?({_TAG}): {_MESSAGE}'
-_APART = rf'{_ROW}"({_TAG})",{_MESSAGE.replace("((", chr(34) + "((", 1)}'
+_TAGGED = rf'{_ROW}"(?:[0-9A-Za-z_.-]+ )?({TAG}): {_MESSAGE}'
+_APART = rf'{_ROW}"({TAG})",{_MESSAGE.replace("((", chr(34) + "((", 1)}'
 ROWS = rf"{_TAGGED}|{_APART}"
 """A row of time, host and message, whose tag stands before it or in a column of its own."""
 
@@ -41,7 +69,7 @@ _HOSTS = ("hostname", "host.hostname", "host.name", "logsource", "syslog_hostnam
 _WHEN = (*_TIMES, "timereported", "timegenerated")
 APART = (
     r'^(?:[^"{]*\t)?\{.*"(?:(?:appname|app_name|application_name|ident|syslogtag|syslog_program|syslog_identifier|programname)" ?: ?"[^" ]+"'
-    rf'|(?:program|tag|name)" ?: ?"{_TAG}:?")'
+    rf'|(?:program|tag|name)" ?: ?"{TAG}:?")'
 )
 """A record in which tag and message stand in fields of their own; those of mail programs are put together."""
 
@@ -61,9 +89,33 @@ def peel_export(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def document_lines(chunks: Iterable[bytes]) -> Iterator[pl.DataFrame]:
+    """Take the lines out of an answer that is one line, numbered as they come; of one record each line once."""
+    held, size = [], 0
+    for chunk in chunks:
+        held.append(chunk)
+        if (size := size + len(chunk)) > MAX_DOCUMENT:
+            break
+    text = pl.DataFrame({"token": [b"".join(held).decode("utf-8", "replace")]})
+    tokens = text.select(pl.col("token").str.extract_all(_PIECE).explode())
+    record = pl.col("token").is_in(("}", "]")).cum_sum()
+    named = pl.col("token").shift().str.contains(_BEFORE_LINE)
+    found = tokens.with_columns(record=record).filter(pl.col("token").str.contains(rf'^"{_WRITTEN}') & named)
+    found = found.unique(maintain_order=True)
+    lines = found.select(
+        line=(pl.lit('{"line":') + pl.col("token") + "}").str.json_path_match("$.line").str.strip_suffix("\n")
+    )
+    yield lines.select(
+        pl.int_range(1, pl.len() + 1, dtype=pl.UInt64).alias("line_no"), one_line(pl.col("line")),
+        outer=pl.lit(None, pl.String), written=one_line(pl.col("line")),
+    )  # fmt: skip
+
+
 def peel_member(lines: pl.DataFrame) -> pl.DataFrame:
     """Take the line out of a member of a record, of which nothing else is looked at."""
-    member = "{" + _LINE.str.extract(rf'^[ \t]+({_KEYS}{_WRITTEN}(?:[^"\\]|\\.)*"),?\s*$') + "}"
+    loki = _LINE.shift().str.contains(rf"^[ \t]+{_NANOSECONDS},\s*$").fill_null(value=False)
+    bare = pl.when(loki).then(_LINE.str.replace(rf'^([ \t]+)("{_WRITTEN})', '${1}"line": $2')).otherwise(_LINE)
+    member = "{" + bare.str.extract(rf'^[ \t]+({_KEYS}{_WRITTEN}(?:[^"\\]|\\.)*"),?\s*$') + "}"
     texts = _paths(_FIELDS, member)
     return lines.select(inner=pl.coalesce(texts).str.strip_suffix("\n"), outer=pl.lit(None, pl.String))
 
@@ -77,7 +129,7 @@ def peel_csv(lines: pl.DataFrame) -> pl.DataFrame:
 def peel_rows(lines: pl.DataFrame) -> pl.DataFrame:
     """Put a line together from the columns of a row."""
     apart = [[_LINE.str.extract(regex, n) for n in (1, 2, 3, 4)] for regex in (_TAGGED, _APART)]
-    inner = pl.coalesce(_put_together(time, host, tag, None, message) for time, host, tag, message in apart)
+    inner = pl.coalesce(put_together(time, host, tag, None, message) for time, host, tag, message in apart)
     inner = inner.str.replace_all('""', '"', literal=True)
     return lines.select(inner=inner, outer=pl.lit(None, pl.String))
 
@@ -92,12 +144,12 @@ def peel_apart(lines: pl.DataFrame) -> pl.DataFrame:
         *(pl.when(t.str.contains(rf"^(?:{STAMP})$")).then(t) for t in _paths(_WHEN)), "stamp"
     )  # epoch seconds and the like are no stamp of a line
     message = pl.coalesce(_paths(("msg", "message", "syslog_message"))).str.strip_prefix(" ")
-    mail = program.str.contains(rf"^{_TAG}$")
-    inner = _put_together(when, host, program, pid, message)
+    mail = program.str.contains(rf"^{TAG}$")
+    inner = put_together(when, host, program, pid, message)
     return before.select(inner=pl.when(mail).then(inner), outer=pl.lit(None, pl.String))
 
 
-def _put_together(time: pl.Expr, host: pl.Expr, program: pl.Expr, pid: pl.Expr | None, message: pl.Expr) -> pl.Expr:
+def put_together(time: pl.Expr, host: pl.Expr, program: pl.Expr, pid: pl.Expr | None, message: pl.Expr) -> pl.Expr:
     """Write `TIME HOST PROGRAM[PID]: MESSAGE`; null if time, program or message is missing."""
     number = pl.lit("")
     if pid is not None:

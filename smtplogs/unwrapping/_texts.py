@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 MAX_JOINED = 1 << 20
 """Characters after which a continued line is let go unfinished, and bytes kept of a field of the journal."""
@@ -24,3 +21,14 @@ PRI = r"\x00*(?:<[0-9]{1,3}>)?"
 def one_line(text: pl.Expr) -> pl.Expr:
     """Write line breaks as two characters, so that they make no line."""
     return text.str.replace_all("\n", "\\n", literal=True).str.replace_all("\r", "\\r", literal=True)
+
+
+def told_once(lines: pl.Series, files: pl.Series) -> pl.Series:
+    """Blank the lines that stood in an earlier file of the same text: syslog writes a warning into several.
+
+    As often as a line stands in one file, it was written; null files have no part in it.
+    """
+    rows = pl.DataFrame({"line": lines, "file": files})
+    rows = rows.with_columns(nth=pl.int_range(pl.len()).over("file", "line"))
+    again = pl.col("file").is_not_null() & ~pl.struct("line", "nth").is_first_distinct()
+    return rows.select(pl.when(again).then(pl.lit("")).otherwise("line").alias("line")).to_series()

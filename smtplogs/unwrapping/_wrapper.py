@@ -26,7 +26,7 @@ class Wrapper:
         Regex that fits its lines; empty: not told by single lines.
     peel
         Takes the column `line`; gives `inner` (null: not of this wrapper), `outer`, where lines are cut in pieces
-        `stream` and `open` (more follows), and where they lost their heads `shown`. None: read by `entries`, from bytes.
+        `stream` and `open` (more follows), where they lost their heads `shown`, where they were counted `count`. None: read by `entries`, from bytes.
     literals
         What the prefilter must keep besides the formats' own literals.
     keep_all

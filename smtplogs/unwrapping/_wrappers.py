@@ -13,6 +13,7 @@ from smtplogs.unwrapping._containers import (
     peel_docker_json,
     peel_docker_logs,
 )
+from smtplogs.unwrapping._dated import DATED
 from smtplogs.unwrapping._inset import INSET, TABBED, peel_inset, peel_tabbed
 from smtplogs.unwrapping._journal import export_lines, peel_journal_json
 from smtplogs.unwrapping._pasted import BARE, ESCAPED, PASTED, QUOTED, peel_bare, peel_escaped, peel_pasted, peel_quoted
@@ -21,9 +22,11 @@ from smtplogs.unwrapping._shown_journal import PRETTY, VERBOSE, pretty_lines, ve
 from smtplogs.unwrapping._stores import (
     APART,
     CSV,
+    DOCUMENT,
     EXPORT,
     MEMBER,
     ROWS,
+    document_lines,
     peel_apart,
     peel_csv,
     peel_export,
@@ -32,8 +35,8 @@ from smtplogs.unwrapping._stores import (
 )
 from smtplogs.unwrapping._wrapper import ANY, Wrapper
 
-_RECORDS = ("json_fields", "json_export", "journal_json")
-"""What a container may write that is no line yet: records of a shipper or of the journal."""
+_RECORDS = ("json_fields", "json_export", "journal_json", "relayed")
+"""What a container may write that is no line yet: records of a shipper or of the journal, headers of their own kind."""
 
 COLOURED = Wrapper(
     "coloured", "lines with the colours of a terminal", COLOUR, peel_colours, keep_all=True, holds=ANY, nests=True
@@ -55,6 +58,14 @@ WRAPPERS = (
     Wrapper("docker_json", "Docker's json-file", DOCKER_JSON, peel_docker_json, keep_all=True, holds=_RECORDS),
     Wrapper("cri", "Kubernetes CRI", CRI, peel_cri, keep_all=True, holds=_RECORDS),
     Wrapper("docker_logs", "docker logs -t", DOCKER_LOGS, peel_docker_logs, holds=_RECORDS),
+    Wrapper(
+        "json_document",
+        "an answer of Elasticsearch, Loki or CloudWatch in one line",
+        DOCUMENT,
+        None,
+        keep_all=True,
+        entries=document_lines,
+    ),
     Wrapper(
         "json_export",
         "lines stored as JSON (Elastic, Loki, CloudWatch ...)",
@@ -91,6 +102,7 @@ WRAPPERS = (
         "csv_fields", "rows of time, host, tag and message (Graylog ...)", ROWS, peel_rows, keep_all=True, header=True
     ),
     Wrapper("compose", "docker compose logs", COMPOSE, peel_compose, holds=_RECORDS),
+    *DATED,
     Wrapper("relayed", "lines with the header of another syslog daemon", RELAYED, peel_relayed),
     Wrapper(
         "pasted",
