@@ -25,6 +25,7 @@ from smtplogs import (
 from smtplogs._columns import constant, without
 from smtplogs._engine import queued
 from smtplogs.batching import batches
+from smtplogs.logformats import Dialogue
 from smtplogs.schema import COVERAGE, as_table
 from smtplogs.unsettled import finished
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Executor
 
-    from smtplogs.logformats import Dialogue, Table
+    from smtplogs.logformats import Table
     from smtplogs.sinks import Sink
 
 MINUTES = 200_000
@@ -149,7 +150,30 @@ def read_file(
         # its end proved the first guess of the year wrong: all times move, so it is read again
         sink.restart()
         passed, _ = _read_once(source, settings, anchor.earlier(years), pool, sink, hash=hash, advance=None)
+    if (late := _quoted_late(source, passed, settings)) is not None:
+        sink.restart()
+        known = replace(settings, whole=late)
+        passed, _ = _read_once(source, known, anchor, pool, sink, hash=hash, advance=None)
     return passed
+
+
+def _quoted_late(source: sources.Source, passed: Passed, settings: Settings) -> Dialogue | None:
+    """Return the format of a log of an application that speaks of logins only after its first lines; None: it is none.
+
+    Nothing in it was understood; what was not, and its beginning, are looked at as if they were its first lines.
+    """
+    told = passed.coverage
+    if source.path is None or settings.only or settings.whole:
+        return None
+    if told.select(pl.sum_horizontal("records", "context", "dismissed").sum()).item():
+        return None
+    lines = [text.partition(": ")[2] for text in told["examples"].explode().drop_nulls().unique(maintain_order=True)]
+    if not lines or not recognising.quoted(lines).any():
+        return None
+    with sources.open_source(source) as reading:
+        head = reading.peek()[: recognising.MOST - len(lines)]
+    found = recognising.recognise([*head, *lines], declaring.installed()).format
+    return found if isinstance(found, Dialogue) and found.quotes else None
 
 
 def _read_once(

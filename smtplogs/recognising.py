@@ -71,6 +71,15 @@ def recognise(head: Sequence[str], more: Sequence[Dialogue | Table] = ()) -> Rec
     return Recognised(first[0])
 
 
+_QUOTING = tuple(f for f in DIALOGUES if f.quotes)
+
+
+def quoted(lines: Sequence[str] | pl.Series) -> pl.Series:
+    """Tell which lines quote a refused login as applications do."""
+    words = "|".join(f"(?:{f.looks})" for f in _QUOTING)
+    return pl.Series("line", lines, dtype=pl.String).str.contains(words)
+
+
 def _of_several(lines: pl.DataFrame) -> bool:
     """Tell whether lines are of several programs, or of one that we know: of such a log more is read than what is quoted."""
     framed = framing.unframed(lines.select("line_no", "line"))
@@ -116,8 +125,15 @@ def surely_lines(heads: pl.DataFrame, more: Sequence[Dialogue | Table] = ()) -> 
     return files.filter(~files.is_in(list(set(found))))
 
 
-_ODD = "^[\\s\ufeff]*[\\[{]|\x1b\\["
-"""JSON, and colours that must come off before a line is looked at."""
+_ODD = "|".join(
+    (
+        "^[\\s\ufeff]*[\\[{]|\x1b\\[|^ *[0-9]{1,7} +[^ ]",
+        '(?i)(?:^|[,;\t])"?(?:syslogmessage|message|msg|content|text)"?(?:[,;\t]|\\s*$)',
+        "(?i)^(?: {4}|\t).*(?:EHLO|HELO|AUTH) ",
+    )
+)
+"""JSON or a forum's tag; names of columns; a session indented; colours, and counts of lines, which must come off before a line
+is looked at."""
 
 _COMMENT = "^\ufeff?#"
 """A comment. Microsoft's logs begin with five: more than a quiet hour holds, or its first seconds."""
@@ -222,7 +238,7 @@ def share_of_lines(lines: pl.DataFrame) -> float:
 def claimed(framed: pl.DataFrame) -> pl.Series:
     """Return the numbers of the lines under a tag which a format of single lines claims.
 
-    Where the log names no program (Exim's own: date, time, words), a pattern must fit.
+    Where the log names no program (Exim's own: date, time, words), a pattern must fit, and not one that takes any text.
     """
     ours = [framed["line_no"].clear()]
     for (program,), mine in (
@@ -231,8 +247,8 @@ def claimed(framed: pl.DataFrame) -> pl.Series:
         if not matching.claimed(str(program), traffic=True):
             continue
         if program in _NAMELESS:
-            known = matching.patterns_for(program, traffic=True)
-            fits = pl.any_horizontal(pl.col("message").str.contains(p.regex) for _, p in known)
+            known = [p.regex for _, p in matching.patterns_for(program, traffic=True) if p.regex != "^.*$"]
+            fits = pl.any_horizontal(pl.col("message").str.contains(regex) for regex in known)
             ours.append(mine.filter(fits)["line_no"])
         else:
             ours.append(mine["line_no"])

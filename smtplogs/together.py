@@ -140,6 +140,9 @@ def _plans(lot: _Lot, lines: pl.DataFrame, settings: Settings) -> list[planning.
         last = pl.Series([n + w.in_head for n, w in zip(lot.before, lot.wholes, strict=True)], dtype=pl.UInt64)
         heads = lines.filter(lines["line_no"] <= last.gather(lines[FILE]))
     sure = set(recognising.surely_lines(heads, declaring.installed()))
+    long = [n for n, w in enumerate(lot.wholes) if w.n_lines > recognising.MOST]
+    # what an application quotes only later makes its file one that is read alone
+    late = set(lines.filter(lines[FILE].is_in(long) & recognising.quoted(lines["line"]))[FILE]) if long else set()
     quick = planning.plans(
         heads,
         len(lot.wholes),
@@ -153,7 +156,7 @@ def _plans(lot: _Lot, lines: pl.DataFrame, settings: Settings) -> list[planning.
     plans: list[planning.Plan | None] = []
     for n, whole in enumerate(lot.wholes):
         plan = quick[n] if n in sure and whole.is_utf8 else plan_of(whole.peek(), settings)
-        if plan is not None and plan.wrapper is None:
+        if plan is not None and plan.wrapper is None and n not in late:
             # what makes files with such lines dear is not for the others to pay
             key = plan.envelope, plan.coarse, n in tied
             plans.append(same.setdefault(key, replace(plan, catalogue=settings.catalogue)))

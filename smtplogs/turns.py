@@ -36,6 +36,10 @@ FACTS = (
 _REPLY = r"^[2-5][0-9]{2}(?:[ -]|$)"
 """How a line of a reply begins."""
 
+_INSTANT = r"^\[?([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}[.,][0-9]{2,9})"
+_SAME = 20
+"""Milliseconds within which nobody is refused twice."""
+
 
 @dataclass
 class Cut:
@@ -80,6 +84,8 @@ def spoken(lines: pl.DataFrame, format_: Dialogue, cut: Cut) -> tuple[pl.DataFra
     if not parts:
         return _shaped(lines.clear()), rest, noise
     turns = pl.concat(parts).sort("line_no", maintain_order=True)
+    if format_.quotes:
+        turns = turns.with_columns(begins=_entries(wrapped="outer" in lines.columns))
     # a reply that goes on in lines without a stamp is of the time of its first
     turns = turns.with_columns(pl.col("stamp").forward_fill())
     if format_.line_break:
@@ -87,6 +93,24 @@ def spoken(lines: pl.DataFrame, format_: Dialogue, cut: Cut) -> tuple[pl.DataFra
     if format_.space:
         turns = turns.with_columns(pl.col("text").str.replace_all(format_.space, " ", literal=True))
     return _named(_sided(turns, format_), format_, cut), rest, noise
+
+
+def _entries(*, wrapped: bool) -> pl.Expr:
+    """Tell where an application's entries begin: two within an instant are about one error, one after the other.
+
+    Lines without a stamp of their own, of which a container tells the time, are a new entry after a pause.
+    """
+    moment = (
+        pl.col("stamp").str.extract(_INSTANT).str.replace(",", ".", literal=True).str.replace(" ", "T", literal=True)
+    )
+    at = moment.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    gap = at - at.shift()
+    again = pl.col("begins") & pl.col("begins").shift() & gap.is_between(pl.duration(), pl.duration(milliseconds=_SAME))
+    begins = pl.col("begins") & ~again.fill_null(value=False)
+    if wrapped:
+        later = ~pl.col("begins") & ~pl.col("begins").shift() & (gap > pl.duration(seconds=1))
+        begins = begins | later.fill_null(value=False)
+    return begins
 
 
 def _turns(taken: pl.DataFrame, turn: Turn) -> list[pl.DataFrame]:

@@ -15,9 +15,9 @@ _DAY = r"[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}"
 _STAMP = (
     rf"(?P<stamp>{_DAY}[T ][0-9:]{{8}}(?:[.,][0-9]{{1,9}})?(?: ?(?:Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}}))?"
     r"|[0-9]{2}-[A-Z][a-z]{2}-[0-9]{4} [0-9:]{8}(?: UTC)?|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(?:(?:\.[0-9]+)? [0-9]{4})?"
-    r"|[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4} [0-9]{1,2}:[0-9]{2}:[0-9]{2} [AP]M)"
+    r"|[0-9]{13}\b|[A-Z][a-z]{2} [0-9]{1,2}, [0-9]{4} [0-9]{1,2}:[0-9]{2}:[0-9]{2} [AP]M)"
 )
-_AT = rf'^(?:\{{(?:.*[,{{ ])?"(?:@?time(?:stamp)?|ts|date|datetime|asctime)": ?"|(?:[A-Za-z_.]+=[^ ]* )*(?:t|ts|time)="?|(?:[A-Za-z]+,? +)?(?:[^ ]*[\[(])?)?{_STAMP}'
+_AT = rf'^(?:\{{(?:.*[,{{ ])?"(?:@?time(?:stamp)?|ts|date|datetime|asctime)": ?"?|(?:[A-Za-z_.]+=[^ ]* )*(?:t|ts|time)="?|(?:[A-Za-z]+,? +)?(?:[^ ]*[\[(])?)?{_STAMP}'
 """How an entry begins: a stamp first or in brackets, or as a field of JSON or key=value."""
 
 _NUMBER = r"(?:(?P<enhanced_code>[45]\.[0-9]{1,3}\.[0-9]{1,3}) )?"
@@ -26,14 +26,20 @@ _QUOTED = rf"(?P<reply_code>[45][0-9]{{2}})[ -]{_NUMBER}(?P<detail>[^\"\\]*).*"
 _OF_AUTH = rf"(?P<reply_code>53[458]|454|432)[ -]{_NUMBER}(?P<detail>[^\"\\]*).*"
 """A reply to AUTH: where no words around it say so, only codes of RFC 4954 that nothing else is answered with."""
 
+_GO = (
+    r"(?:authenticate SMTP(?: connection)?|\*(?:smtp|email)\.[A-Za-z0-9]+ auth|gomail: could not send email [0-9]+"
+    r"|(?:performing|perform|SMTP|smtp) AUTH[a-zA-Z ]*|[^A-Za-z][Aa]uthentication failed)"
+)
+"""What Go programs put before the reply to AUTH that net/smtp gives them."""
+
 _auth: dict[str, Any] = {"stage": "auth"}
 _mail: dict[str, Any] = {"stage": "mail", "outcome": "refused", "cause": "auth_required", "basis": "line"}
 
 _ERRORS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     # name, what no other text has, the words, what they set
     (
-        "smtplib", "SMTPAuthenticationError: \\([45]",
-        rf"SMTPAuthenticationError: \((?P<reply_code>[45][0-9]{{2}}), b?['\"]{_NUMBER}(?P<detail>.*)['\"]\).*", _auth,
+        "smtplib", "SMTPAuthenticationError(?:: )?\\([45]",
+        rf"SMTPAuthenticationError(?:: )?\((?P<reply_code>[45][0-9]{{2}}), b?['\"]{_NUMBER}(?P<detail>.*)['\"]\).*", _auth,
     ),
     (
         "smtplib_sender", "SMTPSenderRefused: \\(530",
@@ -53,6 +59,31 @@ _ERRORS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ),
     ("nodemailer", "Invalid login: [45][0-9]{2}[ -]", rf"Invalid login: {_QUOTED}", _auth),
     (
+        "nodemailer_response", "response[\"']?: ?[\"'](?:53[458]|454|432)[ -]",
+        rf"response[\"']?: ?[\"'](?P<reply_code>53[458]|454|432)[ -]{_NUMBER}(?P<detail>[^\"'\\]*).*", _auth,
+    ),
+    (
+        "twisted", "(?:AUTHDeclinedError|AuthenticationError): 53[458][ -]",
+        rf"(?:AUTHDeclinedError|AuthenticationError): {_QUOTED}", _auth,
+    ),
+    (
+        "laminas", r"(?:Laminas|Zend)[\\_]+Mail[\\_]+Protocol[\\_]+Exception.*: 5\.7\.[0-9]+ ",
+        r"(?:Laminas|Zend)[\\_]+Mail[\\_]+Protocol[\\_]+Exception[A-Za-z\\_]*: "
+        r"(?P<enhanced_code>5\.7\.(?:3|8|9|139)) (?P<detail>.*?)(?: in /[^ ]*)?",
+        _auth,
+    ),
+    (
+        "gen_smtp", "permanent_failure, (?:~c)?[\"'][^\"']*[\"'], :?auth_failed",
+        r"(?P<detail>permanent_failure, (?:~c)?[\"'](?P<relay_host>[^\"']*)[\"'], :?auth_failed).*",
+        _auth | {"outcome": "failure", "cause": "bad_credentials", "basis": "assumed"},
+    ),
+    ("monit", "Sendmail error: 53[458][ -]", rf"Sendmail error: {_OF_AUTH}", _auth),
+    (
+        "home_assistant", "Login not possible\\. Please check your setting",
+        r"(?P<detail>Login not possible)\. Please check your setting.*",
+        _auth | {"outcome": "failure", "cause": "bad_credentials", "basis": "assumed"},
+    ),
+    (
         "symfony", "Failed to authenticate on SMTP server with username",
         rf'Failed to authenticate on SMTP server with username \\?"(?P<user>[^"\\]*)\\?" using .*with message \\?"{_QUOTED}', _auth,
     ),
@@ -64,6 +95,12 @@ _ERRORS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     (
         "mailkit", "MailKit\\.Security\\.AuthenticationException: [45][0-9]{2}: ",
         rf"MailKit\.Security\.AuthenticationException: (?P<reply_code>[45][0-9]{{2}}): {_NUMBER}(?P<detail>.*)", _auth,
+    ),
+    (
+        "dotnet_auth", "client was not authenticated\\. The server response was: .* Error: 53[0-9] ",
+        r"The SMTP server requires a secure connection or the client was not authenticated\. The server response was: .* Error: "
+        rf"(?P<reply_code>53[458]) {_NUMBER}(?P<detail>.*)",
+        _auth,
     ),
     (
         "dotnet", "client was not authenticated\\. The server response was: ",
@@ -79,14 +116,27 @@ _ERRORS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         rf"authentication failure \[SMTP: .*\(code: (?P<reply_code>[45][0-9]{{2}}), response: {_NUMBER}(?P<detail>.*)\)\].*", _auth,
     ),
     (
-        "go", "(?:authenticate SMTP|Auth auth|gomail: could not send email [0-9]+|performing AUTH[a-z A-Z]*): (?:53[458]|454|432)[ -]",
-        r"(?:authenticate SMTP|\*(?:smtp|email)\.[A-Za-z0-9]+ auth|gomail: could not send email [0-9]+|performing AUTH[a-zA-Z ]*): "
+        "go", f"{_GO}: (?:53[458]|454|432)[ -]",
+        rf"{_GO}: "
         rf"{_OF_AUTH}",
         _auth,
     ),
     (
+        "json", '"err(?:or)?": ?"(?:53[458]|454|432)[ -](?:[45]\\.[0-9]|[^"]*uthentic)',
+        rf'"err(?:or)?": ?"{_OF_AUTH}', _auth,
+    ),
+    (
         "logfmt", ' err(?:or)?="(?:53[458]|454|432)[ -](?:[45]\\.[0-9]|[^"]*uthentic)',
         rf' err(?:or)?="{_OF_AUTH}', _auth,
+    ),
+    (
+        "go_plain", "\\*(?:smtp|email)\\.[A-Za-z0-9]+ auth: unencrypted connection",
+        r"\*(?:smtp|email)\.[A-Za-z0-9]+ auth: (?P<detail>unencrypted connection).*",
+        _auth | {"outcome": "refused", "cause": "tls_required", "basis": "line"},
+    ),
+    (
+        "codeigniter", "Failed to authenticate (?:username|password)\\. Error: 53[458][ -]",
+        rf"Failed to authenticate (?:username|password)\. Error: {_QUOTED}", _auth,
     ),
     (
         "lettre", "(?:permanent|transient) error \\((?:53[458]|454|432)\\): ",

@@ -95,8 +95,12 @@ _KINDS = (
     Kind(rf"^[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}} {_CLOCK}$", _strptime("%Y/%m/%d %H:%M:%S")),
     Kind(rf"^[A-Z][a-z]{{2}}-[0-9]{{2}}-[0-9]{{2}} {_CLOCK}$", _strptime("%b-%d-%y %H:%M:%S")),
     Kind(rf"^\[[0-9]{{4}}\.[0-9]{{2}}\.[0-9]{{2}}\] {_CLOCK}{_PART}$", _strptime("[%Y.%m.%d] %H:%M:%S%.f")),
+    Kind(
+        rf"^[0-9]{{1,2}} [A-Z][a-z]{{2}} [0-9]{{4}} {_CLOCK} {_OFFSET}$", _strptime("%e %b %Y %H:%M:%S %#z"), zoned=True
+    ),
     Kind(r"^@[0-9a-f]{24}$", _tai64n(), zoned=True),
     Kind(r"^[0-9]{9,11}(?:\.[0-9]{1,9})?$", _epoch(1_000_000), zoned=True),
+    Kind(r"^[0-9]{13}$", _epoch(1_000), zoned=True),
     Kind(r"^[0-9]{16}$", _epoch(1), zoned=True),
 )
 """Commonest first. A batch is read whole in the kind of its first stamp; only what that leaves costs more."""
