@@ -25,6 +25,7 @@ from smtplogs.logformats.entra import ENTRA, ENTRA_CSV
 from smtplogs.logformats.exchange import EXCHANGE, EXCHANGE_EVENT, EXCHANGE_IMAP, EXCHANGE_POP
 from smtplogs.logformats.exim import EXIM
 from smtplogs.logformats.haraka import HARAKA
+from smtplogs.logformats.icewarp import ICEWARP
 from smtplogs.logformats.kerio import KERIO
 from smtplogs.logformats.libraries import LIBRARIES
 from smtplogs.logformats.mailers import MAILERS
@@ -45,6 +46,7 @@ from smtplogs.logformats.sendmail import SENDMAIL
 from smtplogs.logformats.small_mailers import DMA, NULLMAILER
 from smtplogs.logformats.ssmtp import SSMTP
 from smtplogs.logformats.stalwart import STALWART, STALWART_JSON
+from smtplogs.logformats.traces import TRACES
 from smtplogs.logformats.transcripts import TRANSCRIPTS
 from smtplogs.logformats.vpopmail import VPOPMAIL
 from smtplogs.logformats.windows_servers import HMAILSERVER, IIS, MAILENABLE, MDAEMON, SMARTERMAIL
@@ -65,7 +67,7 @@ DECLARED = tuple(
 """Formats that are declared in TOML. That their samples pass is held by the tests."""
 
 DIALOGUES: tuple[Dialogue, ...] = (
-    EXCHANGE, HARAKA, AIOSMTPD, SMTP_SERVER, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *DESKTOP, *TRANSCRIPTS, APPLICATION,
+    EXCHANGE, HARAKA, AIOSMTPD, SMTP_SERVER, HMAILSERVER, MDAEMON, MAILENABLE, SMARTERMAIL, ICEWARP, IIS, *MAILERS, *LIBRARIES, *MAIL_PROGRAMS, *DESKTOP, *TRACES, *TRANSCRIPTS, APPLICATION,
     *(f for f in DECLARED if isinstance(f, Dialogue)),
 )  # fmt: skip
 TABLES: tuple[Table, ...] = (
