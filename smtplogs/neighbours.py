@@ -159,7 +159,7 @@ def _with_realm(lines: pl.DataFrame) -> pl.DataFrame:
     A login without one gets the realm of the mail server (``smtpd_sasl_local_domain``), and is told with it when it gets in.
     """
     bare = ~pl.col("user").str.contains("@", literal=True) & ~pl.col("user").str.starts_with("[redacted:")
-    realm = pl.col("raw").str.extract(r"\] \[realm=([^\]@\[ ]+)\] \[mech=[^\]]*\] \[reason=[^\]]*\]$", 1)
+    realm = pl.col("raw").str.extract(r"\] \[realm=([^\]@\[ ]+)\] \[mech=[^\]]*\] \[reason=(?:\[ALERT\] )?[^\]]*\]$", 1)
     return lines.with_columns(
         user=pl.when(bare).then(pl.coalesce(pl.format("{}@{}", "user", realm), "user")).otherwise("user")
     )

@@ -89,6 +89,9 @@ WAITS = ("dovecot", "pam", *NEIGHBOURS)
 OF_SASLAUTHD = ("authentication failure", "generic failure", "remote authentication server unavailable")
 """How Postfix words a refusal by saslauthd (Cyrus SASL), which alone knows why, and often who."""
 
+_CHECKED = "checkpass failed|Password verification failed"
+"""The same as Sendmail gives it: the plug-ins of LOGIN and PLAIN had the password checked elsewhere."""
+
 ASKS_DOVECOT = ("postfix", "exim")
 """Formats of servers that let Dovecot judge: its word belongs to their failures, and is no attempt beside them."""
 
@@ -105,13 +108,10 @@ def waiting() -> pl.Expr:
 
 
 def of_saslauthd() -> pl.Expr:
-    """Failures of Postfix that saslauthd, or Zimbra behind it, may explain: their words are Cyrus SASL's."""
-    return (
-        (pl.col("format") == "postfix")
-        & (pl.col("side") == "server")
-        & (pl.col("stage") == "auth")
-        & pl.col("detail").is_in(list(OF_SASLAUTHD))
-    ).fill_null(value=False)
+    """Failures of Postfix and Sendmail that saslauthd, or Zimbra behind it, may explain: their words are Cyrus SASL's."""
+    postfix = (pl.col("format") == "postfix") & pl.col("detail").is_in(list(OF_SASLAUTHD))
+    sendmail = (pl.col("format") == "sendmail") & pl.col("detail").str.contains(_CHECKED)
+    return ((postfix | sendmail) & (pl.col("side") == "server") & (pl.col("stage") == "auth")).fill_null(value=False)
 
 
 def attempts_of_dovecot() -> pl.Expr:

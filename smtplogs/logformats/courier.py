@@ -29,6 +29,7 @@ _BLOB = r"(?:[A-Za-z0-9+/=]{20}|(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-
 _BEGIN = "error,relay=::ffff:192.0.2.3,port=43632,msg="
 _refused_mail = {"stage": "mail", "side": "server", "outcome": "refused", "cause": "auth_required", "basis": "line"}
 _mail = {"stage": "mail", "side": "server", "outcome": "success", "cause": "success", "basis": "line"}
+_no_relay = {"stage": "rcpt", "side": "server", "outcome": "refused", "cause": "relay_denied", "basis": "line"}
 _HELD = {"client_ip": "192.0.2.3", "client_port": 43632}
 _NO_TLS_ERROR = r"The TLS connection was non-properly terminated|Unexpected SSL connection shutdown|Connection (?:reset|timed out)|Error in the pull function"
 """What couriertls says of a client that leaves: no handshake that failed."""
@@ -275,6 +276,22 @@ COURIER = Lines(
                     program="courieresmtpd",
                 ),
             ),
+        ),
+        Pattern(
+            "relaying_denied",
+            program=_SMTP,
+            literal="Relaying denied",
+            regex=rf"{_CLIENT}from=<(?P<sender>[^<>]*)>,to=<[^<>]*>: (?P<reply_code>513) (?P<detail>Relaying denied\.?)$",
+            sets=_no_relay,
+            written_by="courier/module.esmtp/courieresmtpd.c: a recipient elsewhere, of a client that may not relay",
+            samples=(
+                Sample(
+                    "error,relay=::ffff:192.0.2.3,port=43632,from=<eve@example.org>,to=<bob@example.net>: 513 Relaying denied.",
+                    _no_relay | _HELD | {"reply_code": 513, "detail": "Relaying denied.", "sender": "eve@example.org"},
+                    program="courieresmtpd",
+                ),
+            ),
+            not_these=("error,relay=::ffff:192.0.2.3,from=<a@example.com>,to=<b@example.com>: 550 User unknown.",),
         ),
         Pattern(
             "mail",

@@ -4,11 +4,62 @@ from __future__ import annotations
 
 from smtplogs.logformats._format import Lines, Pattern, Sample
 from smtplogs.logformats._opensmtpd_server import LOGINS, OLD, PROGRAM, SESSION, SID, context
+from smtplogs.logformats._postfix_delivery import CODES, OURS, TEXT
 from smtplogs.logformats._postfix_parts import always
 
 _MTA = "smtpd/mta_session.c"
 
 client = always(side="client")
+
+_EVPID = "5d668a02aa11bb22"
+_WAYS = (
+    ("relay_bounced", "PermFail", "bounced", rf"(?P<detail>{TEXT}{OURS}.*)", (550, "5.7.1"), "Relaying denied", "relay_denied"),
+    ("relay_deferred", "TempFail", "deferred", rf"(?P<detail>{TEXT}{OURS}.*)", (451, "4.7.1"), "Relaying denied", "relay_denied"),
+    ("relay_bounced_by_code", "PermFail", "bounced", "(?P<detail>.*)", (530, "5.7.0"), "Sorry", "auth_required"),
+    ("relay_deferred_by_code", "TempFail", "deferred", "(?P<detail>.*)", (530, "5.7.0"), "Sorry", "auth_required"),
+)  # fmt: skip
+
+
+def _refused_delivery(
+    name: str, result: str, delivery: str, said: str, codes: tuple[int, str], detail: str, cause: str
+) -> Pattern:
+    """Return the pattern of a delivery that a relay refused, in words of ours or by codes that are."""
+    code = CODES if name.endswith("code") else "[45][0-9]{2}"
+    line = (
+        f'5d668a023311330e mta delivery evpid={_EVPID} from=<ann@example.com> to=<bob@example.org> rcpt=<-> source="192.0.2.25" '
+        f'relay="198.51.100.25 (smtp.example.net)" delay=1s result="{result}" stat="{codes[0]} {codes[1]} '
+    )
+    return Pattern(
+        name,
+        program=PROGRAM,
+        literal=result,
+        regex=rf"^{SID} mta (?:event=)?delivery evpid=[0-9a-f]+ from=<(?P<sender>[^ ]*)> to=<[^ ]*> rcpt=<[^ ]*> source=\"[^\"]*\" "
+        r'relay="\[?(?P<server_ip>[0-9A-Fa-f:.]+)\]?(?: \((?P<relay_host>[^ ()]+)\))?" delay=[^ ]+ '
+        rf'result="{result}" stat="(?P<reply_code>{code})(?:[ -](?P<enhanced_code>[45]\.[0-9]{{1,3}}\.[0-9]{{1,3}}))?[ -]{said}"$',
+        sets=client(stage="mail", delivery=delivery),
+        written_by="smtpd/mta_session.c, mta.c: the relay's own words on the mail, 6.0 and later",
+        samples=(
+            Sample(
+                f'{line}{detail}"',
+                client(
+                    stage="mail",
+                    delivery=delivery,
+                    session="5d668a023311330e",
+                    sender="ann@example.com",
+                    server_ip="198.51.100.25",
+                    relay_host="smtp.example.net",
+                    reply_code=codes[0],
+                    enhanced_code=codes[1],
+                    detail=detail,
+                    outcome="refused",
+                    cause=cause,
+                    basis="line",
+                ),
+            ),
+        ),
+        not_these=(f'{line.replace(str(codes[0]), "550").replace(codes[1], "5.1.1")}No such user"',),
+    )
+
 
 RELAY = (
     Pattern(
@@ -94,6 +145,7 @@ RELAY = (
             ),
         ),
     ),
+    *(_refused_delivery(*way) for way in _WAYS),
     Pattern(
         "lookup_detail",
         program=PROGRAM,
