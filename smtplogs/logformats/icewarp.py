@@ -27,6 +27,7 @@ ICEWARP = Dialogue(
         Turn(
             "greeting", rf"{_WHO}{_CLOCK} >>> (?P<text>220[ -].*; {_DATED})$", speaker="server",
         ),
+        Turn("cut", rf"{_AT}>>> 250-.*$"),  # of the answer to EHLO only this line is written: what is offered cannot be read
         Turn("server", rf"{_AT}>>> (?P<text>.*?)(?: \([0-9]+ Bytes\))?$", speaker="server"),
         Turn("client", rf"{_AT}<<< (?P<text>.*?)(?: \([0-9]+ Bytes\))?$", speaker="client"),
         Turn("ended", rf"{_AT}Disconnected.*$", ends=True),
@@ -49,7 +50,7 @@ ICEWARP = Dialogue(
             (
                 {
                     "stage": "auth", "outcome": "failure", "cause": "bad_credentials", "basis": "line", "side": "server",
-                    "client_ip": "203.0.113.9", "server_ip": "192.0.2.25", "server_port": 25, "helo": "pc",
+                    "client_ip": "203.0.113.9", "server_ip": "192.0.2.25", "server_port": 25, "helo": "pc", "tls": "none",
                     "user": "ann@example.com", "mechanism": "LOGIN", "reply_code": 535, "enhanced_code": "5.7.8",
                     "detail": "Authentication credentials invalid",
                 },
