@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 
 import smtplogs as sl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 NAMES = [path.stem for path in NOTEBOOKS]
@@ -39,18 +41,29 @@ LOGIC = (
 SAMPLE = 'logs = sl.sample("postfix/lockout")'
 
 
-@pytest.fixture
-def kernel(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Make `python3` a kernel of this very interpreter and package, whatever is registered on the machine."""
     place = tmp_path_factory.mktemp("jupyter")
     spec = place / "kernels" / "python3" / "kernel.json"
     spec.parent.mkdir(parents=True)
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec.write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}), "utf-8")
-    monkeypatch.setenv("JUPYTER_PATH", str(place))
-    for folder in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
-        monkeypatch.setenv(folder, str(place / folder.lower()))
-    monkeypatch.setenv("PYTHONPATH", str(Path(sl.__file__).parents[1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(place))
+        for folder in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
+            patch.setenv(folder, str(place / folder.lower()))
+        patch.setenv("PYTHONPATH", str(Path(sl.__file__).parents[1]))
+        yield
+
+
+@pytest.fixture(scope="module")
+def kernel(jupyter: None) -> Iterator[AsyncKernelManager]:
+    """Return a kernel for all notebooks: to start one and load the package costs more than to run most of them."""
+    manager = AsyncKernelManager(kernel_name="python3")
+    yield manager
+    if manager.has_kernel:
+        run_sync(manager.shutdown_kernel)(now=True)
 
 
 def working_folder(tmp_path: Path) -> Path:
@@ -72,12 +85,13 @@ def nodes(path: Path) -> Iterable[ast.AST]:
         yield from ast.walk(ast.parse(cell.source))
 
 
-def executed(path: Path) -> Any:
-    """Run a notebook in its own folder, as JupyterLab does; the first error is raised."""
+def executed(path: Path, kernel: AsyncKernelManager) -> Any:
+    """Run a notebook in its own folder and with no name of another, as JupyterLab does; the first error is raised."""
     notebook = parsed(path)
-    NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
-    ).execute()
+    afresh = nbformat.v4.new_code_cell(f"%reset -f\n%matplotlib inline\n%cd -q {path.parent}")
+    notebook.cells.insert(0, afresh)
+    NotebookClient(notebook, timeout=120, km=kernel).execute()
+    notebook.cells.remove(afresh)
     return notebook
 
 
@@ -180,16 +194,18 @@ def assert_ran(notebook: Any) -> None:
 POSTMORTEM = "02_lockout_postmortem"
 
 
-@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.stem != POSTMORTEM], ids=lambda path: path.stem)
-def test_runs_top_to_bottom_and_ends_with_an_answer(path: Path, tmp_path: Path) -> None:
-    assert_ran(executed(Path(shutil.copy(path, working_folder(tmp_path)))))
+def test_runs_top_to_bottom_and_ends_with_an_answer(
+    path: Path, tmp_path: Path, kernel: AsyncKernelManager
+) -> None:
+    assert_ran(executed(Path(shutil.copy(path, working_folder(tmp_path))), kernel))
 
 
-@pytest.mark.usefixtures("kernel")
-def test_what_the_postmortem_concludes_in_words_stands_in_its_tables(tmp_path: Path) -> None:
+def test_what_the_postmortem_concludes_in_words_stands_in_its_tables(
+    tmp_path: Path, kernel: AsyncKernelManager
+) -> None:
     """A device that had logged in before locked one account, a stranger another; the copies of `unpack` run."""
-    notebook = executed(sl.unpack(tmp_path) / "notebooks" / f"{POSTMORTEM}.ipynb")
+    notebook = executed(sl.unpack(tmp_path) / "notebooks" / f"{POSTMORTEM}.ipynb", kernel)
     assert_ran(notebook)
     answer = shown(notebook, "answer")
     for words in ("ann@example.com", "self_inflicted", "carol@example.com", "attacker_induced"):
@@ -197,14 +213,13 @@ def test_what_the_postmortem_concludes_in_words_stands_in_its_tables(tmp_path: P
     assert (tmp_path / "postmortem.html").stat().st_size > 10_000
 
 
-@pytest.mark.usefixtures("kernel")
-def test_the_postmortem_runs_on_logs_without_a_lockout(tmp_path: Path) -> None:
+def test_the_postmortem_runs_on_logs_without_a_lockout(tmp_path: Path, kernel: AsyncKernelManager) -> None:
     path = working_folder(tmp_path) / f"{POSTMORTEM}.ipynb"
     source = (NOTEBOOKS[0].parent / path.name).read_text("utf-8")
     wanted = json.dumps(SAMPLE)[1:-1]
     assert wanted in source
     path.write_text(source.replace(wanted, wanted.replace("lockout", "quiet")), "utf-8")
-    notebook = executed(path)
+    notebook = executed(path, kernel)
     assert "@" not in shown(notebook, "locks")
     assert without_picture(notebook) == []
 
