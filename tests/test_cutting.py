@@ -62,7 +62,7 @@ def mangled(pattern: Pattern) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize(("format_", "pattern"), CUT, ids=lambda x: x.name)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_line_that_is_cut_fits_the_whole_regex_with_the_same_groups(
     format_: Lines, pattern: Pattern, data: st.DataObject

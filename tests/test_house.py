@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,12 @@ FLOORS = (
 LEVEL = {room: n for n, floor in enumerate(FLOORS) for room in floor}
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Return what stands in a room, taken apart once for all tests."""
+    return ast.parse(path.read_text())
+
+
 def room_of(path: Path) -> str:
     """Return the top-level room of a file: `charts` for `charts/gantt.py`."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
@@ -88,7 +95,7 @@ def room_of(path: Path) -> str:
 def imports(path: Path) -> list[tuple[str, ast.AST]]:
     """Return the rooms of smtplogs that a file imports, with the place."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "smtplogs":
             parts = (node.module or "").split(".")[1:]
             found += [(parts[0], node)] if parts else [(a.name, node) for a in node.names]
@@ -97,33 +104,35 @@ def imports(path: Path) -> list[tuple[str, ast.AST]]:
     return found
 
 
-@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_go_down_only(path: Path) -> None:
-    room = room_of(path)
-    if room in {"__init__", "__main__"}:
-        return
-    assert room in LEVEL, f"{room} stands on no floor: add it to FLOORS"
-    for target, node in imports(path):
-        if target in {room, "__version__"}:
-            continue
-        same_floor = LEVEL[target] == LEVEL[room]
-        assert LEVEL[target] < LEVEL[room] or same_floor, f"{path}:{node.lineno} looks up to {target}"  # type: ignore[attr-defined]
+def test_every_room_stands_on_a_floor() -> None:
+    assert {room_of(path) for path in ROOMS} - {"__init__", "__main__"} - set(LEVEL) == set(), "add it to FLOORS"
 
 
-@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_room_says_what_it_holds_and_has_no_import_inside(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+def test_imports_go_down_only() -> None:
+    assert [
+        f"{path}:{node.lineno} looks up to {target}"  # type: ignore[attr-defined]
+        for path in ROOMS
+        if (room := room_of(path)) in LEVEL
+        for target, node in imports(path)
+        if target not in {room, "__version__"} and LEVEL[target] > LEVEL[room]
+    ] == []
 
-    assert ast.get_docstring(tree), f"{path} has no first line"
-    inner = [
-        n.lineno
-        for f in ast.walk(tree)
+
+def test_a_room_says_what_it_holds() -> None:
+    assert [str(path) for path in ROOMS if not ast.get_docstring(tree_of(path))] == []
+
+
+def test_no_room_imports_inside_a_function() -> None:
+    """The front doors load heavy things on first use."""
+    assert [
+        f"{path}:{n.lineno}"
+        for path in ROOMS
+        if path.name != "__init__.py"
+        for f in ast.walk(tree_of(path))
         if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)
         for n in ast.walk(f)
         if isinstance(n, ast.Import | ast.ImportFrom)
-    ]
-    allowed = {"__init__.py"}  # the front door loads heavy things on first use
-    assert not inner or path.name in allowed, f"{path} imports inside a function at {inner}"
+    ] == []
 
 
 def test_the_guide_to_the_house_names_every_room_and_no_other() -> None:

@@ -33,6 +33,12 @@ SAMPLE_LOGS = sorted(
 )
 """Logs of single lines; those that are one dialogue or table have their own test."""
 
+FIRST = {p.parent.parent.name: p for p in sorted(SAMPLE_LOGS, key=lambda p: -p.stat().st_size)}.values()
+"""The shortest log of each format, for the quick run."""
+
+LONG = {p for p in SAMPLE_LOGS if p.parent.name in ("misconfigured", "exim4.96-lab", "postfix3.10-dovecot2.4", "takeover")}
+"""Those with the most kinds of lines."""
+
 _PROGRAMS = {
     "postfix": "postfix/{}[7]", "dovecot": "dovecot", "pam": "auth", "exim": "exim[7]", "sendmail": "sm-mta[7]",
     "opensmtpd": "smtpd[7]",
@@ -85,7 +91,11 @@ def sums(tally: accounting.Tally) -> dict[str, int]:
 # --- law 8
 
 
-@pytest.mark.parametrize("path", SAMPLE_LOGS, ids=lambda p: f"{p.parent.name}-{p.name}")
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=() if p in {*FIRST, *LONG} else pytest.mark.slow) for p in SAMPLE_LOGS],
+    ids=lambda p: f"{p.parent.name}-{p.name}",
+)
 def test_every_kept_line_of_a_sample_is_accounted_for(path: Path) -> None:
     """With traffic and without; what only traffic needs changes no event."""
     (source,), _ = find(path)

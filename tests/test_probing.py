@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import shlex
@@ -24,6 +25,7 @@ from smtplogs import cli, errors
 from smtplogs.probing import PORTS_IN_TURN, certificates, sessions
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from pathlib import Path
 
 SECRET = "Pl4nted-s3cret/xyz"
@@ -101,9 +103,9 @@ def test_a_slow_server_is_waited_for(pem: Path) -> None:
 
 
 def test_nothing_there_is_exit_code_2() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    told = ask(port)
+    with socket.socket() as deaf:  # bound, so that nobody else takes the port, and not listening
+        deaf.bind(("127.0.0.1", 0))
+        told = ask(deaf.getsockname()[1])
 
     assert (told.exit_code, causes(told)) == (2, {"service_unavailable"})
 
@@ -325,14 +327,25 @@ def test_a_password_refused_where_only_oauth_works(pem: Path) -> None:
     assert told.exit_code == 1
 
 
+class OnSocket(Controller):
+    """A server on a socket that is bound already: a port that is free now may be taken a moment later."""
+
+    held: socket.socket
+
+    def _create_server(self) -> Coroutine[Any, Any, asyncio.AbstractServer]:
+        return self.loop.create_server(self._factory_invoker, sock=self.held)
+
+
+
 def test_aiosmtpd_over_both_kinds_of_addresses(pem: Path) -> None:
     def judge(server, session, envelope, mechanism, data) -> AuthResult:
         return AuthResult(success=data.password == SECRET.encode(), handled=False)
 
     for address, place in (("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")):
-        with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) as free:
-            port = free.getsockname()[1]
-        server = Controller(object(), hostname=address, port=port, tls_context=context(pem), authenticator=judge)
+        held = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+        port = held.getsockname()[1]
+        server = OnSocket(object(), hostname=address, port=port, tls_context=context(pem), authenticator=judge)
+        server.held = held
         server.start()
         try:
             good = sl.probe(f"{place}:{port}", cafile=pem, user="ann", password=SECRET, timeout=3, versions=False)

@@ -99,11 +99,11 @@ def test_every_file_holds_its_secrets_and_is_understood(
     assert {name.rpartition("/")[2] for name in events["source"]} >= {f"{s}.log" for s in (*shapes, "kumomta", "mail")}
 
 
-@pytest.mark.parametrize("secret", ["Zq001wXkP+4vHt9abcd", "x"])
-def test_forms_finds_a_secret_wherever_base64_holds_it(secret: str) -> None:
+def test_forms_finds_a_secret_wherever_base64_holds_it() -> None:
+    secret = "Zq001wXkP+4vHt9abcd"
     texts = [b64(f"{'u' * n}\0{secret}{tail}") for n in range(6) for tail in ("", "\1\1", "xyz")]
 
-    assert [t for t in texts if not any(f in t for f in planted.forms(secret))] == [] or len(secret) < 4
+    assert [t for t in texts if not any(f in t for f in planted.forms(secret))] == []
 
 
 def test_every_command_is_searched() -> None:
