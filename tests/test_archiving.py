@@ -102,7 +102,9 @@ def test_all_samples_at_once_or_one_by_one_backwards(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sample", ["postfix/postfix3.7-dovecot2.3", "dovecot/log-path"])
-@pytest.mark.parametrize("order", [(2, 0, 1), *(pytest.param(o, marks=pytest.mark.slow) for o in ((0, 1, 2), (1, 2, 0)))])
+@pytest.mark.parametrize(
+    "order", [(2, 0, 1), *(pytest.param(o, marks=pytest.mark.slow) for o in ((0, 1, 2), (1, 2, 0)))]
+)
 def test_rotated_files_that_arrive_in_several_runs(tmp_path: Path, sample: str, order: tuple[int, ...]) -> None:
     lines = lines_of([p for p in LOGS[sample] if p.name.startswith("mail.log")])
     third = len(lines) // 3

@@ -789,7 +789,7 @@ def test_logs_come_through_a_pipe() -> None:
     assert f"Read        1 file, {len(data) / 1000:,.1f} kB".encode() in done.stdout
 
 
-@pytest.mark.parametrize("command", [["read", *LOCKOUT], ["formats"], ["--help"], ["triage", *LOCKOUT]])
+@pytest.mark.parametrize("command", [["read", *NEW_YEAR], ["--help"]])
 def test_a_pipe_that_closes_early_is_no_mistake(command: list[str]) -> None:
     with subprocess.Popen([*SMTPLOGS, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
         assert p.stdout is not None
@@ -801,7 +801,7 @@ def test_a_pipe_that_closes_early_is_no_mistake(command: list[str]) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
-@pytest.mark.parametrize("command", [["triage", *NEW_YEAR], ["read", *NEW_YEAR], ["causes"], ["sample", "lockout"]])
+@pytest.mark.parametrize("command", [["triage", *NEW_YEAR], ["read", *NEW_YEAR], ["sample", "lockout"]])
 def test_a_full_disk_behind_standard_output_is_told(command: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run([*SMTPLOGS, *command], stdout=full, stderr=subprocess.PIPE, check=False)
@@ -813,7 +813,7 @@ def test_a_full_disk_behind_standard_output_is_told(command: list[str]) -> None:
 @pytest.mark.parametrize("name", ["e.parquet", "e.csv", "e.ndjson"])
 def test_a_file_that_cannot_be_written_whole_is_not_there(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"the one before")
-    limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *SMTPLOGS, "read", *LOCKOUT, "-o", name]
+    limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *SMTPLOGS, "read", *NEW_YEAR, "-o", name]
     done = subprocess.run(limited, cwd=tmp_path, capture_output=True, check=False)
 
     assert done.returncode == 2

@@ -195,9 +195,7 @@ POSTMORTEM = "02_lockout_postmortem"
 
 
 @pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.stem != POSTMORTEM], ids=lambda path: path.stem)
-def test_runs_top_to_bottom_and_ends_with_an_answer(
-    path: Path, tmp_path: Path, kernel: AsyncKernelManager
-) -> None:
+def test_runs_top_to_bottom_and_ends_with_an_answer(path: Path, tmp_path: Path, kernel: AsyncKernelManager) -> None:
     assert_ran(executed(Path(shutil.copy(path, working_folder(tmp_path))), kernel))
 
 

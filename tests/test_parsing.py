@@ -36,7 +36,9 @@ SAMPLE_LOGS = sorted(
 FIRST = {p.parent.parent.name: p for p in sorted(SAMPLE_LOGS, key=lambda p: -p.stat().st_size)}.values()
 """The shortest log of each format, for the quick run."""
 
-LONG = {p for p in SAMPLE_LOGS if p.parent.name in ("misconfigured", "exim4.96-lab", "postfix3.10-dovecot2.4", "takeover")}
+LONG = {
+    p for p in SAMPLE_LOGS if p.parent.name in ("misconfigured", "exim4.96-lab", "postfix3.10-dovecot2.4", "takeover")
+}
 """Those with the most kinds of lines."""
 
 _PROGRAMS = {

@@ -336,7 +336,6 @@ class OnSocket(Controller):
         return self.loop.create_server(self._factory_invoker, sock=self.held)
 
 
-
 def test_aiosmtpd_over_both_kinds_of_addresses(pem: Path) -> None:
     def judge(server, session, envelope, mechanism, data) -> AuthResult:
         return AuthResult(success=data.password == SECRET.encode(), handled=False)

@@ -190,7 +190,7 @@ def test_charts(planted_in: tuple[planted.Planted, list[str]], events: Path, tmp
     assert told.leaks(drawn.read_bytes() if drawn.exists() else b"") == []
 
 
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_explain(
     every: int, planted_in: tuple[planted.Planted, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
