@@ -110,7 +110,7 @@ def test_every_room_stands_on_a_floor() -> None:
 
 def test_imports_go_down_only() -> None:
     assert [
-        f"{path}:{node.lineno} looks up to {target}"  # type: ignore[attr-defined]
+        f"{path.relative_to(PACKAGE)}:{node.lineno} looks up to {target}"  # type: ignore[attr-defined]
         for path in ROOMS
         if (room := room_of(path)) in LEVEL
         for target, node in imports(path)
@@ -119,13 +119,13 @@ def test_imports_go_down_only() -> None:
 
 
 def test_a_room_says_what_it_holds() -> None:
-    assert [str(path) for path in ROOMS if not ast.get_docstring(tree_of(path))] == []
+    assert [str(path.relative_to(PACKAGE)) for path in ROOMS if not ast.get_docstring(tree_of(path))] == []
 
 
 def test_no_room_imports_inside_a_function() -> None:
     """The front doors load heavy things on first use."""
     assert [
-        f"{path}:{n.lineno}"
+        f"{path.relative_to(PACKAGE)}:{n.lineno}"
         for path in ROOMS
         if path.name != "__init__.py"
         for f in ast.walk(tree_of(path))

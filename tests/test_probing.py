@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import shlex
@@ -25,6 +24,7 @@ from smtplogs import cli, errors
 from smtplogs.probing import PORTS_IN_TURN, certificates, sessions
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Coroutine
     from pathlib import Path
 

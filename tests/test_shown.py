@@ -19,10 +19,17 @@ PLAIN = f"Mar  1 10:11:12 {TAGGED}"
 FAILED = ("failure", "bad_credentials", "203.0.113.9", "LOGIN")
 
 
-def told(path: Path, text: str) -> list[tuple[object, ...]]:
+def events_of(path: Path, text: str) -> pl.DataFrame:
     path.write_text(text + "\n")
-    events = sl.read(path, year=2026).filter(pl.col("outcome") != "info")
+    return sl.read(path, year=2026).filter(pl.col("outcome") != "info")
+
+
+def said(events: pl.DataFrame) -> list[tuple[object, ...]]:
     return events.select("outcome", "cause", "client_ip", "mechanism").rows()
+
+
+def told(path: Path, text: str) -> list[tuple[object, ...]]:
+    return said(events_of(path, text))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +65,8 @@ def told(path: Path, text: str) -> list[tuple[object, ...]]:
     ],
 )
 def test_what_stands_before_a_line_comes_off_and_its_stamp_is_read(tmp_path: Path, text: str) -> None:
-    assert told(tmp_path / "mail.log", text) == [FAILED]
-    event = sl.read(tmp_path / "mail.log", year=2026).filter(pl.col("outcome") == "failure")
+    event = events_of(tmp_path / "mail.log", text)
+    assert said(event) == [FAILED]
     assert f"{event['time'][0]:%m-%d %H:%M:%S}" == "03-01 10:11:12"
     assert event["raw"][0] == text
 
@@ -77,8 +84,8 @@ def test_months_in_other_languages(tmp_path: Path, written: str, month: int) -> 
 
 @pytest.mark.parametrize("text", [f"postfix/smtpd[412]: {SAID}", SAID, TAGGED, f"10:11:12 {TAGGED}"])
 def test_a_line_without_its_stamp_has_no_time(tmp_path: Path, text: str) -> None:
-    assert told(tmp_path / "mail.log", text) == [FAILED]
-    event = sl.read(tmp_path / "mail.log", year=2026).filter(pl.col("outcome") == "failure")
+    event = events_of(tmp_path / "mail.log", text)
+    assert said(event) == [FAILED]
     assert event.select("time", "time_quality", "raw").rows() == [(None, "none", text)]
 
 
