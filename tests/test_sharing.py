@@ -32,6 +32,9 @@ SAMPLES = (
     "sendmail/office",
     "bans/cut-off",
 )
+
+QUICK = ("postfix/outbound-relay", "exim/smarthost", "mdaemon/wrong-password", "bans/cut-off")
+"""Those of the quick run; the log of the dataset below is postfix/lockout."""
 NAMED = (
     "user",
     "client_ip",
@@ -76,7 +79,7 @@ def same(found: pl.DataFrame) -> list[tuple]:
     return sorted(found.select(columns).rows(), key=str)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in SAMPLES])
 def test_the_findings_are_the_same_and_no_original_is_in_a_byte(name: str, tmp_path: Path) -> None:
     tables = sl.read(sl.sample(name), full=True)
     shared = tuple(sl.share(t, key=KEY) for t in tables)
