@@ -242,7 +242,7 @@ def test_what_is_shown_keeps_the_width_of_the_terminal(columns: int, command: li
 def test_json_is_one_document_of_plain_characters(
     name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    given = [] if not inspect.signature(commands()[name]).parameters.keys() & FILES else LOCKOUT[:1]
+    given = [] if not inspect.signature(commands()[name]).parameters.keys() & FILES else NEW_YEAR[:1]
     given = ["535 5.7.8 no"] if name == "explain" else given
     if name == "compare-probe":
         (tmp_path / "probe.json").write_text(
