@@ -62,7 +62,7 @@ def sessions(
         batches[-1].append(host)
         size += n
     turns = stacked(*(taken(Where(dataset, part.name, p).path, TURNS) for part in parts for p in part.of("turns")))
-    across = over_borders(turns, catalogue)
+    across = over_borders(_oldest_first(turns, order), catalogue)
     files, hours, known = [], defaultdict(int), overview.Overview()
     for events in chain(across, _tied(dataset, parts, order, [b for b in batches if b])):
         known += overview.of_events(events)
@@ -97,8 +97,12 @@ def _cut_off(dataset: Path, parts: Sequence[Part], order: dict[str, int], hosts:
             for p in part.of("sessions"):
                 frame = taken(Where(dataset, part.name, p).path, RECORDS)
                 frames.append(frame.filter(host_of(frame).is_in(hosts)))
-    loose = stacked(*frames)
-    if loose.is_empty():
-        return loose
+    return _oldest_first(stacked(*frames), order)
+
+
+def _oldest_first(rows: pl.DataFrame, order: dict[str, int]) -> pl.DataFrame:
+    """Return rows in the order of their files and lines."""
+    if rows.is_empty():
+        return rows
     turn = pl.col("source").replace_strict(list(order), list(order.values()), default=len(order))
-    return loose.sort(turn, "line_no", maintain_order=True)
+    return rows.sort(turn, "line_no", maintain_order=True)

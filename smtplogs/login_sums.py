@@ -9,6 +9,7 @@ import polars as pl
 
 from smtplogs.in_turn import attempts_of
 from smtplogs.schema import RECORDS, reference
+from smtplogs.unsettled import patched
 
 _CAUSE, _OUTCOME, _BASIS = (RECORDS[c].dtype for c in ("cause", "outcome", "basis"))
 
@@ -44,6 +45,7 @@ def login_attempts(
     summary = logins.filter(pl.col("session").is_not_null())
     failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
     logins, lines = _in_turns(logins, lines)
+    logins, lines, single = _each(logins, lines)
     said = (
         lines.sort("time", maintain_order=True)
         .group_by("session", "_turn", maintain_order=True)
@@ -76,7 +78,60 @@ def login_attempts(
     rest = lines.join(failed.select("session"), on="session", how="anti").join(good, on="session", how="left")
     gets_in = ((pl.col("_good") - pl.col("time")) <= pl.duration(seconds=1)) | (pl.col("_name") == name)
     denied = (pl.col("cause") == "unknown_user") & gets_in
-    return logins, rest.filter(~denied.fill_null(False)).drop("_good", "_name")
+    rest = rest.filter(~denied.fill_null(False)).drop("_good", "_name")
+    return logins, pl.concat([single, _of_logins(rest, summary)], how="diagonal_relaxed")
+
+
+_OF_LOGINS = ("protocol", "client_port", "server_ip", "server_port", "tls", "cipher", "service")
+"""What the login process knows of a session, and the lines of auth do not."""
+
+
+def _of_logins(lines: pl.DataFrame, logins: pl.DataFrame) -> pl.DataFrame:
+    """Give auth lines what the line of their login process knows: they are of its protocol."""
+    if lines.is_empty():
+        return lines
+    known = [c for c in _OF_LOGINS if c in logins.columns]
+    of_session = logins.select("session", *(pl.col(c).alias(f"_{c}") for c in known)).unique("session", keep="last")
+    told = lines.join(of_session, on="session", how="left", maintain_order="left")
+    own = [c for c in known if c != "protocol" and c in lines.columns]
+    return told.with_columns(
+        pl.coalesce("_protocol", "protocol").alias("protocol"),
+        *(pl.coalesce(c, f"_{c}").alias(c) for c in own),
+        *(pl.col(f"_{c}").alias(c) for c in known if c not in lines.columns),
+    ).drop(f"_{c}" for c in known)
+
+
+def _each(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Where auth has a line for each attempt of a sum, each is a row of its own; the sum is the last one's.
+
+    Of a sum that ends in a mechanism that is not there, auth says nothing of that attempt: what it has lines of is taken
+    off. Return sums, the lines that are still to be said of them, and the lines that are attempts by themselves.
+    """
+    keys = ["session", "_turn"]
+    told = lines.group_by(keys).agg(_lines=pl.len())
+    many = (
+        logins.with_row_index("_login")
+        .filter((pl.col("count") > 1) & (pl.col("outcome") != "success"))
+        .select("_login", "count", *keys, _other=pl.col("cause") == "mechanism_unsupported")
+        .join(told, on=keys)
+        .filter(pl.when("_other").then(pl.col("_lines") < pl.col("count")).otherwise(pl.col("_lines") == pl.col("count")))
+    )
+    none = lines.clear().drop("_turn")
+    if many.is_empty():
+        return logins, lines, none
+    last = pl.int_range(pl.len()).over(keys) == pl.len().over(keys) - 1
+    lines = lines.sort("time", "line_no", maintain_order=True).join(
+        many.select(*keys, "_other"), on=keys, how="left", maintain_order="left"
+    )
+    alone = (pl.col("_other") | ~last).fill_null(value=False)
+    single = _of_logins(lines.filter(alone).drop("_turn", "_other"), logins)
+    left = pl.when("_other").then(pl.col("count") - pl.col("_lines")).otherwise(1).cast(RECORDS["count"].dtype)
+    # the name on a line of a mechanism that is not there is an attempt's before it
+    nameless = pl.int_range(pl.len()).is_in(many.filter("_other")["_login"].implode())
+    logins = patched(logins, many["_login"], many.select(count=left)).with_columns(
+        user=pl.when(nameless).then(None).otherwise("user")
+    )
+    return logins, lines.filter(~alone).drop("_other"), single
 
 
 def _in_turns(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -69,7 +69,8 @@ class Gathered:
     def in_order_of(self, names: Iterable[str]) -> None:
         """Bring what other files may finish into the order of the files: the oldest first."""
         rank = {name: n for n, name in enumerate(names)}
-        ends = [rank[f["source"][i]] for f in self.frames.get("loose", ()) if f.height for i in (0, -1)]
-        if any(a > b for a, b in pairwise(ends)):  # each frame is in order
-            place = pl.col("source").replace_strict(list(rank), list(rank.values()), return_dtype=pl.UInt32)
-            self.frames["loose"] = [self.taken_out("loose").sort(place, maintain_order=True)]
+        place = pl.col("source").replace_strict(list(rank), list(rank.values()), return_dtype=pl.UInt32)
+        for kind in ("loose", "turns"):
+            ends = [rank[f["source"][i]] for f in self.frames.get(kind, ()) if f.height for i in (0, -1)]
+            if any(a > b for a, b in pairwise(ends)):  # each frame is in order
+                self.frames[kind] = [self.taken_out(kind).sort(place, maintain_order=True)]

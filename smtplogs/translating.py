@@ -1,7 +1,7 @@
 r"""Words of one software -> everybody's: Exim's authenticator names, signs of deliveries, TLS versions, escaped logins.
 
 OpenSMTPD writes logins in vis(3): `\040`, `\^I`, `\M-C\M-<`, `\\`. Sendmail writes `\\`, `\t`, `\n`, `\r` and octal bytes.
-Both can be read back without doubt. Exim's escapes cannot (it leaves a backslash alone), so its logins stay as logged.
+Both can be read back without doubt. Sendmail also puts both names of a PLAIN answer on its failures (`alice/alice`). Exim's escapes cannot (it leaves a backslash alone), so its logins stay as logged.
 """
 
 from __future__ import annotations
@@ -67,12 +67,25 @@ def seconds(period: pl.Expr) -> pl.Expr:
 
 def with_plain_logins(records: pl.DataFrame) -> pl.DataFrame:
     """Read escaped logins in `user` back, each distinct one once; those of other formats, and broken ones, stay."""
+    records = _of_two_names(records)
     ours = records["format"].is_in(list(ESCAPED))
     escaped = records["user"].filter(ours & records["user"].str.contains("\\", literal=True)).unique().drop_nulls()
     if escaped.is_empty():
         return records
     told = pl.Series([unescaped(text) for text in escaped], dtype=pl.String)
     return records.with_columns(user=pl.when(ours).then(pl.col("user").replace(escaped, told)).otherwise("user"))
+
+
+def _of_two_names(records: pl.DataFrame) -> pl.DataFrame:
+    """Sendmail's `authzid/authcid` of PLAIN, where both are the same: the name once."""
+    user = records["user"]
+    both = (records["format"] == "sendmail") & (records["mechanism"] == "PLAIN") & user.str.contains("/", literal=True)
+    if not both.any():
+        return records
+    parts = pl.col("user").str.split("/").list  # a name may hold the sign itself
+    first = parts.head(parts.len() // 2).list.join("/")
+    same = both & (first != "") & (pl.col("user") == first + "/" + first)
+    return records.with_columns(user=pl.when(same).then(first).otherwise("user"))
 
 
 def unescaped(text: str) -> str:

@@ -163,13 +163,14 @@ def over_borders(turns: pl.DataFrame, catalogue: str | None = None) -> list[pl.D
     Parameters
     ----------
     turns
-        `Tail.turns` of all files of one reading, in any order.
+        `Tail.turns` of all files of one reading, those of the oldest first: that counts where times are equal.
     catalogue
         File with the caller's own rows of the reply catalogue.
     """
     found = []
     for mine in turns.partition_by("format", maintain_order=True) if turns.height else ():
-        files = mine.group_by("source").agg(pl.col("time").min(), pl.col("named").first()).sort("time", "source")
+        files = mine.group_by("source", maintain_order=True).agg(pl.col("time").min(), pl.col("named").first())
+        files = files.sort("time", maintain_order=True)
         sources = files["source"].to_list()
         file_no = pl.col("source").replace_strict(sources, list(range(len(sources))), return_dtype=pl.UInt32)
         rows = dialogue.records(mine.with_columns(file_no=file_no).drop("format", "source", "named"))

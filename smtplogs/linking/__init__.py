@@ -44,7 +44,7 @@ def link(records: pl.DataFrame) -> pl.DataFrame:
     Parameters
     ----------
     records
-        Classified records with `time` and `source`, of the formats named above, in any order.
+        Classified records with `time` and `source`, of the formats named above; those of the oldest file first.
 
     Returns
     -------
@@ -71,9 +71,12 @@ def link(records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _in_order(records: pl.DataFrame) -> pl.DataFrame:
-    """Return records in order of time, source and line, without the columns of `_USED` that hold nothing."""
-    order = records.select(
-        pl.arg_sort_by("time", "source", "line_no", nulls_last=True, maintain_order=True)
-    ).to_series()
+    """Return records in order of time, file and line, without the columns of `_USED` that hold nothing.
+
+    Files stand in the order in which they were written, which their names (`mail.log.1`, `mail.log`) do not tell.
+    """
+    files = records["source"].unique(maintain_order=True)
+    file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
+    order = records.select(pl.arg_sort_by("time", file, "line_no", nulls_last=True, maintain_order=True)).to_series()
     filled = records.select(c for c in records.columns if c not in _USED or records[c].null_count() < records.height)
     return filled if order.is_sorted() else filled[order]

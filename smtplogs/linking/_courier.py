@@ -6,6 +6,7 @@ import datetime as dt
 
 import polars as pl
 
+from smtplogs.linking._sessions import place
 from smtplogs.schema import RECORDS
 
 IDLE = dt.timedelta(minutes=5)
@@ -23,7 +24,8 @@ def linked(rows: pl.DataFrame) -> pl.DataFrame:
 def _logins(rows: pl.DataFrame) -> pl.DataFrame:
     """One success per run of mails of a name and address."""
     mails = rows.filter((pl.col("pattern") == "mail") & pl.col("time").is_not_null())
-    who = ["source", "user", "client_ip"]
+    # a run goes on in the next file
+    who = [place().fill_null(""), pl.col("user"), pl.col("client_ip")]
     gap = pl.col("time") - pl.col("time").shift().over(who)
     first = mails.filter((gap > IDLE).fill_null(value=True))
     blank = ("queue_id", "detail", "also", "sender", "n_recipients")

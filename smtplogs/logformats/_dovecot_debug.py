@@ -152,6 +152,18 @@ STRANGERS = (
         ),
     ),
     Pattern(
+        "killed",
+        program=PROGRAM,
+        literal="Killed with signal ",
+        regex=r"^(?:Warning: )?[a-z0-9-]+: (?:Warning: )?Killed with signal [0-9]+ \([a-z0-9= -]*\)$",
+        role="dismiss",
+        written_by="dovecot src/lib-master/master-service.c: a process is told to end",
+        samples=(
+            Sample("auth: Warning: Killed with signal 15 (by pid=275 uid=0 code=kill)"),
+            Sample("imap-login: Warning: Killed with signal 15 (by pid=1 uid=0 code=kill)"),
+        ),
+    ),
+    Pattern(
         "other_service",
         program=PROGRAM,
         regex=r"^(?:(?:Info|Warn|Warning|Error|Fatal): )?(?:master|config|anvil|stats|old-stats|log|director|replicator|aggregator|dict|ssl-params"

@@ -207,7 +207,8 @@ LIMITS = (
             Part(
                 " for (",
                 r"(?P<limit_service>\[[^\]]*\]:[^:()]+|[^:()]*\.[^:()]*:[^:()]+|[^:()]+|[^:()]+:[^:()]+):"
-                r"(?P<client_ip>unknown|[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)",
+                r"(?P<client_ip>unknown|[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)"
+                r"(?:/[0-9]+)?",
             ),
             Part(") at ", r"[A-Z][a-z]{2} [ 0-9]?[0-9] [0-9]{2}:[0-9]{2}:[0-9]{2}", own=True),
         ),
@@ -233,6 +234,16 @@ LIMITS = (
                     rate_value=1.0,
                     limit_service="192.0.2.25:2525",
                     client_ip="2001:db8:0:1::3",
+                ),
+            ),
+            Sample(  # smtpd_client_ipv6_prefix_length, since 3.8
+                "statistics: max connection rate 2/60s for (10500:::/84) at Nov 26 21:12:05",
+                context(
+                    detail="connection rate",
+                    rate_value=2.0,
+                    rate_window_s=60.0,
+                    limit_service="10500",
+                    client_ip="::",
                 ),
             ),
             Sample(

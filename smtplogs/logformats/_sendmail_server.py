@@ -73,6 +73,21 @@ LOGINS = (
                 ),
             ),
             Sample(
+                "6AQLALH9000063: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: "
+                "Password verification failed, user=bob@example.com/bob@example.com, relay=[203.0.113.24]",
+                auth(
+                    queue_id="6AQLALH9000063",
+                    mechanism="PLAIN",
+                    vendor_code="-13",
+                    detail="SASL(-13): authentication failure: Password verification failed",
+                    user="bob@example.com",
+                    client_ip="203.0.113.24",
+                    outcome="failure",
+                    cause="bad_credentials",
+                    basis="line",
+                ),
+            ),
+            Sample(
                 "6ANJIrNx000231: AUTH failure (LOGIN): user not found (-20) SASL(-13): user not found: checkpass failed, "
                 "user=a, relay=[192.0.2.1], relay=[IPv6:2001:db8:0:0:0:0:0:7]",
                 auth(

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from live.roots import DRAWN_ROOTS as KINDS
 from live.roots import RELEASES, fetch, missing, refreshed, root_of, unpack, with_node
 
 SETUPS = (
@@ -59,6 +60,17 @@ SETUPS = (
 ASKED = (("trixie", "postfix", "asked"), ("trixie", "exim", "asked"))
 """Set-ups at which nothing happens but `smtplogs probe`."""
 
+SEEDS = tuple(int(word) for word in os.environ.get("LIVE_SEEDS", "1").split())
+
+DRAWN = tuple(
+    (release, "drawn", f"{server}_{seed}")
+    for seed in SEEDS
+    for server in KINDS
+    for release in RELEASES
+    if (release, server) not in (("bookworm", "opensmtpd"), ("bookworm", "smaller"))
+)
+"""Set-ups whose settings and sessions are drawn at random, by a seed."""
+
 PRINTED = (("bookworm", "clients", "many"), ("trixie", "clients", "many"))
 """Set-ups that are about what mailing programs print."""
 
@@ -69,7 +81,7 @@ LIMIT = 480
 TESTS = Path(__file__).parent.parent
 
 
-def prepared(cache: Path, setups: tuple[tuple[str, str, str], ...] = (*SETUPS, *PRINTED)) -> None:
+def prepared(cache: Path, setups: tuple[tuple[str, str, str], ...] = (*SETUPS, *DRAWN, *PRINTED)) -> None:
     """Fetch and unpack what the setups need into the cache. Raises OSError or CalledProcessError where apt cannot."""
     wanted = sorted({(release, root_of(server, variant)) for release, server, variant in setups})
     for release in sorted({r for r, _ in wanted}):
@@ -115,7 +127,7 @@ def recorded(cache: Path, out: Path, setup: tuple[str, str, str]) -> str | None:
 def main() -> int:
     """`python -m live.play CACHE OUT [SETUP ...]`: a setup is named release-server-variant."""
     cache, out = Path(sys.argv[1]), Path(sys.argv[2])
-    setups = tuple(s for s in (*SETUPS, *ASKED, *PRINTED) if len(sys.argv) == 3 or "-".join(s) in sys.argv[3:])
+    setups = tuple(s for s in (*SETUPS, *ASKED, *DRAWN, *PRINTED) if len(sys.argv) == 3 or "-".join(s) in sys.argv[3:])
     if reason := missing():
         print(f"not run: {reason}")
         return 3

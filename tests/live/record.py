@@ -16,6 +16,7 @@ from live import (
     courier,
     cyrus,
     databases,
+    drawn_servers,
     exim,
     eximauth,
     fronts,
@@ -49,6 +50,7 @@ SERVERS = {
     "modes": modes,
     "fronts": fronts,
     "outages": outages,
+    "drawn": drawn_servers,
 }
 
 

@@ -56,10 +56,19 @@ FURTHER = {
 """Set-ups that are played in the root of another one."""
 
 
+DRAWN_ROOTS = {
+    "postfix": "postfix", "cyrus": "postfix", "exim": "exim", "eximauth": "exim", "sendmail": "sendmail", "opensmtpd": "opensmtpd",
+    "courier": "courier", "smaller": "smaller",
+}  # fmt: skip
+"""Servers whose settings are drawn at random, and whose roots they are played in."""
+
+
 def root_of(server: str, variant: str) -> str:
     """Return whose root a set-up is played in."""
     if server == "relaying":
         return "exim" if variant == "exim" else "postfix"
+    if server == "drawn":
+        return DRAWN_ROOTS[variant.partition("_")[0]]
     return FURTHER.get(server, server)
 
 
