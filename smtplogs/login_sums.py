@@ -105,33 +105,38 @@ def _each(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.D
     """Where auth has a line for each attempt of a sum, each is a row of its own; the sum is the last one's.
 
     Of a sum that ends in a mechanism that is not there, auth says nothing of that attempt: what it has lines of is taken
-    off. Return sums, the lines that are still to be said of them, and the lines that are attempts by themselves.
+    off (until 2.3 such a sum has no number, and is of the last attempt alone). What the login process itself says of an
+    attempt is no line of auth. Return sums, the lines that are still to be said of them, and the lines that are attempts by themselves.
     """
     keys = ["session", "_turn"]
+    repeated = pl.col("pattern") == "authenticate_failed"
+    lines, again = lines.filter(~repeated), lines.filter(repeated)
     told = lines.group_by(keys).agg(_lines=pl.len())
+    other = pl.col("cause") == "mechanism_unsupported"
+    counted = pl.col("detail").str.contains(" attempts", literal=True).fill_null(value=False)
+    sums = logins.with_row_index("_login").filter(pl.col("outcome") != "success")
     many = (
-        logins.with_row_index("_login")
-        .filter((pl.col("count") > 1) & (pl.col("outcome") != "success"))
-        .select("_login", "count", *keys, _other=pl.col("cause") == "mechanism_unsupported")
+        sums.select("_login", "count", *keys, _other=other.fill_null(value=False), _counted=counted)
         .join(told, on=keys)
-        .filter(pl.when("_other").then(pl.col("_lines") < pl.col("count")).otherwise(pl.col("_lines") == pl.col("count")))
+        .with_columns(_left=pl.when("_counted").then(pl.col("count").cast(pl.Int64) - pl.col("_lines")).otherwise(1))
+        .filter(pl.when("_other").then(pl.col("_left") > 0).otherwise((pl.col("_left") == 0) & (pl.col("count") > 1)))
     )
     none = lines.clear().drop("_turn")
     if many.is_empty():
-        return logins, lines, none
+        return logins, pl.concat([lines, again]), none
     last = pl.int_range(pl.len()).over(keys) == pl.len().over(keys) - 1
     lines = lines.sort("time", "line_no", maintain_order=True).join(
         many.select(*keys, "_other"), on=keys, how="left", maintain_order="left"
     )
-    alone = (pl.col("_other") | ~last).fill_null(value=False)
+    alone = pl.when(pl.col("_other").is_null()).then(False).otherwise(pl.col("_other") | ~last)  # noqa: FBT003
     single = _of_logins(lines.filter(alone).drop("_turn", "_other"), logins)
-    left = pl.when("_other").then(pl.col("count") - pl.col("_lines")).otherwise(1).cast(RECORDS["count"].dtype)
+    left = pl.when("_other").then("_left").otherwise(1).cast(RECORDS["count"].dtype)
     # the name on a line of a mechanism that is not there is an attempt's before it
     nameless = pl.int_range(pl.len()).is_in(many.filter("_other")["_login"].implode())
     logins = patched(logins, many["_login"], many.select(count=left)).with_columns(
         user=pl.when(nameless).then(None).otherwise("user")
     )
-    return logins, lines.filter(~alone).drop("_other"), single
+    return logins, pl.concat([lines.filter(~alone).drop("_other"), again]), single
 
 
 def _in_turns(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

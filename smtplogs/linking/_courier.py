@@ -44,17 +44,28 @@ def _silent(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_row_index("_row")
     bare = (pl.col("stage") == "auth") & (pl.col("outcome") == "failure") & (pl.col("basis") == "assumed")
     refused = rows.filter(bare).select("_row", "source", "line_no", "time").sort("line_no")
-    sides = [
-        down.sort("line_no").join_asof(
-            refused, on="line_no", by="source", strategy=side, check_sortedness=False, coalesce=False
-        )
-        for side in ("backward", "forward")
-    ]
-    near = pl.concat(sides).filter((pl.col("_at") - pl.col("time")).abs() <= NEAR)
-    apart = (pl.col("line_no").cast(pl.Int64) - pl.col("line_no_right").cast(pl.Int64)).abs()
-    pairs = near.sort(apart, maintain_order=True).unique(["source", "line_no"], keep="first")
-    told = pl.col("_row").is_in(pairs["_row"].implode())
+    told = pl.col("_row").is_in(_nearest(down.sort("line_no"), refused)["_row"].implode())
     values = {"outcome": "deferred", "cause": "backend_unavailable", "basis": "context"}
     return rows.with_columns(
         pl.when(told).then(pl.lit(v, RECORDS[c].dtype)).otherwise(c).alias(c) for c, v in values.items()
     ).drop("_row")
+
+
+def _nearest(down: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """Return a refusal for each complaint, the nearest that no other complaint has: each is written by its own process."""
+    found = [refused.head(0)]
+    for _ in range(5):
+        if down.is_empty() or refused.is_empty():
+            break
+        near = down.with_columns(_line=pl.col("line_no")).join_asof(
+            refused, on="line_no", by="source", strategy="nearest", check_sortedness=False, coalesce=False
+        )
+        near = near.filter((pl.col("_at") - pl.col("time")).abs() <= NEAR)
+        apart = (pl.col("_line").cast(pl.Int64) - pl.col("line_no_right").cast(pl.Int64)).abs()
+        near = near.sort(apart, maintain_order=True).unique("_row", keep="first", maintain_order=True)
+        if near.is_empty():
+            break
+        found.append(refused.join(near.select("_row"), on="_row", how="semi"))
+        refused = refused.join(near.select("_row"), on="_row", how="anti", maintain_order="left")
+        down = down.join(near.select("source", line_no="_line"), on=["source", "line_no"], how="anti", maintain_order="left")
+    return pl.concat(found)

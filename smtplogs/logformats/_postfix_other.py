@@ -127,6 +127,14 @@ OTHER = (
         ),
     ),
     Pattern(
+        "verbose_match",
+        program=r"smtpd|smtp|relay|lmtp|postscreen",
+        regex=r"^match_(?:string|list_match|hostname|hostaddr): .*$",
+        role="dismiss",
+        written_by="postfix src/util/match_ops.c, match_list.c with -v: lists of settings",
+        samples=(Sample("match_string: smtpd_noop_commands: starttls ~? help"),),
+    ),
+    Pattern(
         "host_name",
         program="smtpd|postscreen|smtp",
         regex=r"^warning: (?:hostname .* does not resolve to address .*|.*: hostname .* verification failed: .*"

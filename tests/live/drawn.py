@@ -259,7 +259,7 @@ def exchange(chance: random.Random, mechanism: str, user: str, password: str) ->
         return (f"AUTH PLAIN {blob}", []) if early else ("AUTH PLAIN", [lambda _: blob])
     if mechanism == "LOGIN":
         last: Callable[[str], str] = lambda _: b64(password)  # noqa: E731
-        return (f"AUTH LOGIN {b64(user) or '='}", [last]) if early else ("AUTH LOGIN", [lambda _: b64(user), last])
+        return (f"AUTH LOGIN {b64(user)}", [last]) if early and user else ("AUTH LOGIN", [lambda _: b64(user), last])
     if mechanism == "CRAM-MD5":
         return "AUTH CRAM-MD5", [lambda c: b64(f"{user} {hmac.new(password.encode(), _plain(c), 'md5').hexdigest()}")]
     if mechanism.startswith("SCRAM-"):

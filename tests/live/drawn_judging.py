@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 import smtplogs as sl
+from live.drawn import UNKNOWN
 from live.judging import REASONS, VERDICTS, Deviation, _same
 from smtplogs import reading
 
@@ -67,6 +68,9 @@ def wanted(known: Drawn, command: dict[str, Any], last: bool) -> set[str]:
         outcomes = outcomes or next((set(o) for starts, o in VERDICTS if reply.startswith(starts)), {"failure"})
         if reply.startswith("421"):  # it waited too long, or heard too much, in AUTH or after it
             outcomes = {"throttled", "aborted", "refused", "silent"}
+            outcomes |= {"failure"} if known.settings.get("variant") == "chasquid" else set()  # instead of the third 535
+        if "another step is needed" in reply:
+            outcomes.add("aborted")
         if "failure" in outcomes and (odd(command["user"]) or command["cause"] == "broken"):
             outcomes.add("aborted")  # a judge that does not look such names up says 535 as well
     if reply and reply.startswith("554"):
@@ -85,8 +89,8 @@ def silence(known: Drawn, command: dict[str, Any], outcomes: set[str], *, last: 
     if any(begun <= command["at"] <= (ended or 1e12) or begun - 30 < command["at"] < begun for begun, ended in json.loads(settings.get("outages", "[]"))):
         return {"silent", *ANY, "deferred"}  # a process that is ended writes no sum
     if known.kind in ("postfix", "cyrus"):
-        if command["protocol"] != "smtp":
-            return {"silent"} if not last and settings["auth_verbose"] == "no" or not reply else set()
+        if command["protocol"] != "smtp":  # before a login a strange name may be the word of a deny database
+            return {"silent"} if not last or not reply else set()
         return set()
     if outcomes == {"success"}:  # told by the mails after it
         if known.settings.get("variant", "").startswith("haraka") or command["address"].startswith(("127.77.", "::1")):
@@ -170,21 +174,25 @@ def fitting(known: Drawn, row: dict[str, Any], command: dict[str, Any], wish: se
     if not command["at"] - 2 <= row["time"].timestamp() <= command["at"] + 60:
         return False
     user = command["user"]
+    if command["mechanism"] in UNKNOWN and row["outcome"] != "failure":
+        return True  # whatever stood in its first answer
     if known.kind == "courier" and (command["cause"] == "broken" or odd(user) or user == "unknown" or row["user"] in (None, "and")):
         return True  # it repeats what it heard, cut somewhere
     if row["user"] is None:
-        named = user and row["outcome"] == "failure" and known.kind not in NAMELESS
+        named = user and user.split() and row["outcome"] == "failure" and known.kind not in NAMELESS
         if named and row["cause"] != "access_policy_denied" and not (row["count"] > 1 or row["basis"] == "counter" or command["protocol"] != "smtp"):
             return False
-    elif row["count"] == 1 and (not user or not any(_same(row["user"].casefold(), n.casefold()) for n in names(user))):
-        return False
+    elif row["count"] == 1 and (not user or not any(_same(row["user"], n) or _same(row["user"].casefold(), n.casefold()) for n in names(user))):
+        return row["outcome"] == "deferred" and "silent" in wish  # Postfix prints the name of the attempt before
     return _cause(known, row, command)
 
 
 def names(user: str) -> set[str]:
-    """Return what servers make of a name."""
+    """Return what servers make of a name: cut, stripped, with a realm, escaped."""
     plain = "".join("?" if ord(c) < 32 else c for c in user)
-    return {user, f"{user}@example.com", user.strip(), plain, plain.strip(), user.replace("%", "%!"), user.partition("@")[0], user.split(" ")[0], f"{user.strip()}@example.com"} - {""}
+    written = "".join(f"#{ord(c):03o}" if ord(c) < 32 else c for c in user)
+    tabs = [user.replace("\t", f"{sign}t") for sign in ("?", "\\001")]  # Dovecot's way to write a tab
+    return {user, written, *tabs, f"{user[:61]}...", f"{user[:60]}...", f"{user}@example.com", user.strip(), plain, plain.strip(), user.replace("%", "%!"), user.partition("@")[0], (user.split() or [""])[0], f"{user.strip()}@example.com"} - {""}
 
 
 def _cause(known: Drawn, row: dict[str, Any], command: dict[str, Any]) -> bool:
