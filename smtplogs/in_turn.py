@@ -8,6 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from smtplogs.schema import reference
+from smtplogs.sources import rotation_of
 from smtplogs.unsettled import patched
 
 IN_TURN_S = 60
@@ -32,6 +33,15 @@ _GOES_ON = ("backend_unavailable", "server_config_error", "access_policy_denied"
 """What a database may have said although another one is asked after it."""
 
 
+def files(rows: pl.DataFrame) -> pl.Expr:
+    """Number the file of each row as rotation numbers them, the oldest of a log first: what one second holds goes by that."""
+    names = rows["source"].unique()
+    if names.len() < 2:
+        return pl.col("line_no")
+    order = sorted(names, key=lambda name: ((told := rotation_of(name)).series, told.order, name))
+    return pl.col("source").replace_strict(order, range(len(order)), return_dtype=pl.UInt32)
+
+
 def asked_in_turn(lines: pl.DataFrame) -> pl.DataFrame:
     """Fold what databases said in turn ("... - trying the next passdb") into the line of the last one.
 
@@ -47,14 +57,15 @@ def asked_in_turn(lines: pl.DataFrame) -> pl.DataFrame:
     who = pl.concat_str([pl.col(c).fill_null("") for c in ("host", "client_ip", "user", "session")], separator="\n")
     rows = rows.select(
         "_row", "time", "cause", "outcome", "line_no", _who=who, _next=nxt, _ref=reference(), _weight=_weight(),
-    ).sort("_who", "time", "line_no", nulls_last=True)  # fmt: skip
+        _file=files(rows),
+    ).sort("_who", "time", "_file", "line_no", nulls_last=True)  # fmt: skip
     since = pl.col("time") - pl.col("time").shift()
     silent = pl.col("cause").is_in(_GOES_ON).shift() & ~pl.col("cause").is_in(_GOES_ON)
     goes_on = (pl.col("_who") == pl.col("_who").shift()) & (
         (pl.col("_next").shift() & (since <= pl.duration(seconds=3))) | (silent & (since <= pl.duration(seconds=1)))
     )
     rows = rows.with_columns(_attempt=(~goes_on.fill_null(value=False)).cum_sum())
-    rows = rows.sort("_attempt", "_weight", "line_no")
+    rows = rows.sort("_attempt", "_weight", "_file", "line_no")
     kept = rows.filter(~pl.col("_next")).unique("_attempt", keep="first", maintain_order=True)
     kept = kept.select("_row", "_attempt", "_ref")
     best = rows.group_by("_attempt", maintain_order=True).agg(
@@ -75,7 +86,7 @@ def attempts_of(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataF
     """
     who = pl.concat_str([pl.col(c).fill_null("") for c in by], separator="\n")
     lines = lines.with_columns(_who=who.cast(pl.Categorical).to_physical(), _rank=_turn(databases))
-    lines = lines.sort("_who", "time", "line_no", nulls_last=True)
+    lines = lines.sort("_who", "time", files(lines), "line_no", nulls_last=True)
     same = pl.col("_who") == pl.col("_who").shift()
     since = pl.col("time") - pl.col("time").shift()
     near = since <= pl.duration(seconds=2)
@@ -94,7 +105,7 @@ def attempts_of(lines: pl.DataFrame, databases: list[str], *by: str) -> pl.DataF
     told = pl.col("_attempt").is_in(several.implode())
     single = lines.filter(~told).drop("_attempt")
     lines = lines.filter(told).with_columns(_weight=_weight(), _ref=reference())
-    best = lines.sort("_attempt", "_weight", "line_no", maintain_order=True)
+    best = lines.sort("_attempt", "_weight", files(lines), "line_no", maintain_order=True)
     refs = best.group_by("_attempt", maintain_order=True).agg(_refs=pl.col("_ref"))
     best = best.unique("_attempt", keep="first", maintain_order=True).join(refs, on="_attempt", maintain_order="left")
     others = pl.col("_refs").list.set_difference(pl.concat_list("_ref"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from smtplogs.in_turn import attempts_of
+from smtplogs.in_turn import attempts_of, files
 from smtplogs.schema import RECORDS, reference
 from smtplogs.unsettled import patched
 
@@ -102,41 +102,53 @@ def _of_logins(lines: pl.DataFrame, logins: pl.DataFrame) -> pl.DataFrame:
 
 
 def _each(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Where auth has a line for each attempt of a sum, each is a row of its own; the sum is the last one's.
+    """Where there is a line for each attempt of a sum, each is a row of its own; the sum is the last one's.
 
     Of a sum that ends in a mechanism that is not there, auth says nothing of that attempt: what it has lines of is taken
     off (until 2.3 such a sum has no number, and is of the last attempt alone). What the login process itself says of an
-    attempt is no line of auth. Return sums, the lines that are still to be said of them, and the lines that are attempts by themselves.
+    attempt repeats what auth says, where it is a failure; what never came to auth it says alone. Return sums, the lines
+    that are still to be said of them, and the lines that are attempts by themselves.
     """
     keys = ["session", "_turn"]
-    repeated = pl.col("pattern") == "authenticate_failed"
-    lines, again = lines.filter(~repeated), lines.filter(repeated)
-    told = lines.group_by(keys).agg(_lines=pl.len())
-    other = pl.col("cause") == "mechanism_unsupported"
-    counted = pl.col("detail").str.contains(" attempts", literal=True).fill_null(value=False)
+    strange = pl.col("cause") == "mechanism_unsupported"
+    repeats = pl.col("pattern") == "authenticate_failed"
+    again = lines.filter(repeats & (pl.col("outcome") == "failure"))
+    lines = lines.filter(~repeats | (pl.col("outcome") != "failure"))
+    lines = _written(lines)
+    told = lines.group_by(keys).agg(_lines=pl.len(), _own=(repeats & strange).any())
     sums = logins.with_row_index("_login").filter(pl.col("outcome") != "success")
     many = (
-        sums.select("_login", "count", *keys, _other=other.fill_null(value=False), _counted=counted)
+        sums.select(
+            "_login", *keys, _count=pl.col("count").cast(pl.Int64), _other=strange.fill_null(value=False),
+            _numbered=pl.col("detail").str.contains(" attempts", literal=True).fill_null(value=False),
+        )
         .join(told, on=keys)
-        .with_columns(_left=pl.when("_counted").then(pl.col("count").cast(pl.Int64) - pl.col("_lines")).otherwise(1))
-        .filter(pl.when("_other").then(pl.col("_left") > 0).otherwise((pl.col("_left") == 0) & (pl.col("count") > 1)))
-    )
+        .with_columns(_left=pl.col("_count") - pl.col("_lines") + (pl.col("_own") & pl.col("_other")).cast(pl.Int64))
+        .with_columns(_left=pl.when(pl.col("_other") & ~pl.col("_numbered")).then(1).otherwise("_left"))
+        .filter(pl.when("_other").then(pl.col("_left") > 0).otherwise((pl.col("_left") == 0) & (pl.col("_count") > 1)))
+    )  # fmt: skip
     none = lines.clear().drop("_turn")
     if many.is_empty():
-        return logins, pl.concat([lines, again]), none
-    last = pl.int_range(pl.len()).over(keys) == pl.len().over(keys) - 1
-    lines = lines.sort("time", "line_no", maintain_order=True).join(
-        many.select(*keys, "_other"), on=keys, how="left", maintain_order="left"
-    )
-    alone = pl.when(pl.col("_other").is_null()).then(False).otherwise(pl.col("_other") | ~last)  # noqa: FBT003
-    single = _of_logins(lines.filter(alone).drop("_turn", "_other"), logins)
+        return logins, _written(pl.concat([lines, again])), none
+    lines = lines.join(many.select(*keys, "_other", "_own"), on=keys, how="left", maintain_order="left")
+    number, last = pl.int_range(pl.len()), pl.len() - 1
+    last_strange = repeats & strange & (number == pl.when(repeats & strange).then(number).max()).over(keys)
+    of_sum = pl.when("_other").then(last_strange).otherwise((number == last).over(keys))
+    alone = pl.col("_other").is_not_null() & ~of_sum
+    single = _of_logins(lines.filter(alone).drop("_turn", "_other", "_own"), logins)
     left = pl.when("_other").then("_left").otherwise(1).cast(RECORDS["count"].dtype)
     # the name on a line of a mechanism that is not there is an attempt's before it
     nameless = pl.int_range(pl.len()).is_in(many.filter("_other")["_login"].implode())
     logins = patched(logins, many["_login"], many.select(count=left)).with_columns(
         user=pl.when(nameless).then(None).otherwise("user")
     )
-    return logins, pl.concat([lines.filter(~alone).drop("_other"), again]), single
+    rest = pl.concat([lines.filter(~alone).drop("_other", "_own"), again])
+    return logins, _written(rest), single
+
+
+def _written(lines: pl.DataFrame) -> pl.DataFrame:
+    """Return lines in the order in which they were written."""
+    return lines.sort("time", files(lines), "line_no", maintain_order=True)
 
 
 def _in_turns(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from smtplogs._addresses import is_private
+from smtplogs.in_turn import files
 from smtplogs.login_sums import name_key
 from smtplogs.overview import NEIGHBOURS, of_saslauthd, waiting
 from smtplogs.pairing import one_to_one, with_columns, without_postfix
@@ -84,7 +85,7 @@ def _after_pam(lines: pl.DataFrame) -> pl.DataFrame:
     rows = lines.with_row_index("_row").filter(mine & (refused | pl.col("pattern").is_in(_SAID)))
     if not rows["pattern"].is_in(_SAID).any():
         return lines
-    rows = rows.sort("host", "pid", "time", "line_no", nulls_last=True)
+    rows = rows.sort("host", "pid", "time", files(rows), "line_no", nulls_last=True)
     rows = rows.with_columns(_said=reference(), _near=pl.col("time") - pl.col("time").shift())
     said = ("host", "pid", "pattern", "cause", "outcome", "basis", "_said")
     before = {f"_{name}_before": pl.col(name).shift() for name in said}
@@ -323,8 +324,10 @@ def _keys(frame: pl.DataFrame, row: str, may: pl.Expr) -> pl.DataFrame:
         turn=pl.col("_turn") if "_turn" in frame.columns else pl.lit(None, pl.UInt32),
         limited=pl.col("outcome") == "throttled",
         may=may.fill_null(value=False),
+        _file=files(frame),
+        _line=pl.col("line_no"),
     )
-    keys = keys.filter("may").drop("may").sort("time", maintain_order=True)
+    keys = keys.filter("may").sort("time", "_file", "_line", maintain_order=True).drop("may", "_file", "_line")
     since, until = pl.col("time").diff().over("host"), pl.col("time").diff(-1).over("host").abs()
     far = [(gap > pl.duration(seconds=2 * NEAR_S)).fill_null(value=True) for gap in (since, until)]
     return keys.with_columns(alone=pl.all_horizontal(far))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from smtplogs.in_turn import asked_in_turn, attempts_of
+from smtplogs.in_turn import asked_in_turn, attempts_of, files
 from smtplogs.login_sums import in_plain_text, login_attempts, name_key
 from smtplogs.overview import ASKS_DOVECOT, LOST_ANSWER, waiting
 from smtplogs.redacting import pseudonyms
@@ -75,7 +75,7 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
     """Pair Dovecot's attempts with Postfix's failures, one to one; return events and the attempts left over."""
     attempts = attempts.with_row_index("_attempt")
     open_ = events.select(
-        "time", "host", "client_ip", "user", "detail", "cause", _event=pl.int_range(pl.len(), dtype=pl.UInt32),
+        "time", "source", "line_no", "host", "client_ip", "user", "detail", "cause", _event=pl.int_range(pl.len(), dtype=pl.UInt32),
         _open=waiting(),
     ).filter("_open")  # fmt: skip
     # hosts are compared only where both logs name them and share one
@@ -89,7 +89,11 @@ def _matched(events: pl.DataFrame, attempts: pl.DataFrame, *, by_host: bool) -> 
             name=name_key(pl.lit(pseudonyms(frame["user"]))).fill_null(""),
             lost=pl.col("detail").str.starts_with(LOST_ANSWER).fill_null(False),
             nobody=(pl.col("cause") == "unknown_user").fill_null(value=False),
-        ).sort("time", maintain_order=True)
+            _file=files(frame),
+            _line=pl.col("line_no"),
+        )
+        .sort("time", "_file", "_line", maintain_order=True)
+        .drop("_file", "_line")
         for row, frame in names.items()
     }
     left, right = keyed["_event"], keyed["_attempt"]
@@ -216,7 +220,7 @@ def one_to_one(
         if joined.is_empty():
             break
         near = (pl.col("time") - pl.col("_then")).abs()
-        pairs = joined.sort(near, "_event").unique("_attempt", keep="first", maintain_order=True)
+        pairs = joined.sort(near, maintain_order=True).unique("_attempt", keep="first", maintain_order=True)
         pairs = pairs.select("_event", "_attempt")
         found.append(pairs)
         left = left.join(pairs, on="_event", how="anti", maintain_order="left")

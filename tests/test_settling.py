@@ -211,20 +211,66 @@ def test_dovecot_alone_gives_attempts(tmp_path: Path) -> None:
     )
 
 
+def sum_of(tmp_path: Path, *lines: str, attempts: int = 3, name: str = "bob") -> pl.DataFrame:
+    ended = f"auth failed, {attempts} attempts in 25 secs): user=<{name}>, method=PLAIN, rip={IP}, lip=192.0.2.25, TLS, session=<s1>"
+    return read(tmp_path, *lines, dovecot("10:00:30", f"imap-login: Disconnected ({ended}"))
+
+
 def test_the_sum_of_a_login_process_counts_and_its_lines_say_why(tmp_path: Path) -> None:
-    events = read(
+    events = sum_of(
         tmp_path,
         dovecot("10:00:01", f"auth: passwd-file(bob,{IP},<s1>): unknown user"),
-        dovecot("10:00:11", f"auth: passwd-file(bob,{IP},<s1>): unknown user"),
         dovecot("10:00:21", f"auth: passwd-file(bob,{IP},<s1>): unknown user"),
-        dovecot(
-            "10:00:30",
-            f"imap-login: Disconnected (auth failed, 3 attempts in 25 secs): user=<bob>, method=PLAIN, rip={IP}, lip=192.0.2.25, TLS, session=<s1>",
-        ),
     )
 
     assert told(events, *WHAT, "protocol") == [("auth", "failure", "unknown_user", "context", 3, "imap")]
-    assert events["also"].to_list() == [[f"{tmp_path}/mail.log:{n}" for n in (1, 2, 3)]]
+    assert events["also"].to_list() == [[f"{tmp_path}/mail.log:{n}" for n in (1, 2)]]
+
+
+def test_a_sum_of_which_each_attempt_has_a_line_is_a_row_for_each(tmp_path: Path) -> None:
+    events = sum_of(
+        tmp_path,
+        dovecot("10:00:01", f"auth: passwd-file(ann,{IP},<s1>): unknown user"),
+        dovecot("10:00:11", f"auth: passwd-file(cora,{IP},<s1>): Password mismatch"),
+        dovecot("10:00:21", f"auth: passwd-file(bob,{IP},<s1>): unknown user"),
+    )
+
+    assert told(events, *WHAT, "protocol", "user", "tls") == [
+        ("auth", "failure", "unknown_user", "line", 1, "imap", "ann", "yes"),
+        ("auth", "failure", "bad_credentials", "line", 1, "imap", "cora", "yes"),
+        ("auth", "failure", "unknown_user", "context", 1, "imap", "bob", "yes"),
+    ]
+    assert events["also"].to_list() == [None, None, [f"{tmp_path}/mail.log:3"]]
+
+
+def test_a_sum_that_ends_in_a_strange_mechanism_is_not_all_of_it(tmp_path: Path) -> None:
+    events = read(
+        tmp_path,
+        dovecot("10:00:01", f"auth(ann,{IP},sasl:plain)<s1>: passwd-file: unknown user"),
+        dovecot(
+            "10:00:03",
+            "submission-login: Login aborted: Logged out (tried to use unsupported auth mechanism, 2 attempts in 1 secs) "
+            f"(invalid_mech): user=<ann>, method=SCRAM-SHA-256, rip={IP}, lip=192.0.2.25, TLS, session=<s1>",
+        ),
+    )
+
+    assert told(events, *WHAT, "user") == [
+        ("auth", "failure", "unknown_user", "line", 1, "ann"),
+        ("auth", "refused", "mechanism_unsupported", "line", 1, None),
+    ]
+
+
+def test_a_refusal_before_a_login_of_the_same_session_is_of_its_protocol(tmp_path: Path) -> None:
+    events = read(
+        tmp_path,
+        dovecot("10:00:01", f"auth(ann,{IP},sasl:plain)<s1>: passwd-file: Password mismatch"),
+        dovecot(
+            "10:00:04",
+            f"imap-login: Logged in: user=<ann>, method=PLAIN, rip={IP}, lip=192.0.2.25, mpid=36, TLS, session=<s1>",
+        ),
+    )
+
+    assert told(events, "outcome", "protocol", "tls") == [("failure", "imap", "yes"), ("success", "imap", "yes")]
 
 
 def test_the_sum_of_another_session_does_not_swallow_attempts(tmp_path: Path) -> None:

@@ -67,5 +67,7 @@ def _nearest(down: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
             break
         found.append(refused.join(near.select("_row"), on="_row", how="semi"))
         refused = refused.join(near.select("_row"), on="_row", how="anti", maintain_order="left")
-        down = down.join(near.select("source", line_no="_line"), on=["source", "line_no"], how="anti", maintain_order="left")
+        down = down.join(
+            near.select("source", line_no="_line"), on=["source", "line_no"], how="anti", maintain_order="left"
+        )
     return pl.concat(found)

@@ -7,12 +7,10 @@ may stand at the end of a file, the other in the next. Measured: Exim 4.96, 4.98
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
 import polars as pl
 
 from smtplogs.linking._folding import folded
-from smtplogs.sources import Rotation, rotation
+from smtplogs.sources import rotation_of
 
 DOUBLED_SHARE = 0.9
 """From this share of pairs on a syslog file is taken to hold every main line and its reject copy (syslog_duplication)."""
@@ -26,8 +24,8 @@ _ROW = pl.int_range(pl.len(), dtype=pl.Int64)
 
 
 def _words() -> pl.Expr:
-    """The line without envelope, stamp and pid."""
-    said = pl.coalesce(pl.col("raw").str.extract(_TAGGED), "raw")
+    """The line without envelope, stamp and pid; a syslogd writes a tab as #011."""
+    said = pl.coalesce(pl.col("raw").str.extract(_TAGGED), "raw").str.replace_all("#011", "\t", literal=True)
     return said.str.replace(rf"^{_STAMP}", "").str.replace(r"^\[[0-9]+\] ", "")
 
 
@@ -86,7 +84,7 @@ def _logs(rows: pl.DataFrame) -> pl.DataFrame:
     A file that begins before the one before it has ended is a copy, and a log of its own.
     """
     spans = rows.group_by("source", maintain_order=True).agg(_from=pl.col("time").min(), _to=pl.col("time").max())
-    named = [(_rotation(source), source, begin, end) for source, begin, end in spans.iter_rows()]
+    named = [(rotation_of(source), source, begin, end) for source, begin, end in spans.iter_rows()]
     named.sort(key=lambda file: (file[0].series, file[0].order))
     logs, turns, number = [], [], -1
     series, last = None, None
@@ -100,11 +98,6 @@ def _logs(rows: pl.DataFrame) -> pl.DataFrame:
         {"source": [file[1] for file in named], "_log": logs, "_turn": turns},
         schema={"source": pl.String, "_log": pl.UInt32, "_turn": pl.UInt32},
     )
-
-
-def _rotation(source: str) -> Rotation:
-    path, _, member = source.partition("!")
-    return rotation(PurePath(path), member or None)
 
 
 def _one_host(rows: pl.DataFrame) -> pl.Expr:

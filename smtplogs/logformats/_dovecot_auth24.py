@@ -114,6 +114,16 @@ AUTH24 = (
                 },
             ),
             Sample(
+                "auth(?,203.0.113.29,sasl:cram-md5): cram-md5: missing digest",
+                garbled
+                | {
+                    "passdb": "cram-md5",
+                    "client_ip": "203.0.113.29",
+                    "mechanism": "CRAM-MD5",
+                    "detail": "missing digest",
+                },
+            ),
+            Sample(
                 "auth(nets@example.com,203.0.113.9,sasl:plain): passwd-file: allow_nets check failed: "
                 "IP 203.0.113.9 not in allowed networks",
                 denied

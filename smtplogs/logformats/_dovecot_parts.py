@@ -88,7 +88,7 @@ _KNOWN = (
     r"|No password returned|Requested [^ ]+ scheme, but |Unknown scheme |user not found from |User not authorized "
     r"|Username (?:character disallowed|contains disallowed|or token missing)|Empty username|username not known"
     r"|[Ii]nvalid (?:input|username|base64|gs2-|GS2 |client |nonce|initial client |final client |response|channel binding |digest-uri"
-    r"|authzid |ClientProof)|Missing (?:token|username or token|nonce|cnonce)|Channel binding not |Client requested "
+    r"|authzid |ClientProof)|[Mm]issing (?:token|username or token|nonce|cnonce|digest)|Channel binding not |Client requested "
     r"|Nonallowed QoP |SSL certificate didn't contain |authid not |authzid |NULs (?:in |not supported )|Attempted (?:master )?login |Master user login attempted |Request timed out waiting for client"
     r"|(?:Password|User) query failed|Connection lost to LDAP|Login failed \(status=|[a-z0-9]+ disabled in vpopmail)"
 )

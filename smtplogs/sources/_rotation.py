@@ -6,10 +6,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import PurePath
+from pathlib import PurePath
 
 _PACKED = re.compile(r"\.(?:gz|bz2|xz|zst|zstd)$", re.IGNORECASE)
 
@@ -78,6 +75,12 @@ def rotation(path: PurePath, member: str | None = None) -> Rotation:
         order += [_sortable(day, 0), _sortable(moment, part)]
         latest = moment or day or latest
     return Rotation("!".join(series), (*order, (-number,)), latest)
+
+
+def rotation_of(source: str) -> Rotation:
+    """Read the name of a source as tables have it: a path, or `archive!member`."""
+    path, _, member = source.partition("!")
+    return rotation(PurePath(path), member or None)
 
 
 def _without_date(pattern: re.Pattern[str], text: str) -> tuple[str, date | datetime | None, int]:

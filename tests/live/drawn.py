@@ -33,8 +33,28 @@ NAMES = (
 )  # fmt: skip
 """Names that most often nobody has."""
 
-UNKNOWN = ("XOAUTH2", "OAUTHBEARER", "NTLM", "GSSAPI", "FOO", "X" * 30, "PLAIN-CLIENTTOKEN", "ANONYMOUS", "EXTERNAL", "LOGIN2")
-BETWEEN = ("RSET", "NOOP", "EHLO again.example.org", "VRFY bob", "HELP", "FOO", "MAIL FROM:<alice@example.com>", "RCPT TO:<bob@example.com>")
+UNKNOWN = (
+    "XOAUTH2",
+    "OAUTHBEARER",
+    "NTLM",
+    "GSSAPI",
+    "FOO",
+    "X" * 30,
+    "PLAIN-CLIENTTOKEN",
+    "ANONYMOUS",
+    "EXTERNAL",
+    "LOGIN2",
+)
+BETWEEN = (
+    "RSET",
+    "NOOP",
+    "EHLO again.example.org",
+    "VRFY bob",
+    "HELP",
+    "FOO",
+    "MAIL FROM:<alice@example.com>",
+    "RCPT TO:<bob@example.com>",
+)
 
 
 @dataclass(frozen=True)
@@ -108,7 +128,9 @@ class Drawn:
         if port.way == "xclient":
             talk.ehlo()
             shown = f"IPV6:{outside}" if ":" in outside else outside
-            talk.say(f"XCLIENT NAME={self.chance.choice(('[UNAVAILABLE]', 'pc.example.org'))} ADDR={shown} PORT={self.chance.randint(1024, 65000)}")
+            talk.say(
+                f"XCLIENT NAME={self.chance.choice(('[UNAVAILABLE]', 'pc.example.org'))} ADDR={shown} PORT={self.chance.randint(1024, 65000)}"
+            )
         if port.way:
             talk.address = facts["address"] = outside
         return talk
@@ -117,7 +139,11 @@ class Drawn:
         chance, talk = self.chance, self.talk
         if chance.random() < 0.04:
             self._attempt()
-        talk.say(chance.choice(("EHLO pc.example.org", "EHLO [192.0.2.77]", "EHLO x", "HELO pc.example.org")) if chance.random() < 0.3 else "EHLO client.example.org")
+        talk.say(
+            chance.choice(("EHLO pc.example.org", "EHLO [192.0.2.77]", "EHLO x", "HELO pc.example.org"))
+            if chance.random() < 0.3
+            else "EHLO client.example.org"
+        )
         if self.port.tls in ("starttls", "may"):
             if chance.random() < 0.08:
                 self._attempt()
@@ -142,7 +168,9 @@ class Drawn:
         chance, talk = self.chance, self.talk
         for _ in range(chance.choice((0, 0, 1, 1, 1, 2))):
             way = chance.random()
-            talk.say(f"MAIL FROM:<{chance.choice(self.site.accounts) if '@' in self.site.accounts[0] else 'alice@example.com'}>")
+            talk.say(
+                f"MAIL FROM:<{chance.choice(self.site.accounts) if '@' in self.site.accounts[0] else 'alice@example.com'}>"
+            )
             for rcpt in ("bob@example.com", "carol@example.com")[: chance.choice((1, 1, 2))]:
                 talk.say(f"RCPT TO:<{rcpt}>")
             if way < 0.1:
@@ -162,15 +190,23 @@ class Drawn:
         mechanism = chance.choice(self.site.mechanisms) if chance.random() < 0.93 else chance.choice(UNKNOWN)
         good = chance.random() < 0.4
         user = chance.choice(self.site.accounts) if good or chance.random() < 0.5 else chance.choice(self.site.names)
-        password = PASSWORD if good else chance.choice((WRONG, WRONG, WRONG, "", "x y", PASSWORD.upper(), "p\xe4ss", "w" * 300))
+        password = (
+            PASSWORD
+            if good
+            else chance.choice((WRONG, WRONG, WRONG, "", "x y", PASSWORD.upper(), "p\xe4ss", "w" * 300))
+        )
         line, answers = exchange(chance, mechanism, user, password)
         if chance.random() < 0.06:
-            line = line.replace("AUTH", chance.choice(("auth", "Auth")), 1).replace(mechanism, mechanism.capitalize(), 1)
+            line = line.replace("AUTH", chance.choice(("auth", "Auth")), 1).replace(
+                mechanism, mechanism.capitalize(), 1
+            )
         way = chance.random()
         broken = "" if way < 0.8 else chance.choice(("cancel", "garbage", "cut", "left", "pipelined", "extra"))
         return self._said(mechanism, user, good and user in self.site.accounts, line, answers, broken)
 
-    def _said(self, mechanism: str, user: str, good: bool, line: str, answers: list[Callable[[str], str]], broken: str) -> str:
+    def _said(
+        self, mechanism: str, user: str, good: bool, line: str, answers: list[Callable[[str], str]], broken: str
+    ) -> str:
         """Say an AUTH command and its answers, or break off, or break it."""
         talk, chance = self.talk, self.chance
         sent = mechanism not in UNKNOWN and line.count(" ") > 1  # the name is in the command
@@ -225,6 +261,7 @@ class Drawn:
             texts = [answer("") for answer in answers]
         else:
             texts = []
+            known.outcome = LEFT  # the next line is taken for the answer
             known.user = user if line.count(" ") > 1 else None
         texts = [line, *texts, "MAIL FROM:<alice@example.com>", "RCPT TO:<bob@example.com>"]
         talk.sock.sendall("".join(f"{text}\r\n" for text in texts).encode())
@@ -267,7 +304,9 @@ def exchange(chance: random.Random, mechanism: str, user: str, password: str) ->
     if mechanism == "XOAUTH2":
         return f"AUTH XOAUTH2 {b64(f'user={user}{chr(1)}auth=Bearer {password}{chr(1)}{chr(1)}')}", [lambda _: ""]
     if mechanism == "OAUTHBEARER":
-        return f"AUTH OAUTHBEARER {b64(f'n,a={user},{chr(1)}auth=Bearer {password}{chr(1)}{chr(1)}')}", [lambda _: "AQ=="]
+        return f"AUTH OAUTHBEARER {b64(f'n,a={user},{chr(1)}auth=Bearer {password}{chr(1)}{chr(1)}')}", [
+            lambda _: "AQ=="
+        ]
     return (f"AUTH {mechanism} {b64(user) or '='}" if early else f"AUTH {mechanism}"), [lambda _: b64("x")]
 
 
@@ -301,8 +340,12 @@ def sessions(truth: Truth, site: Site, seed: int) -> list[Callable[[], object]]:
     jobs: list[Callable[[], object]] = []
     shared = [f"127.77.0.{n}" for n in range(1, 5)] + (["::1"] if site.ipv6 else [])
     for n in range(site.sessions):
-        address = chance.choice(shared) if chance.random() < 0.15 else f"127.{chance.randint(50, 70)}.{n // 200}.{n % 200 + 1}"
-        outside = chance.choice((f"198.51.100.{n % 250 + 1}", f"203.0.113.{n % 250 + 1}", f"2001:db8:{n:x}::7"))
+        address = (
+            chance.choice(shared)
+            if chance.random() < 0.15
+            else f"127.{chance.randint(50, 70)}.{n // 200}.{n % 200 + 1}"
+        )
+        outside = chance.choice((f"198.51.100.{n % 250 + 1}", f"203.0.113.{n % 250 + 1}", f"2001:db8:{n + 1:x}::7"))
         truth.scenario(f"s{n:03}", what=f"session {n}", address=address, outside=outside)
         one = Drawn(truth, site, f"s{n:03}", f"{seed}/{n}")
         jobs.append(one.play)

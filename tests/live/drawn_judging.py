@@ -7,7 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from smtplogs import reading
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+SUBMISSION = 10588
 
 ANY = frozenset({"refused", "aborted", "failure"})
 
@@ -45,6 +47,12 @@ class Drawn:
         return {name for name, facts in self.truth["scenarios"].items() if facts.get("what", "").startswith("session ")}
 
     @property
+    def twice(self) -> set[str]:
+        """The scenarios with more than one login."""
+        good = Counter(c["scenario"] for c in self.truth["commands"] if (c["reply"] or "").startswith("235"))
+        return {name for name, n in good.items() if n > 1}
+
+    @property
     def kind(self) -> str:
         """The server."""
         return self.settings["kind"]
@@ -68,7 +76,9 @@ def wanted(known: Drawn, command: dict[str, Any], last: bool) -> set[str]:
         outcomes = outcomes or next((set(o) for starts, o in VERDICTS if reply.startswith(starts)), {"failure"})
         if reply.startswith("421"):  # it waited too long, or heard too much, in AUTH or after it
             outcomes = {"throttled", "aborted", "refused", "silent"}
-            outcomes |= {"failure"} if known.settings.get("variant") == "chasquid" else set()  # instead of the third 535
+            outcomes |= (
+                {"failure"} if known.settings.get("variant") == "chasquid" else set()
+            )  # instead of the third 535
         if "another step is needed" in reply:
             outcomes.add("aborted")
         if "failure" in outcomes and (odd(command["user"]) or command["cause"] == "broken"):
@@ -80,21 +90,33 @@ def wanted(known: Drawn, command: dict[str, Any], last: bool) -> set[str]:
 
 def odd(user: str | None) -> bool:
     """Tell whether a judge may refuse to look a name up."""
-    return user is None or not user.strip() or len(user) > 60 or any(not (c.isalnum() and c.isascii()) and c not in ".@-_" for c in user)
+    return (
+        user is None
+        or not user.strip()
+        or len(user) > 60
+        or any(not (c.isalnum() and c.isascii()) and c not in ".@-_" for c in user)
+    )
 
 
 def silence(known: Drawn, command: dict[str, Any], outcomes: set[str], *, last: bool) -> set[str]:
     """Return `silent` where a server may write nothing of a command."""
     settings, reply = known.settings, command["reply"] or ""
-    if any(begun <= command["at"] <= (ended or 1e12) or begun - 30 < command["at"] < begun for begun, ended in json.loads(settings.get("outages", "[]"))):
+    if any(
+        begun <= command["at"] <= (ended or 1e12) or begun - 30 < command["at"] < begun
+        for begun, ended in json.loads(settings.get("outages", "[]"))
+    ):
         return {"silent", *ANY, "deferred"}  # a process that is ended writes no sum
     if known.kind in ("postfix", "cyrus"):
         if command["protocol"] != "smtp":  # before a login a strange name may be the word of a deny database
             return {"silent"} if not last or not reply else set()
+        if command["port"] == SUBMISSION and reply.startswith(("501", "503")):
+            return {"silent"}  # Dovecot's submission writes nothing of what it refuses by the state of the session
         return set()
     if outcomes == {"success"}:  # told by the mails after it
         if known.settings.get("variant", "").startswith("haraka") or command["address"].startswith(("127.77.", "::1")):
             return {"silent"}  # Haraka at INFO tells of failures alone; Courier's mails do not tell sessions apart
+        if command["scenario"] in known.twice:
+            return {"silent"}  # logged in, STARTTLS, logged in: the mail tells of the last one
         mailed = known.truth["scenarios"][command["scenario"]].get("mailed")
         return {"silent"} if known.kind in ("exim", "eximauth", "courier", "smaller") and not mailed else set()
     return {"silent"} if "failure" not in outcomes or not reply else set()
@@ -106,7 +128,9 @@ def deviations(known: Drawn) -> list[Deviation]:
     for command in known.truth["commands"]:
         sent[command["address"]].append(command)
     server = known.events.filter(pl.col("side") == "server", pl.col("stage") == "auth", pl.col("outcome") != "info")
-    dead = pl.col("client_ip").is_null() & (pl.col("detail") == "no SASL authentication mechanisms")  # nobody's: smtpd dies at once
+    dead = pl.col("client_ip").is_null() & (
+        pl.col("detail") == "no SASL authentication mechanisms"
+    )  # nobody's: smtpd dies at once
     for row in server.filter(~dead.fill_null(value=False)).iter_rows(named=True):
         rows[row["client_ip"]].append(row)
     found = []
@@ -135,7 +159,12 @@ def _matched(known: Drawn, address: str, sent: list[dict[str, Any]], rows: list[
     ]
     given = set(taken.values())
     return out + [
-        Deviation(address, "a row without a command", "; ".join(_command(c, wishes[j]) for j, c in enumerate(sent)), _rows([row]))
+        Deviation(
+            address,
+            "a row without a command",
+            "; ".join(_command(c, wishes[j]) for j, c in enumerate(sent)),
+            _rows([row]),
+        )
         for i, row in enumerate(single)
         if i not in given
     ]
@@ -169,20 +198,36 @@ def fitting(known: Drawn, row: dict[str, Any], command: dict[str, Any], wish: se
     """Tell whether a row may be of a command: outcome, name, mechanism, time, cause."""
     if row["outcome"] not in wish or (row["protocol"] != command["protocol"] and "silent" not in wish):
         return False
-    if row["count"] == 1 and row["mechanism"] not in (None, "[redacted]", command["mechanism"]) and command["protocol"] == "smtp":
+    if (
+        row["count"] == 1
+        and row["mechanism"] not in (None, "[redacted]", command["mechanism"])
+        and command["protocol"] == "smtp"
+    ):
         return False
     if not command["at"] - 2 <= row["time"].timestamp() <= command["at"] + 60:
         return False
     user = command["user"]
     if command["mechanism"] in UNKNOWN and row["outcome"] != "failure":
         return True  # whatever stood in its first answer
-    if known.kind == "courier" and (command["cause"] == "broken" or odd(user) or user == "unknown" or row["user"] in (None, "and")):
+    if known.kind == "courier" and (
+        command["cause"] == "broken" or odd(user) or user == "unknown" or row["user"] in (None, "and")
+    ):
         return True  # it repeats what it heard, cut somewhere
+    if row["user"] and "%!" in row["user"]:  # chasquid's mail log formats names
+        return bool(user) and user.startswith(row["user"].partition("%!")[0])
     if row["user"] is None:
-        named = user and user.split() and row["outcome"] == "failure" and known.kind not in NAMELESS
-        if named and row["cause"] != "access_policy_denied" and not (row["count"] > 1 or row["basis"] == "counter" or command["protocol"] != "smtp"):
+        named = (
+            user and user.split() and user.split(" ")[0] and row["outcome"] == "failure" and known.kind not in NAMELESS
+        )
+        if (
+            named
+            and row["cause"] != "access_policy_denied"
+            and not (row["count"] > 1 or row["basis"] == "counter" or command["protocol"] != "smtp")
+        ):
             return False
-    elif row["count"] == 1 and (not user or not any(_same(row["user"], n) or _same(row["user"].casefold(), n.casefold()) for n in names(user))):
+    elif row["count"] == 1 and (
+        not user or not any(_same(row["user"], n) or _same(row["user"].casefold(), n.casefold()) for n in names(user))
+    ):
         return row["outcome"] == "deferred" and "silent" in wish  # Postfix prints the name of the attempt before
     return _cause(known, row, command)
 
@@ -192,7 +237,21 @@ def names(user: str) -> set[str]:
     plain = "".join("?" if ord(c) < 32 else c for c in user)
     written = "".join(f"#{ord(c):03o}" if ord(c) < 32 else c for c in user)
     tabs = [user.replace("\t", f"{sign}t") for sign in ("?", "\\001")]  # Dovecot's way to write a tab
-    return {user, written, *tabs, f"{user[:61]}...", f"{user[:60]}...", f"{user}@example.com", user.strip(), plain, plain.strip(), user.replace("%", "%!"), user.partition("@")[0], (user.split() or [""])[0], f"{user.strip()}@example.com"} - {""}
+    return {
+        user,
+        written,
+        *tabs,
+        f"{user[:61]}...",
+        f"{user[:60]}...",
+        f"{user}@example.com",
+        user.strip(),
+        plain,
+        plain.strip(),
+        user.replace("%", "%!"),
+        user.partition("@")[0],
+        (user.split() or [""])[0],
+        f"{user.strip()}@example.com",
+    } - {""}
 
 
 def _cause(known: Drawn, row: dict[str, Any], command: dict[str, Any]) -> bool:
@@ -203,6 +262,9 @@ def _cause(known: Drawn, row: dict[str, Any], command: dict[str, Any]) -> bool:
         user = (command["user"] or "").strip()
         real = (user.casefold() if known.kind == "postfix" else user) in REAL and command["scenario"] in known.drawn
         allowed = {"bad_credentials"} if real else {"bad_credentials", "unknown_user"}
+        allowed |= (
+            {"account_disabled"} if known.kind == "cyrus" and user == "carol" else set()
+        )  # her account has run out
         return cause in allowed | ({"malformed_response", "unknown_user", "unknown"} if odd(command["user"]) else set())
     if row["outcome"] == "deferred":
         return cause in ("backend_unavailable", "unknown", "server_config_error")
@@ -219,7 +281,9 @@ def confusions(known: Drawn) -> list[str]:
         sent[command["address"]].append(wanted(known, command, last=True))
     out = []
     rows = known.events.filter(pl.col("stage") == "auth", pl.col("side") == "server")
-    for address, outcome, count in rows.group_by("client_ip", pl.col("outcome").cast(pl.String)).agg(pl.col("count").sum()).iter_rows():
+    for address, outcome, count in (
+        rows.group_by("client_ip", pl.col("outcome").cast(pl.String)).agg(pl.col("count").sum()).iter_rows()
+    ):
         if outcome in ("success", "failure") and count > sum(outcome in wish for wish in sent[address]):
             out.append(f"{address}: {outcome}")
     return sorted(out)
@@ -229,7 +293,11 @@ def same(events: pl.DataFrame) -> list[tuple[Any, ...]]:
     """Return rows as they are to be the same however files are cut."""
     user = pl.when(pl.col("user").str.starts_with("[redacted")).then(pl.lit("[redacted]")).otherwise(pl.col("user"))
     columns = [c for c in COMPARED if c != "also_n"]
-    table = events.select(user, *(pl.col(c).cast(pl.String) for c in columns), also_n=pl.col("also").list.len().fill_null(0).cast(pl.String))
+    table = events.select(
+        user,
+        *(pl.col(c).cast(pl.String) for c in columns),
+        also_n=pl.col("also").list.len().fill_null(0).cast(pl.String),
+    )
     return sorted(table.rows(), key=str)
 
 
@@ -247,7 +315,11 @@ def otherwise(known: Drawn, seed: int, place: Path) -> dict[str, list[tuple[Any,
         (place / "whole").mkdir(exist_ok=True)
         (place / "whole" / stem).write_bytes(text)
         lines = text.splitlines(keepends=True)
-        at = sorted(chance.sample(range(1, len(lines)), min(chance.randint(1, 6), len(lines) - 1))) if len(lines) > 1 else []
+        at = (
+            sorted(chance.sample(range(1, len(lines)), min(chance.randint(1, 6), len(lines) - 1)))
+            if len(lines) > 1
+            else []
+        )
         pieces = [lines[a:b] for a, b in zip([0, *at], [*at, len(lines)], strict=True)]
         for number, piece in enumerate(reversed(pieces)):
             name = f"{stem}.{number}" if number else stem
@@ -275,7 +347,9 @@ def main() -> int:
     for name in sys.argv[1:]:
         known = load(Path(name))
         wrong = deviations(known)
-        print(f"== {Path(name).name}: {len(known.truth['commands'])} commands, {len(wrong)} deviations, confused {confusions(known)}")
+        print(
+            f"== {Path(name).name}: {len(known.truth['commands'])} commands, {len(wrong)} deviations, confused {confusions(known)}"
+        )
         for one in wrong:
             print(f"{one.what} | {one.scenario}\n    wanted {one.wanted}\n    found  {one.found}")
         with tempfile.TemporaryDirectory() as place:
@@ -286,7 +360,13 @@ def main() -> int:
                     before, now = sorted(set(plain) - set(rows), key=str), sorted(set(rows) - set(plain), key=str)
                     for sign, some in (("-", before), ("+", now)):
                         for row in some[:6]:
-                            print("   ", sign, " ".join(f"{c}={v}" for c, v in zip(("user", *COMPARED), row, strict=True) if v is not None))
+                            print(
+                                "   ",
+                                sign,
+                                " ".join(
+                                    f"{c}={v}" for c, v in zip(("user", *COMPARED), row, strict=True) if v is not None
+                                ),
+                            )
     return 0
 
 

@@ -18,7 +18,6 @@ from live.scenarios import GOOD, LOCKED, OTHER, Server, pause, together
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import ModuleType
 
 HAPROXY, XCLIENT, SCREEN, FEW, TALKY = 10620, 10621, 10622, 10623, 10624
 
@@ -108,7 +107,9 @@ def record(root: Path, out: Path, variant: str, versions: dict[str, str], swaks:
     logs.mkdir(exist_ok=True)
     for file in [*out.glob("*.log*"), *(root / "var/log/exim4").glob("*log.*")]:
         if file.stat().st_size:
-            shutil.move(str(file), logs / file.name.replace("mainlog.log", "mainlog").replace("rejectlog.log", "rejectlog"))
+            shutil.move(
+                str(file), logs / file.name.replace("mainlog.log", "mainlog").replace("rejectlog.log", "rejectlog")
+            )
     return truth, server
 
 
@@ -132,12 +133,16 @@ def _opened(path: Path, aside: Path):
     return path.open("ab", buffering=0)
 
 
-def _postfix(root: Path, out: Path, chance: random.Random, versions: dict[str, str], told: dict[str, str]) -> tuple[Truth, Server]:
+def _postfix(
+    root: Path, out: Path, chance: random.Random, versions: dict[str, str], told: dict[str, str]
+) -> tuple[Truth, Server]:
     """Postfix with Dovecot behind it."""
     log = Rotating(root, out / "mail.log")
     main, dove = drawn(chance, MAIN), drawn(chance, DOVECOT, 0.5)
     if main["smtpd_client_restrictions"]:
-        main["smtpd_client_restrictions"] = "" if main["smtpd_delay_reject"] == "no" else main["smtpd_client_restrictions"]
+        main["smtpd_client_restrictions"] = (
+            "" if main["smtpd_delay_reject"] == "no" else main["smtpd_client_restrictions"]
+        )
     if not versions["postfix"].startswith(("3.5", "3.7")):
         main["smtpd_forbid_unauth_pipelining"] = chance.choice(("yes", "no"))
     own = chance.random() < 0.25
@@ -145,8 +150,12 @@ def _postfix(root: Path, out: Path, chance: random.Random, versions: dict[str, s
     etc = root / "etc/postfix"
     etc.mkdir(exist_ok=True)
     text = postfix.MAIN.format(transports="", tls_loglevel=1, maillog="maillog_file = /var/log/mail.log" if own else "")
-    lines = [line for line in text.splitlines() if line.split(" =")[0] not in (*main, "transport_maps", "smtpd_timeout")]
-    (etc / "main.cf").write_text("\n".join([*lines, "smtpd_timeout = 5s", *(f"{k} = {v}" for k, v in main.items())]) + "\n")
+    lines = [
+        line for line in text.splitlines() if line.split(" =")[0] not in (*main, "transport_maps", "smtpd_timeout")
+    ]
+    (etc / "main.cf").write_text(
+        "\n".join([*lines, "smtpd_timeout = 5s", *(f"{k} = {v}" for k, v in main.items())]) + "\n"
+    )
     (etc / "master.cf").write_text(postfix.MASTER + MASTER)
     new = versions["dovecot-core"].split(":")[-1].startswith("2.4")
     (root / "etc/dovecot").mkdir(exist_ok=True)
@@ -214,16 +223,27 @@ def _now() -> float:
 
 
 def _dovecot(dove: dict[str, str], *, new: bool) -> str:
-    where = {"syslog": "syslog", "file": "/var/log/dovecot.log", "two": "syslog\ninfo_log_path = /var/log/dovecot-info.log"}[dove["log"]]
+    where = {
+        "syslog": "syslog",
+        "file": "/var/log/dovecot.log",
+        "two": "syslog\ninfo_log_path = /var/log/dovecot-info.log",
+    }[dove["log"]]
     log = [f"log_path = {where}"]
-    names = ("auth_verbose_passwords", "auth_failure_delay", "auth_debug_passwords", *(("log_timestamp",) if dove["log_timestamp"] else ()))
+    names = (
+        "auth_verbose_passwords",
+        "auth_failure_delay",
+        "auth_debug_passwords",
+        *(("log_timestamp",) if dove["log_timestamp"] else ()),
+    )
     log += [f"{name} = {dove[name]}" for name in names if not (new and name == "auth_debug_passwords")]
     if dove["auth_username_chars"]:
         log.append("auth_username_chars =")
     if dove["auth_cache"]:
         log += ["auth_cache_size = 10M", "auth_cache_ttl = 1 hour", "auth_cache_negative_ttl = 1 hour"]
     submissions = "inet_listener submissions {\n    port = 0\n  }" if new else ""
-    rest = postfix.COMMON.format(verbose=dove["auth_verbose"], debug=dove["auth_debug"], log="\n".join(log), submissions=submissions)
+    rest = postfix.COMMON.format(
+        verbose=dove["auth_verbose"], debug=dove["auth_debug"], log="\n".join(log), submissions=submissions
+    )
     rest = rest.replace("auth_mechanisms = plain login cram-md5\n", f"auth_mechanisms = {dove['auth_mechanisms']}\n")
     return (postfix.DOVECOT_24 if new else postfix.DOVECOT_23) + rest
 
@@ -279,10 +299,16 @@ def _exim(root: Path, chance: random.Random, versions: dict[str, str], told: dic
     if chance.random() < 0.4:  # other ways to say no
         exim.CONFIG = exim.CONFIG.replace("{account suspended}", chance.choice(("{fail}", "{no}", "{locked: call us}")))
     if chance.random() < 0.3:
-        for name, other in (("plain_server", "fixed_plain"), ("login_server", "fixed_login"), ("cram_md5_server", "fixed_cram")):
+        for name, other in (
+            ("plain_server", "fixed_plain"),
+            ("login_server", "fixed_login"),
+            ("cram_md5_server", "fixed_cram"),
+        ):
             exim.CONFIG = exim.CONFIG.replace(name, other)
     if chance.random() < 0.3:
-        exim.CONFIG = exim.CONFIG.replace("smtp_accept_max = 100", "smtp_accept_max = 100\nsmtp_accept_max_per_connection = 2")
+        exim.CONFIG = exim.CONFIG.replace(
+            "smtp_accept_max = 100", "smtp_accept_max = 100\nsmtp_accept_max_per_connection = 2"
+        )
     told |= {"log_selector": selector, "log_file_path": logs, "further": further}
     if "syslog" in logs:
         exim.Syslog, plain = Syslog, None
@@ -325,16 +351,28 @@ def _eximauth(root: Path, chance: random.Random, versions: dict[str, str], told:
             eximauth.VARIANTS[variant] = (selector, where, "\n".join(x for x in further.splitlines() if name not in x))
             further = eximauth.VARIANTS[variant][2]
     accounts = ("alice", "bob", "alice@example.com") if variant == "saslauthd" else KNOWN
-    more = (Port(eximauth.LIMITED, "may"), Port(eximauth.PLAINONLY, "may"), Port(eximauth.DELAYED), Port(eximauth.BLOCKED))
+    more = (
+        Port(eximauth.LIMITED, "may"),
+        Port(eximauth.PLAINONLY, "may"),
+        Port(eximauth.DELAYED),
+        Port(eximauth.BLOCKED),
+    )
     eximauth.behaviours.everywhere = lambda truth: []
     return eximauth, variant, Site(_six(exim.PORTS, *more), accounts=accounts, slow=9, sessions=90)
 
 
 def _cyrus(root: Path, chance: random.Random, versions: dict[str, str], told: dict[str, str]) -> Kind:
     variant = chance.choice(tuple(cyrus.VARIANTS))
-    main = {k: v for k, v in drawn(chance, MAIN).items() if k not in ("smtpd_sasl_local_domain", "smtpd_client_restrictions")}
+    main = {
+        k: v
+        for k, v in drawn(chance, MAIN).items()
+        if k not in ("smtpd_sasl_local_domain", "smtpd_client_restrictions")
+    }
     kept = [line for line in postfix.MAIN.splitlines() if line.split(" =")[0] not in (*main, "smtpd_timeout")]
-    postfix.MAIN = "\n".join([*kept, "smtpd_timeout = 5s", *(f"{k} = {v}" for k, v in main.items())]).replace("{maillog}", "") + "\n"
+    postfix.MAIN = (
+        "\n".join([*kept, "smtpd_timeout = 5s", *(f"{k} = {v}" for k, v in main.items())]).replace("{maillog}", "")
+        + "\n"
+    )
     told |= main
     mechanisms = ("PLAIN", "LOGIN", "CRAM-MD5", *(("SCRAM-SHA-256",) if variant == "sasldb" else ()))
     accounts = ("alice", "bob", "carol") if variant == "saslauthd" else KNOWN
@@ -347,7 +385,10 @@ def _sendmail(root: Path, chance: random.Random, versions: dict[str, str], told:
     told["level"] = str(sendmail.VARIANTS[variant])
     if chance.random() < 0.5:
         limit = chance.choice((1, 2))
-        sendmail.CONFIG = sendmail.CONFIG.replace("define(`confTO_IDENT'", f"define(`confMAX_RUNNERS_PER_QUEUE', `1')\ndefine(`confBAD_RCPT_THROTTLE', `{limit}')\ndefine(`confTO_IDENT'")
+        sendmail.CONFIG = sendmail.CONFIG.replace(
+            "define(`confTO_IDENT'",
+            f"define(`confMAX_RUNNERS_PER_QUEUE', `1')\ndefine(`confBAD_RCPT_THROTTLE', `{limit}')\ndefine(`confTO_IDENT'",
+        )
     if chance.random() < 0.3:
         sendmail.CONFIG = sendmail.CONFIG.replace("`A')", "`Ap')")
         told["noplain"] = "p"
