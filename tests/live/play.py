@@ -125,9 +125,11 @@ def recorded(cache: Path, out: Path, setup: tuple[str, str, str]) -> str | None:
 
 
 def main() -> int:
-    """`python -m live.play CACHE OUT [SETUP ...]`: a setup is named release-server-variant."""
+    """`python -m live.play CACHE OUT [SETUP ...]`: a setup is named release-server-variant; `drawn`: all that are drawn."""
     cache, out = Path(sys.argv[1]), Path(sys.argv[2])
-    setups = tuple(s for s in (*SETUPS, *ASKED, *DRAWN, *PRINTED) if len(sys.argv) == 3 or "-".join(s) in sys.argv[3:])
+    asked = sys.argv[3:]
+    setups = tuple(s for s in (*SETUPS, *ASKED, *PRINTED) if not asked or "-".join(s) in asked)
+    setups += tuple(s for s in DRAWN if "-".join(s) in asked or "drawn" in asked)
     if reason := missing():
         print(f"not run: {reason}")
         return 3

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import smtplogs as sl
-from live import judging, printed
-from live.play import ASKED, PRINTED, SETUPS
+from live import drawn_judging, drawn_otherwise, judging, printed
+from live.play import ASKED, DRAWN, PRINTED, SETUPS
 
 pytestmark = pytest.mark.live
 
@@ -101,3 +101,32 @@ def test_probe_sees_what_the_server_offers_and_judges_one_login(setup: tuple[str
     assert logins["good"] == [("success", "success")]
     assert [outcome for outcome, _ in logins["bad"]] == ["failure"]
     assert [word for word in judging.SECRETS if word in json.dumps(told)] == []
+
+
+@cache
+def drawn(setup: tuple[str, str, str]) -> drawn_judging.Drawn:
+    folder = Path(FOLDER or "") / "-".join(setup)
+    if not FOLDER or not (folder / "settings.json").exists():
+        pytest.skip(f"{folder.name} was not recorded: run tests/live/run.sh drawn")
+    return drawn_judging.load(folder)
+
+
+@pytest.mark.parametrize("setup", DRAWN, ids="-".join)
+def test_drawn_sessions_are_read_as_the_clients_saw_them(setup: tuple[str, str, str]) -> None:
+    known = drawn(setup)
+
+    assert drawn_judging.deviations(known) == []
+    assert drawn_judging.confusions(known) == []
+    shown = known.events.write_json()
+    assert [word for word in judging.SECRETS if word in shown] == []
+
+
+@pytest.mark.parametrize("setup", DRAWN, ids="-".join)
+def test_drawn_sessions_are_read_the_same_however_their_logs_are_given(
+    setup: tuple[str, str, str], tmp_path: Path
+) -> None:
+    known = drawn(setup)
+
+    told = drawn_otherwise.otherwise(known, int(known.settings["seed"]), tmp_path)
+
+    assert {way: rows for way, rows in told.items() if rows != drawn_otherwise.same(known.events)} == {}
