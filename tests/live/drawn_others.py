@@ -55,7 +55,10 @@ EXIM_SELECTORS = (
 
 def drawn(chance: random.Random, choices: dict[str, tuple[str, ...]], rate: float = 0.35) -> dict[str, str]:
     """Draw settings: each its first value, and now and then another."""
-    return {name: values[0] if chance.random() > rate else chance.choice(values) for name, values in choices.items()}
+    found = {name: values[0] if chance.random() > rate else chance.choice(values) for name, values in choices.items()}
+    if "noplaintext" in found.get("smtpd_sasl_security_options", ""):  # or no mechanism is left, and smtpd dies of it
+        found["smtpd_sasl_mechanism_filter"] = choices["smtpd_sasl_mechanism_filter"][0]
+    return found
 
 
 def other(
