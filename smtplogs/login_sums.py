@@ -41,7 +41,11 @@ def login_attempts(
     A deny database, or one that is asked first, says "unknown user" for every good login of others: such a line in the
     second of the success, or about a name that gets in in the same session, is no failure.
     """
-    lines = attempts_of(lines, databases, "session", "user")
+    refused = (pl.col("pattern") == "authenticate_failed") & (pl.col("outcome") == "refused")
+    # the name on such a line is an attempt's before it
+    strange = lines.filter(refused).with_columns(user=pl.lit(None, pl.String))
+    lines = attempts_of(lines.filter(~refused), databases, "session", "user")
+    lines = pl.concat([lines, strange], how="diagonal_relaxed") if strange.height else lines
     summary = logins.filter(pl.col("session").is_not_null())
     failed = summary.filter(pl.col("outcome") != "success").unique("session", keep="last")
     logins, lines = _in_turns(logins, lines)

@@ -260,6 +260,25 @@ def test_a_sum_that_ends_in_a_strange_mechanism_is_not_all_of_it(tmp_path: Path)
     ]
 
 
+def test_a_strange_mechanism_between_a_wrong_name_and_a_login_is_an_attempt(tmp_path: Path) -> None:
+    there = f"rip={IP}, lip=192.0.2.25, TLS, session=<s1>"
+    events = read(
+        tmp_path,
+        dovecot("10:00:01", f"auth: passwd-file(ann,{IP},<s1>): unknown user"),
+        dovecot(
+            "10:00:02",
+            f"submission-login: Authenticate NTLM failed: Unsupported authentication mechanism.: user=<ann>, method=NTLM, {there}",
+        ),
+        dovecot("10:00:09", f"submission-login: Login: user=<bob>, method=LOGIN, {there}"),
+    )
+
+    assert told(events, "outcome", "cause", "user", "mechanism") == [
+        ("failure", "unknown_user", "ann", None),
+        ("refused", "mechanism_unsupported", None, "NTLM"),
+        ("success", "success", "bob", "LOGIN"),
+    ]
+
+
 def test_a_refusal_before_a_login_of_the_same_session_is_of_its_protocol(tmp_path: Path) -> None:
     events = read(
         tmp_path,

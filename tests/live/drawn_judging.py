@@ -138,11 +138,15 @@ def _matched(known: Drawn, address: str, sent: list[dict[str, Any]], rows: list[
     later = {c["scenario"]: i for i, c in enumerate(sent)}
     wishes = [wanted(known, c, last=later[c["scenario"]] == i) for i, c in enumerate(sent)]
     fits = [[j for j, c in enumerate(sent) if fitting(known, row, c, wishes[j])] for row in single]
-    taken: dict[int, int] = {}
     needed = {j for j, w in enumerate(wishes) if "silent" not in w}
-    # commands that must have a row first
-    for i in sorted(range(len(single)), key=lambda i: len(fits[i])):
-        _augment(i, [sorted(f, key=lambda j: j not in needed) for f in fits], taken, set())
+    taken: dict[int, int] = {}
+    # commands that must have a row first; who has a partner keeps one
+    for j in sorted(needed, key=lambda j: sum(j in f for f in fits)):
+        of = {i: j_ for j_, i in taken.items()}
+        if _augment(j, [[i for i, f in enumerate(fits) if k in f] for k in range(len(sent))], of, set()):
+            taken = {j_: i for i, j_ in of.items()}
+    for i in sorted(set(range(len(single))) - set(taken.values()), key=lambda i: len(fits[i])):
+        _augment(i, fits, taken, set())
     out = [
         Deviation(f"{c['scenario']} {address}", "a command without a row", _command(c, wishes[j]), _rows(rows))
         for j, c in enumerate(sent)
