@@ -108,13 +108,13 @@ def _of_logins(lines: pl.DataFrame, logins: pl.DataFrame) -> pl.DataFrame:
 def _each(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Where there is a line for each attempt of a sum, each is a row of its own; the sum is the last one's.
 
-    Of a sum that ends in a mechanism that is not there, auth says nothing of that attempt: what it has lines of is taken
+    Of a sum that ends in a mechanism that is not there, or not without TLS, auth says nothing: what it has lines of is taken
     off (until 2.3 such a sum has no number, and is of the last attempt alone). What the login process itself says of an
     attempt repeats what auth says, where it is a failure; what never came to auth it says alone. Return sums, the lines
     that are still to be said of them, and the lines that are attempts by themselves.
     """
     keys = ["session", "_turn"]
-    strange = pl.col("cause") == "mechanism_unsupported"
+    strange = pl.col("outcome") == "refused"
     repeats = pl.col("pattern") == "authenticate_failed"
     again = lines.filter(repeats & (pl.col("outcome") == "failure"))
     lines = lines.filter(~repeats | (pl.col("outcome") != "failure"))
@@ -143,6 +143,7 @@ def _each(logins: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.D
     left = pl.when("_other").then("_left").otherwise(1).cast(RECORDS["count"].dtype)
     # the name on a line of a mechanism that is not there is an attempt's before it
     nameless = pl.int_range(pl.len()).is_in(many.filter("_other")["_login"].implode())
+    nameless = nameless & (pl.col("cause") == "mechanism_unsupported")
     logins = patched(logins, many["_login"], many.select(count=left)).with_columns(
         user=pl.when(nameless).then(None).otherwise("user")
     )

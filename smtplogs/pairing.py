@@ -275,7 +275,7 @@ def _asked(events: pl.DataFrame, debug: pl.DataFrame) -> pl.DataFrame:
 
 def _with_pam(events: pl.DataFrame, dovecot: pl.DataFrame, pam: pl.DataFrame) -> pl.DataFrame:
     """A PAM line stands for an attempt only where neither Postfix nor Dovecot has a line for it."""
-    # Dovecot's own lines as well: several attempts of one session end in one row, under the last name
+    # Dovecot's own lines as well: several attempts of one session may end in one row, under the last name
     tried = pl.concat([f.select("time", "client_ip", "user", "stage") for f in (events, dovecot)])
     failures = tried.filter(pl.col("stage") == "auth").select(
         "time", "client_ip", user=name_key(pl.col("user")).fill_null(""), _seen=pl.lit(value=True)

@@ -164,6 +164,20 @@ STRANGERS = (
         ),
     ),
     Pattern(
+        "login_master",
+        program=PROGRAM,
+        literal="-login: Error: master(",
+        regex=r"^[a-z0-9]+-login: Error: master\([a-z0-9-]+\): .*$",
+        role="dismiss",
+        written_by="dovecot src/lib-master/master-auth.c, until 2.3: a login that was judged is not taken over",
+        samples=(
+            Sample(
+                "pop3-login: Error: master(pop3): read() failed: Remote closed connection (destination service { process_limit } "
+                "reached?) (client-pid=277, client-id=2, rip=203.0.113.29, created 163 msecs ago, received 0/4 bytes)"
+            ),
+        ),
+    ),
+    Pattern(
         "other_service",
         program=PROGRAM,
         regex=r"^(?:(?:Info|Warn|Warning|Error|Fatal): )?(?:master|config|anvil|stats|old-stats|log|director|replicator|aggregator|dict|ssl-params"

@@ -206,13 +206,18 @@ COURIER = Lines(
             "auth_failed",
             program=_SMTP,
             literal="535 Authentication failed",
-            regex=rf"{_FAILED}(?: AUTH (?P<mechanism>[0-9A-Za-z-]+)(?: (?P<user>[^ @]+@[^ @]+\.[^ @]+))?)?.*$",
+            regex=rf"{_FAILED}(?: AUTH (?P<mechanism>[0-9A-Za-z-]+)(?: (?P<user>[^ @]+(?:@[^ @]+)*@[^ @]+\.[^ @]+))?)?.*$",
             sets=_auth(),
             written_by="courier/module.esmtp/courieresmtpd.c; port= since 1.0",
             samples=(
                 Sample(
                     f'{_BEGIN}"535 Authentication failed.",cmd: AUTH PLAIN ann@example.com',
                     _wrong | _HELD | {"mechanism": "PLAIN", "user": "ann@example.com"},
+                    program="courieresmtpd",
+                ),
+                Sample(
+                    f'{_BEGIN}"535 Authentication failed.",cmd: AUTH PLAIN ann@example.com@example.net',
+                    _wrong | _HELD | {"mechanism": "PLAIN", "user": "ann@example.com@example.net"},
                     program="courieresmtpd",
                 ),
                 Sample(

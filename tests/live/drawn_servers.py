@@ -26,7 +26,7 @@ MASTER = f"""\
 {HAPROXY}      inet  n - n - - smtpd
   -o syslog_name=postfix/haproxy -o smtpd_sasl_auth_enable=yes -o smtpd_upstream_proxy_protocol=haproxy
 {XCLIENT}      inet  n - n - - smtpd
-  -o syslog_name=postfix/xclient -o smtpd_sasl_auth_enable=yes -o smtpd_authorized_xclient_hosts=127.0.0.0/8
+  -o syslog_name=postfix/xclient -o smtpd_sasl_auth_enable=yes -o smtpd_authorized_xclient_hosts=127.0.0.0/8,[::1]
 {FEW}      inet  n - n - 2 smtpd
   -o syslog_name=postfix/few -o smtpd_sasl_auth_enable=yes
 {TALKY}      inet  n - n - - smtpd -v
