@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 MOST_ALIKE = 3
 """Findings of one kind that are told while others wait for a place."""
 
-MOST_NAMED = 3
-"""Of the others so many are named."""
-
 Told = list["Story"]
 """A story and its parts, the weightiest first."""
 
@@ -44,18 +41,19 @@ def folded(together: Sequence[Told], limit: int) -> tuple[list[tuple[Told, list[
     others = [i for i in range(len(together)) if i not in first]
     told = sorted(first + others[: limit - len(first)])
     under: dict[int, list[Told]] = {i: [] for i in told}
+    left = 0
     for alike in rank.values():
         mine = [i for i in alike if i in under]
+        rest = [together[i] for i in alike if i not in under]
         if mine:
-            under[mine[-1]] += [together[i] for i in alike if i not in under]
-    named_ = sum(len(one) for like in under.values() for one in like)
-    left = sum(map(len, together)) - sum(len(together[i]) for i in told) - named_
+            under[mine[-1]] += rest
+        else:
+            left += sum(map(len, rest))
     return [(together[i], like) for i, like in under.items()], left
 
 
 def named(like: Sequence[Told]) -> str:
     """Say how many there are and whom the first of them are about."""
     whom = list(dict.fromkeys(one[0].subject for one in like if one[0].names_somebody and one[0].subject))
-    first = ", ".join(visible(name) for name in whom[:MOST_NAMED])
-    more = f" and {len(whom) - MOST_NAMED:,} more" if len(whom) > MOST_NAMED else ""
-    return f"{words.many(len(like), 'more finding')} of this kind{f': {first}{more}' if first else ''}"
+    first = words.several([visible(name) for name in whom])
+    return f"{words.many(len(like), 'more finding')} of this kind{f': {first}' if first else ''}"

@@ -23,6 +23,8 @@ POLICY_CAUSES = ("oauth_required", "auth_disabled_by_policy", "access_policy_den
 """Refused by a rule, whatever the secret: no guess, and no sign of a lock."""
 
 ORDER = ("time", "source_id", "line_no", "ok", "client_id")
+RUN = ["account_id", "run"]
+"""What the refusals between two logins of an account have in common."""
 
 
 @functools.cache
@@ -150,7 +152,15 @@ def dense(rows: pl.DataFrame, failures: int, within: timedelta, counted: pl.Expr
     return rows.select(pl.int_range(pl.len()).is_in(hits.implode()).alias("dense")).to_series()
 
 
-def so_far(rows: pl.DataFrame, refusals: pl.DataFrame, moment: pl.Expr, name: str, *, exact: bool) -> pl.DataFrame:
+def failed_within(rows: pl.DataFrame, refusals: pl.DataFrame, within: timedelta) -> pl.DataFrame:
+    """Add how many failures (`failed`) the chain of each row had within that time up to its `reached`, bounds included."""
+    # sums up to both ends of the window: a join of rows with all refusals could grow beyond memory
+    rows = _so_far(rows, refusals, pl.col("reached"), "until_end", exact=True)
+    rows = _so_far(rows, refusals, pl.col("reached") - within, "until_start", exact=False)
+    return rows.with_columns(failed=pl.col("until_end") - pl.col("until_start")).drop("until_end", "until_start")
+
+
+def _so_far(rows: pl.DataFrame, refusals: pl.DataFrame, moment: pl.Expr, name: str, *, exact: bool) -> pl.DataFrame:
     """Add how many failures the chain of each row had until a moment; `exact`: those of that moment too."""
     here = refusals.join(rows.select("chain").unique(), on="chain", how="semi", maintain_order="left")
     sums = here.filter(~pl.col("said")).select(

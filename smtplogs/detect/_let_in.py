@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.detect._attempts import so_far
+from smtplogs.detect._attempts import RUN, failed_within
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 TIMES = 4
 """So many logins let in to each refused client after as many failures: who was refused mistyped. A real lock of 15 minutes under
 guesses that never end refuses an account half of the time, so one to one. Own choice."""
-
-RUN = ["account_id", "run"]
 
 LEAST = {"account": 4, "site": 20}
 """So many of them at least: on the account itself, or where it has too few, on all accounts whose established clients were
@@ -54,8 +52,8 @@ def let_in(locks: pl.DataFrame, refusals: pl.DataFrame, within: timedelta, soon:
         .filter(pl.col("next_any") - pl.col("reached") <= soon)
         .join(met, on=RUN, how="anti")
     )
-    passed, met = (_with_failures(rows, refusals, within) for rows in (passed, met))
-    mine = locks.select("lock", "account_id", n="n_all_before")
+    passed, met = (failed_within(rows, refusals, within) for rows in (passed, met))
+    mine = locks.select("lock", "account_id", failed="n_all_before")
     against = [
         _at_least(mine, passed, by, "n_let_in")
         .join(_at_least(mine, met, by, "n_refused_alike"), on="lock")
@@ -65,15 +63,8 @@ def let_in(locks: pl.DataFrame, refusals: pl.DataFrame, within: timedelta, soon:
     return pl.concat(against).unique("lock", keep="first", maintain_order=True)
 
 
-def _with_failures(rows: pl.DataFrame, refusals: pl.DataFrame, within: timedelta) -> pl.DataFrame:
-    """Add how many failures lay before `reached`, where they became enough: ``n``."""
-    rows = so_far(rows.select("account_id", "chain", "reached"), refusals, pl.col("reached"), "until_end", exact=True)
-    rows = so_far(rows, refusals, pl.col("reached") - within, "until_start", exact=False)
-    return rows.select("account_id", n=pl.col("until_end") - pl.col("until_start"))
-
-
 def _at_least(locks: pl.DataFrame, others: pl.DataFrame, by: list[str], name: str) -> pl.DataFrame:
     """Count, for each lock, those of the others that had no fewer failures before them: ``lock`` and the count."""
-    sums = others.group_by(*by, pl.col("n").alias("n_then")).len(name)
+    sums = others.group_by(*by, pl.col("failed").alias("then")).len(name)
     pairs = locks.join(sums, on=by) if by else locks.join(sums, how="cross")
-    return pairs.filter(pl.col("n_then") >= pl.col("n")).group_by("lock").agg(pl.col(name).sum())
+    return pairs.filter(pl.col("then") >= pl.col("failed")).group_by("lock").agg(pl.col(name).sum())

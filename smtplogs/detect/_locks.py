@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from smtplogs.detect._attempts import POLICY_CAUSES, chained, dense, so_far
+from smtplogs.detect._attempts import POLICY_CAUSES, RUN, chained, dense, failed_within
 from smtplogs.detect._findings import spread
 from smtplogs.detect._histories import OUTAGE_BIN
 from smtplogs.detect._ledger import attempts
@@ -37,7 +37,6 @@ MOST_CROSSED = 2
 """Logins of others between two refusals of a witness: the account may be locked again before it tries. More of them
 mean an old secret. On simulated sites 2 costs one lock in eighty and drops five wrong findings of twelve."""
 
-RUN = ["account_id", "run"]
 CLIENT_STREAK = ["account_id", "client_id", "n_ok"]
 
 
@@ -143,13 +142,10 @@ def _witnesses(refusals: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         .group_by("chain", "client_id")
         .agg(pl.col("n").sum().alias("own"))
     )
-    # sums up to both ends of the window: a join of clients with all refusals could grow beyond memory
-    first = so_far(first, refusals, pl.col("reached"), "until_end", exact=True)
-    first = so_far(first, refusals, pl.col("reached") - rules.within, "until_start", exact=False)
-    all_failed = pl.col("until_end") - pl.col("until_start")
+    first = failed_within(first, refusals, rules.within)
     return (
         first.join(own, on=["chain", "client_id"], how="left")
-        .filter(all_failed - pl.col("own").fill_null(0) >= rules.failures)
+        .filter(pl.col("failed") - pl.col("own").fill_null(0) >= rules.failures)
         .sort(*RUN, "time", "client_id")
     )
 
