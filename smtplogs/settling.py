@@ -20,7 +20,7 @@ from smtplogs.pairing import paired, with_columns
 from smtplogs.penalties import penalties
 from smtplogs.schema import EVENTS, as_table, empty
 from smtplogs.stitching import Carry, stitch
-from smtplogs.unsettled import FINISHED, finished, stacked
+from smtplogs.unsettled import FINISHED, by_file, finished, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,9 +119,7 @@ def sessions_of(loose: pl.DataFrame) -> pl.DataFrame:
     if loose.is_empty():
         return stacked(*linked)
     # a session may go from one file into the next, within one second too: their lines are numbered through
-    files = loose["source"].unique(maintain_order=True)
-    file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
-    mine = loose.sort("time", file, "line_no", nulls_last=True)
+    mine = loose.sort("time", by_file(loose), "line_no", nulls_last=True)
     mine = mine.with_columns(_order=pl.int_range(pl.len(), dtype=pl.UInt64))
     return stacked(*stitch([mine], Carry(), final=True).events, *linked)
 

@@ -27,6 +27,12 @@ def stacked(*frames: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(filled, how="diagonal") if filled else pl.DataFrame()
 
 
+def by_file(rows: pl.DataFrame) -> pl.Expr:
+    """Number the file of each row in the order in which files first stand: the oldest first, which names do not tell."""
+    files = rows["source"].unique(maintain_order=True)
+    return pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
+
+
 def patched(frame: pl.DataFrame, rows: pl.Series, values: pl.DataFrame) -> pl.DataFrame:
     """Put new values (nulls change nothing) into a few rows without moving the others."""
     new = values.select(pl.all().gather(places(frame.height, rows)))

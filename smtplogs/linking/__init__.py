@@ -13,6 +13,7 @@ from smtplogs.linking._clocks import ASKED, clock_told
 from smtplogs.linking._doubles import without_file_doubles, without_syslog_doubles
 from smtplogs.linking._sessions import lent, with_sessions
 from smtplogs.schema import RECORDS
+from smtplogs.unsettled import by_file
 
 __all__ = ["ASKED", "CONTEXT", "FORMATS", "clock_told", "link", "wanted"]
 
@@ -75,8 +76,8 @@ def _in_order(records: pl.DataFrame) -> pl.DataFrame:
 
     Files stand in the order in which they were written, which their names (`mail.log.1`, `mail.log`) do not tell.
     """
-    files = records["source"].unique(maintain_order=True)
-    file = pl.col("source").replace_strict(files, pl.int_range(files.len(), eager=True))
-    order = records.select(pl.arg_sort_by("time", file, "line_no", nulls_last=True, maintain_order=True)).to_series()
+    order = records.select(
+        pl.arg_sort_by("time", by_file(records), "line_no", nulls_last=True, maintain_order=True)
+    ).to_series()
     filled = records.select(c for c in records.columns if c not in _USED or records[c].null_count() < records.height)
     return filled if order.is_sorted() else filled[order]
